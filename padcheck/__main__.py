@@ -1,0 +1,5 @@
+"""`python -m padcheck`."""
+
+from padcheck.cli import main
+
+main()

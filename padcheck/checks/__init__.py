@@ -1,0 +1,46 @@
+"""The rules, in the order of their codes. A new rule is a file here and a line below."""
+
+from padcheck.checks.base import Case, Rule
+from padcheck.checks.pad101_missing_pad_token import MissingPadToken
+from padcheck.checks.pad102_pad_token_is_eos_token import PadTokenIsEosToken
+from padcheck.checks.pad103_pad_token_is_special import PadTokenIsSpecial
+from padcheck.checks.pad104_pad_token_id_out_of_range import PadTokenIdOutOfRange
+from padcheck.checks.pad105_special_token_ids_disagree import SpecialTokenIdsDisagree
+from padcheck.checks.pad106_tokenizer_pads_right import TokenizerPadsRight
+from padcheck.checks.pad107_padding_side_ignored import PaddingSideIgnored
+from padcheck.checks.pad108_padding_side_rejected import PaddingSideRejected
+from padcheck.checks.pad109_pad_token_in_text import PadTokenInText
+from padcheck.checks.pad110_double_bos import DoubleBos
+from padcheck.checks.pad111_padding_saved_in_tokenizer import PaddingSavedInTokenizer
+from padcheck.checks.pad112_length_limit import LengthLimit
+from padcheck.checks.pad113_embedding_rows_mismatch import EmbeddingRowsMismatch
+from padcheck.checks.pad201_left_padding_changes_output import LeftPaddingChangesOutput
+from padcheck.checks.pad202_right_padding_continues_from_pad import RightPaddingContinuesFromPad
+from padcheck.checks.pad204_non_finite_logits import NonFiniteLogits
+from padcheck.checks.pad206_depends_on_batch import DependsOnBatch
+from padcheck.checks.pad901_no_padding import NoPadding
+from padcheck.checks.pad902_arm_not_run import ArmNotRun
+
+__all__ = ["RULES", "Case", "Rule"]
+
+RULES: tuple[Rule, ...] = (
+    MissingPadToken(),
+    PadTokenIsEosToken(),
+    PadTokenIsSpecial(),
+    PadTokenIdOutOfRange(),
+    SpecialTokenIdsDisagree(),
+    TokenizerPadsRight(),
+    PaddingSideIgnored(),
+    PaddingSideRejected(),
+    PadTokenInText(),
+    DoubleBos(),
+    PaddingSavedInTokenizer(),
+    LengthLimit(),
+    EmbeddingRowsMismatch(),
+    LeftPaddingChangesOutput(),
+    RightPaddingContinuesFromPad(),
+    NonFiniteLogits(),
+    DependsOnBatch(),
+    NoPadding(),
+    ArmNotRun(),
+)

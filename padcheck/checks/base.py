@@ -1,0 +1,64 @@
+"""What a rule is: a code, a severity, and one decision over the evidence.
+
+A rule's docstring is the documentation of its code; `padcheck explain` shows it. Its first line says what the code
+says, and the sections are always `Why it matters`, `How padcheck knows`, `Fix` and `References`.
+"""
+
+import inspect
+from abc import ABC, abstractmethod
+from typing import ClassVar, NamedTuple
+
+from padcheck.evidence import Evidence
+from padcheck.report import Comparison, Finding, Severity, Skipped
+
+
+class Case(NamedTuple):
+    """What a rule looks at: the evidence, and each arm's comparison under the tolerance in force."""
+
+    evidence: Evidence
+    comparisons: dict[str, Comparison]
+
+
+class Rule(ABC):
+    """One code. Rules are stateless and see no tensor.
+
+    Attributes:
+        code: `PADnnn`; never reused, never renumbered.
+        name: The same in words.
+        severity: The usual one; a finding may carry another where the evidence is milder or graver.
+        told_by: Codes whose finding already tells this rule's story: where one of them fired, this rule is skipped.
+    """
+
+    code: ClassVar[str]
+    name: ClassVar[str]
+    severity: ClassVar[Severity]
+    told_by: ClassVar[tuple[str, ...]] = ()
+
+    @abstractmethod
+    def judge(self, case: Case) -> Finding | Skipped | None:
+        """A finding, or the reason why it could not be decided, or None where all is well."""
+
+    def found(self, message: str, *, fix: str, severity: Severity | None = None, **evidence: object) -> Finding:
+        """A finding of this rule."""
+        return Finding(
+            code=self.code,
+            name=self.name,
+            severity=severity or self.severity,
+            message=message,
+            evidence=evidence,
+            fix=fix,
+        )
+
+    def skip(self, reason: str) -> Skipped:
+        """This rule could not be decided."""
+        return Skipped(code=self.code, reason=reason)
+
+    @classmethod
+    def title(cls) -> str:
+        """What the code says, in one line."""
+        return cls.documentation().splitlines()[0]
+
+    @classmethod
+    def documentation(cls) -> str:
+        """The docstring without its indentation."""
+        return inspect.cleandoc(cls.__doc__ or "")

@@ -1,0 +1,47 @@
+"""PAD103."""
+
+from padcheck.checks.base import Case, Rule
+from padcheck.checks.pad101_missing_pad_token import suggested_line
+from padcheck.report import Finding, Severity
+
+
+class PadTokenIsSpecial(Rule):
+    """The pad token is also the bos or the unk token.
+
+    Why it matters:
+        Code that strips or masks pads by id takes the real token with it: the bos that opens every prompt, or an
+        unknown word. With the tokenizer's attention_mask nothing is lost.
+
+    How padcheck knows:
+        The tokenizer's pad id equals its bos id or its unk id, and is not an eos id (PAD102 tells that story).
+
+    Fix:
+        Use a pad token of its own, or never tell pads by their id.
+
+    References:
+        tloen/alpaca-lora#7, h2oai/h2o-llmstudio#298
+    """
+
+    code = "PAD103"
+    name = "pad-token-is-special"
+    severity = Severity.INFO
+    told_by = ("PAD102",)
+
+    def judge(self, case: Case) -> Finding | None:
+        """Fires where pad equals bos or unk."""
+        tokenizer = case.evidence.tokenizer
+        special = {"bos": tokenizer.bos_token_id, "unk": tokenizer.unk_token_id}
+        kinds = [
+            kind for kind, token_id in special.items() if token_id is not None and token_id == tokenizer.pad_token_id
+        ]
+        if not kinds:
+            return None
+        return self.found(
+            f"The pad token {tokenizer.pad_token!r} ({tokenizer.pad_token_id}) is also the "
+            f"{' and the '.join(kinds)} token.",
+            fix=suggested_line(tokenizer)
+            if tokenizer.pad_token_suggestion
+            else "mask = inputs['attention_mask']  # never input_ids != tokenizer.pad_token_id",
+            pad_token_id=tokenizer.pad_token_id,
+            equals=kinds,
+        )

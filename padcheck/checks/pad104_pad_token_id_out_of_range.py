@@ -1,0 +1,57 @@
+"""PAD104."""
+
+from padcheck.checks.base import Case, Rule
+from padcheck.report import Finding, Severity
+
+
+class PadTokenIdOutOfRange(Rule):
+    """A pad id is negative or past the embedding rows.
+
+    Why it matters:
+        Looking it up raises `index out of range in self` on a CPU and a device-side assert on CUDA, after which the
+        process cannot use the device any more, and only when a batch really contains a pad. -1 stands for "no padding"
+        in some Llama configs.
+
+    How padcheck knows:
+        The id that this run pads with, and those of config and generation_config, are held against the rows of the
+        embedding table.
+
+    Fix:
+        Reuse a token that has a row. Resize only where the tokenizer really is larger than the table.
+
+    References:
+        huggingface/transformers#25426, meta-llama/llama-cookbook#189, baichuan-inc/Baichuan-7B#14
+    """
+
+    code = "PAD104"
+    name = "pad-token-id-out-of-range"
+    severity = Severity.ERROR
+
+    def judge(self, case: Case) -> Finding | None:
+        """An error for the id that pads are made of, a warning for one that only stands in a config."""
+        evidence = case.evidence
+        rows = evidence.model.embedding_rows
+        ids = {
+            "tokenizer": evidence.tokenizer.pad_token_used_id,
+            "config": evidence.special_token_ids.config.pad,
+            "generation_config": evidence.special_token_ids.generation_config.pad,
+        }
+        bad = {
+            place: pad
+            for place, pad in ids.items()
+            if pad is not None and (pad < 0 or (rows is not None and pad >= rows))
+        }
+        if not bad:
+            return None
+        named = ", ".join(f"{place} {pad}" for place, pad in bad.items())
+        in_use = "tokenizer" in bad
+        return self.found(
+            f"The pad id has no embedding row: {named}, while the table has "
+            f"{rows if rows is not None else 'an unknown number of'} rows.",
+            severity=Severity.ERROR if in_use else Severity.WARNING,
+            fix="model.resize_token_embeddings(len(tokenizer))"
+            if in_use
+            else f"model.{next(iter(bad))}.pad_token_id = tokenizer.pad_token_id",
+            embedding_rows=rows,
+            out_of_range=bad,
+        )

@@ -1,0 +1,48 @@
+"""PAD201."""
+
+from padcheck.checks.base import Case, Rule
+from padcheck.report import Finding, Severity, Skipped, Verdict
+
+
+class LeftPaddingChangesOutput(Rule):
+    """Left-padded generation differs from unpadded beyond rounding.
+
+    Why it matters:
+        Left is the side to generate on. A model that is wrong there cannot be batched with prompts of different
+        lengths.
+
+    How padcheck knows:
+        Each prompt runs alone and in a left-padded batch, with attention_mask and through generate(). The logits of
+        every step up to the first different token are compared; a row with pads is off by more than rounding explains.
+
+    Fix:
+        Batch prompts of equal length, or run them one by one, until the model's code is fixed.
+
+    References:
+        huggingface/transformers#22322, huggingface/transformers#29515, huggingface/transformers#25420
+    """
+
+    code = "PAD201"
+    name = "left-padding-changes-output"
+    severity = Severity.ERROR
+
+    def judge(self, case: Case) -> Finding | Skipped | None:
+        """Fires where a padded row of the left arm is different."""
+        comparison = case.comparisons.get("left")
+        if comparison is None or comparison.verdict is Verdict.NOT_RUN:
+            return self.skip("the left arm has no row to compare")
+        rows = [row for row in comparison.rows if row.num_pad_tokens and row.verdict is Verdict.DIFFERENT]
+        if not rows:
+            return None
+        worst = max(rows, key=lambda row: (row.max_abs_diff or 0.0) / row.allowed)
+        return self.found(
+            f"With left padding {len(rows)} of {len(comparison.rows)} prompts differ from the same prompt alone: "
+            "max_abs_diff "
+            f"{worst.max_abs_diff:.2g} at prompt {worst.prompt_index}, token {worst.step} ({worst.allowed:.2g} "
+            "allowed).",
+            fix="# batch prompts of equal length, or one by one: this model cannot be left-padded",
+            prompts=[row.prompt_index for row in rows],
+            max_abs_diff=worst.max_abs_diff,
+            allowed=worst.allowed,
+            step=worst.step,
+        )

@@ -1,0 +1,59 @@
+"""PAD202."""
+
+from padcheck.checks.base import Case, Rule
+from padcheck.evidence import Row
+from padcheck.report import Finding, Severity, Skipped, Verdict
+
+
+class RightPaddingContinuesFromPad(Rule):
+    """Right-padded generation goes on from a pad slot.
+
+    Why it matters:
+        generate() reads the next token off the last column. In a right-padded row that is a pad, so the model continues
+        the pad and not the prompt. Since transformers 5.0 the new tokens also get positions counted from the last
+        column: they collide with the prompt's own, and every later token is wrong as well.
+
+    How padcheck knows:
+        Each prompt runs alone and in a right-padded batch; a row with pads gives other logits. The positions that
+        forward() received are compared with those of the formula.
+
+    Fix:
+        Pad on the left for generating. Right padding stays right for training and scoring.
+
+    References:
+        huggingface/transformers#18388, huggingface/transformers#48161, huggingface/transformers#43734
+    """
+
+    code = "PAD202"
+    name = "right-padding-continues-from-pad"
+    severity = Severity.WARNING
+
+    def judge(self, case: Case) -> Finding | Skipped | None:
+        """Fires where a padded row of the right arm is different."""
+        comparison = case.comparisons.get("right")
+        if comparison is None or comparison.verdict is Verdict.NOT_RUN:
+            return self.skip("the right arm has no row to compare")
+        wrong = [row.prompt_index for row in comparison.rows if row.num_pad_tokens and row.verdict is Verdict.DIFFERENT]
+        if not wrong:
+            return None
+        rows = [row for row in case.evidence.arms["right"].rows if row.prompt_index in wrong]
+        colliding = [row.prompt_index for row in rows if _collides(row)]
+        return self.found(
+            f"With right padding {len(wrong)} of {len(comparison.rows)} prompts continue from a pad slot and differ "
+            "from the same prompt "
+            f"alone (max_abs_diff {comparison.max_abs_diff:.2g}, {comparison.allowed:.2g} allowed)."
+            + (" Their new tokens got positions that the prompt already uses." if colliding else ""),
+            fix='tokenizer.padding_side = "left"  # before the prompts are tokenized',
+            prompts=wrong,
+            max_abs_diff=comparison.max_abs_diff,
+            allowed=comparison.allowed,
+            prompts_with_colliding_positions=colliding,
+        )
+
+
+def _collides(row: Row) -> bool:
+    """True where a new token got a position that a real token of the prompt has."""
+    width = len(row.input_ids) - len(row.generated_ids)
+    columns = list(zip(row.position_ids, row.attention_mask, strict=True))
+    taken = {position for position, real in columns[:width] if real}
+    return any(position is not None and position in taken for position, _ in columns[width:])

@@ -1,0 +1,204 @@
+"""The commands: parse, call, write, exit. Nothing else happens here, and nothing here loads torch."""
+
+import sys
+
+import typer
+
+from padcheck import __version__, engine, options
+from padcheck.checks import RULES, Rule
+from padcheck.errors import UsageError
+from padcheck.prompts import load_prompts
+from padcheck.report import Report
+from padcheck.reporters import Format
+from padcheck.session import load
+from padcheck.settings import DEMO, JudgeSettings, MeasureSettings, OutputSettings
+from padcheck.terminal import exits, print_rule, print_rules, progress_for, require_writable, write
+
+app = typer.Typer(
+    name="padcheck",
+    help="Shows what left and right padding do to a causal language model, and which line to change.",
+    epilog="Exit codes: 0 nothing at or above --fail-on, 1 findings, 2 wrong usage, 3 nothing measured, 4 a bug in "
+    "padcheck.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def main() -> None:
+    """The console script."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal or pipe that is not UTF-8 shows an escape instead of ending the command.
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    with exits():
+        app()
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"padcheck {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: bool = typer.Option(False, "--version", help="Show the version.", is_eager=True, callback=_print_version),  # noqa: FBT003
+) -> None:
+    pass
+
+
+@app.command()
+def compare(
+    model: options.ModelOrDemo = DEMO,
+    prompt: options.Prompt = None,
+    prompts: options.Prompts = None,
+    chat: options.Chat = False,
+    pad_token: options.PadToken = None,
+    max_new_tokens: options.MaxNewTokens = 10,
+    do_sample: options.DoSample = False,
+    temperature: options.Temperature = 1.0,
+    top_k: options.TopK = None,
+    top_p: options.TopP = None,
+    seed: options.Seed = 0,
+    batch_size: options.BatchSize = 8,
+    dtype: options.Dtype = None,
+    device: options.Device = None,
+    device_map: options.DeviceMap = None,
+    attn_implementation: options.AttnImplementation = None,
+    revision: options.Revision = None,
+    tokenizer: options.Tokenizer = None,
+    trust_remote_code: options.TrustRemoteCode = False,
+    tiny: options.Tiny = False,
+    atol: options.Atol = None,
+    rtol: options.Rtol = None,
+    select: options.Select = None,
+    ignore: options.Ignore = None,
+    fail_on: options.FailOnOption = options.FailOn.ERROR,
+    format: options.FormatOption = Format.TABLE,  # noqa: A002
+    output: options.Output = None,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+) -> None:
+    """Run the same prompts unpadded, left-padded and right-padded, and judge what padding changed."""
+    with exits(verbose=verbose):
+        measure = MeasureSettings(
+            model=model,
+            prompts=_prompts(prompt, prompts),
+            chat=chat,
+            pad_token=pad_token,
+            max_new_tokens=max_new_tokens,
+            do_sample=do_sample,
+            temperature=temperature,
+            top_k=top_k,
+            top_p=top_p,
+            seed=seed,
+            batch_size=batch_size,
+            dtype=dtype,
+            device=device,
+            device_map=device_map,
+            attn_implementation=attn_implementation,
+            revision=revision,
+            tokenizer=tokenizer,
+            trust_remote_code=trust_remote_code,
+            tiny=tiny,
+        )
+        judgement = JudgeSettings(
+            atol=atol, rtol=rtol, select=_codes(select), ignore=_codes(ignore), fail_on=fail_on.severity
+        )
+        out = OutputSettings(format=format, path=output, quiet=quiet, verbose=verbose)
+        require_writable(out.path)
+        _finish(engine.compare(measure, judgement, progress_for(out)), out)
+
+
+@app.command()
+def inspect_tokenizer(
+    model: options.Model,
+    prompt: options.Prompt = None,
+    prompts: options.Prompts = None,
+    chat: options.Chat = False,
+    pad_token: options.PadToken = None,
+    max_new_tokens: options.MaxNewTokens = 10,
+    revision: options.Revision = None,
+    tokenizer: options.Tokenizer = None,
+    trust_remote_code: options.TrustRemoteCode = False,
+    select: options.Select = None,
+    ignore: options.Ignore = None,
+    fail_on: options.FailOnOption = options.FailOn.ERROR,
+    format: options.FormatOption = Format.TABLE,  # noqa: A002
+    output: options.Output = None,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+) -> None:
+    """Say everything about padding that can be said without the weights: none are loaded or downloaded."""
+    with exits(verbose=verbose):
+        measure = MeasureSettings(
+            model=model,
+            prompts=_prompts(prompt, prompts),
+            chat=chat,
+            pad_token=pad_token,
+            max_new_tokens=max_new_tokens,
+            revision=revision,
+            tokenizer=tokenizer,
+            trust_remote_code=trust_remote_code,
+        )
+        judgement = JudgeSettings(select=_codes(select), ignore=_codes(ignore), fail_on=fail_on.severity)
+        out = OutputSettings(format=format, path=output, quiet=quiet, verbose=verbose)
+        require_writable(out.path)
+        _finish(engine.inspect_tokenizer(measure, judgement, progress_for(out)), out)
+
+
+@app.command()
+def render(
+    report: options.ReportFile,
+    atol: options.Atol = None,
+    rtol: options.Rtol = None,
+    select: options.Select = None,
+    ignore: options.Ignore = None,
+    fail_on: options.FailOnOption = options.FailOn.ERROR,
+    format: options.FormatOption = Format.TABLE,  # noqa: A002
+    output: options.Output = None,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+) -> None:
+    """Show a saved report in any format, judged anew with other tolerances; the model is not run."""
+    with exits(verbose=verbose):
+        judgement = JudgeSettings(
+            atol=atol, rtol=rtol, select=_codes(select), ignore=_codes(ignore), fail_on=fail_on.severity
+        )
+        out = OutputSettings(format=format, path=output, quiet=quiet, verbose=verbose)
+        require_writable(out.path)
+        _finish(engine.judge_again(load(report), judgement), out)
+
+
+@app.command()
+def explain(code: options.Code) -> None:
+    """Say what a code means, why it matters, how padcheck knows, and how to fix it."""
+    with exits():
+        print_rule(_rule(code))
+
+
+@app.command()
+def rules() -> None:
+    """List all codes."""
+    with exits():
+        print_rules(RULES)
+
+
+def _finish(report: Report, out: OutputSettings) -> None:
+    write(report, out)
+    sys.exit(report.exit_code)
+
+
+def _prompts(given: list[str] | None, file: str | None) -> tuple[str, ...]:
+    return (*(given or ()), *(load_prompts(file) if file is not None else ()))
+
+
+def _codes(given: list[str] | None) -> tuple[str, ...]:
+    return tuple(code.strip().upper() for option in given or () for code in option.split(",") if code.strip())
+
+
+def _rule(wanted: str) -> Rule:
+    for rule in RULES:
+        if wanted.lower() in (rule.code.lower(), rule.name):
+            return rule
+    raise UsageError(f"There is no code {wanted}.", change="`padcheck rules` lists them.")

@@ -1,0 +1,205 @@
+"""What was measured, as plain facts: no tensor, no judgement, no screen.
+
+These types are the seam of the house. `padcheck.hf` fills them in, `padcheck.checks` and `padcheck.reporters` read
+them, `padcheck.session` writes them to JSON under exactly these names.
+"""
+
+from typing import Literal
+
+import msgspec
+
+PaddingSide = Literal["left", "right"]
+PositionEncoding = Literal["learned", "sinusoidal", "rotary", "alibi", "relative", "none", "unknown"]
+
+SINGLE = "single"
+"""The arm that is the reference: each prompt alone, without padding."""
+
+
+class TokenIds(msgspec.Struct, frozen=True, kw_only=True):
+    """The special token ids that one place names; None where it names none. eos may be several."""
+
+    pad: int | None = None
+    bos: int | None = None
+    eos: tuple[int, ...] | None = None
+
+
+class SpecialTokenIds(msgspec.Struct, frozen=True, kw_only=True):
+    """The three places that name special tokens. generate() obeys the last, heads and collators the others."""
+
+    tokenizer: TokenIds
+    config: TokenIds
+    generation_config: TokenIds
+
+
+class PadTokenSuggestion(msgspec.Struct, frozen=True, kw_only=True):
+    """A token of this vocabulary that would make a better pad token, and why."""
+
+    token: str
+    token_id: int
+    reason: str
+
+
+class ChatTemplateFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What one message rendered with the chat template becomes when it is tokenized as text."""
+
+    leading_bos: int
+    pad_tokens: int
+
+
+class TokenizerFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """The tokenizer as loaded, and the pad token that this run used in its place where it has none."""
+
+    class_name: str = msgspec.field(name="class")
+    is_fast: bool
+    padding_side: PaddingSide
+    padding_side_source: str
+    truncation_side: PaddingSide
+    truncation_side_source: str
+    pad_token: str | None
+    pad_token_id: int | None
+    bos_token: str | None
+    bos_token_id: int | None
+    eos_token: str | None
+    eos_token_id: int | None
+    unk_token: str | None
+    unk_token_id: int | None
+    vocab_size: int
+    max_token_id: int
+    model_max_length: int | None
+    pad_token_used: str
+    pad_token_used_id: int
+    pad_token_used_reason: str
+    pad_token_suggestion: PadTokenSuggestion | None = None
+    chat_template: ChatTemplateFacts | None = None
+    saved_padding: bool = False
+    saved_truncation: bool = False
+
+
+class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """The model. What needs weights is None where only the tokenizer was inspected."""
+
+    id: str
+    revision: str | None
+    model_type: str
+    architecture: str
+    position_encoding: PositionEncoding
+    max_position_embeddings: int | None
+    embedding_rows: int | None
+    num_parameters: int | None = None
+    dtype: str | None = None
+    device: str | None = None
+    attn_implementation: str | None = None
+    weights: Literal["pretrained", "random"] | None = None
+
+
+class Environment(msgspec.Struct, frozen=True, kw_only=True):
+    """The versions that a result depends on."""
+
+    padcheck: str
+    python: str
+    torch: str
+    transformers: str
+    tokenizers: str
+    platform: str
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """One prompt in one batch: the padded prompt and, behind it, the generated tokens up to the first eos.
+
+    The lists `tokens`, `input_ids`, `attention_mask`, `position_ids` and `position_ids_from_mask` have one entry a
+    column. `position_ids` is what forward() really received: None in a column that never entered forward() (the last
+    generated token), and everywhere where the model takes no position_ids. `position_ids_from_mask` is the textbook
+    formula. `non_finite_logits` counts NaN and plus infinity in the logits of the generated tokens.
+    """
+
+    prompt_index: int
+    num_pad_tokens: int
+    tokens: tuple[str, ...]
+    input_ids: tuple[int, ...]
+    attention_mask: tuple[int, ...]
+    position_ids: tuple[int | None, ...]
+    position_ids_from_mask: tuple[int, ...]
+    generated_ids: tuple[int, ...]
+    text: str
+    prompt_text: str
+    generated_text: str
+    new_text: str
+    non_finite_logits: int = 0
+
+
+class Arm(msgspec.Struct, frozen=True, kw_only=True):
+    """One way of running the prompts, and what the libraries said while it ran. `error` is set where it raised."""
+
+    padding_side: PaddingSide | None
+    warnings: tuple[str, ...] = ()
+    rows: tuple[Row, ...] = ()
+    error: str | None = None
+
+
+class Sample(msgspec.Struct, frozen=True, kw_only=True):
+    """A batch that the tokenizer itself padded when asked for one side; `error` is set where it raised."""
+
+    rows: tuple[Row, ...] = ()
+    error: str | None = None
+
+
+class StepDifference(msgspec.Struct, frozen=True, kw_only=True):
+    """How far the next-token logits of one step are from the reference's.
+
+    `max_abs_diff` and `kl` (nats, KL(reference || arm)) are None where either side has NaN or an unmatched infinity;
+    `non_finite` counts those entries. `logit_scale` is the largest absolute logit of the reference, since rounding
+    grows with it.
+    """
+
+    max_abs_diff: float | None
+    kl: float | None
+    logit_scale: float
+    non_finite: int = 0
+
+
+class TokenFlip(msgspec.Struct, frozen=True, kw_only=True):
+    """The first step at which an arm chose another token than the reference, and by how much each preferred its own.
+
+    `margin` is the arm's logit of its token minus its logit of the reference's token; `reference_margin` the
+    reference's, the other way round. Both are None where a logit is not finite.
+    """
+
+    step: int
+    reference_token_id: int
+    reference_token: str
+    token_id: int
+    token: str
+    reference_margin: float | None
+    margin: float | None
+
+
+class RowDifference(msgspec.Struct, frozen=True, kw_only=True):
+    """One row of an arm against the same prompt alone, step by step up to and including the first different token.
+
+    Past that step the two continue different texts, and their logits have nothing to say about padding.
+    """
+
+    prompt_index: int
+    num_pad_tokens: int
+    steps: tuple[StepDifference, ...]
+    flip: TokenFlip | None = None
+
+
+class Evidence(msgspec.Struct, frozen=True, kw_only=True):
+    """All that one run measured. `arms` and `differences` are empty where only the tokenizer was inspected."""
+
+    model: ModelFacts
+    environment: Environment
+    tokenizer: TokenizerFacts
+    special_token_ids: SpecialTokenIds
+    generation_config: dict[str, object]
+    overridden: dict[str, object] = {}
+    prompts: tuple[str, ...]
+    num_prompt_tokens: tuple[int, ...]
+    num_pad_tokens_in_prompts: int
+    max_new_tokens: int
+    sampled: bool = False
+    samples: dict[PaddingSide, Sample]
+    load_warnings: tuple[str, ...] = ()
+    arms: dict[str, Arm] = {}
+    differences: dict[str, tuple[RowDifference, ...]] = {}

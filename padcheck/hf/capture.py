@@ -1,0 +1,93 @@
+"""Listens to what the libraries say and to what forward() receives, and leaves no trace of having done so."""
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from transformers import PreTrainedModel
+from transformers.utils import logging as transformers_logging
+
+_LOGGERS = ("transformers", "huggingface_hub", "accelerate")
+
+
+class _Collector(logging.Handler):
+    def __init__(self, messages: list[str]) -> None:
+        super().__init__(logging.WARNING)
+        self._messages = messages
+
+    def emit(self, record: logging.LogRecord) -> None:
+        _append_once(self._messages, record.getMessage())
+
+
+@contextmanager
+def captured_warnings() -> Iterator[list[str]]:
+    """Collects each different warning of the libraries in the context, and keeps it from reaching stderr."""
+    messages: list[str] = []
+    collector = _Collector(messages)
+    loggers = [logging.getLogger(name) for name in _LOGGERS]
+    before = [(logger.handlers[:], logger.propagate, logger.level) for logger in loggers]
+    # A `warning_once` that an earlier arm has used up would be missing under this one.
+    transformers_logging.warning_once.cache_clear()
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        warnings.showwarning = lambda message, *_args, **_kwargs: _append_once(messages, str(message))
+        try:
+            for logger in loggers:
+                logger.handlers, logger.propagate = [collector], False
+                logger.setLevel(logging.WARNING)
+            yield messages
+        finally:
+            for logger, (handlers, propagate, level) in zip(loggers, before, strict=True):
+                logger.handlers, logger.propagate = handlers, propagate
+                logger.setLevel(level)
+
+
+def _append_once(messages: list[str], message: str) -> None:
+    message = message.strip()
+    if message and message not in messages:
+        messages.append(message)
+
+
+@contextmanager
+def received_position_ids(model: PreTrainedModel) -> Iterator[list[torch.Tensor | None]]:
+    """Collects the position_ids of each forward() call: (batch or 1, seq_len) on the CPU, or None."""
+    received: list[torch.Tensor | None] = []
+
+    def record(_module: torch.nn.Module, _args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        position_ids = kwargs.get("position_ids")
+        if position_ids is not None and position_ids.dim() == 3:  # noqa: PLR2004  (sections, batch, seq_len) of multimodal rotary
+            position_ids = position_ids[0]  # text has the same position in every section
+        received.append(None if position_ids is None else position_ids.detach().cpu())
+
+    handle = model.register_forward_pre_hook(record, with_kwargs=True)
+    try:
+        yield received
+    finally:
+        handle.remove()
+
+
+def position_ids_by_column(
+    received: list[torch.Tensor | None], row: int, prompt_width: int, num_columns: int
+) -> tuple[int | None, ...]:
+    """The position that each column of a row had when it first entered forward().
+
+    Args:
+        received: One entry a forward() call; the first is the prompt's, each later one adds a column.
+        row: The row of the batch.
+        prompt_width: Columns of the padded prompt.
+        num_columns: Columns wanted; the last generated token never entered.
+    """
+    by_column: list[int | None] = [None] * num_columns
+    for call, position_ids in enumerate(received):
+        if position_ids is None:
+            continue
+        values = position_ids[row if position_ids.shape[0] > 1 else 0].tolist()
+        first = prompt_width + call - len(values)
+        for column, value in enumerate(values, start=first):
+            # A model without a cache gets all columns again at every step.
+            if 0 <= column < num_columns and by_column[column] is None:
+                by_column[column] = value
+    return tuple(by_column)

@@ -1,0 +1,69 @@
+"""Two rows' logits to plain numbers: how far apart they are, step by step, and where the tokens part."""
+
+from collections.abc import Callable
+
+import torch
+
+from padcheck.evidence import RowDifference, StepDifference, TokenFlip
+from padcheck.hf.generation import RowTrace
+
+
+def compare_rows(
+    reference: RowTrace, row: RowTrace, *, prompt_index: int, token_text: Callable[[int], str]
+) -> RowDifference:
+    """One row of an arm against the same prompt alone, up to and including the first different token."""
+    tokens = list(zip(reference.generated_ids, row.generated_ids, strict=False))
+    flip_step = next((step for step, (expected, token_id) in enumerate(tokens) if expected != token_id), None)
+    num_steps = len(tokens) if flip_step is None else flip_step + 1
+    return RowDifference(
+        prompt_index=prompt_index,
+        num_pad_tokens=row.padded.attention_mask.count(0),
+        steps=compare_logits(reference.logits[:num_steps], row.logits[:num_steps]),
+        flip=None if flip_step is None else _flip(reference, row, flip_step, token_text),
+    )
+
+
+def compare_logits(reference: torch.Tensor, logits: torch.Tensor) -> tuple[StepDifference, ...]:
+    """The difference of each step; both are (steps, vocab_size), float32.
+
+    An infinity that stands at the same place on both sides is a masked vocabulary entry and no difference.
+    """
+    same = reference == logits  # (steps, vocab_size)
+    broken = ~same & ~(reference.isfinite() & logits.isfinite())  # (steps, vocab_size)
+    max_abs_diff = (logits - reference).abs().masked_fill(same, 0.0).amax(dim=-1)  # (steps,)
+    log_p, log_q = reference.log_softmax(dim=-1), logits.log_softmax(dim=-1)  # (steps, vocab_size)
+    p = log_p.exp()
+    # An entry of probability 0 adds nothing, also where its logarithm is -inf on both sides.
+    kl = (p * (log_p - log_q)).masked_fill(p == 0, 0.0).sum(dim=-1).clamp_min(0.0)  # (steps,)
+    scale = reference.abs().masked_fill(~reference.isfinite(), 0.0).amax(dim=-1)  # (steps,)
+    return tuple(
+        StepDifference(
+            max_abs_diff=None if num_broken else step_diff,
+            kl=None if num_broken else step_kl,
+            logit_scale=step_scale,
+            non_finite=num_broken,
+        )
+        for step_diff, step_kl, step_scale, num_broken in zip(
+            max_abs_diff.tolist(), kl.tolist(), scale.tolist(), broken.sum(dim=-1).tolist(), strict=True
+        )
+    )
+
+
+def _flip(reference: RowTrace, row: RowTrace, step: int, token_text: Callable[[int], str]) -> TokenFlip:
+    expected, actual = reference.generated_ids[step], row.generated_ids[step]
+    reference_margin = (reference.logits[step, expected] - reference.logits[step, actual]).item()
+    margin = (row.logits[step, actual] - row.logits[step, expected]).item()
+    return TokenFlip(
+        step=step,
+        reference_token_id=expected,
+        reference_token=token_text(expected),
+        token_id=actual,
+        token=token_text(actual),
+        reference_margin=_finite(reference_margin),
+        margin=_finite(margin),
+    )
+
+
+def _finite(value: float) -> float | None:
+    # Comparisons with NaN are false, so this also drops it.
+    return value if abs(value) < float("inf") else None

@@ -1,0 +1,144 @@
+"""Prompts to ids and ids to rows. Padding is done by definition; the tokenizer's own is a sample held against it."""
+
+from typing import NamedTuple
+
+from transformers import PreTrainedTokenizerBase
+
+from padcheck.errors import UsageError
+from padcheck.evidence import PaddingSide, Row, Sample
+from padcheck.hf.pad_tokens import PadToken, padding_with
+from padcheck.textbook import PaddedIds, position_ids_from_mask
+
+
+class PromptTexts(NamedTuple):
+    """What is tokenized: the prompts as given, or rendered with the chat template and its own special tokens."""
+
+    texts: tuple[str, ...]
+    add_special_tokens: bool
+
+
+def render_prompts(tokenizer: PreTrainedTokenizerBase, prompts: tuple[str, ...], *, chat: bool) -> PromptTexts:
+    """The prompts, with `chat` as a user's message each with the opening of the answer behind it.
+
+    Raises:
+        UsageError: `chat` is asked for and there is no chat template.
+    """
+    if not chat:
+        return PromptTexts(prompts, add_special_tokens=True)
+    if not tokenizer.chat_template:
+        raise UsageError(
+            "--chat was given, but the tokenizer has no chat template.",
+            meaning="It belongs to a base model.",
+            change="Leave out --chat, or name the tokenizer of the chat model with --tokenizer.",
+        )
+    return PromptTexts(tuple(render_chat(tokenizer, prompt) for prompt in prompts), add_special_tokens=False)
+
+
+def render_chat(tokenizer: PreTrainedTokenizerBase, message: str) -> str:
+    """One user's message as the chat template writes it."""
+    messages = [{"role": "user", "content": message}]
+    return str(tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False))
+
+
+def encode_prompts(tokenizer: PreTrainedTokenizerBase, prompts: PromptTexts) -> tuple[tuple[int, ...], ...]:
+    """Each prompt alone, as the tokenizer encodes it.
+
+    Raises:
+        UsageError: A prompt has no token at all.
+    """
+    encoded = tuple(
+        tuple(tokenizer(text, add_special_tokens=prompts.add_special_tokens)["input_ids"]) for text in prompts.texts
+    )
+    for text, input_ids in zip(prompts.texts, encoded, strict=True):
+        if not input_ids:
+            raise UsageError(
+                f"The prompt {text!r} has no token.",
+                meaning="The tokenizer drops all of its characters.",
+                change="Give another prompt.",
+            )
+    return encoded
+
+
+def tokenizer_samples(
+    tokenizer: PreTrainedTokenizerBase, prompts: PromptTexts, pad_token: PadToken
+) -> dict[PaddingSide, Sample]:
+    """The prompts as one batch, padded by the tokenizer's own code when asked for each side."""
+    return {side: _sample(tokenizer, prompts, pad_token, side) for side in ("left", "right")}
+
+
+def _sample(tokenizer: PreTrainedTokenizerBase, prompts: PromptTexts, pad_token: PadToken, side: PaddingSide) -> Sample:
+    with padding_with(tokenizer, pad_token.token):
+        try:
+            batch = tokenizer(
+                list(prompts.texts),
+                add_special_tokens=prompts.add_special_tokens,
+                padding=True,
+                padding_side=side,
+                return_attention_mask=True,
+            )
+        except Exception as error:  # noqa: BLE001  a tokenizer's own code may raise anything: what it raised is the evidence
+            return Sample(error=f"{type(error).__name__}: {error}")
+    padded = zip(batch["input_ids"], batch["attention_mask"], strict=True)
+    return Sample(
+        rows=tuple(
+            build_row(tokenizer, index, PaddedIds(tuple(input_ids), tuple(attention_mask)))
+            for index, (input_ids, attention_mask) in enumerate(padded)
+        )
+    )
+
+
+def build_row(
+    tokenizer: PreTrainedTokenizerBase,
+    prompt_index: int,
+    padded: PaddedIds,
+    *,
+    generated_ids: tuple[int, ...] = (),
+    position_ids: tuple[int | None, ...] | None = None,
+    non_finite_logits: int = 0,
+) -> Row:
+    """One row as it will be reported.
+
+    Args:
+        tokenizer: Decodes.
+        prompt_index: Which prompt.
+        padded: The padded prompt.
+        generated_ids: What was generated behind it, up to the first eos.
+        position_ids: What forward() received, one entry a column of prompt and generated ids; None where nothing ran.
+        non_finite_logits: NaNs and plus infinities among the logits of the generated tokens.
+    """
+    input_ids = padded.input_ids + generated_ids
+    attention_mask = padded.attention_mask + (1,) * len(generated_ids)
+    prompt_ids = [token_id for token_id, real in zip(*padded, strict=True) if real]
+    return Row(
+        prompt_index=prompt_index,
+        num_pad_tokens=padded.attention_mask.count(0),
+        tokens=tuple(token_text(tokenizer, token_id) for token_id in input_ids),
+        input_ids=input_ids,
+        attention_mask=attention_mask,
+        position_ids=position_ids or (None,) * len(input_ids),
+        position_ids_from_mask=position_ids_from_mask(attention_mask),
+        generated_ids=generated_ids,
+        text=decode(tokenizer, input_ids),
+        prompt_text=decode(tokenizer, prompt_ids),
+        generated_text=decode(tokenizer, generated_ids),
+        new_text=decode(tokenizer, generated_ids, skip_special_tokens=True),
+        non_finite_logits=non_finite_logits,
+    )
+
+
+def decode(
+    tokenizer: PreTrainedTokenizerBase, ids: tuple[int, ...] | list[int], *, skip_special_tokens: bool = False
+) -> str:
+    """The text of some ids, spaces as they are: clean-up would hide a difference."""
+    return str(tokenizer.decode(list(ids), skip_special_tokens=skip_special_tokens, clean_up_tokenization_spaces=False))
+
+
+def token_text(tokenizer: PreTrainedTokenizerBase, token_id: int) -> str:
+    """One token as text, with its leading space; the vocabulary's own spelling where it is only part of a character."""
+    piece = tokenizer.convert_ids_to_tokens(token_id)
+    if piece is None:
+        return f"#{token_id}"  # an id past the vocabulary: embedding tables are often larger
+    if "▁" in piece:  # sentencepiece, whose decoder drops a leading space
+        return str(piece.replace("▁", " "))
+    text = decode(tokenizer, [token_id])
+    return str(piece) if not text or "\N{REPLACEMENT CHARACTER}" in text else text

@@ -1,0 +1,106 @@
+"""Reads tokenizer, config and generation_config, and changes none of them."""
+
+import platform
+from importlib.metadata import version
+
+from transformers import GenerationConfig, PretrainedConfig, PreTrainedTokenizerBase
+
+from padcheck import __version__
+from padcheck.evidence import ChatTemplateFacts, Environment, SpecialTokenIds, TokenIds, TokenizerFacts
+from padcheck.hf.encoding import render_chat
+from padcheck.hf.pad_tokens import PadToken, suggest_pad_token
+
+_VERY_LARGE = 10**9
+"""transformers' placeholder for "no limit" is 10**30; no real tokenizer counts beyond this."""
+
+
+def environment() -> Environment:
+    """The versions in use."""
+    return Environment(
+        padcheck=__version__,
+        python=platform.python_version(),
+        torch=version("torch"),
+        transformers=version("transformers"),
+        tokenizers=version("tokenizers"),
+        platform=platform.platform(),
+    )
+
+
+def special_token_ids(
+    tokenizer: PreTrainedTokenizerBase, config: PretrainedConfig, generation_config: GenerationConfig
+) -> SpecialTokenIds:
+    """The ids that the three places name."""
+    return SpecialTokenIds(
+        tokenizer=_token_ids(tokenizer), config=_token_ids(config), generation_config=_token_ids(generation_config)
+    )
+
+
+def _token_ids(place: PreTrainedTokenizerBase | PretrainedConfig | GenerationConfig) -> TokenIds:
+    # A config of a multimodal wrapper may lack the attributes; eos is an int or a list of them.
+    eos = getattr(place, "eos_token_id", None)
+    return TokenIds(
+        pad=getattr(place, "pad_token_id", None),
+        bos=getattr(place, "bos_token_id", None),
+        eos=tuple(eos) if isinstance(eos, (list, tuple)) else None if eos is None else (eos,),
+    )
+
+
+def eos_ids(ids: SpecialTokenIds) -> set[int]:
+    """Every id that one of the three places calls eos."""
+    return {token_id for place in (ids.tokenizer, ids.config, ids.generation_config) for token_id in place.eos or ()}
+
+
+def tokenizer_facts(
+    tokenizer: PreTrainedTokenizerBase, ids: SpecialTokenIds, pad_token: PadToken, embedding_rows: int | None
+) -> TokenizerFacts:
+    """The tokenizer as it was loaded, and the pad token of this run."""
+    # First of all: the first call of the tokenizer wipes out what tokenizer.json brought.
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    saved_padding = getattr(backend, "padding", None) is not None
+    saved_truncation = getattr(backend, "truncation", None) is not None
+    limit = tokenizer.model_max_length
+    return TokenizerFacts(
+        class_name=type(tokenizer).__name__,
+        is_fast=tokenizer.is_fast,
+        padding_side=tokenizer.padding_side,
+        padding_side_source=_source(tokenizer, "padding_side"),
+        truncation_side=tokenizer.truncation_side,
+        truncation_side_source=_source(tokenizer, "truncation_side"),
+        pad_token=tokenizer.pad_token,
+        pad_token_id=tokenizer.pad_token_id,
+        bos_token=tokenizer.bos_token,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token=tokenizer.eos_token,
+        eos_token_id=tokenizer.eos_token_id,
+        unk_token=tokenizer.unk_token,
+        unk_token_id=tokenizer.unk_token_id,
+        vocab_size=len(tokenizer),
+        max_token_id=max(tokenizer.get_vocab().values()),
+        model_max_length=limit if limit is not None and limit < _VERY_LARGE else None,
+        pad_token_used=pad_token.token,
+        pad_token_used_id=pad_token.token_id,
+        pad_token_used_reason=pad_token.reason,
+        pad_token_suggestion=suggest_pad_token(tokenizer, eos_ids(ids), embedding_rows),
+        chat_template=_chat_template_facts(tokenizer, pad_token),
+        saved_padding=saved_padding,
+        saved_truncation=saved_truncation,
+    )
+
+
+def _source(tokenizer: PreTrainedTokenizerBase, attribute: str) -> str:
+    # init_kwargs holds what tokenizer_config.json gave; a class default never gets there.
+    return "tokenizer_config.json" if attribute in tokenizer.init_kwargs else "class default"
+
+
+def _chat_template_facts(tokenizer: PreTrainedTokenizerBase, pad_token: PadToken) -> ChatTemplateFacts | None:
+    if not tokenizer.chat_template:
+        return None
+    try:
+        rendered = render_chat(tokenizer, "Hello")
+    except Exception:  # noqa: BLE001  a template is a program of its own; one that wants other messages says nothing here
+        return ChatTemplateFacts(leading_bos=0, pad_tokens=0)
+    input_ids = tokenizer(rendered)["input_ids"]
+    leading_bos = 0
+    while leading_bos < len(input_ids) and input_ids[leading_bos] == tokenizer.bos_token_id:
+        leading_bos += 1
+    return ChatTemplateFacts(leading_bos=leading_bos, pad_tokens=input_ids.count(pad_token.token_id))

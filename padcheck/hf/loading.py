@@ -1,0 +1,219 @@
+"""Loads config, tokenizer, generation_config and model, each once, through transformers' own Auto classes.
+
+Where they come from (cache, hub, proxy, token, offline mode) is decided by huggingface_hub's own environment variables.
+Nothing here ever asks a question: code from a repository runs only with `trust_remote_code`.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from huggingface_hub import try_to_load_from_cache
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    GenerationConfig,
+    PretrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
+from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES, MODEL_FOR_MASKED_LM_MAPPING_NAMES
+from transformers.utils.hub import extract_commit_hash
+
+from padcheck.demo import MODEL_FOLDER
+from padcheck.errors import NotMeasuredError, PadcheckError, UsageError
+from padcheck.hf.load_errors import explain_load_error, is_missing_file
+from padcheck.hf.tiny import build_tiny_model
+from padcheck.hf.versions import DTYPE_ARGUMENT
+from padcheck.settings import DEMO, MeasureSettings
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """All of a model but its weights."""
+
+    source: str
+    revision: str | None
+    config: PretrainedConfig
+    tokenizer: PreTrainedTokenizerBase
+    generation_config: GenerationConfig
+
+    @property
+    def text_config(self) -> PretrainedConfig:
+        """The language model's part of a multimodal config; the config itself where it has no parts."""
+        return self.config.get_text_config(decoder=True)
+
+
+def load_without_weights(settings: MeasureSettings) -> Loaded:
+    """Loads config, tokenizer and generation_config.
+
+    Raises:
+        NotMeasuredError: One of them cannot be had, or the model is not a decoder-only one.
+    """
+    source = _source(settings.model)
+    where: dict[str, Any] = {"revision": settings.revision, "trust_remote_code": settings.trust_remote_code}
+    with _explained(source, "config", settings):
+        config = AutoConfig.from_pretrained(source, **where)
+    _require_decoder_only(settings.model, config)
+    tokenizer_source = source if settings.tokenizer is None else _source(settings.tokenizer)
+    tokenizer_where = where if settings.tokenizer is None else where | {"revision": None}
+    with _explained(tokenizer_source, "tokenizer", settings):
+        tokenizer = AutoTokenizer.from_pretrained(tokenizer_source, **tokenizer_where)
+    with _explained(source, "generation_config", settings):
+        generation_config = _load_generation_config(source, config, settings.revision)
+    return Loaded(source, _revision(source, settings), config, tokenizer, generation_config)
+
+
+def load_model(loaded: Loaded, settings: MeasureSettings) -> PreTrainedModel:
+    """Loads the weights, or with `tiny` builds the architecture at toy size; in eval mode, on its device.
+
+    Raises:
+        NotMeasuredError: The weights cannot be had, do not belong to this config, or do not fit.
+        UsageError: The dtype or the device is not one that torch knows here.
+    """
+    device = _device(settings)
+    dtype = _dtype(settings, device)
+    with _explained(loaded.source, "model", settings):
+        if settings.tiny:
+            model = build_tiny_model(
+                loaded.config,
+                seed=settings.seed,
+                dtype=torch.float32 if dtype == "auto" else dtype,
+                attn_implementation=settings.attn_implementation,
+            )
+            model.generation_config = loaded.generation_config
+        else:
+            model, info = AutoModelForCausalLM.from_pretrained(
+                loaded.source,
+                config=loaded.config,
+                revision=settings.revision,
+                trust_remote_code=settings.trust_remote_code,
+                attn_implementation=settings.attn_implementation,
+                device_map=settings.device_map,
+                output_loading_info=True,
+                **{DTYPE_ARGUMENT: dtype},
+            )
+            _require_all_weights(settings.model, model, info)
+        if settings.device_map is None:
+            model.to(device)
+    return model.eval()
+
+
+def _source(model: str) -> str:
+    if model == DEMO:
+        return str(MODEL_FOLDER)
+    path = Path(model)
+    if path.is_file():
+        raise NotMeasuredError(
+            f"{model} is a file.",
+            change="Give the folder that holds config.json, the tokenizer's files and the weights.",
+        )
+    looks_like_a_path = model.startswith((".", "/", "~")) or model.count("/") > 1 or "\\" in model
+    if looks_like_a_path and not path.is_dir():
+        raise NotMeasuredError(f"There is no folder {model}.", change="Check the path, or give a hub id such as gpt2.")
+    return model
+
+
+def _revision(source: str, settings: MeasureSettings) -> str | None:
+    """The commit that a hub id was resolved to: what makes a result repeatable. None for a folder."""
+    if Path(source).is_dir():
+        return None
+    config_file = try_to_load_from_cache(source, "config.json", revision=settings.revision)
+    return extract_commit_hash(config_file, None) if isinstance(config_file, str) else settings.revision
+
+
+@contextmanager
+def _explained(source: str, part: str, settings: MeasureSettings) -> Iterator[None]:
+    """Whatever the libraries raise while loading ends as one message."""
+    try:
+        yield
+    except PadcheckError:
+        raise
+    except Exception as error:
+        raise explain_load_error(error, source, part, settings) from error
+
+
+def _load_generation_config(source: str, config: PretrainedConfig, revision: str | None) -> GenerationConfig:
+    """The file, or where there is none what generate() makes of the config."""
+    try:
+        return GenerationConfig.from_pretrained(source, revision=revision)
+    except OSError as error:
+        if not is_missing_file(error):
+            raise
+        return GenerationConfig.from_model_config(config)
+
+
+def _require_decoder_only(name: str, config: PretrainedConfig) -> None:
+    model_type = config.model_type
+    if config.is_encoder_decoder:
+        raise NotMeasuredError(
+            f"{name} ({model_type}) is an encoder-decoder model.",
+            meaning="Its prompt goes through an encoder, where right padding with a mask is normal, and its decoder "
+            "starts "
+            "from one token of its own: the side of the padding does not decide where it continues.",
+            change="Give a decoder-only (causal) language model.",
+        )
+    causal = model_type in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+    if model_type in MODEL_FOR_MASKED_LM_MAPPING_NAMES and not getattr(config, "is_decoder", False):
+        kind = "an encoder-only model"
+    elif not causal and "AutoModelForCausalLM" not in (getattr(config, "auto_map", None) or {}):
+        kind = "not a causal language model that transformers knows"
+    else:
+        return
+    raise NotMeasuredError(
+        f"{name} ({model_type}) is {kind}.",
+        meaning="It does not continue a text, so no token is generated from a padded row; what padding needs there "
+        "is the "
+        "attention_mask, on either side.",
+        change="Give a decoder-only (causal) language model.",
+    )
+
+
+def _require_all_weights(name: str, model: PreTrainedModel, info: dict[str, Any]) -> None:
+    parameters = {parameter for parameter, _ in model.named_parameters()}
+    missing = sorted(parameters.intersection(info["missing_keys"]))
+    mismatched = sorted(str(entry[0] if isinstance(entry, tuple) else entry) for entry in info["mismatched_keys"])
+    for names, problem in ((missing, "are missing from the checkpoint"), (mismatched, "have another shape there")):
+        if names:
+            shown = ", ".join(names[:3]) + (", ..." if len(names) > len(names[:3]) else "")
+            raise NotMeasuredError(
+                f"{len(names)} of the weights of {name} {problem}: {shown}.",
+                meaning="The checkpoint belongs to another architecture or size than config.json says; transformers "
+                "would fill "
+                "in random numbers.",
+                change="Check config.json against the checkpoint. --tiny measures the architecture without weights.",
+            )
+
+
+def _device(settings: MeasureSettings) -> torch.device:
+    if settings.device is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(settings.device)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise UsageError(
+            f"--device {settings.device} cannot be used: {str(error).splitlines()[0]}",
+            meaning="torch does not know it, or was built without it, or the machine has none.",
+            change="Use cpu, or a device that torch lists here.",
+        ) from error
+    return device
+
+
+def _dtype(settings: MeasureSettings, device: torch.device) -> Any:
+    """float32 on a CPU, where faults stand out from rounding most clearly; else what the checkpoint was saved in."""
+    if settings.dtype is None:
+        return torch.float32 if device.type == "cpu" else "auto"
+    if settings.dtype == "auto":
+        return "auto"
+    dtype = getattr(torch, settings.dtype, None)
+    if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
+        raise UsageError(
+            f"--dtype {settings.dtype} is not a floating-point type of torch.",
+            change="Use float32, bfloat16, float16 or auto.",
+        )
+    return dtype

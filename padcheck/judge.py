@@ -1,0 +1,163 @@
+"""Evidence to report: compares each arm under a tolerance, asks every rule, and settles status and exit code."""
+
+from padcheck.checks import RULES, Case
+from padcheck.errors import UsageError
+from padcheck.evidence import Evidence, RowDifference
+from padcheck.exits import ExitCode
+from padcheck.report import Command, Comparison, Finding, NoiseFloor, Report, RowComparison, Skipped, Status, Verdict
+from padcheck.settings import JudgeSettings
+from padcheck.tolerances import Tolerance, tolerance_for
+
+
+def judge(command: Command, evidence: Evidence, settings: JudgeSettings) -> Report:
+    """The report on some evidence.
+
+    Raises:
+        UsageError: `select` or `ignore` names no rule.
+    """
+    _require_known_codes(settings)
+    tolerance = tolerance_for(evidence.model.dtype or "float32", settings.atol, settings.rtol)
+    comparisons = {
+        name: compare_arm(evidence, name, tolerance)
+        for name, arm in evidence.arms.items()
+        if arm.padding_side is not None
+    }
+    findings, skipped = _ask_rules(Case(evidence, comparisons), settings)
+    status = _status(command, evidence, comparisons, findings, settings)
+    return Report(
+        command=command,
+        status=status,
+        exit_code={"pass": ExitCode.OK, "fail": ExitCode.FINDINGS, "not_measured": ExitCode.NOT_MEASURED}[status],
+        evidence=evidence,
+        comparisons=comparisons,
+        noise_floor=_noise_floor(evidence, tolerance) if comparisons else None,
+        findings=tuple(findings),
+        skipped=tuple(skipped),
+    )
+
+
+def compare_arm(evidence: Evidence, name: str, tolerance: Tolerance) -> Comparison:
+    """The verdict on one arm: that of its worst row."""
+    error = evidence.arms[name].error
+    rows = tuple(_compare_row(difference, tolerance) for difference in evidence.differences.get(name, ()))
+    if not rows or error is not None:
+        return Comparison(
+            verdict=Verdict.NOT_RUN, reason=error or "there is no unpadded run to compare with", rows=rows
+        )
+    worst = max(rows, key=_gravity)
+    flips = [row.first_different_token for row in rows if row.first_different_token is not None]
+    return Comparison(
+        verdict=worst.verdict,
+        max_abs_diff=worst.max_abs_diff,
+        max_kl=max((row.max_kl for row in rows if row.max_kl is not None), default=None),
+        allowed=worst.allowed,
+        first_different_token=min(flips, default=None),
+        reason=f"prompt {worst.prompt_index}: {worst.reason}" if len(rows) > 1 else worst.reason,
+        rows=rows,
+    )
+
+
+def _compare_row(difference: RowDifference, tolerance: Tolerance) -> RowComparison:
+    """Each step has its own logits, so its own allowance; the one that uses up most of it speaks for the row."""
+    allowances = [tolerance.allowed(step.logit_scale) for step in difference.steps]
+    used = [_used(step.max_abs_diff, allowed) for step, allowed in zip(difference.steps, allowances, strict=True)]
+    worst = max(range(len(used)), key=used.__getitem__)
+    step, allowed = difference.steps[worst], allowances[worst]
+    flip = difference.flip
+    if step.max_abs_diff is None:
+        verdict, reason = Verdict.NON_FINITE, f"NaN or infinity at token {worst}"
+    elif used[worst] > 1:
+        verdict, reason = (
+            Verdict.DIFFERENT,
+            f"logits differ by {step.max_abs_diff:.2g} at token {worst} ({allowed:.2g} allowed)",
+        )
+    elif flip is not None:
+        verdict = Verdict.EQUIVALENT
+        reason = f"token {flip.step} flips between two that are closer than rounding"
+    elif step.max_abs_diff > 0:
+        verdict, reason = (
+            Verdict.EQUIVALENT,
+            f"logits differ by {step.max_abs_diff:.2g} at most ({allowed:.2g} allowed)",
+        )
+    else:
+        verdict, reason = Verdict.IDENTICAL, "same logits to the last bit"
+    return RowComparison(
+        prompt_index=difference.prompt_index,
+        num_pad_tokens=difference.num_pad_tokens,
+        verdict=verdict,
+        max_abs_diff=step.max_abs_diff,
+        max_kl=max((s.kl for s in difference.steps if s.kl is not None), default=None),
+        allowed=allowed,
+        step=worst,
+        first_different_token=None if flip is None else flip.step,
+        reason=reason,
+    )
+
+
+def _used(max_abs_diff: float | None, allowed: float) -> float:
+    """The share of its allowance that a step uses up; infinite where it is no number."""
+    if max_abs_diff is None:
+        return float("inf")
+    if allowed == 0:
+        return float("inf") if max_abs_diff else 0.0
+    return max_abs_diff / allowed
+
+
+def _gravity(row: RowComparison) -> tuple[int, float]:
+    return row.verdict.rank, _used(row.max_abs_diff, row.allowed)
+
+
+def _ask_rules(case: Case, settings: JudgeSettings) -> tuple[list[Finding], list[Skipped]]:
+    findings: list[Finding] = []
+    skipped: list[Skipped] = []
+    for rule in RULES:
+        told = [finding.code for finding in findings if finding.code in rule.told_by]
+        if not settings.counts(rule.code):
+            outcome: Finding | Skipped | None = rule.skip("left out by --select or --ignore")
+        elif told:
+            outcome = rule.skip(f"{told[0]} tells it")
+        else:
+            outcome = rule.judge(case)
+        if isinstance(outcome, Finding):
+            findings.append(outcome)
+        elif outcome is not None:
+            skipped.append(outcome)
+    findings.sort(key=lambda finding: (-finding.severity.rank, finding.code))
+    return findings, skipped
+
+
+def _status(
+    command: Command,
+    evidence: Evidence,
+    comparisons: dict[str, Comparison],
+    findings: list[Finding],
+    settings: JudgeSettings,
+) -> Status:
+    """Nothing measured is never a pass, whatever --fail-on says."""
+    failing = settings.fail_on is not None and any(f.severity.rank >= settings.fail_on.rank for f in findings)
+    if command == "compare":
+        padded = any(row.num_pad_tokens for arm in evidence.arms.values() for row in arm.rows)
+        compared = any(comparison.verdict is not Verdict.NOT_RUN for comparison in comparisons.values())
+        if (compared and not padded) or not (compared or failing):
+            return "not_measured"
+    return "fail" if failing else "pass"
+
+
+def _noise_floor(evidence: Evidence, tolerance: Tolerance) -> NoiseFloor:
+    return NoiseFloor(
+        method="fixed for the dtype: atol + rtol * largest absolute logit of the unpadded run",
+        dtype=evidence.model.dtype or "unknown",
+        atol=tolerance.atol,
+        rtol=tolerance.rtol,
+        source=tolerance.source,
+    )
+
+
+def _require_known_codes(settings: JudgeSettings) -> None:
+    for option, prefixes in (("--select", settings.select), ("--ignore", settings.ignore)):
+        for prefix in prefixes:
+            if not any(rule.code.startswith(prefix) for rule in RULES):
+                raise UsageError(
+                    f"{option} {prefix} names no rule.",
+                    change="`padcheck rules` lists the codes; a prefix such as PAD1 counts.",
+                )

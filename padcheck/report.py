@@ -1,0 +1,117 @@
+"""What is said about the evidence: verdicts, findings, status. How it was measured and is shown is not known."""
+
+from enum import Enum
+from typing import Literal
+
+import msgspec
+
+from padcheck.evidence import SINGLE, Evidence
+from padcheck.exits import ExitCode
+
+Command = Literal["compare", "inspect-tokenizer"]
+Status = Literal["pass", "fail", "not_measured", "error"]
+
+
+class Severity(str, Enum):
+    """How bad a finding is.
+
+    error: a batch gives wrong results, or crashes, even when the caller does everything right.
+    warning: the default or most common way of calling gives wrong results or crashes.
+    info: worth knowing; nothing is wrong.
+    """
+
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+    @property
+    def rank(self) -> int:
+        """0 for info, 1 for warning, 2 for error."""
+        return list(Severity).index(self)
+
+
+class Verdict(str, Enum):
+    """What padding did to a row; of an arm, the gravest of its rows. In order of gravity.
+
+    identical: same tokens, same logits to the last bit. equivalent: the logits differ by no more than rounding
+    explains.
+    """
+
+    NOT_RUN = "not_run"
+    IDENTICAL = "identical"
+    EQUIVALENT = "equivalent"
+    DIFFERENT = "different"
+    NON_FINITE = "non_finite"
+
+    @property
+    def rank(self) -> int:
+        """The place in the order of gravity."""
+        return list(Verdict).index(self)
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing to know: the code says which, `evidence` the numbers, `fix` the line to change."""
+
+    code: str
+    name: str
+    severity: Severity
+    message: str
+    evidence: dict[str, object]
+    fix: str
+
+
+class Skipped(msgspec.Struct, frozen=True, kw_only=True):
+    """A rule that could not be decided, or that would repeat another's story, and why."""
+
+    code: str
+    reason: str
+
+
+class RowComparison(msgspec.Struct, frozen=True, kw_only=True):
+    """One row judged. `max_abs_diff` and `allowed` are those of the step that uses up most of its allowance."""
+
+    prompt_index: int
+    num_pad_tokens: int
+    verdict: Verdict
+    max_abs_diff: float | None
+    max_kl: float | None
+    allowed: float
+    step: int
+    first_different_token: int | None
+    reason: str
+
+
+class Comparison(msgspec.Struct, frozen=True, kw_only=True):
+    """One arm judged against its reference: the numbers are those of its worst row."""
+
+    reference: str = SINGLE
+    verdict: Verdict
+    max_abs_diff: float | None = None
+    max_kl: float | None = None
+    allowed: float | None = None
+    first_different_token: int | None = None
+    reason: str
+    rows: tuple[RowComparison, ...] = ()
+
+
+class NoiseFloor(msgspec.Struct, frozen=True, kw_only=True):
+    """How large a difference rounding may make here: `atol + rtol * (largest absolute logit of the reference)`."""
+
+    method: str
+    dtype: str
+    atol: float
+    rtol: float
+    source: str
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """A run, measured and judged."""
+
+    command: Command
+    status: Status
+    exit_code: ExitCode
+    evidence: Evidence
+    comparisons: dict[str, Comparison] = {}
+    noise_floor: NoiseFloor | None = None
+    findings: tuple[Finding, ...] = ()
+    skipped: tuple[Skipped, ...] = ()

@@ -1,0 +1,194 @@
+"""The report for a person at a terminal; the verdict comes last, where the eye is when the command ends."""
+
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.rule import Rule
+from rich.table import Table
+from rich.text import Text
+
+from padcheck.evidence import Row
+from padcheck.report import Finding, Report, Severity, Verdict
+from padcheck.reporters import wording
+from padcheck.reporters.grid import grid
+from padcheck.reporters.view import View
+from padcheck.reporters.visible import visible, visible_edges, visible_lines, visible_pads, visible_token
+
+_SEVERITY_STYLE = {Severity.ERROR: "bold red", Severity.WARNING: "bold yellow", Severity.INFO: "bold blue"}
+_VERDICT_STYLE = {
+    Verdict.IDENTICAL: "green",
+    Verdict.EQUIVALENT: "green",
+    Verdict.DIFFERENT: "bold red",
+    Verdict.NON_FINITE: "bold red",
+    Verdict.NOT_RUN: "bold yellow",
+}
+_STATUS_STYLE = {"pass": "bold green", "fail": "bold red", "not_measured": "bold yellow", "error": "bold red"}
+_MANY_PROMPTS = 4
+
+
+def render(report: Report, view: View) -> str:
+    """The report as text, with ANSI colours where the view has them."""
+    console = view.console()
+    with console.capture() as captured:
+        print_report(report, view, console)
+    # Rich fills lines up with spaces; in a log or a diff they are noise.
+    return captured.get() if view.color else "".join(line.rstrip() + "\n" for line in captured.get().split("\n")[:-1])
+
+
+def print_report(report: Report, view: View, console: Console) -> None:
+    """Prints every section of the report."""
+    evidence = report.evidence
+    _section(console, f"padcheck {report.command} {visible(evidence.model.id)}", _pairs(wording.header(report)))
+    _section(console, "Special tokens", _special_tokens(report))
+    if report.command == "inspect-tokenizer":
+        _section(console, "Tokenizer", _pairs(wording.tokenizer_settings(evidence)))
+        _section(
+            console, "generation_config", Text(wording.settings_text(evidence.generation_config) or "nothing is set")
+        )
+        _print_samples(report, view, console)
+    else:
+        _print_prompts(report, view, console)
+    if warnings := wording.warnings(evidence):
+        _section(console, "Warnings of the libraries, by arm", _pairs(warnings))
+    if report.comparisons:
+        _section(console, "Verdict", _verdicts(report))
+    if report.findings:
+        _section(console, "Findings", Group(*(_finding(finding) for finding in report.findings)))
+    if view.verbose and report.skipped:
+        _section(console, "Rules not decided", Text(wording.skipped_rules(report)))
+    console.print()
+    console.print(Text(wording.conclusion(report), style=_STATUS_STYLE[report.status]))
+
+
+def _section(console: Console, title: str, body: RenderableType) -> None:
+    console.print()
+    console.print(Rule(Text(title, style="bold"), align="left", style="dim"))
+    console.print(body)
+
+
+def _pairs(pairs: list[tuple[str, str]]) -> Table:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for label, value in pairs:
+        table.add_row(Text(label), Text(value))
+    return table
+
+
+def _special_tokens(report: Report) -> RenderableType:
+    evidence = report.evidence
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    for heading in ("", "tokenizer", "config", "generation_config"):
+        table.add_column(heading, overflow="fold", style="dim" if not heading else "")
+    for cells in wording.special_tokens(evidence):
+        table.add_row(*map(Text, cells))
+    lines: list[RenderableType] = [table]
+    if report.command == "compare":
+        tokenizer = evidence.tokenizer
+        pairs = [
+            ("padding side", f"{tokenizer.padding_side} ({tokenizer.padding_side_source})"),
+            ("pad token used", wording.pad_token_used(evidence)),
+        ]
+        if evidence.overridden:
+            pairs.append(("switched off for the run", wording.settings_text(evidence.overridden)))
+        lines.append(_pairs(pairs))
+    return Group(*lines)
+
+
+def _print_prompts(report: Report, view: View, console: Console) -> None:
+    evidence = report.evidence
+    with_grid = set(_prompts_with_grid(report, view))
+    for index, prompt in enumerate(evidence.prompts):
+        outputs = wording.outputs(report, index)
+        if not outputs:
+            continue
+        _section(console, f"Prompt {index}: {visible_edges(prompt)}", _outputs(report, outputs))
+        if index not in with_grid:
+            continue
+        for title, row in wording.columns(outputs):
+            console.print()
+            console.print(Text(title, style="bold"))
+            console.print(Group(*grid(row, view.width)))
+    if any(arm.rows for arm in evidence.arms.values()):
+        console.print()
+        console.print(_legend(report, some_hidden=len(with_grid) < len(evidence.prompts)))
+
+
+def _prompts_with_grid(report: Report, view: View) -> list[int]:
+    """All prompts where they are few or the user wants all; else those that padding changed, or the first few."""
+    prompts = list(range(len(report.evidence.prompts)))
+    if view.verbose or len(prompts) <= _MANY_PROMPTS:
+        return prompts
+    changed = sorted(
+        row.prompt_index
+        for row in report.comparisons["left"].rows
+        if row.verdict in (Verdict.DIFFERENT, Verdict.NON_FINITE)
+    )
+    return (changed or prompts)[:_MANY_PROMPTS]
+
+
+def _outputs(report: Report, outputs: list[wording.Output]) -> Table:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold", ratio=1)
+    table.add_column(overflow="fold", max_width=30)
+    for output in outputs:
+        comparison = report.comparisons.get(output.arm)
+        verdicts = {row.prompt_index: row.verdict for row in comparison.rows} if comparison else {}
+        style = _VERDICT_STYLE.get(verdicts.get(output.row.prompt_index, Verdict.NOT_RUN), "")
+        table.add_row(
+            Text(output.arm),
+            _output_text(report, output.arm, output.row),
+            Text(output.outcome, style=style if comparison else "dim"),
+        )
+    return table
+
+
+def _output_text(report: Report, arm: str, row: Row) -> Text:
+    """Pads, prompt and new tokens in the order of the row."""
+    pads = Text(visible_pads(row, report.evidence.tokenizer.pad_token_used), style="dim")
+    prompt = Text(visible_edges(row.prompt_text))
+    parts = [pads, prompt] if report.evidence.arms[arm].padding_side == "left" else [prompt, pads]
+    new = Text.assemble((wording.NEW, "bold"), " ", (visible_edges(row.generated_text), "bold green"))
+    return Text(" ").join([*(part for part in parts if part), new])
+
+
+def _legend(report: Report, *, some_hidden: bool) -> Text:
+    pad = visible_token(report.evidence.tokenizer.pad_token_used)
+    text = (
+        f"{wording.NEW} and │ new tokens   {wording.PAD} {pad}   ␣ space   - not given to forward()   "
+        f"{wording.UNLIKE_FORMULA} not the position that the mask gives"
+    )
+    return Text(text + ("\n--verbose shows the columns of every prompt" if some_hidden else ""), style="dim")
+
+
+def _print_samples(report: Report, view: View, console: Console) -> None:
+    for side, sample in report.evidence.samples.items():
+        if sample.error is not None:
+            _section(console, wording.sample_title(side), Text(visible(sample.error), style="red"))
+            continue
+        rows = sample.rows if view.verbose else sample.rows[:_MANY_PROMPTS]
+        lines = [
+            Padding(Group(Text(visible(str(list(row.input_ids)))), *grid(row, view.width)), (0, 0, 1, 0))
+            for row in rows
+        ]
+        _section(console, f"The prompts {wording.sample_title(side)}", Group(*lines))
+
+
+def _verdicts(report: Report) -> RenderableType:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, verdict, reason in wording.verdicts(report):
+        table.add_row(Text(name), Text(verdict, style=_VERDICT_STYLE[report.comparisons[name].verdict]), Text(reason))
+    return Group(table, Text(wording.noise_floor(report), style="dim"))
+
+
+def _finding(finding: Finding) -> Padding:
+    head = Text.assemble(
+        (finding.code, "bold"), " ", (finding.severity.value, _SEVERITY_STYLE[finding.severity]), " ", finding.name
+    )
+    message = Padding(Text(visible(finding.message)), (0, 0, 0, 2))
+    # Not folded: a line that is meant to be pasted must stay one line.
+    fix = Padding(Text(visible_lines(finding.fix), style="cyan", no_wrap=True, overflow="ignore"), (0, 0, 0, 4))
+    return Padding(Group(head, message, fix), (0, 0, 1, 0))

@@ -1,0 +1,200 @@
+"""What every reporter says, in the same words: plain strings, no layout."""
+
+from typing import NamedTuple
+
+from padcheck.evidence import SINGLE, Evidence, PaddingSide, Row, TokenIds
+from padcheck.report import Report, Severity, Verdict
+from padcheck.reporters.visible import visible, visible_token
+
+PAD = "⟨pad⟩"
+NEW = "▸"
+UNLIKE_FORMULA = "!"
+
+
+class Output(NamedTuple):
+    """One prompt in one arm, as a line: pads, prompt, new tokens, and how it compares."""
+
+    arm: str
+    row: Row
+    outcome: str
+
+
+def header(report: Report) -> list[tuple[str, str]]:
+    """Model, run and versions."""
+    model, versions = report.evidence.model, report.evidence.environment
+    name = [visible(model.id)]
+    if model.revision:
+        name.append(f"revision {model.revision[:12]}")
+    what = [f"{model.architecture} ({model.model_type})"]
+    if model.num_parameters is not None:
+        what.append(f"{_count(model.num_parameters)} parameters")
+    if model.weights is not None:
+        what.append(f"{model.weights} weights")
+    lines = [("model", ", ".join(name)), ("architecture", ", ".join(what))]
+    limit = f", {model.max_position_embeddings} positions" if model.max_position_embeddings else ""
+    lines.append(("position encoding", model.position_encoding + limit))
+    if model.dtype is not None:
+        run = f"{model.dtype} on {model.device}, attention {model.attn_implementation or 'of its own'}"
+        lines.append(("run", f"{run}, {_decoding(report.evidence)}"))
+    libraries = f"transformers {versions.transformers}, tokenizers {versions.tokenizers}, torch {versions.torch}"
+    lines.append(("versions", f"padcheck {versions.padcheck}, {libraries}, Python {versions.python}"))
+    return lines
+
+
+def special_tokens(evidence: Evidence) -> list[tuple[str, str, str, str]]:
+    """pad, bos and eos in tokenizer, config and generation_config."""
+    ids, tokenizer = evidence.special_token_ids, evidence.tokenizer
+    texts = {"pad": tokenizer.pad_token, "bos": tokenizer.bos_token, "eos": tokenizer.eos_token}
+    rows = []
+    for kind, text in texts.items():
+        own = _ids(ids.tokenizer, kind)
+        named = own if text is None else f"{own} {visible_token(text)}"
+        rows.append((kind, named, _ids(ids.config, kind), _ids(ids.generation_config, kind)))
+    return rows
+
+
+def tokenizer_settings(evidence: Evidence) -> list[tuple[str, str]]:
+    """The tokenizer's other settings, and what this run made of them."""
+    tokenizer, model = evidence.tokenizer, evidence.model
+    unk = "None" if tokenizer.unk_token is None else f"{tokenizer.unk_token_id} {visible_token(tokenizer.unk_token)}"
+    rows = model.embedding_rows if model.embedding_rows is not None else "unknown"
+    suggestion = tokenizer.pad_token_suggestion
+    lines = [
+        ("tokenizer", f"{tokenizer.class_name} ({'fast' if tokenizer.is_fast else 'slow'})"),
+        ("padding side", f"{tokenizer.padding_side} ({tokenizer.padding_side_source})"),
+        ("truncation side", f"{tokenizer.truncation_side} ({tokenizer.truncation_side_source})"),
+        ("model_max_length", "none" if tokenizer.model_max_length is None else str(tokenizer.model_max_length)),
+        ("vocabulary", f"{tokenizer.vocab_size} tokens, {rows} embedding rows"),
+        ("unk token", unk),
+        ("chat template", "none" if tokenizer.chat_template is None else "present"),
+        ("pad token used", pad_token_used(evidence)),
+    ]
+    if suggestion is not None and suggestion.token_id != tokenizer.pad_token_used_id:
+        token = f"{visible_token(suggestion.token)} ({suggestion.token_id})"
+        lines.append(("better pad token", f"{token}: {suggestion.reason}"))
+    return lines
+
+
+def pad_token_used(evidence: Evidence) -> str:
+    """Which pad token, and why that one."""
+    tokenizer = evidence.tokenizer
+    token = f"{visible_token(tokenizer.pad_token_used)} ({tokenizer.pad_token_used_id})"
+    return f"{token}: {tokenizer.pad_token_used_reason}"
+
+
+def settings_text(settings: dict[str, object]) -> str:
+    """`key=value, key=value`."""
+    return ", ".join(f"{key}={visible(repr(value))}" for key, value in settings.items())
+
+
+def outputs(report: Report, prompt_index: int) -> list[Output]:
+    """A prompt in each arm that ran it."""
+    return [
+        Output(name, row, outcome(report, name, row))
+        for name, arm in report.evidence.arms.items()
+        for row in arm.rows
+        if row.prompt_index == prompt_index
+    ]
+
+
+def columns(found: list[Output]) -> list[tuple[str, Row]]:
+    """The rows whose columns are worth showing: arms that agree in every column share one, and its title names them."""
+    distinct: dict[tuple[object, ...], list[Output]] = {}
+    for output in found:
+        row = output.row
+        distinct.setdefault((row.input_ids, row.attention_mask, row.position_ids), []).append(output)
+    return [(", ".join(output.arm for output in same), same[0].row) for same in distinct.values()]
+
+
+def warnings(evidence: Evidence) -> list[tuple[str, str]]:
+    """What the libraries said, each with the arm that made them say it."""
+    said = {"loading": evidence.load_warnings} | {name: arm.warnings for name, arm in evidence.arms.items()}
+    return [(name, visible(message)) for name, messages in said.items() for message in messages]
+
+
+def outcome(report: Report, arm: str, row: Row) -> str:
+    """How a row compares to the same prompt alone: in its tokens, and where those agree in its logits."""
+    if arm == SINGLE:
+        return "the reference"
+    for comparison in report.comparisons[arm].rows:
+        if comparison.prompt_index == row.prompt_index:
+            step = comparison.first_different_token
+            same = "same tokens" if step is None else f"differs from token {step} on"
+            if step is None and comparison.verdict in (Verdict.DIFFERENT, Verdict.NON_FINITE):
+                return f"{same}, but {comparison.reason}"
+            return f"{same} (rounding)" if step is not None and comparison.verdict is Verdict.EQUIVALENT else same
+    return "not compared"
+
+
+def verdicts(report: Report) -> list[tuple[str, str, str]]:
+    """arm, verdict and reason."""
+    return [
+        (name, comparison.verdict.value.replace("_", " "), visible(comparison.reason))
+        for name, comparison in report.comparisons.items()
+    ]
+
+
+def conclusion(report: Report) -> str:
+    """The whole report in one sentence."""
+    worst = [f"{count} {name}" for name, count in _counts(report) if count]
+    findings = f" ({', '.join(worst)})" if worst else ""
+    if report.status == "not_measured":
+        return "NOT MEASURED: no verdict on padding" + findings
+    if report.command == "inspect-tokenizer":
+        return ("FAIL" if report.status == "fail" else "PASS") + (findings or ": nothing to report")
+    left = report.comparisons["left"]
+    said = {
+        Verdict.IDENTICAL: "left padding changes nothing",
+        Verdict.EQUIVALENT: "left padding changes nothing beyond rounding",
+        Verdict.DIFFERENT: "left padding changes what the model says",
+        Verdict.NON_FINITE: "left padding gives NaN or infinity",
+        Verdict.NOT_RUN: "the left-padded batch did not run",
+    }[left.verdict]
+    right = report.comparisons["right"].verdict
+    if right in (Verdict.DIFFERENT, Verdict.NON_FINITE) and left.verdict in (Verdict.IDENTICAL, Verdict.EQUIVALENT):
+        said += ", right padding does"
+    return f"{'FAIL' if report.status == 'fail' else 'PASS'}: {said}{findings}"
+
+
+def skipped_rules(report: Report) -> str:
+    """The rules that could not be decided, and why."""
+    return "; ".join(f"{skipped.code}: {skipped.reason}" for skipped in report.skipped)
+
+
+def sample_title(side: PaddingSide) -> str:
+    """The heading of a batch that the tokenizer padded."""
+    return f"padded on the {side}"
+
+
+def noise_floor(report: Report) -> str:
+    """The tolerance and where it comes from."""
+    floor = report.noise_floor
+    if floor is None:
+        return ""
+    return f"allowed for rounding in {floor.dtype}: {floor.atol:g} + {floor.rtol:g} × largest logit ({floor.source})"
+
+
+def _counts(report: Report) -> list[tuple[str, int]]:
+    names = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "info"}
+    counted = []
+    for severity, name in names.items():
+        count = sum(finding.severity is severity for finding in report.findings)
+        counted.append((name + ("s" if count > 1 and severity is not Severity.INFO else ""), count))
+    return counted
+
+
+def _decoding(evidence: Evidence) -> str:
+    how = "sampled, the arms sharing their randomness" if evidence.sampled else "greedy"
+    return f"{evidence.max_new_tokens} new tokens, {how}"
+
+
+def _ids(ids: TokenIds, kind: str) -> str:
+    value = getattr(ids, kind)
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def _count(number: int) -> str:
+    for size, unit in ((10**9, "B"), (10**6, "M"), (10**3, "K")):
+        if number >= size:
+            return f"{number / size:.3g}{unit}"
+    return str(number)

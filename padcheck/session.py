@@ -1,0 +1,50 @@
+"""A report to JSON and back: `schema_version` 1.
+
+The document is flat: the evidence's keys stand beside the verdict's, since that is how callers read it.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from padcheck import __version__
+from padcheck.errors import UsageError
+from padcheck.evidence import Evidence
+from padcheck.report import Report
+
+SCHEMA_VERSION = 1
+
+
+def dump(report: Report) -> str:
+    """The report as a JSON document, keys in the order of the contract. NaN and infinity become null."""
+    document: dict[str, Any] = {"schema_version": SCHEMA_VERSION, "padcheck_version": __version__}
+    fields: dict[str, Any] = msgspec.to_builtins(report)
+    evidence = fields.pop("evidence")
+    verdict = {key: fields.pop(key) for key in ("command", "status", "exit_code")}
+    document |= verdict | evidence | fields
+    return msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n"
+
+
+def load(path: Path) -> Report:
+    """Reads a report that `dump` wrote.
+
+    Raises:
+        UsageError: The file cannot be read, is not JSON, is of another schema version, or lacks something.
+    """
+    change = "Give the file that `padcheck compare MODEL --format json --output FILE` wrote."
+    try:
+        document = msgspec.json.decode(path.read_bytes())
+        if not isinstance(document, dict) or "schema_version" not in document:
+            raise UsageError(f"{path} is not a padcheck report: it has no schema_version.", change=change)
+        if document["schema_version"] != SCHEMA_VERSION:
+            raise UsageError(
+                f"{path} has schema_version {document['schema_version']}; this padcheck reads {SCHEMA_VERSION}.",
+                meaning="It was written by another version of padcheck.",
+                change="Run the command again, or use that version to read it.",
+            )
+        return msgspec.convert({**document, "evidence": msgspec.convert(document, Evidence)}, Report)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror or error}.", change=change) from error
+    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+        raise UsageError(f"{path} is not a padcheck report: {error}.", change=change) from error

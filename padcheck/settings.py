@@ -1,0 +1,104 @@
+"""What the user asked for: what to measure, how to judge it, how to say it. One frozen object each, validated here."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from padcheck.errors import UsageError
+from padcheck.report import Severity
+
+DEMO = "demo"
+DEFAULT_PROMPTS = ("big unpadded five token prompt ", "padded three token ")
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeasureSettings:
+    """Which model, which prompts, how to generate. Names follow the transformers argument of the same meaning.
+
+    Raises:
+        UsageError: A number is out of its range, or options contradict each other.
+    """
+
+    model: str = DEMO
+    prompts: tuple[str, ...] = ()
+    chat: bool = False
+    max_new_tokens: int = 10
+    do_sample: bool = False
+    temperature: float = 1.0
+    top_k: int | None = None
+    top_p: float | None = None
+    seed: int = 0
+    dtype: str | None = None
+    device: str | None = None
+    device_map: str | None = None
+    attn_implementation: str | None = None
+    revision: str | None = None
+    tokenizer: str | None = None
+    pad_token: str | None = None
+    trust_remote_code: bool = False
+    tiny: bool = False
+    batch_size: int = 8
+
+    def __post_init__(self) -> None:
+        _require(self.max_new_tokens >= 1, f"--max-new-tokens is {self.max_new_tokens}", "Ask for at least 1.")
+        _require(
+            self.batch_size > 1, f"--batch-size is {self.batch_size}", "A batch of one has no padding: use 2 or more."
+        )
+        _require(
+            self.temperature > 0,
+            f"--temperature is {self.temperature}",
+            "Use a number above 0, or leave out --do-sample.",
+        )
+        _require(self.top_k is None or self.top_k >= 1, f"--top-k is {self.top_k}", "Use 1 or more.")
+        _require(
+            self.top_p is None or 0 < self.top_p <= 1, f"--top-p is {self.top_p}", "Use a number above 0 and up to 1."
+        )
+        sampling = (self.temperature, self.top_k, self.top_p) != (1.0, None, None)
+        _require(
+            self.do_sample or not sampling, "--temperature, --top-k and --top-p belong to sampling", "Add --do-sample."
+        )
+        _require(
+            self.device is None or self.device_map is None, "--device and --device-map exclude each other", "Give one."
+        )
+        for index, prompt in enumerate(self.prompts):
+            _require(
+                bool(prompt), f"Prompt {index} is empty", "Give it at least one character: nothing can be continued."
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class JudgeSettings:
+    """The tolerance and the rules that count. `select` and `ignore` hold codes or prefixes of codes.
+
+    Raises:
+        UsageError: A tolerance is negative.
+    """
+
+    atol: float | None = None
+    rtol: float | None = None
+    select: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    fail_on: Severity | None = field(default=Severity.ERROR)
+
+    def __post_init__(self) -> None:
+        for name, value in (("--atol", self.atol), ("--rtol", self.rtol)):
+            _require(value is None or value >= 0, f"{name} is {value}", "Use 0 or more.")
+
+    def counts(self, code: str) -> bool:
+        """True where neither `select` leaves the code out nor `ignore` names it."""
+        selected = not self.select or code.startswith(self.select)
+        return selected and not (self.ignore and code.startswith(self.ignore))
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutputSettings:
+    """Where the report goes and in which form."""
+
+    format: str = "table"
+    path: Path | None = None
+    quiet: bool = False
+    verbose: bool = False
+
+
+def _require(claim: bool, what: str, change: str) -> None:
+    if not claim:
+        raise UsageError(f"{what}.", change=change)

@@ -1,0 +1,180 @@
+"""The command's side of the screen: progress on stderr, the report on stdout or in a file, errors, exit codes."""
+
+import os
+import sys
+import tempfile
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NoReturn
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from padcheck import __version__
+from padcheck.checks import Rule
+from padcheck.errors import NotMeasuredError, PadcheckError, UsageError
+from padcheck.exits import ExitCode
+from padcheck.progress import Progress, Silent
+from padcheck.report import Report
+from padcheck.reporters import Format, View, render
+from padcheck.reporters.visible import visible_lines
+from padcheck.settings import OutputSettings
+
+_FILE_WIDTH = 120
+"""Columns of a table that is written to a file, where no terminal says how many there are."""
+
+_ISSUES = "https://github.com/padcheck/padcheck/issues"
+
+
+class Spinner:
+    """Shows the current stage on stderr while it runs, and leaves nothing behind."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    @contextmanager
+    def stage(self, description: str) -> Iterator[None]:
+        """A spinner with the description."""
+        with self._console.status(Text(description)):
+            yield
+
+
+def progress_for(output: OutputSettings) -> Progress:
+    """A spinner where stderr is a terminal and --quiet is not given; else nothing."""
+    console = Console(stderr=True)
+    return Spinner(console) if console.is_terminal and not output.quiet else Silent()
+
+
+def require_writable(path: Path | None) -> None:
+    """Finds out before the run, not after it, that the report has nowhere to go.
+
+    Raises:
+        UsageError: The folder does not exist or cannot be written, or the path is a folder.
+    """
+    if path is None:
+        return
+    if path.is_dir():
+        raise UsageError(f"--output {path} is a folder.", change="Name a file in it.")
+    if not path.parent.is_dir():
+        raise UsageError(f"The folder of --output {path} does not exist.", change=f"Make it: mkdir -p {path.parent}")
+    # A file is replaced, not rewritten, so what counts is the folder.
+    if not os.access(path.parent, os.W_OK) or (path.exists() and not os.access(path, os.W_OK)):
+        raise UsageError(
+            f"--output {path} cannot be written.", change="Choose another place, or change its permissions."
+        )
+
+
+def write(report: Report, output: OutputSettings) -> None:
+    """Writes the report where the user wants it.
+
+    Raises:
+        UsageError: The file cannot be written.
+    """
+    if output.path is None:
+        console = Console()
+        view = View(width=console.width, color=console.color_system is not None, verbose=output.verbose)
+        sys.stdout.write(render(report, Format(output.format), view))
+        sys.stdout.flush()
+        return
+    text = render(report, Format(output.format), View(width=_FILE_WIDTH, verbose=output.verbose))
+    try:
+        _replace(output.path, text)
+    except OSError as error:
+        raise UsageError(
+            f"--output {output.path} cannot be written: {error.strerror or error}.", change="Choose another place."
+        ) from error
+    if not output.quiet:
+        sys.stderr.write(f"wrote {output.path}\n")
+
+
+def _replace(path: Path, text: str) -> None:
+    """All of the file or none of it: a reader never sees half a report."""
+    if path.exists() and not path.is_file():
+        path.write_text(text, encoding="utf-8")  # /dev/stdout, a named pipe
+        return
+    with tempfile.NamedTemporaryFile(
+        "w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}.", delete=False
+    ) as file:
+        file.write(text)
+    written = Path(file.name)
+    written.chmod(path.stat().st_mode if path.exists() else 0o666 & ~_umask())
+    written.replace(path)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+@contextmanager
+def exits(*, verbose: bool = False) -> Iterator[None]:
+    """Every way out of a command ends in a code of the contract: Python's own 1 would read as "findings"."""
+    try:
+        yield
+    except PadcheckError as error:
+        _fail(error, verbose=verbose)
+    except KeyboardInterrupt:
+        _fail(NotMeasuredError("Interrupted: nothing was measured."), verbose=False)
+    except MemoryError as error:
+        _fail(
+            NotMeasuredError(
+                "Memory ran out.",
+                meaning="The model does not fit into this machine's memory.",
+                change="Use --dtype bfloat16, --device-map auto, or --tiny for the architecture alone.",
+            ),
+            verbose=verbose,
+            cause=error,
+        )
+    except BrokenPipeError:
+        # The reader (head, less) has seen enough. What is still buffered must not be flushed at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(ExitCode.OK)
+    except Exception as error:  # noqa: BLE001  the last line of defence
+        _fail_on_bug(error, verbose=verbose)
+
+
+def _fail(error: PadcheckError, *, verbose: bool, cause: BaseException | None = None) -> NoReturn:
+    console = Console(stderr=True)
+    message = Text.assemble(("padcheck: ", "bold red"), (visible_lines(error.what), "bold"))
+    for part in (error.meaning, error.change):
+        if part:
+            message.append("\n" + visible_lines(part))
+    console.print(message, soft_wrap=True)
+    if verbose and (cause or error.__cause__):
+        _print_traceback(cause or error)
+    sys.exit(error.exit_code)
+
+
+def _fail_on_bug(error: Exception, *, verbose: bool) -> NoReturn:
+    sys.stderr.write(f"padcheck: a bug in padcheck {__version__}: {type(error).__name__}: {error}\n")
+    sys.stderr.write(f"Please report it at {_ISSUES} with the command and what --verbose shows.\n")
+    if verbose:
+        _print_traceback(error)
+    sys.exit(ExitCode.BUG)
+
+
+def _print_traceback(error: BaseException) -> None:
+    sys.stderr.write("".join(traceback.format_exception(error)))
+
+
+def print_rules(rules: tuple[Rule, ...]) -> None:
+    """The codes as a table on stdout."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    for heading in ("code", "severity", "name"):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("what it says")
+    for rule in rules:
+        table.add_row(rule.code, rule.severity.value, rule.name, rule.title())
+    Console(markup=False, highlight=False).print(table)
+
+
+def print_rule(rule: Rule) -> None:
+    """One code's documentation on stdout."""
+    console = Console(markup=False, highlight=False)
+    console.print(Text(f"{rule.code} {rule.name} ({rule.severity.value})", style="bold"))
+    console.print()
+    console.print(Text(rule.documentation()))

@@ -1,0 +1,214 @@
+"""A Hugging Face hub on the loopback interface, for tests of what happens when the hub fails.
+
+It speaks as much of the hub's HTTP protocol as ``from_pretrained`` and ``hf_hub_download`` use, so the real
+``huggingface_hub`` client runs against it. Like the hub, it names the reason of a refusal in ``X-Error-Code``, by
+which the client chooses the exception it raises.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import threading
+from dataclasses import dataclass
+from enum import Enum, auto
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+_REPO = r"(?P<repo_id>(?:[^/]+/)?[^/]+)"
+_FILE = re.compile(rf"/{_REPO}/resolve/(?P<revision>[^/]+)/(?P<path>.+)")
+_TREE = re.compile(rf"/api/models/{_REPO}/tree/(?P<revision>[^/]+)(?:/(?P<path>.+))?")
+_INFO = re.compile(rf"/api/models/{_REPO}(?:/revision/(?P<revision>[^/]+))?")
+_RANGE = re.compile(r"bytes=(\d+)-")
+
+
+class Fault(Enum):
+    """The one way in which a repository fails."""
+
+    NONE = auto()
+    GATED_401 = auto()  # The repository is gated and the request carries no token.
+    GATED_403 = auto()  # The repository is gated and the token's owner was not let in.
+    INVALID_TOKEN = auto()  # The token is mistyped, expired or revoked.
+    SERVER_ERROR = auto()  # Every request is answered with status 500.
+    STALL = auto()  # Every request is accepted and none is answered before the hub closes.
+    TRUNCATED = auto()  # Weights break off halfway, however often the client resumes the download.
+
+
+class _RefusalError(Exception):
+    """An answer other than success: its status, the hub's wording and, where the hub gives one, the error code."""
+
+    def __init__(self, status: int, message: str, code: str | None = None, commit: str | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        named = {"X-Error-Message": message, "X-Error-Code": code, "X-Repo-Commit": commit}
+        self.headers = {name: value for name, value in named.items() if value is not None}
+
+
+@dataclass(frozen=True)
+class _Repo:
+    """A folder served as a model repository of a single commit."""
+
+    folder: Path
+    fault: Fault
+    commit: str
+
+    def files(self) -> dict[str, Path]:
+        """Returns the repository's files by their path in it."""
+        found = sorted(path for path in self.folder.rglob("*") if path.is_file())
+        return {path.relative_to(self.folder).as_posix(): path for path in found}
+
+    def refuse(self, *, download: bool) -> None:
+        """Raises what the repository's fault demands. That a gated repository exists and has files is no secret."""
+        if self.fault is Fault.INVALID_TOKEN:
+            raise _RefusalError(401, "Invalid credentials in Authorization header")
+        if self.fault is Fault.SERVER_ERROR:
+            raise _RefusalError(500, "Internal Error - We're working hard to fix this as soon as possible!")
+        if self.fault is Fault.GATED_401 and download:
+            raise _RefusalError(401, "You must be authenticated to access this model. Please log in.", "GatedRepo")
+        if self.fault is Fault.GATED_403 and download:
+            raise _RefusalError(403, "You are not in the authorized list of this model.", "GatedRepo")
+
+
+class LoopbackHub(ThreadingHTTPServer):
+    """Serves folders as model repositories, each of which can be made to fail in one way.
+
+    Use it as a context manager: leaving it ends the server and every request that is still stalled.
+
+    Attributes:
+        endpoint: The hub's address, for the variable ``HF_ENDPOINT``.
+        requests: What clients asked for, such as ``HEAD /org/name/resolve/main/config.json``, in order of arrival.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.endpoint = f"http://127.0.0.1:{self.server_port}"
+        self.requests: list[str] = []
+        self.repos: dict[str, _Repo] = {}
+        self.closing = threading.Event()
+
+    def __enter__(self) -> LoopbackHub:
+        # `shutdown` waits for the end of a poll; the default of half a second would be paid by every test.
+        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.shutdown()
+        self.server_close()
+
+    def shutdown(self) -> None:
+        self.closing.set()
+        super().shutdown()
+
+    def add(self, repo_id: str, folder: Path, *, fault: Fault = Fault.NONE) -> None:
+        """Serves a folder.
+
+        Args:
+            repo_id: The repository's name, ``org/name`` or ``name``.
+            folder: The folder whose files, those in subfolders included, are the repository's.
+            fault: How the repository fails.
+        """
+        self.repos[repo_id] = _Repo(folder, fault, commit=hashlib.sha1(repo_id.encode()).hexdigest())
+
+    def client_environ(self, home: Path) -> dict[str, str]:
+        """Returns an environment for a subprocess whose hub client talks to this hub and to nothing else.
+
+        Args:
+            home: The client's ``HF_HOME``; an empty folder makes a client without token, cache or settings.
+        """
+        settings = ("HF_", "HUGGING", "TRANSFORMERS_")
+        return {name: value for name, value in os.environ.items() if not name.startswith(settings)} | {
+            "HF_ENDPOINT": self.endpoint,
+            "HF_HOME": str(home),
+            "HF_HUB_DISABLE_TELEMETRY": "1",
+            "HF_HUB_DISABLE_XET": "1",
+            "HF_HUB_DOWNLOAD_TIMEOUT": "1",
+            "HF_HUB_ETAG_TIMEOUT": "1",
+            "NO_PROXY": "127.0.0.1",
+        }
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """Answers one request; the base class's HTTP/1.0 ends the connection with it, so none outlives the hub."""
+
+    server: LoopbackHub
+
+    def do_GET(self) -> None:
+        self.server.requests.append(f"{self.command} {self.path}")
+        try:
+            self._answer()
+        except _RefusalError as refusal:
+            self._send(refusal.status, b"", {**refusal.headers, "Content-Length": "0"})
+
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  (the base class's name)
+        """Says nothing: `LoopbackHub.requests` is the log."""
+
+    def _answer(self) -> None:
+        url = urlsplit(self.path)
+        route = _FILE.fullmatch(url.path) or _TREE.fullmatch(url.path) or _INFO.fullmatch(url.path)
+        if route is None:
+            raise _RefusalError(404, "Not Found")
+        asked = {name: unquote(value or "") for name, value in route.groupdict().items()}
+        repo = self.server.repos.get(asked["repo_id"])
+        if repo is None:
+            # The hub does not tell a stranger whether a repository is absent or private.
+            raise _RefusalError(404 if "Authorization" in self.headers else 401, "Repository not found", "RepoNotFound")
+        if repo.fault is Fault.STALL:
+            self.server.closing.wait()
+            return
+        repo.refuse(download=route.re is _FILE)
+        if asked["revision"] not in ("", "main", repo.commit):
+            raise _RefusalError(404, "Invalid rev id", "RevisionNotFound")
+        if route.re is _FILE:
+            self._send_file(repo, asked["path"])
+        elif route.re is _TREE:
+            recursive = parse_qs(url.query).get("recursive", [""])[0].lower() in ("1", "true")
+            self._send_tree(repo, asked["path"], recursive=recursive)
+        else:
+            siblings = [{"rfilename": path} for path in repo.files()]
+            self._send_json({"id": asked["repo_id"], "sha": repo.commit, "private": False, "siblings": siblings})
+
+    def _send_file(self, repo: _Repo, path: str) -> None:
+        file = repo.files().get(path)
+        if file is None:
+            raise _RefusalError(404, "Entry not found", "EntryNotFound", repo.commit)
+        content = file.read_bytes()
+        resumed = _RANGE.fullmatch(self.headers.get("Range", ""))
+        start = int(resumed[1]) if resumed else 0
+        broken = repo.fault is Fault.TRUNCATED and file.suffix in (".bin", ".safetensors")
+        headers = {
+            "X-Repo-Commit": repo.commit,
+            "ETag": f'"{hashlib.sha256(content).hexdigest()}"',
+            "Content-Length": str(len(content) - start),
+        }
+        if resumed:
+            headers["Content-Range"] = f"bytes {start}-{len(content) - 1}/{len(content)}"
+        self._send(206 if resumed else 200, content[start : len(content) // 2 if broken else None], headers)
+
+    def _send_tree(self, repo: _Repo, folder: str, *, recursive: bool) -> None:
+        prefix = f"{folder}/" if folder else ""
+        within = {path: file for path, file in repo.files().items() if path.startswith(prefix)}
+        if not within:
+            raise _RefusalError(404, f"{folder} does not exist", "EntryNotFound")
+        listed = {path: file for path, file in within.items() if recursive or "/" not in path.removeprefix(prefix)}
+        self._send_json(
+            [{"type": "file", "path": path, "size": file.stat().st_size, "oid": ""} for path, file in listed.items()]
+        )
+
+    def _send_json(self, answer: Any) -> None:
+        body = json.dumps(answer).encode()
+        self._send(200, body, {"Content-Type": "application/json", "Content-Length": str(len(body))})
+
+    def _send(self, status: int, body: bytes, headers: dict[str, str]) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
