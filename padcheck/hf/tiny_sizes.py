@@ -1,9 +1,9 @@
 """The toy value of each key of a config.
 
 A key is recognised by its meaning: `hidden_size`, `d_model` and `n_embd` are one thing, so they get one toy value. The
-toy values fit together (4 heads of 16 make the width of 64, state-space heads of 16 make `expand` times the width), which
-is what the checks inside the architectures ask for. What an original states as a ratio (key-value heads to heads, rotated
-part to head) stays that ratio. `FILLED_IN` and `REPLACED` hold what no such rule can know.
+toy values fit together (4 heads of 16 make the width of 64, state-space heads of 16 make `expand` times the width), as
+the checks inside the architectures ask. What an original states as a ratio (key-value heads to heads, rotated part to
+head) stays that ratio. `FILLED_IN` and `REPLACED` hold what no such rule can know.
 """
 
 import re
