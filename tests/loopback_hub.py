@@ -141,7 +141,7 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             self._answer()
         except _RefusalError as refusal:
-            self._send(refusal.status, b"", {**refusal.headers, "Content-Length": "0"})
+            self._send(refusal.status, b"", refusal.headers)
 
     def do_HEAD(self) -> None:
         self.do_GET()
@@ -196,18 +196,20 @@ class _Handler(BaseHTTPRequestHandler):
         within = {path: file for path, file in repo.files().items() if path.startswith(prefix)}
         if not within:
             raise _RefusalError(404, f"{folder} does not exist", "EntryNotFound")
-        listed = {path: file for path, file in within.items() if recursive or "/" not in path.removeprefix(prefix)}
         self._send_json(
-            [{"type": "file", "path": path, "size": file.stat().st_size, "oid": ""} for path, file in listed.items()]
+            [
+                {"type": "file", "path": path, "size": file.stat().st_size, "oid": ""}
+                for path, file in within.items()
+                if recursive or "/" not in path.removeprefix(prefix)
+            ]
         )
 
     def _send_json(self, answer: Any) -> None:
-        body = json.dumps(answer).encode()
-        self._send(200, body, {"Content-Type": "application/json", "Content-Length": str(len(body))})
+        self._send(200, json.dumps(answer).encode(), {"Content-Type": "application/json"})
 
     def _send(self, status: int, body: bytes, headers: dict[str, str]) -> None:
         self.send_response(status)
-        for name, value in headers.items():
+        for name, value in {"Content-Length": str(len(body)), **headers}.items():
             self.send_header(name, value)
         self.end_headers()
         if self.command != "HEAD":

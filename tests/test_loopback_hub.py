@@ -100,7 +100,7 @@ def test_an_answer_reaches_the_client(
     assert (outcome(INFO), outcome(CONFIG)) == (info, config)
 
 
-# A download is tried again for up to six minutes, and no variable bounds that; a question about the model is asked once.
+# A download is retried for up to six minutes, and no variable bounds that; a question about the model is asked once.
 @pytest.mark.parametrize(("fault", "info"), [(Fault.SERVER_ERROR, "HfHubHTTPError"), (Fault.STALL, "ReadTimeout")])
 def test_a_hub_that_is_down_reaches_the_client(
     hub: LoopbackHub, model: Path, outcome: Outcome, fault: Fault, info: str

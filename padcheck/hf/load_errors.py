@@ -1,15 +1,243 @@
 """Turns what huggingface_hub, transformers, safetensors and torch raise while loading into one message each.
 
-The libraries wrap one another's exceptions, so the whole chain of causes is searched, not only the outermost.
+The libraries wrap one another's exceptions, and each version wraps them differently; so the whole chain of causes is
+searched, for types where they are public and for words where they are not.
 """
 
-from padcheck.errors import NotMeasuredError, PadcheckError
-from padcheck.settings import MeasureSettings
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from huggingface_hub.errors import (
+    EntryNotFoundError,
+    GatedRepoError,
+    HfHubHTTPError,
+    HFValidationError,
+    LocalEntryNotFoundError,
+    OfflineModeIsEnabled,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
+from safetensors import SafetensorError
+
+from padcheck.errors import NotMeasuredError
 
 
-def explain_load_error(error: Exception, source: str, part: str, settings: MeasureSettings) -> PadcheckError:
-    return NotMeasuredError(str(error))
+class _Case(NamedTuple):
+    """One thing that goes wrong: how to recognise it in a chain of exceptions, and what to say."""
+
+    types: tuple[type[BaseException], ...]
+    words: tuple[str, ...]
+    what: str
+    meaning: str
+    change: str
+
+    def matches(self, error: BaseException) -> bool:
+        """True where the type is one of `types`, or one of `words` stands in the type's name or the message."""
+        text = f"{type(error).__name__}: {error}"
+        return isinstance(error, self.types) or any(word in text for word in self.words)
 
 
-def is_missing_file(error: OSError) -> bool:
-    return True
+_CODE = _Case(
+    (),
+    ("trust_remote_code", "requires you to execute"),
+    "{source} comes with Python code of its own, and was not given leave to run it.",
+    "Its architecture or its tokenizer is not part of transformers.",
+    "Read that code; if you trust it, add --trust-remote-code.",
+)
+_GATED = _Case(
+    (GatedRepoError,),
+    (),
+    "{source} is gated: the hub did not let us in.",
+    "Its licence must be accepted on its page, and no token was sent, or one of an account without access.",
+    "Accept the licence on the model's page, then run `hf auth login` or set HF_TOKEN.",
+)
+_UNKNOWN_REVISION = _Case(
+    (RevisionNotFoundError,),
+    (),
+    "{source} has no revision {revision}.",
+    "The branch, tag or commit was misspelt, or is gone.",
+    "Look at the model's page for its revisions, or leave out --revision.",
+)
+_UNKNOWN_MODEL = _Case(
+    (RepositoryNotFoundError, HFValidationError),
+    (),
+    "{source} is neither a folder here nor a model on the hub.",
+    "The name is misspelt, or the model is private and no token was sent.",
+    "Check the name; for a private model run `hf auth login` or set HF_TOKEN.",
+)
+_BAD_TOKEN = _Case(
+    (),
+    ("401 Unauthorized", "401 Client Error", "Invalid credentials"),
+    "The hub refused the token that was sent for {source}.",
+    "It has expired or was revoked.",
+    "Run `hf auth login` again, or set HF_TOKEN to a valid token, or unset it.",
+)
+_OFFLINE = _Case(
+    (OfflineModeIsEnabled,),
+    ("outgoing traffic has been disabled", "offline mode"),
+    "{source} is not in the cache, and offline mode is on.",
+    "HF_HUB_OFFLINE is set, so nothing is downloaded; the {part} was never downloaded before, or into another cache.",
+    "Unset HF_HUB_OFFLINE to download it, or point HF_HUB_CACHE at the cache that holds it.",
+)
+_BROKEN_DOWNLOAD = _Case(
+    (),
+    ("ChunkedEncodingError", "IncompleteRead", "RemoteProtocolError", "Consistency check failed", "Connection broken"),
+    "The download of {source} broke off: the server closed the connection halfway.",
+    "The network or a proxy is unreliable.",
+    "Run the command again: what has arrived is kept and the rest is fetched.",
+)
+_TIMEOUT = _Case(
+    (TimeoutError,),
+    ("Timeout",),
+    "The hub does not answer: {part} of {source} timed out.",
+    "The server, a proxy or the network stalls.",
+    "Run it again later, raise HF_HUB_DOWNLOAD_TIMEOUT and HF_HUB_ETAG_TIMEOUT (seconds), or set HF_HUB_OFFLINE=1 "
+    "to use the cache alone.",
+)
+_SERVER_ERROR = _Case(
+    (),
+    ("Server error '5", "500 Server Error", "Internal Server Error", "Bad Gateway", "Service Unavailable"),
+    "The hub answered with a server error while {part} of {source} was loaded.",
+    "The fault is on its side.",
+    "Run it again later, or set HF_HUB_OFFLINE=1 to use the cache alone.",
+)
+_UNREACHABLE = _Case(
+    (LocalEntryNotFoundError, ConnectionError),
+    ("ConnectError", "ConnectionError", "couldn't connect to"),
+    "The hub cannot be reached, and {source} is not in the cache.",
+    "There is no network, a proxy is missing, or HF_ENDPOINT is wrong.",
+    "Check the connection, HTTPS_PROXY and HF_ENDPOINT, or give a local folder.",
+)
+_HUB_ERROR = _Case(
+    (HfHubHTTPError,),
+    (),
+    "The hub refused to hand over the {part} of {source}: {error}",
+    "",
+    "Check the name and the token.",
+)
+_NO_MEMORY = _Case(
+    (MemoryError, torch.OutOfMemoryError),
+    ("can't allocate memory", "Cannot allocate memory", "out of memory"),
+    "{source} does not fit into memory.",
+    "Its weights in this dtype are larger than what is free.",
+    "Use --dtype bfloat16, --device-map auto, or --tiny for the architecture alone.",
+)
+_MISSING_PACKAGE = _Case(
+    (ImportError,),
+    (),
+    "The {part} of {source} needs a package that is not installed: {error}",
+    "",
+    "Install the package that the message names.",
+)
+_BAD_JSON = _Case(
+    (json.JSONDecodeError, UnicodeDecodeError),
+    ("not a valid JSON file",),
+    "The {part} of {source} is not valid JSON: {error}",
+    "The file was cut off, edited by hand, or is a Git LFS pointer.",
+    "Download it again, or correct it.",
+)
+_UNKNOWN_TYPE = _Case(
+    (),
+    ("does not recognize this architecture", "Unrecognized model", "model_type"),
+    "transformers does not know the architecture of {source}: {error}",
+    "config.json is missing or names no model_type, or this transformers is older than the model.",
+    "Check config.json, or upgrade transformers.",
+)
+_NO_WEIGHTS = _Case(
+    (),
+    ("no file named model.safetensors", "no file named pytorch_model.bin", "does not appear to have a file named"),
+    "{source} has no weights that transformers can load: {error}",
+    "There is neither model.safetensors nor pytorch_model.bin, or a shard of them is missing.",
+    "Download the weights, or add --tiny to measure the architecture without them.",
+)
+_NO_TOKENIZER = _Case(
+    (),
+    ("Can't load tokenizer", "Couldn't instantiate the backend tokenizer", "does not appear to have a file named"),
+    "{source} has no tokenizer that transformers can load.",
+    "The files of the tokenizer (tokenizer.json, tokenizer.model or vocab.json) are missing or damaged.",
+    "Add them, or name another model's tokenizer with --tokenizer.",
+)
+_BROKEN_WEIGHTS = _Case(
+    (SafetensorError, EOFError),
+    ("UnpicklingError", "PytorchStreamReader", "invalid load key", "failed finding central directory"),
+    "The weights of {source} cannot be read: {error}",
+    "The file is cut off or damaged, or is a Git LFS pointer instead of the weights.",
+    "Download it again.",
+)
+_MISMATCH = _Case(
+    (),
+    ("size mismatch", "ignore_mismatched_sizes"),
+    "The weights of {source} do not have the shapes that its config.json says.",
+    "The checkpoint belongs to another size of the model, or tokens were added without saving the config.",
+    "Check config.json against the checkpoint. --tiny measures the architecture without weights.",
+)
+_ANYTHING = _Case(
+    (BaseException,),
+    (),
+    "The {part} of {source} cannot be loaded: {kind}: {error}",
+    "Something in the model's files does not fit the installed transformers.",
+    "Upgrade transformers, or check the files; --verbose shows where it failed.",
+)
+
+_REFUSALS = (_GATED, _UNKNOWN_REVISION, _UNKNOWN_MODEL, _BAD_TOKEN)
+_SILENCES = (_OFFLINE, _BROKEN_DOWNLOAD, _TIMEOUT, _SERVER_ERROR, _UNREACHABLE)
+_FILE_CASES = {
+    "config": (_BAD_JSON, _UNKNOWN_TYPE),
+    "tokenizer": (_BAD_JSON, _NO_TOKENIZER),
+    "generation_config": (_BAD_JSON,),
+    "model": (_BROKEN_WEIGHTS, _MISMATCH, _NO_WEIGHTS, _BAD_JSON),
+}
+
+
+def explain_load_error(error: Exception, source: str, part: str, revision: str | None) -> NotMeasuredError:
+    """The one message for an exception that loading `part` of `source` ended in.
+
+    Args:
+        error: The outermost exception.
+        source: Hub id or folder.
+        part: "config", "tokenizer", "generation_config" or "model".
+        revision: The one that was asked for.
+    """
+    hub_cases = () if Path(source).is_dir() else (*_REFUSALS, *_SILENCES)
+    cases = (_CODE, _NO_MEMORY, *hub_cases, *_FILE_CASES[part], _MISSING_PACKAGE, _HUB_ERROR, _ANYTHING)
+    case, cause = next((case, link) for case in cases for link in _chain(error) if case.matches(link))
+    what, meaning, change = (
+        text.format(
+            source=source,
+            part=part,
+            revision=revision,
+            kind=type(cause).__name__,
+            error=str(cause).strip().split("\n")[0],
+        )
+        for text in (case.what, case.meaning, case.change)
+    )
+    return NotMeasuredError(what, meaning=meaning, change=change)
+
+
+def is_silence(error: Exception) -> bool:
+    """True where the hub gave no answer, as opposed to one that we do not like: the cache may still help."""
+    chain = list(_chain(error))
+    refused, silent = (any(case.matches(link) for case in cases for link in chain) for cases in (_REFUSALS, _SILENCES))
+    return silent and not refused
+
+
+def is_missing_file(error: BaseException) -> bool:
+    """True where a repository or folder simply has no such file, as opposed to one that cannot be had or read."""
+    chain = list(_chain(error))
+    if any(isinstance(link, LocalEntryNotFoundError) for link in chain):
+        return False
+    absent = any(isinstance(link, EntryNotFoundError) for link in chain)
+    return absent or "does not appear to have a file named" in str(error)
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """An exception, what caused it, what caused that; what it was raised while handling where no cause is named."""
+    seen: set[int] = set()
+    link: BaseException | None = error
+    while link is not None and id(link) not in seen:
+        seen.add(id(link))
+        yield link
+        link = link.__cause__ or link.__context__

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from huggingface_hub import try_to_load_from_cache
 from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
@@ -22,11 +21,11 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES, MODEL_FOR_MASKED_LM_MAPPING_NAMES
-from transformers.utils.hub import extract_commit_hash
 
 from padcheck.demo import MODEL_FOLDER
 from padcheck.errors import NotMeasuredError, PadcheckError, UsageError
-from padcheck.hf.load_errors import explain_load_error, is_missing_file
+from padcheck.hf.hub import Source, bounded_requests, find
+from padcheck.hf.load_errors import explain_load_error, is_missing_file, is_silence
 from padcheck.hf.tiny import build_tiny_model
 from padcheck.hf.versions import DTYPE_ARGUMENT
 from padcheck.settings import DEMO, MeasureSettings
@@ -36,8 +35,7 @@ from padcheck.settings import DEMO, MeasureSettings
 class Loaded:
     """All of a model but its weights."""
 
-    source: str
-    revision: str | None
+    source: Source
     config: PretrainedConfig
     tokenizer: PreTrainedTokenizerBase
     generation_config: GenerationConfig
@@ -54,18 +52,17 @@ def load_without_weights(settings: MeasureSettings) -> Loaded:
     Raises:
         NotMeasuredError: One of them cannot be had, or the model is not a decoder-only one.
     """
-    source = _source(settings.model)
-    where: dict[str, Any] = {"revision": settings.revision, "trust_remote_code": settings.trust_remote_code}
-    with _explained(source, "config", settings):
-        config = AutoConfig.from_pretrained(source, **where)
+    source = _find(settings.model, settings.revision)
+    trust = {"trust_remote_code": settings.trust_remote_code}
+    with _explained(source, "config"):
+        config = AutoConfig.from_pretrained(source.name, **source.where, **trust)
     _require_decoder_only(settings.model, config)
-    tokenizer_source = source if settings.tokenizer is None else _source(settings.tokenizer)
-    tokenizer_where = where if settings.tokenizer is None else where | {"revision": None}
-    with _explained(tokenizer_source, "tokenizer", settings):
-        tokenizer = AutoTokenizer.from_pretrained(tokenizer_source, **tokenizer_where)
-    with _explained(source, "generation_config", settings):
-        generation_config = _load_generation_config(source, config, settings.revision)
-    return Loaded(source, _revision(source, settings), config, tokenizer, generation_config)
+    tokenizer_source = source if settings.tokenizer is None else _find(settings.tokenizer, None)
+    with _explained(tokenizer_source, "tokenizer"):
+        tokenizer = AutoTokenizer.from_pretrained(tokenizer_source.name, **tokenizer_source.where, **trust)
+    with _explained(source, "generation_config"):
+        generation_config = _load_generation_config(source, config)
+    return Loaded(source, config, tokenizer, generation_config)
 
 
 def load_model(loaded: Loaded, settings: MeasureSettings) -> PreTrainedModel:
@@ -77,7 +74,7 @@ def load_model(loaded: Loaded, settings: MeasureSettings) -> PreTrainedModel:
     """
     device = _device(settings)
     dtype = _dtype(settings, device)
-    with _explained(loaded.source, "model", settings):
+    with _explained(loaded.source, "model"):
         if settings.tiny:
             model = build_tiny_model(
                 loaded.config,
@@ -88,13 +85,13 @@ def load_model(loaded: Loaded, settings: MeasureSettings) -> PreTrainedModel:
             model.generation_config = loaded.generation_config
         else:
             model, info = AutoModelForCausalLM.from_pretrained(
-                loaded.source,
+                loaded.source.name,
                 config=loaded.config,
-                revision=settings.revision,
                 trust_remote_code=settings.trust_remote_code,
                 attn_implementation=settings.attn_implementation,
                 device_map=settings.device_map,
                 output_loading_info=True,
+                **loaded.source.where,
                 **{DTYPE_ARGUMENT: dtype},
             )
             _require_all_weights(settings.model, model, info)
@@ -103,46 +100,47 @@ def load_model(loaded: Loaded, settings: MeasureSettings) -> PreTrainedModel:
     return model.eval()
 
 
-def _source(model: str) -> str:
+def _find(model: str, revision: str | None) -> Source:
     if model == DEMO:
-        return str(MODEL_FOLDER)
+        return Source(str(MODEL_FOLDER))
     path = Path(model)
     if path.is_file():
         raise NotMeasuredError(
             f"{model} is a file.",
             change="Give the folder that holds config.json, the tokenizer's files and the weights.",
         )
+    if path.is_dir() and not (path / "config.json").is_file():
+        raise NotMeasuredError(
+            f"The folder {model} has no config.json.",
+            meaning="It is not a model's folder, or the model was not saved with save_pretrained().",
+            change="Give the folder that holds config.json, the tokenizer's files and the weights.",
+        )
     looks_like_a_path = model.startswith((".", "/", "~")) or model.count("/") > 1 or "\\" in model
     if looks_like_a_path and not path.is_dir():
         raise NotMeasuredError(f"There is no folder {model}.", change="Check the path, or give a hub id such as gpt2.")
-    return model
-
-
-def _revision(source: str, settings: MeasureSettings) -> str | None:
-    """The commit that a hub id was resolved to: what makes a result repeatable. None for a folder."""
-    if Path(source).is_dir():
-        return None
-    config_file = try_to_load_from_cache(source, "config.json", revision=settings.revision)
-    return extract_commit_hash(config_file, None) if isinstance(config_file, str) else settings.revision
+    return find(model, revision)
 
 
 @contextmanager
-def _explained(source: str, part: str, settings: MeasureSettings) -> Iterator[None]:
-    """Whatever the libraries raise while loading ends as one message."""
+def _explained(source: Source, part: str) -> Iterator[None]:
+    """Whatever the libraries raise while loading ends as one message, and no server is waited for without end."""
     try:
-        yield
+        with bounded_requests():
+            yield
     except PadcheckError:
         raise
     except Exception as error:
-        raise explain_load_error(error, source, part, settings) from error
+        # Where the hub was silent the cache was searched; that it lacks the file is only the second half of the story.
+        cause = source.silence if source.silence is not None and is_silence(error) else error
+        raise explain_load_error(cause, source.name, part, source.revision) from error
 
 
-def _load_generation_config(source: str, config: PretrainedConfig, revision: str | None) -> GenerationConfig:
+def _load_generation_config(source: Source, config: PretrainedConfig) -> GenerationConfig:
     """The file, or where there is none what generate() makes of the config."""
     try:
-        return GenerationConfig.from_pretrained(source, revision=revision)
+        return GenerationConfig.from_pretrained(source.name, **source.where)
     except OSError as error:
-        if not is_missing_file(error):
+        if source.silence is None and not is_missing_file(error):
             raise
         return GenerationConfig.from_model_config(config)
 

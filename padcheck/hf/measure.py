@@ -137,7 +137,7 @@ def _run(
 def _without_weights(settings: MeasureSettings, loaded: Loaded, embedding_rows: int | None) -> ModelFacts:
     return ModelFacts(
         id=settings.model,
-        revision=loaded.revision,
+        revision=loaded.source.revision,
         model_type=loaded.config.model_type,
         architecture=next(iter(loaded.config.architectures or ()), type(loaded.config).__name__),
         position_encoding=position_encoding(loaded.text_config),

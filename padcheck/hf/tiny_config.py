@@ -41,9 +41,9 @@ def shrink_config(config: PretrainedConfig) -> PretrainedConfig:
     What padding can act on is kept: the position scheme and its range, every kind of layer that the original has, in at
     least two layers if it has two (attention, linear attention, convolution, state space, dense, experts, shared keys
     and values, and each combination that its config lists), expert routing, latent attention, tied embeddings, the
-    vocabulary and the special tokens. Sliding windows, chunks, blocks and sparse selections become 8 tokens or fewer, so
-    that they act on a short prompt. Widths, heads, experts and ranks become small, and multipliers tuned to the full
-    width become 1. The dtype is left to the caller, and a quantised original gives a toy that is not.
+    vocabulary and the special tokens. Sliding windows, chunks, blocks and sparse selections become 8 tokens or fewer,
+    to act on a short prompt. Widths, heads, experts and ranks become small, and multipliers tuned to the full width
+    become 1. The dtype is left to the caller, and a quantised original gives a toy that is not.
     """
     toy = type(config).from_dict(_shrink(config.to_dict(), {}))
     toy.name_or_path = config.name_or_path  # where the code of a trust_remote_code architecture is looked up

@@ -1,0 +1,115 @@
+"""Finds out once what the hub has to say about a model, so that every later step is quick and none waits without end.
+
+transformers asks the hub again for each file and tries six times with pauses, which takes minutes where the hub does
+not answer, although all files may lie in the cache. Here it is asked once: its answer pins the revision; where there is
+none, everything is loaded from the cache alone.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import huggingface_hub
+from huggingface_hub import constants, try_to_load_from_cache
+from transformers.utils.hub import extract_commit_hash
+
+from padcheck.hf.load_errors import explain_load_error, is_silence
+
+
+@dataclass(frozen=True)
+class Source:
+    """A model's folder, or its id on the hub at one revision.
+
+    Attributes:
+        name: The folder or the id.
+        revision: The commit, so that all files are of one state; None for a folder.
+        silence: Why the hub gave no answer: the files are then loaded from the cache. None where it did.
+    """
+
+    name: str
+    revision: str | None = None
+    silence: Exception | None = None
+
+    @property
+    def is_folder(self) -> bool:
+        """True where nothing is downloaded."""
+        return Path(self.name).is_dir()
+
+    @property
+    def where(self) -> dict[str, Any]:
+        """The arguments of from_pretrained() that say where the files are."""
+        return {"revision": self.revision, "local_files_only": self.silence is not None}
+
+
+def find(name: str, revision: str | None) -> Source:
+    """Asks the hub for the commit behind a model's id; a folder is taken as it is.
+
+    Raises:
+        NotMeasuredError: The hub answered that it knows no such model or revision, or refused to let us in.
+    """
+    if Path(name).is_dir():
+        return Source(name)
+    try:
+        with bounded_requests():
+            info = huggingface_hub.HfApi().model_info(
+                name, revision=revision, timeout=float(constants.HF_HUB_DOWNLOAD_TIMEOUT)
+            )
+    except Exception as error:
+        if not is_silence(error):
+            raise explain_load_error(error, name, "model", revision) from error
+        return Source(name, _cached_commit(name, revision) or revision, error)
+    return Source(name, info.sha or revision)
+
+
+def _cached_commit(name: str, revision: str | None) -> str | None:
+    try:
+        config_file = try_to_load_from_cache(name, "config.json", revision=revision)
+    except huggingface_hub.errors.HFValidationError:
+        return None
+    return extract_commit_hash(config_file, None) if isinstance(config_file, str) else None
+
+
+@contextmanager
+def bounded_requests() -> Iterator[None]:
+    """Within the context, a request without a time limit gets HF_HUB_DOWNLOAD_TIMEOUT, and nothing is sent anywhere else.
+
+    huggingface_hub 1.0 and newer asks for a model's metadata without any limit, so a server that accepts and never
+    answers would be waited for until somebody presses Ctrl-C. Older clients set their own limits. And transformers
+    would ask a third party to convert the weights of a repository without safetensors.
+    """
+    with _environment(DISABLE_SAFETENSORS_CONVERSION="1"):
+        client: Any = huggingface_hub.get_session()
+        before = getattr(client, "event_hooks", None)
+        if before is None:
+            yield
+            return
+        client.event_hooks = {**before, "request": [*before["request"], _bound]}
+        try:
+            yield
+        finally:
+            client.event_hooks = before
+
+
+def _bound(request: Any) -> None:
+    limits = request.extensions.get("timeout") or {}
+    request.extensions["timeout"] = {
+        kind: limits.get(kind) or float(constants.HF_HUB_DOWNLOAD_TIMEOUT)
+        for kind in ("connect", "read", "write", "pool")
+    }
+
+
+@contextmanager
+def _environment(**values: str) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

@@ -1,0 +1,335 @@
+"""Small model folders in every layout that people have, good and bad.
+
+Each builder fills an empty folder and returns it. The tokenizers are trained here on a few lines of text, the weights
+are random but large enough that every layer has a say.
+"""
+
+import io
+import json
+import shutil
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import sentencepiece
+import torch
+from tokenizers import ByteLevelBPETokenizer
+from tokenizers.processors import TemplateProcessing
+from transformers import AutoModelForCausalLM, GPT2Config, LlamaConfig, PretrainedConfig, PreTrainedTokenizerFast
+
+Builder = Callable[[Path], Path]
+
+PAD, BOS, EOS, UNK = range(4)
+SPECIAL_TOKENS = {"pad_token": "<pad>", "bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"}
+SPECIAL_TOKEN_IDS = {"pad_token_id": PAD, "bos_token_id": BOS, "eos_token_id": EOS}
+VOCAB_SIZE = 320
+
+_OWN_CODE = Path(__file__).parent / "own_code"
+_TEXT = (
+    "the big dog and the small cat sat on a mat and asked for a prompt",
+    "unpadded prompts are short, padded prompts are as long as the longest one",
+    "five tokens and three tokens make a batch of two rows",
+    "jackdaws love my big sphinx of quartz; 0123456789 times!",
+)
+
+
+# Layouts that load
+
+
+def tokenizer_json(folder: Path) -> Path:
+    """tokenizer.json and model.safetensors: what a model looks like today."""
+    save_tokenizer(folder)
+    return save_model(folder, llama_config())
+
+
+def tokenizer_model(folder: Path) -> Path:
+    """tokenizer.model alone, as Llama 2 came."""
+    written = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(_TEXT),
+        model_writer=written,
+        model_type="bpe",
+        vocab_size=VOCAB_SIZE,
+        byte_fallback=True,
+        pad_id=PAD,
+        bos_id=BOS,
+        eos_id=EOS,
+        unk_id=UNK,
+        minloglevel=2,
+    )
+    (folder / "tokenizer.model").write_bytes(written.getvalue())
+    write_json(folder / "tokenizer_config.json", {"tokenizer_class": "LlamaTokenizer", **SPECIAL_TOKENS})
+    return save_model(folder, llama_config())
+
+
+def vocab_and_merges(folder: Path) -> Path:
+    """vocab.json and merges.txt without tokenizer_config.json, as GPT-2 came."""
+    _trained_bpe(["<|endoftext|>"]).save_model(str(folder))
+    return save_model(folder, gpt2_config())
+
+
+def sharded(folder: Path) -> Path:
+    """model-0000n-of-0000m.safetensors and an index."""
+    save_tokenizer(folder)
+    return save_model(folder, llama_config(), max_shard_size="60KB")
+
+
+def pytorch_bin(folder: Path) -> Path:
+    """Pickled weights, as before safetensors."""
+    save_tokenizer(folder)
+    save_model(folder, llama_config())
+    (folder / "model.safetensors").unlink()
+    torch.save(build_model(llama_config()).state_dict(), folder / "pytorch_model.bin")
+    return folder
+
+
+def own_model_code(folder: Path) -> Path:
+    """An architecture whose Python code lies beside the weights."""
+    tokenizer_json(folder)
+    for name in ("configuration_pocket.py", "modeling_pocket.py"):
+        shutil.copy(_OWN_CODE / name, folder)
+    return edit_json(
+        folder / "config.json",
+        model_type="pocket",
+        architectures=["PocketForCausalLM"],
+        auto_map={
+            "AutoConfig": "configuration_pocket.PocketConfig",
+            "AutoModelForCausalLM": "modeling_pocket.PocketForCausalLM",
+        },
+    )
+
+
+def own_tokenizer_code(folder: Path) -> Path:
+    """A tokenizer whose Python code lies beside the weights, and pads as it is asked to."""
+    return _letters(folder, "LettersTokenizer")
+
+
+def tokenizer_that_rejects_the_side(folder: Path) -> Path:
+    """Its `_pad` takes no `padding_side`."""
+    return _letters(folder, "RejectingTokenizer")
+
+
+def tokenizer_that_ignores_the_side(folder: Path) -> Path:
+    """Its `_pad` pads on the left always."""
+    return _letters(folder, "StubbornTokenizer")
+
+
+def chat_template_with_bos(folder: Path) -> Path:
+    """The template writes bos, the tokenizer adds another, and turns end in the eos that is also the pad token."""
+    save_tokenizer(folder, pad_token="</s>", chat_template="{{ bos_token }}" + _TURNS)
+    return save_model(folder, llama_config(pad_token_id=EOS))
+
+
+def chat_template_without_bos(folder: Path) -> Path:
+    """The template leaves bos to the tokenizer, and pads have a token of their own."""
+    save_tokenizer(folder, chat_template=_TURNS)
+    return save_model(folder, llama_config())
+
+
+def padding_in_tokenizer_json(folder: Path) -> Path:
+    """tokenizer.json keeps the padding and the truncation it was last used with."""
+    tokenizer = _trained_bpe(list(SPECIAL_TOKENS.values()))
+    tokenizer.enable_padding(direction="left", pad_id=PAD, pad_token="<pad>", length=24)
+    tokenizer.enable_truncation(max_length=24)
+    tokenizer_json(folder)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    return folder
+
+
+# Folders with something to find
+
+
+def pad_token_without_row(folder: Path) -> Path:
+    """A pad token was added to the tokenizer and no row to the model."""
+    save_tokenizer(folder, pad_token="<added>")
+    return save_model(folder, llama_config(pad_token_id=None))
+
+
+def fewer_rows_than_tokens(folder: Path) -> Path:
+    """The tokenizer of a larger model."""
+    save_tokenizer(folder)
+    return save_model(folder, llama_config(vocab_size=64))
+
+
+# Folders that do not load
+
+
+def config_that_is_no_json(folder: Path) -> Path:
+    """config.json was edited by hand."""
+    tokenizer_json(folder)
+    (folder / "config.json").write_text('{"model_type": "llama",', encoding="utf-8")
+    return folder
+
+
+def config_without_model_type(folder: Path) -> Path:
+    """config.json does not say what it describes."""
+    tokenizer_json(folder)
+    write_json(folder / "config.json", {"hidden_size": 32})
+    return folder
+
+
+def unknown_model_type(folder: Path) -> Path:
+    """A model newer than this transformers, without code of its own."""
+    return edit_json(tokenizer_json(folder) / "config.json", model_type="llama_of_the_future")
+
+
+def without_config(folder: Path) -> Path:
+    """config.json was not copied."""
+    return _without(tokenizer_json(folder), "config.json")
+
+
+def empty(folder: Path) -> Path:
+    """Nothing at all."""
+    return folder
+
+
+def without_tokenizer(folder: Path) -> Path:
+    """The files of the tokenizer were not copied."""
+    return save_model(folder, llama_config())
+
+
+def broken_tokenizer(folder: Path) -> Path:
+    """tokenizer.json was cut off."""
+    return _cut(tokenizer_json(folder) / "tokenizer.json")
+
+
+def without_weights(folder: Path) -> Path:
+    """The weights were not copied."""
+    return _without(tokenizer_json(folder), "model.safetensors")
+
+
+def truncated_weights(folder: Path) -> Path:
+    """model.safetensors was cut off."""
+    return _cut(tokenizer_json(folder) / "model.safetensors")
+
+
+def truncated_pytorch_bin(folder: Path) -> Path:
+    """pytorch_model.bin was cut off."""
+    return _cut(pytorch_bin(folder) / "pytorch_model.bin")
+
+
+def weights_that_are_a_pointer(folder: Path) -> Path:
+    """Git cloned the folder without LFS."""
+    pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\nsize 123456\n"
+    (tokenizer_json(folder) / "model.safetensors").write_text(pointer, encoding="utf-8")
+    return folder
+
+
+def without_a_shard(folder: Path) -> Path:
+    """One of the shards was not copied."""
+    return _without(sharded(folder), min(path.name for path in folder.glob("model-*.safetensors")))
+
+
+def weights_of_another_shape(folder: Path) -> Path:
+    """The weights of a wider model."""
+    return edit_json(tokenizer_json(folder) / "config.json", intermediate_size=48)
+
+
+def weights_with_gaps(folder: Path) -> Path:
+    """The config says three layers, the weights are of two."""
+    return edit_json(tokenizer_json(folder) / "config.json", num_hidden_layers=3)
+
+
+def encoder_decoder(folder: Path) -> Path:
+    """T5."""
+    save_tokenizer(folder)
+    return write_json(folder / "config.json", {"model_type": "t5", "is_encoder_decoder": True})
+
+
+def encoder_only(folder: Path) -> Path:
+    """BERT."""
+    save_tokenizer(folder)
+    return write_json(folder / "config.json", {"model_type": "bert"})
+
+
+# What they are made of
+
+_TURNS = (
+    "{% for message in messages %}{{ message['role'] }}: {{ message['content'] }}{{ eos_token }}{% endfor %}"
+    "{% if add_generation_prompt %}assistant: {% endif %}"
+)
+
+
+def llama_config(**changes: Any) -> LlamaConfig:
+    """Two layers with rotary positions."""
+    sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
+    lively = {"initializer_range": 0.3}
+    return LlamaConfig(**{"vocab_size": VOCAB_SIZE, **sizes, **lively, **SPECIAL_TOKEN_IDS, **changes})
+
+
+def gpt2_config(**changes: Any) -> GPT2Config:
+    """Two layers with 64 learned positions."""
+    sizes = {"n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 64}
+    special = {"bos_token_id": 0, "eos_token_id": 0}
+    return GPT2Config(**{"vocab_size": VOCAB_SIZE, **sizes, "initializer_range": 0.3, **special, **changes})
+
+
+def build_model(config: PretrainedConfig) -> torch.nn.Module:
+    """The model with the same random weights every time."""
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(0)
+        return AutoModelForCausalLM.from_config(config)
+
+
+def save_model(folder: Path, config: PretrainedConfig, **options: Any) -> Path:
+    """Writes config.json, generation_config.json and the weights."""
+    build_model(config).save_pretrained(folder, **options)
+    return folder
+
+
+def save_tokenizer(folder: Path, **settings: Any) -> Path:
+    """Writes the files of a fast tokenizer that puts bos in front and pads on the left."""
+    bpe = _trained_bpe(list(SPECIAL_TOKENS.values()))
+    bpe.post_processor = TemplateProcessing(single="<s> $A", special_tokens=[("<s>", BOS)])
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=bpe._tokenizer, **{**SPECIAL_TOKENS, "padding_side": "left", **settings}
+    )
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def fingerprint(folder: Path) -> dict[str, str]:
+    """A hash of every file."""
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def edit_json(path: Path, **changes: Any) -> Path:
+    """Changes some keys of a file, and returns its folder."""
+    return write_json(path, json.loads(path.read_text(encoding="utf-8")) | changes)
+
+
+def write_json(path: Path, content: dict[str, Any]) -> Path:
+    """Writes a file, and returns its folder."""
+    path.write_text(json.dumps(content), encoding="utf-8")
+    return path.parent
+
+
+def _trained_bpe(special_tokens: list[str]) -> ByteLevelBPETokenizer:
+    bpe = ByteLevelBPETokenizer()
+    bpe.train_from_iterator(_TEXT, vocab_size=VOCAB_SIZE, special_tokens=special_tokens, show_progress=False)
+    return bpe
+
+
+def _letters(folder: Path, class_name: str) -> Path:
+    shutil.copy(_OWN_CODE / "tokenization_letters.py", folder)
+    tokens = (*SPECIAL_TOKENS.values(), *sorted(set("".join(_TEXT))))
+    write_json(folder / "letters.json", {token: token_id for token_id, token in enumerate(tokens)})
+    auto_map = {"AutoTokenizer": [f"tokenization_letters.{class_name}", None]}
+    write_json(
+        folder / "tokenizer_config.json",
+        {"tokenizer_class": class_name, "auto_map": auto_map, "padding_side": "left", **SPECIAL_TOKENS},
+    )
+    return save_model(folder, llama_config())
+
+
+def _without(folder: Path, name: str) -> Path:
+    (folder / name).unlink()
+    return folder
+
+
+def _cut(path: Path) -> Path:
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    return path.parent

@@ -1,0 +1,127 @@
+"""The real huggingface_hub client against a hub on loopback that fails in every way that hubs fail."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import Outcome
+from loopback_hub import Fault, LoopbackHub
+
+from padcheck.demo import MODEL_FOLDER
+
+CASES = {
+    "org/good": Fault.NONE,
+    "org/gated": Fault.GATED_401,
+    "org/not-for-you": Fault.GATED_403,
+    "org/bad-token": Fault.INVALID_TOKEN,
+    "org/server-error": Fault.SERVER_ERROR,
+    "org/stalls": Fault.STALL,
+    "org/truncated": Fault.TRUNCATED,
+}
+
+
+def run_against(hub: LoopbackHub, home: Path, *command_lines: list[str], **environ: str) -> list[Outcome]:
+    done = subprocess.run(
+        [sys.executable, str(Path(__file__).with_name("command_lines.py"))],
+        input=json.dumps(command_lines),
+        env=hub.client_environ(home) | {"OMP_NUM_THREADS": "1"} | environ,
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=True,
+    )
+    return [Outcome(**outcome) for outcome in json.loads(done.stdout)]
+
+
+@pytest.fixture(scope="module")
+def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Outcome]:
+    """Every failing repository, and a good one, in one process."""
+    with LoopbackHub() as hub:
+        for repo_id, fault in CASES.items():
+            hub.add(repo_id, MODEL_FOLDER, fault=fault)
+        names = [*CASES, "org/unknown", "org/good@v9"]
+        command_lines = [
+            ["compare", *_named(name), "--max-new-tokens", "2", "--format", "json", "--prompt", "one", "--prompt", "one two"]
+            for name in names
+        ]
+        home = tmp_path_factory.mktemp("home")
+        return dict(zip(names, run_against(hub, home, *command_lines), strict=True))
+
+
+def _named(name: str) -> list[str]:
+    repo_id, _, revision = name.partition("@")
+    return [repo_id, "--revision", revision] if revision else [repo_id]
+
+
+def test_a_model_is_downloaded_and_measured_at_the_commit_that_the_hub_names(outcomes):
+    good = outcomes["org/good"]
+    assert good.exit_code == 0, good.stderr
+    assert len(good.report["model"]["revision"]) == 40
+    assert good.report["comparisons"]["left"]["verdict"] in ("identical", "equivalent")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("org/unknown", "neither a folder here nor a model on the hub"),
+        ("org/gated", "is gated"),
+        ("org/not-for-you", "is gated"),
+        ("org/bad-token", "refused the token"),
+        ("org/server-error", "server error"),
+        ("org/stalls", "does not answer"),
+        ("org/truncated", "broke off"),
+        ("org/good@v9", "has no revision v9"),
+    ],
+)
+def test_each_failure_gets_one_message_and_is_not_measured(outcomes, name, words):
+    outcome = outcomes[name]
+    assert outcome.exit_code == 3
+    assert words in outcome.stderr
+    assert outcome.stderr.startswith("padcheck: ")
+    assert len(outcome.stderr.strip().split("\n")) == 3, "what happened, what it means, what to change"
+    assert not outcome.stdout
+
+
+def test_a_hub_that_falls_silent_does_not_keep_a_cached_model_from_being_measured(tmp_path):
+    command = ["inspect-tokenizer", "org/good", "--format", "json"]
+    with LoopbackHub() as hub:
+        hub.add("org/good", MODEL_FOLDER)
+        assert run_against(hub, tmp_path, command)[0].exit_code == 0
+        hub.add("org/good", MODEL_FOLDER, fault=Fault.STALL)
+        stalled = run_against(hub, tmp_path, command)[0]
+        offline, uncached = run_against(hub, tmp_path, command, ["compare", "org/other"], HF_HUB_OFFLINE="1")
+    for outcome in (stalled, offline):
+        assert outcome.exit_code == 0, outcome.stderr
+        assert len(outcome.report["model"]["revision"]) == 40
+    assert uncached.exit_code == 3
+    assert "offline mode is on" in uncached.stderr
+
+
+def test_an_unreachable_hub_is_told_from_an_unknown_model(tmp_path):
+    with LoopbackHub() as hub:
+        closed = hub.endpoint
+    outcome = run_against(hub, tmp_path, ["compare", "org/good"], HF_ENDPOINT=closed)[0]
+    assert outcome.exit_code == 3
+    assert "cannot be reached" in outcome.stderr
+
+
+def test_weights_that_are_missing_are_no_reason_to_fail_where_none_are_wanted(tmp_path):
+    folder = tmp_path / "no-weights"
+    shutil.copytree(MODEL_FOLDER, folder)
+    (folder / "model.safetensors").unlink()
+    with LoopbackHub() as hub:
+        hub.add("org/no-weights", folder)
+        tiny, whole, inspected = run_against(
+            hub,
+            tmp_path / "home",
+            ["compare", "org/no-weights", "--tiny", "--max-new-tokens", "1"],
+            ["compare", "org/no-weights"],
+            ["inspect-tokenizer", "org/no-weights"],
+        )
+        downloads = [request for request in hub.requests if "safetensors" in request and request.startswith("GET")]
+    assert (tiny.exit_code, whole.exit_code, inspected.exit_code) == (0, 3, 0), whole.stderr
+    assert "no weights" in whole.stderr
+    assert not [request for request in downloads if "resolve" in request]
