@@ -1,18 +1,13 @@
-"""The commands: parse, call, write, exit. Nothing else happens here, and nothing here loads torch."""
+"""The commands: parse, call, write, exit. What a command needs is imported when it runs, so that --help is quick."""
 
 import sys
 
 import typer
 
-from padcheck import __version__, engine, options
-from padcheck.checks import RULES, Rule
-from padcheck.errors import UsageError
-from padcheck.prompts import load_prompts
-from padcheck.report import Report
+from padcheck import __version__, options
+from padcheck.endings import exits
 from padcheck.reporters import Format
-from padcheck.session import load
 from padcheck.settings import DEMO, JudgeSettings, MeasureSettings, OutputSettings
-from padcheck.terminal import exits, print_rule, print_rules, progress_for, require_writable, write
 
 app = typer.Typer(
     name="padcheck",
@@ -20,6 +15,7 @@ app = typer.Typer(
     epilog="Exit codes: 0 nothing at or above --fail-on, 1 findings, 2 wrong usage, 3 nothing measured, 4 a bug in "
     "padcheck.",
     no_args_is_help=True,
+    rich_markup_mode=None,  # plain help is there in half the time
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -47,9 +43,9 @@ def _root(
     pass
 
 
-@app.command()
+@app.command(short_help="Run prompts unpadded, left- and right-padded.")
 def compare(
-    model: options.ModelOrDemo = DEMO,
+    model: options.Model = DEMO,
     prompt: options.Prompt = None,
     prompts: options.Prompts = None,
     chat: options.Chat = False,
@@ -106,11 +102,13 @@ def compare(
             atol=atol, rtol=rtol, select=_codes(select), ignore=_codes(ignore), fail_on=fail_on.severity
         )
         out = OutputSettings(format=format, path=output, quiet=quiet, verbose=verbose)
-        require_writable(out.path)
-        _finish(engine.compare(measure, judgement, progress_for(out)), out)
+        from padcheck import engine, terminal
+
+        terminal.require_writable(out.path)
+        terminal.finish(engine.compare(measure, judgement, terminal.progress_for(out)), out)
 
 
-@app.command()
+@app.command(short_help="All that can be said without weights.")
 def inspect_tokenizer(
     model: options.Model,
     prompt: options.Prompt = None,
@@ -143,11 +141,13 @@ def inspect_tokenizer(
         )
         judgement = JudgeSettings(select=_codes(select), ignore=_codes(ignore), fail_on=fail_on.severity)
         out = OutputSettings(format=format, path=output, quiet=quiet, verbose=verbose)
-        require_writable(out.path)
-        _finish(engine.inspect_tokenizer(measure, judgement, progress_for(out)), out)
+        from padcheck import engine, terminal
+
+        terminal.require_writable(out.path)
+        terminal.finish(engine.inspect_tokenizer(measure, judgement, terminal.progress_for(out)), out)
 
 
-@app.command()
+@app.command(short_help="Show a saved report, or judge it anew.")
 def render(
     report: options.ReportFile,
     atol: options.Atol = None,
@@ -166,39 +166,39 @@ def render(
             atol=atol, rtol=rtol, select=_codes(select), ignore=_codes(ignore), fail_on=fail_on.severity
         )
         out = OutputSettings(format=format, path=output, quiet=quiet, verbose=verbose)
-        require_writable(out.path)
-        _finish(engine.judge_again(load(report), judgement), out)
+        from padcheck import engine, session, terminal
+
+        terminal.require_writable(out.path)
+        terminal.finish(engine.judge_again(session.load(report), judgement), out)
 
 
-@app.command()
+@app.command(short_help="Say what a code means and how to fix it.")
 def explain(code: options.Code) -> None:
     """Say what a code means, why it matters, how padcheck knows, and how to fix it."""
     with exits():
-        print_rule(_rule(code))
+        from padcheck import terminal
+        from padcheck.checks import find_rule
+
+        terminal.print_rule(find_rule(code))
 
 
 @app.command()
 def rules() -> None:
     """List all codes."""
     with exits():
-        print_rules(RULES)
+        from padcheck import terminal
+        from padcheck.checks import RULES
 
-
-def _finish(report: Report, out: OutputSettings) -> None:
-    write(report, out)
-    sys.exit(report.exit_code)
+        terminal.print_rules(RULES)
 
 
 def _prompts(given: list[str] | None, file: str | None) -> tuple[str, ...]:
-    return (*(given or ()), *(load_prompts(file) if file is not None else ()))
+    if file is None:
+        return tuple(given or ())
+    from padcheck.prompts import load_prompts
+
+    return (*(given or ()), *load_prompts(file))
 
 
 def _codes(given: list[str] | None) -> tuple[str, ...]:
     return tuple(code.strip().upper() for option in given or () for code in option.split(",") if code.strip())
-
-
-def _rule(wanted: str) -> Rule:
-    for rule in RULES:
-        if wanted.lower() in (rule.code.lower(), rule.name):
-            return rule
-    raise UsageError(f"There is no code {wanted}.", change="`padcheck rules` lists them.")

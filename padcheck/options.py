@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from padcheck.report import Severity
 from padcheck.reporters import Format
+from padcheck.severity import Severity
 
 
 class FailOn(str, Enum):
@@ -24,102 +24,93 @@ class FailOn(str, Enum):
         return None if self is FailOn.NEVER else Severity(self.value)
 
 
-_MODEL, _GENERATION, _JUDGEMENT, _REPORT = "Model", "Prompts and generation", "Judgement", "Report"
-
-
-def _option(*names: str, help: str, panel: str, **more: object) -> object:  # noqa: A002
-    return typer.Option(*names, help=help, rich_help_panel=panel, **more)  # type: ignore[arg-type]
-
-
-Model = Annotated[str, typer.Argument(help="Hub id, local folder, or `demo`, the small model inside the package.")]
-ModelOrDemo = Annotated[
-    str, typer.Argument(help="Hub id, local folder, or `demo`, the small model inside the package.")
+Model = Annotated[
+    str, typer.Argument(help="Hub id, local folder, or `demo`, the small model inside the package.", metavar="MODEL")
 ]
 ReportFile = Annotated[Path, typer.Argument(help="A report written with --format json.", metavar="REPORT.json")]
-Code = Annotated[str, typer.Argument(help="A code such as PAD202, or its name.")]
+Code = Annotated[str, typer.Argument(help="A code such as PAD202, or its name.", metavar="CODE")]
 
-Revision = Annotated[str | None, _option("--revision", help="Branch, tag or commit on the hub.", panel=_MODEL)]
+Revision = Annotated[str | None, typer.Option("--revision", metavar="NAME", help="Branch, tag or commit on the hub.")]
 Tokenizer = Annotated[
     str | None,
-    _option("--tokenizer", help="Hub id or folder of the tokenizer, where it is not the model's.", panel=_MODEL),
+    typer.Option(
+        "--tokenizer", metavar="MODEL", help="Hub id or folder of the tokenizer, where it is not the model's."
+    ),
 ]
 TrustRemoteCode = Annotated[
-    bool, _option("--trust-remote-code", help="Run Python code that comes with the model.", panel=_MODEL)
+    bool, typer.Option("--trust-remote-code", help="Run Python code that comes with the model.")
 ]
 Dtype = Annotated[
     str | None,
-    _option("--dtype", help="float32, bfloat16, float16 or auto. [default: float32 on a CPU, else auto]", panel=_MODEL),
+    typer.Option(
+        "--dtype", metavar="NAME", help="float32, bfloat16, float16 or auto. [default: float32 on a CPU, else auto]"
+    ),
 ]
 Device = Annotated[
-    str | None, _option("--device", help="cpu, cuda, cuda:1, mps. [default: cuda if there, else cpu]", panel=_MODEL)
+    str | None,
+    typer.Option("--device", metavar="NAME", help="cpu, cuda, cuda:1, mps. [default: cuda if there, else cpu]"),
 ]
 DeviceMap = Annotated[
-    str | None, _option("--device-map", help="Spread the model over devices, e.g. auto.", panel=_MODEL)
+    str | None, typer.Option("--device-map", metavar="NAME", help="Spread the model over devices, e.g. auto.")
 ]
 AttnImplementation = Annotated[
-    str | None, _option("--attn-implementation", help="eager, sdpa, flash_attention_2, ...", panel=_MODEL)
+    str | None, typer.Option("--attn-implementation", metavar="NAME", help="eager, sdpa, flash_attention_2, ...")
 ]
 Tiny = Annotated[
     bool,
-    _option(
-        "--tiny", help="Build the architecture at toy size with random weights: none are downloaded.", panel=_MODEL
-    ),
+    typer.Option("--tiny", help="Build the architecture at toy size with random weights: none are downloaded."),
 ]
 
-Prompt = Annotated[list[str] | None, _option("--prompt", help="A prompt; give it several times.", panel=_GENERATION)]
+Prompt = Annotated[list[str] | None, typer.Option("--prompt", metavar="TEXT", help="A prompt; give it several times.")]
 Prompts = Annotated[
     str | None,
-    _option(
+    typer.Option(
         "--prompts",
         help='File with a prompt a line, or JSONL with "prompt"; - is stdin.',
-        panel=_GENERATION,
         metavar="FILE",
     ),
 ]
-Chat = Annotated[bool, _option("--chat", help="Apply the chat template to each prompt.", panel=_GENERATION)]
+Chat = Annotated[bool, typer.Option("--chat", help="Apply the chat template to each prompt.")]
 PadToken = Annotated[
     str | None,
-    _option("--pad-token", help="Pad with this token of the vocabulary instead of the tokenizer's.", panel=_GENERATION),
-]
-MaxNewTokens = Annotated[int, _option("--max-new-tokens", help="How many tokens to generate.", panel=_GENERATION)]
-DoSample = Annotated[
-    bool,
-    _option(
-        "--do-sample",
-        help="Sample; the arms share their randomness, so a difference means something.",
-        panel=_GENERATION,
+    typer.Option(
+        "--pad-token", metavar="TOKEN", help="Pad with this token of the vocabulary instead of the tokenizer's."
     ),
 ]
-Temperature = Annotated[float, _option("--temperature", help="With --do-sample.", panel=_GENERATION)]
-TopK = Annotated[int | None, _option("--top-k", help="With --do-sample.", panel=_GENERATION)]
-TopP = Annotated[float | None, _option("--top-p", help="With --do-sample.", panel=_GENERATION)]
-Seed = Annotated[int, _option("--seed", help="Of the draws, and of --tiny's weights.", panel=_GENERATION)]
-BatchSize = Annotated[int, _option("--batch-size", help="Prompts in a padded batch.", panel=_GENERATION)]
+MaxNewTokens = Annotated[int, typer.Option("--max-new-tokens", metavar="N", help="How many tokens to generate.")]
+DoSample = Annotated[
+    bool,
+    typer.Option(
+        "--do-sample",
+        help="Sample; the arms share their randomness, so a difference means something.",
+    ),
+]
+Temperature = Annotated[float, typer.Option("--temperature", metavar="X", help="With --do-sample.")]
+TopK = Annotated[int | None, typer.Option("--top-k", metavar="N", help="With --do-sample.")]
+TopP = Annotated[float | None, typer.Option("--top-p", metavar="X", help="With --do-sample.")]
+Seed = Annotated[int, typer.Option("--seed", metavar="N", help="Of the draws, and of --tiny's weights.")]
+BatchSize = Annotated[int, typer.Option("--batch-size", metavar="N", help="Prompts in a padded batch.")]
 
 Atol = Annotated[
-    float | None, _option("--atol", help="Allowed difference of logits. [default: by dtype]", panel=_JUDGEMENT)
+    float | None, typer.Option("--atol", metavar="X", help="Allowed difference of logits. [default: by dtype]")
 ]
 Rtol = Annotated[
     float | None,
-    _option("--rtol", help="The same, as a share of the largest logit. [default: by dtype]", panel=_JUDGEMENT),
+    typer.Option("--rtol", metavar="X", help="The same, as a share of the largest logit. [default: by dtype]"),
 ]
 Select = Annotated[
     list[str] | None,
-    _option("--select", help="Only these codes; prefixes count.", panel=_JUDGEMENT, metavar="CODE[,CODE]"),
+    typer.Option("--select", help="Only these codes; prefixes count.", metavar="CODE[,CODE]"),
 ]
 Ignore = Annotated[
     list[str] | None,
-    _option("--ignore", help="Not these codes; prefixes count.", panel=_JUDGEMENT, metavar="CODE[,CODE]"),
+    typer.Option("--ignore", help="Not these codes; prefixes count.", metavar="CODE[,CODE]"),
 ]
 FailOnOption = Annotated[
-    FailOn, _option("--fail-on", help="Exit with 1 on findings of this severity or a graver one.", panel=_JUDGEMENT)
+    FailOn, typer.Option("--fail-on", help="Exit with 1 on findings of this severity or a graver one.")
 ]
 
-FormatOption = Annotated[Format, _option("--format", help="How the report is written.", panel=_REPORT)]
-Output = Annotated[
-    Path | None, _option("--output", "-o", help="Write the report to this file.", panel=_REPORT, metavar="FILE")
-]
-Quiet = Annotated[bool, _option("--quiet", "-q", help="No progress, and nothing on stderr but errors.", panel=_REPORT)]
-Verbose = Annotated[
-    bool, _option("--verbose", "-v", help="Every prompt's columns, undecided rules, tracebacks.", panel=_REPORT)
-]
+FormatOption = Annotated[Format, typer.Option("--format", help="How the report is written.")]
+Output = Annotated[Path | None, typer.Option("--output", "-o", help="Write the report to this file.", metavar="FILE")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, and nothing on stderr but errors.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Every prompt's columns, undecided rules, tracebacks.")]

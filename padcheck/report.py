@@ -7,27 +7,10 @@ import msgspec
 
 from padcheck.evidence import SINGLE, Evidence
 from padcheck.exits import ExitCode
+from padcheck.severity import Severity
 
 Command = Literal["compare", "inspect-tokenizer"]
 Status = Literal["pass", "fail", "not_measured", "error"]
-
-
-class Severity(str, Enum):
-    """How bad a finding is.
-
-    error: a batch gives wrong results, or crashes, even when the caller does everything right.
-    warning: the default or most common way of calling gives wrong results or crashes.
-    info: worth knowing; nothing is wrong.
-    """
-
-    INFO = "info"
-    WARNING = "warning"
-    ERROR = "error"
-
-    @property
-    def rank(self) -> int:
-        """0 for info, 1 for warning, 2 for error."""
-        return list(Severity).index(self)
 
 
 class Verdict(str, Enum):

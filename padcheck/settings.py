@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from padcheck.errors import UsageError
-from padcheck.report import Severity
+from padcheck.severity import Severity
 
 DEMO = "demo"
 DEFAULT_PROMPTS = ("big unpadded five token prompt ", "padded three token ")

@@ -1,9 +1,8 @@
-"""The command's side of the screen: progress on stderr, the report on stdout or in a file, errors, exit codes."""
+"""The command's side of the screen: progress on stderr, the report on stdout or in a file."""
 
 import os
 import sys
 import tempfile
-import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,20 +12,15 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from padcheck import __version__
 from padcheck.checks import Rule
-from padcheck.errors import NotMeasuredError, PadcheckError, UsageError
-from padcheck.exits import ExitCode
+from padcheck.errors import UsageError
 from padcheck.progress import Progress, Silent
 from padcheck.report import Report
 from padcheck.reporters import Format, View, render
-from padcheck.reporters.visible import visible_lines
 from padcheck.settings import OutputSettings
 
 _FILE_WIDTH = 120
 """Columns of a table that is written to a file, where no terminal says how many there are."""
-
-_ISSUES = "https://github.com/padcheck/padcheck/issues"
 
 
 class Spinner:
@@ -90,6 +84,12 @@ def write(report: Report, output: OutputSettings) -> None:
         sys.stderr.write(f"wrote {output.path}\n")
 
 
+def finish(report: Report, output: OutputSettings) -> NoReturn:
+    """Writes the report and ends the command with the report's exit code."""
+    write(report, output)
+    sys.exit(report.exit_code)
+
+
 def _replace(path: Path, text: str) -> None:
     """All of the file or none of it: a reader never sees half a report."""
     if path.exists() and not path.is_file():
@@ -108,57 +108,6 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
-
-
-@contextmanager
-def exits(*, verbose: bool = False) -> Iterator[None]:
-    """Every way out of a command ends in a code of the contract: Python's own 1 would read as "findings"."""
-    try:
-        yield
-    except PadcheckError as error:
-        _fail(error, verbose=verbose)
-    except KeyboardInterrupt:
-        _fail(NotMeasuredError("Interrupted: nothing was measured."), verbose=False)
-    except MemoryError as error:
-        _fail(
-            NotMeasuredError(
-                "Memory ran out.",
-                meaning="The model does not fit into this machine's memory.",
-                change="Use --dtype bfloat16, --device-map auto, or --tiny for the architecture alone.",
-            ),
-            verbose=verbose,
-            cause=error,
-        )
-    except BrokenPipeError:
-        # The reader (head, less) has seen enough. What is still buffered must not be flushed at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(ExitCode.OK)
-    except Exception as error:  # noqa: BLE001  the last line of defence
-        _fail_on_bug(error, verbose=verbose)
-
-
-def _fail(error: PadcheckError, *, verbose: bool, cause: BaseException | None = None) -> NoReturn:
-    console = Console(stderr=True)
-    message = Text.assemble(("padcheck: ", "bold red"), (visible_lines(error.what), "bold"))
-    for part in (error.meaning, error.change):
-        if part:
-            message.append("\n" + visible_lines(part))
-    console.print(message, soft_wrap=True)
-    if verbose and (cause or error.__cause__):
-        _print_traceback(cause or error)
-    sys.exit(error.exit_code)
-
-
-def _fail_on_bug(error: Exception, *, verbose: bool) -> NoReturn:
-    sys.stderr.write(f"padcheck: a bug in padcheck {__version__}: {type(error).__name__}: {error}\n")
-    sys.stderr.write(f"Please report it at {_ISSUES} with the command and what --verbose shows.\n")
-    if verbose:
-        _print_traceback(error)
-    sys.exit(ExitCode.BUG)
-
-
-def _print_traceback(error: BaseException) -> None:
-    sys.stderr.write("".join(traceback.format_exception(error)))
 
 
 def print_rules(rules: tuple[Rule, ...]) -> None:

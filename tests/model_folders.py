@@ -14,6 +14,7 @@ from typing import Any
 
 import sentencepiece
 import torch
+from safetensors.torch import load_file, save_file
 from tokenizers import ByteLevelBPETokenizer
 from tokenizers.processors import TemplateProcessing
 from transformers import AutoModelForCausalLM, GPT2Config, LlamaConfig, PretrainedConfig, PreTrainedTokenizerFast
@@ -31,6 +32,8 @@ _TEXT = (
     "unpadded prompts are short, padded prompts are as long as the longest one",
     "five tokens and three tokens make a batch of two rows",
     "jackdaws love my big sphinx of quartz; 0123456789 times!",
+    "every row of the batch starts where its own prompt starts, and every position counts from there",
+    "what stands before the first token of a row must not change what comes after its last one",
 )
 
 
@@ -82,6 +85,13 @@ def pytorch_bin(folder: Path) -> Path:
     (folder / "model.safetensors").unlink()
     torch.save(build_model(llama_config()).state_dict(), folder / "pytorch_model.bin")
     return folder
+
+
+def base_checkpoint(folder: Path) -> Path:
+    """Weights without the prefix `transformer.`, as GPT-2 came."""
+    vocab_and_merges(folder)
+    build_model(gpt2_config()).base_model.save_pretrained(folder)
+    return edit_json(folder / "config.json", architectures=["GPT2LMHeadModel"])
 
 
 def own_model_code(folder: Path) -> Path:
@@ -155,6 +165,18 @@ def fewer_rows_than_tokens(folder: Path) -> Path:
 # Folders that do not load
 
 
+def own_code_without_its_file(folder: Path) -> Path:
+    """The Python code of the model was not copied."""
+    return _without(own_model_code(folder), "modeling_pocket.py")
+
+
+def own_code_that_needs_a_package(folder: Path) -> Path:
+    """The Python code of the model imports what is not installed."""
+    code = own_model_code(folder) / "modeling_pocket.py"
+    code.write_text("import attention_of_the_future\n" + code.read_text(encoding="utf-8"), encoding="utf-8")
+    return folder
+
+
 def config_that_is_no_json(folder: Path) -> Path:
     """config.json was edited by hand."""
     tokenizer_json(folder)
@@ -179,7 +201,7 @@ def without_config(folder: Path) -> Path:
     return _without(tokenizer_json(folder), "config.json")
 
 
-def empty(folder: Path) -> Path:
+def without_anything(folder: Path) -> Path:
     """Nothing at all."""
     return folder
 
@@ -187,6 +209,16 @@ def empty(folder: Path) -> Path:
 def without_tokenizer(folder: Path) -> Path:
     """The files of the tokenizer were not copied."""
     return save_model(folder, llama_config())
+
+
+def gpt2_without_tokenizer(folder: Path) -> Path:
+    """The same, for a tokenizer class that can be made out of nothing."""
+    return save_model(folder, gpt2_config())
+
+
+def without_merges(folder: Path) -> Path:
+    """vocab.json was copied and merges.txt was not."""
+    return _without(vocab_and_merges(folder), "merges.txt")
 
 
 def broken_tokenizer(folder: Path) -> Path:
@@ -211,9 +243,12 @@ def truncated_pytorch_bin(folder: Path) -> Path:
 
 def weights_that_are_a_pointer(folder: Path) -> Path:
     """Git cloned the folder without LFS."""
-    pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\nsize 123456\n"
-    (tokenizer_json(folder) / "model.safetensors").write_text(pointer, encoding="utf-8")
-    return folder
+    return _pointer(tokenizer_json(folder) / "model.safetensors")
+
+
+def tokenizer_that_is_a_pointer(folder: Path) -> Path:
+    """The same, of tokenizer.model."""
+    return _pointer(tokenizer_model(folder) / "tokenizer.model")
 
 
 def without_a_shard(folder: Path) -> Path:
@@ -229,6 +264,20 @@ def weights_of_another_shape(folder: Path) -> Path:
 def weights_with_gaps(folder: Path) -> Path:
     """The config says three layers, the weights are of two."""
     return edit_json(tokenizer_json(folder) / "config.json", num_hidden_layers=3)
+
+
+def base_checkpoint_with_gaps(folder: Path) -> Path:
+    """The same, of weights without the prefix `transformer.`."""
+    return edit_json(base_checkpoint(folder) / "config.json", n_layer=3)
+
+
+def weights_of_another_name(folder: Path) -> Path:
+    """Every weight has a name that this architecture does not know, as an adapter's have."""
+    vocab_and_merges(folder)
+    weights = load_file(folder / "model.safetensors")
+    renamed = {f"base_model.{name}": weight for name, weight in weights.items()}
+    save_file(renamed, folder / "model.safetensors", metadata={"format": "pt"})
+    return folder
 
 
 def encoder_decoder(folder: Path) -> Path:
@@ -327,6 +376,13 @@ def _letters(folder: Path, class_name: str) -> Path:
 def _without(folder: Path, name: str) -> Path:
     (folder / name).unlink()
     return folder
+
+
+def _pointer(path: Path) -> Path:
+    path.write_text(
+        f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\nsize 123456\n", encoding="utf-8"
+    )
+    return path.parent
 
 
 def _cut(path: Path) -> Path:

@@ -44,7 +44,18 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Outcome]:
             hub.add(repo_id, MODEL_FOLDER, fault=fault)
         names = [*CASES, "org/unknown", "org/good@v9"]
         command_lines = [
-            ["compare", *_named(name), "--max-new-tokens", "2", "--format", "json", "--prompt", "one", "--prompt", "one two"]
+            [
+                "compare",
+                *_named(name),
+                "--max-new-tokens",
+                "2",
+                "--format",
+                "json",
+                "--prompt",
+                "one",
+                "--prompt",
+                "one two",
+            ]
             for name in names
         ]
         home = tmp_path_factory.mktemp("home")

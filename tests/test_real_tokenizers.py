@@ -50,7 +50,14 @@ def test_gpt2_has_the_findings_that_everybody_meets(gpt2):
 
 def test_llama_2_is_inspected_without_weights(padcheck):
     outcome = padcheck(
-        "inspect-tokenizer", "meta-llama/Llama-2-7b-hf", "--prompt", "hello llama", "--prompt", "who are you?", "--format", "json"
+        "inspect-tokenizer",
+        "meta-llama/Llama-2-7b-hf",
+        "--prompt",
+        "hello llama",
+        "--prompt",
+        "who are you?",
+        "--format",
+        "json",
     )
     report = outcome.report
     assert outcome.exit_code == 0

@@ -20,8 +20,9 @@ from padcheck.checks.pad204_non_finite_logits import NonFiniteLogits
 from padcheck.checks.pad206_depends_on_batch import DependsOnBatch
 from padcheck.checks.pad901_no_padding import NoPadding
 from padcheck.checks.pad902_arm_not_run import ArmNotRun
+from padcheck.errors import UsageError
 
-__all__ = ["RULES", "Case", "Rule"]
+__all__ = ["RULES", "Case", "Rule", "find_rule"]
 
 RULES: tuple[Rule, ...] = (
     MissingPadToken(),
@@ -44,3 +45,15 @@ RULES: tuple[Rule, ...] = (
     NoPadding(),
     ArmNotRun(),
 )
+
+
+def find_rule(wanted: str) -> Rule:
+    """The rule of a code or a name, in either case.
+
+    Raises:
+        UsageError: There is none.
+    """
+    for rule in RULES:
+        if wanted.lower() in (rule.code.lower(), rule.name):
+            return rule
+    raise UsageError(f"There is no code {wanted}.", change="`padcheck rules` lists them.")

@@ -9,7 +9,8 @@ from abc import ABC, abstractmethod
 from typing import ClassVar, NamedTuple
 
 from padcheck.evidence import Evidence
-from padcheck.report import Comparison, Finding, Severity, Skipped
+from padcheck.report import Comparison, Finding, Skipped
+from padcheck.severity import Severity
 
 
 class Case(NamedTuple):

@@ -2,7 +2,8 @@
 
 from padcheck.checks.base import Case, Rule
 from padcheck.checks.pad101_missing_pad_token import suggested_line
-from padcheck.report import Finding, Severity
+from padcheck.report import Finding
+from padcheck.severity import Severity
 
 
 class PadTokenIsSpecial(Rule):

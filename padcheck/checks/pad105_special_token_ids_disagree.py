@@ -2,7 +2,8 @@
 
 from padcheck.checks.base import Case, Rule
 from padcheck.evidence import SpecialTokenIds
-from padcheck.report import Finding, Severity
+from padcheck.report import Finding
+from padcheck.severity import Severity
 
 
 class SpecialTokenIdsDisagree(Rule):

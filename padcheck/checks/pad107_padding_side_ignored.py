@@ -2,7 +2,8 @@
 
 from padcheck.checks.base import Case, Rule
 from padcheck.evidence import PaddingSide, Row
-from padcheck.report import Finding, Severity, Skipped
+from padcheck.report import Finding, Skipped
+from padcheck.severity import Severity
 from padcheck.textbook import pad_ids
 
 

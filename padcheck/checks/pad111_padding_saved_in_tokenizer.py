@@ -1,7 +1,8 @@
 """PAD111."""
 
 from padcheck.checks.base import Case, Rule
-from padcheck.report import Finding, Severity
+from padcheck.report import Finding
+from padcheck.severity import Severity
 
 
 class PaddingSavedInTokenizer(Rule):

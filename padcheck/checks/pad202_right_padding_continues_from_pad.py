@@ -2,7 +2,8 @@
 
 from padcheck.checks.base import Case, Rule
 from padcheck.evidence import Row
-from padcheck.report import Finding, Severity, Skipped, Verdict
+from padcheck.report import Finding, Skipped, Verdict
+from padcheck.severity import Severity
 
 
 class RightPaddingContinuesFromPad(Rule):

@@ -1,7 +1,8 @@
 """PAD204."""
 
 from padcheck.checks.base import Case, Rule
-from padcheck.report import Finding, Severity, Skipped
+from padcheck.report import Finding, Skipped
+from padcheck.severity import Severity
 
 
 class NonFiniteLogits(Rule):

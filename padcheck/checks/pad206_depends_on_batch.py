@@ -1,7 +1,8 @@
 """PAD206."""
 
 from padcheck.checks.base import Case, Rule
-from padcheck.report import Finding, Severity, Skipped, Verdict
+from padcheck.report import Finding, Skipped, Verdict
+from padcheck.severity import Severity
 
 
 class DependsOnBatch(Rule):

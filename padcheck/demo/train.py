@@ -26,7 +26,8 @@ STEPS = 1800
 BATCH_SIZE = 64
 LEARNING_RATE = 4e-3
 SEED = 0
-MODE = 1
+W = 4
+TOKENS = 2048
 WD = 0.1
 
 
@@ -69,22 +70,23 @@ def pad(rows: Sequence[list[int]], value: int) -> Tensor:
 def train(model: GPT2LMHeadModel, texts: Sequence[Encoded]) -> float:
     """Trains the model on random texts cut at random lengths, and returns its last loss."""
     rng = random.Random(SEED)
-    families: dict[str, list[list[int]]] = defaultdict(list)
-    for text in texts:
-        families[text.sample.family].append(text.input_ids)
-    # Sums are the hardest to learn.
-    weights = [4 if family in ("sums", "differences") else 1 for family in families]
+    eos = model.config.eos_token_id
     optimizer = torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE, weight_decay=WD, fused=True, betas=(0.9, 0.98))
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=STEPS, pct_start=0.1)
-    eos = model.config.eos_token_id
     began = time.monotonic()
     model.train()
     for step in range(1, STEPS + 1):
-        length = round(8 * (CONTEXT / 8) ** rng.random())
-        chosen = rng.choices(list(families.values()), weights, k=BATCH_SIZE)
+        length = round(6 * (CONTEXT / 6) ** rng.random())
+        # Texts about as long as the batch, so that little of it is padding.
+        families: dict[str, list[list[int]]] = defaultdict(list)
+        for text in texts:
+            if len(text.input_ids) > length / 2:
+                families[text.sample.family].append(text.input_ids)
+        weights = [W if family in ("sums", "differences") else 1 for family in families]
+        chosen = rng.choices(list(families.values()), weights, k=TOKENS // length)
         rows = [rng.choice(family) for family in chosen]
-        if MODE: rows = [r + (o if MODE == 2 else o[:1]) if r[-1] == eos else r for r, o in zip(rows, [rng.choice(f) for f in rng.choices(list(families.values()), weights, k=BATCH_SIZE)])]
-        rows = [r[:length] for r in rows]
+        rows = [row + [rng.choice(texts).input_ids[0]] if row[-1] == eos else row for row in rows]
+        rows = [row[:length] for row in rows]
         # No attention mask: a causal model's tokens never see the pads that come after them.
         input_ids = pad(rows, model.config.eos_token_id)  # (batch, seq_len)
         labels = pad(rows, IGNORED)  # (batch, seq_len)

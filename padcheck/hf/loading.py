@@ -81,6 +81,7 @@ def load_model(loaded: Loaded, settings: MeasureSettings) -> PreTrainedModel:
                 seed=settings.seed,
                 dtype=torch.float32 if dtype == "auto" else dtype,
                 attn_implementation=settings.attn_implementation,
+                trust_remote_code=settings.trust_remote_code,
             )
             model.generation_config = loaded.generation_config
         else:

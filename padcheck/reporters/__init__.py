@@ -3,9 +3,12 @@
 from collections.abc import Callable
 from enum import Enum
 from importlib import import_module
+from typing import TYPE_CHECKING
 
-from padcheck.report import Report
 from padcheck.reporters.view import View
+
+if TYPE_CHECKING:
+    from padcheck.report import Report
 
 __all__ = ["Format", "View", "render"]
 
@@ -19,7 +22,7 @@ class Format(str, Enum):
     SVG = "svg"
 
 
-def render(report: Report, fmt: Format, view: View) -> str:
+def render(report: "Report", fmt: Format, view: View) -> str:
     """The report in one format."""
     reporter: Callable[[Report, View], str] = import_module(f"padcheck.reporters.{fmt.value}").render
     return reporter(report, view)

@@ -7,11 +7,12 @@ from rich.table import Table
 from rich.text import Text
 
 from padcheck.evidence import Row
-from padcheck.report import Finding, Report, Severity, Verdict
+from padcheck.report import Finding, Report, Verdict
 from padcheck.reporters import wording
 from padcheck.reporters.grid import grid
 from padcheck.reporters.view import View
 from padcheck.reporters.visible import visible, visible_edges, visible_lines, visible_pads, visible_token
+from padcheck.severity import Severity
 
 _SEVERITY_STYLE = {Severity.ERROR: "bold red", Severity.WARNING: "bold yellow", Severity.INFO: "bold blue"}
 _VERDICT_STYLE = {

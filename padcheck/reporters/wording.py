@@ -3,8 +3,9 @@
 from typing import NamedTuple
 
 from padcheck.evidence import SINGLE, Evidence, PaddingSide, Row, TokenIds
-from padcheck.report import Report, Severity, Verdict
+from padcheck.report import Report, Verdict
 from padcheck.reporters.visible import visible, visible_token
+from padcheck.severity import Severity
 
 PAD = "⟨pad⟩"
 NEW = "▸"

@@ -1,0 +1,74 @@
+"""Every way in which a command ends: what it says on stderr, and the exit code of the contract.
+
+Nothing heavy is imported here, so that Ctrl-C is caught from the first moment on.
+"""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NoReturn
+
+from padcheck import __version__
+from padcheck.errors import NotMeasuredError, PadcheckError
+from padcheck.exits import ExitCode
+
+_ISSUES = "https://github.com/padcheck/padcheck/issues"
+
+
+@contextmanager
+def exits(*, verbose: bool = False) -> Iterator[None]:
+    """Every way out of a command ends in a code of the contract: Python's own 1 would read as "findings"."""
+    try:
+        yield
+    except PadcheckError as error:
+        _fail(error, verbose=verbose)
+    except KeyboardInterrupt:
+        _fail(NotMeasuredError("Interrupted: nothing was measured."), verbose=False)
+    except MemoryError as error:
+        _fail(
+            NotMeasuredError(
+                "Memory ran out.",
+                meaning="The model does not fit into this machine's memory.",
+                change="Use --dtype bfloat16, --device-map auto, or --tiny for the architecture alone.",
+            ),
+            verbose=verbose,
+            cause=error,
+        )
+    except BrokenPipeError:
+        # The reader (head, less) has seen enough. What is still buffered must not be flushed at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(ExitCode.OK)
+    except Exception as error:  # noqa: BLE001  the last line of defence
+        _fail_on_bug(error, verbose=verbose)
+
+
+def _fail(error: PadcheckError, *, verbose: bool, cause: BaseException | None = None) -> NoReturn:
+    from rich.console import Console
+    from rich.text import Text
+
+    from padcheck.reporters.visible import visible_lines
+
+    console = Console(stderr=True)
+    message = Text.assemble(("padcheck: ", "bold red"), (visible_lines(error.what), "bold"))
+    for part in (error.meaning, error.change):
+        if part:
+            message.append("\n" + visible_lines(part))
+    console.print(message, soft_wrap=True)
+    if verbose and (cause or error.__cause__):
+        _print_traceback(cause or error)
+    sys.exit(error.exit_code)
+
+
+def _fail_on_bug(error: Exception, *, verbose: bool) -> NoReturn:
+    sys.stderr.write(f"padcheck: a bug in padcheck {__version__}: {type(error).__name__}: {error}\n")
+    sys.stderr.write(f"Please report it at {_ISSUES} with the command and what --verbose shows.\n")
+    if verbose:
+        _print_traceback(error)
+    sys.exit(ExitCode.BUG)
+
+
+def _print_traceback(error: BaseException) -> None:
+    import traceback
+
+    sys.stderr.write("".join(traceback.format_exception(error)))

@@ -1,0 +1,253 @@
+"""Builders of evidence for tests: by default a case in which no rule fires, so a test changes only what it is about."""
+
+from msgspec.structs import replace
+
+from padcheck.checks import Case, Rule
+from padcheck.evidence import (
+    Arm,
+    Environment,
+    Evidence,
+    ModelFacts,
+    PaddingSide,
+    Row,
+    RowDifference,
+    Sample,
+    SpecialTokenIds,
+    StepDifference,
+    TokenFlip,
+    TokenIds,
+    TokenizerFacts,
+)
+from padcheck.judge import compare_arm, judge
+from padcheck.report import Command, Finding, Report, Skipped
+from padcheck.settings import JudgeSettings
+from padcheck.textbook import pad_ids, position_ids_from_mask
+from padcheck.tolerances import tolerance_for
+
+PAD, BOS, EOS, UNK = 0, 1, 2, 3
+VOCAB_SIZE = 100
+LONG, SHORT = (10, 11, 12), (10,)
+"""The ids of the two prompts: in a batch the second gets two pads."""
+NEW = (20, 21)
+
+HOSTILE = "a|b `c` ```\n<b>[bold]*_\\[/]\x1b[31m\x07\r\u202e\u200b]]>&amp;\"' 日本"
+
+
+def tokenizer_facts(**changes: object) -> TokenizerFacts:
+    facts = TokenizerFacts(
+        class_name="SomeTokenizer",
+        is_fast=True,
+        padding_side="left",
+        padding_side_source="class default",
+        truncation_side="right",
+        truncation_side_source="class default",
+        pad_token="<pad>",
+        pad_token_id=PAD,
+        bos_token="<s>",
+        bos_token_id=BOS,
+        eos_token="</s>",
+        eos_token_id=EOS,
+        unk_token="<unk>",
+        unk_token_id=UNK,
+        vocab_size=VOCAB_SIZE,
+        max_token_id=VOCAB_SIZE - 1,
+        model_max_length=None,
+        pad_token_used="<pad>",
+        pad_token_used_id=PAD,
+        pad_token_used_reason="the tokenizer's own",
+    )
+    return replace(facts, **changes)
+
+
+def model_facts(**changes: object) -> ModelFacts:
+    facts = ModelFacts(
+        id="some/model",
+        revision="0123456789abcdef",
+        model_type="some",
+        architecture="SomeForCausalLM",
+        position_encoding="rotary",
+        max_position_embeddings=64,
+        embedding_rows=VOCAB_SIZE,
+        num_parameters=1_230_000,
+        dtype="float32",
+        device="cpu",
+        attn_implementation="sdpa",
+        weights="pretrained",
+    )
+    return replace(facts, **changes)
+
+
+def token_ids(**changes: object) -> TokenIds:
+    return replace(TokenIds(pad=PAD, bos=BOS, eos=(EOS,)), **changes)
+
+
+def special_token_ids(**changes: TokenIds) -> SpecialTokenIds:
+    ids = SpecialTokenIds(tokenizer=token_ids(), config=token_ids(), generation_config=token_ids())
+    return replace(ids, **changes)
+
+
+def row(
+    prompt_index: int = 0,
+    *,
+    prompt: tuple[int, ...] = LONG,
+    num_pads: int = 0,
+    side: PaddingSide = "left",
+    new: tuple[int, ...] = NEW,
+    **changes: object,
+) -> Row:
+    padded = pad_ids(prompt, len(prompt) + num_pads, PAD, side)
+    input_ids, attention_mask = padded.input_ids + new, padded.attention_mask + (1,) * len(new)
+    position_ids = position_ids_from_mask(attention_mask)
+    built = Row(
+        prompt_index=prompt_index,
+        num_pad_tokens=num_pads,
+        tokens=tuple("<pad>" if token_id == PAD else f" t{token_id}" for token_id in input_ids),
+        input_ids=input_ids,
+        attention_mask=attention_mask,
+        position_ids=(*position_ids[:-1], None) if new else (None,) * len(input_ids),
+        position_ids_from_mask=position_ids,
+        generated_ids=new,
+        text=" ".join(map(str, input_ids)),
+        prompt_text=" ".join(map(str, prompt)),
+        generated_text=" ".join(map(str, new)),
+        new_text=" ".join(map(str, new)),
+    )
+    return replace(built, **changes)
+
+
+def batch(side: PaddingSide | None, new: tuple[int, ...] = NEW) -> tuple[Row, ...]:
+    num_pads = len(LONG) - len(SHORT) if side else 0
+    return row(0, new=new), row(1, prompt=SHORT, num_pads=num_pads, side=side or "left", new=new)
+
+
+def arm(side: PaddingSide | None, **changes: object) -> Arm:
+    return replace(Arm(padding_side=side, rows=batch(side)), **changes)
+
+
+def arms(**changes: Arm) -> dict[str, Arm]:
+    return {"single": arm(None), "left": arm("left"), "right": arm("right")} | changes
+
+
+def raised(side: PaddingSide | None, error: str = "ValueError: no") -> Arm:
+    return Arm(padding_side=side, error=error)
+
+
+def difference(
+    *max_abs_diffs: float | None,
+    prompt_index: int = 1,
+    num_pads: int = 2,
+    logit_scale: float = 10.0,
+    flip: TokenFlip | None = None,
+) -> RowDifference:
+    """One step for each of `max_abs_diffs`; None stands for NaN."""
+    steps = tuple(
+        StepDifference(
+            max_abs_diff=diff,
+            kl=None if diff is None else diff / 100,
+            logit_scale=logit_scale,
+            non_finite=int(diff is None),
+        )
+        for diff in max_abs_diffs
+    )
+    return RowDifference(prompt_index=prompt_index, num_pad_tokens=num_pads, steps=steps, flip=flip)
+
+
+def unpadded_difference(*max_abs_diffs: float | None) -> RowDifference:
+    return difference(*max_abs_diffs, prompt_index=0, num_pads=0)
+
+
+def flip(step: int) -> TokenFlip:
+    return TokenFlip(
+        step=step,
+        reference_token_id=20,
+        reference_token=" t20",
+        token_id=30,
+        token=" t30",
+        reference_margin=1e-6,
+        margin=1e-6,
+    )
+
+
+def differences(**changes: tuple[RowDifference, ...]) -> dict[str, tuple[RowDifference, ...]]:
+    same = (unpadded_difference(0.0, 0.0), difference(0.0, 0.0))
+    return {"left": same, "right": same} | changes
+
+
+def samples(**changes: Sample) -> dict[PaddingSide, Sample]:
+    return {side: Sample(rows=batch(side, new=())) for side in ("left", "right")} | changes
+
+
+def evidence(**changes: object) -> Evidence:
+    measured = Evidence(
+        model=model_facts(),
+        environment=Environment(
+            padcheck="0.0", python="3.10", torch="2.4", transformers="4.48", tokenizers="0.21", platform="Linux"
+        ),
+        tokenizer=tokenizer_facts(),
+        special_token_ids=special_token_ids(),
+        generation_config={},
+        prompts=("three token prompt", "one "),
+        num_prompt_tokens=(len(LONG), len(SHORT)),
+        num_pad_tokens_in_prompts=0,
+        max_new_tokens=len(NEW),
+        samples=samples(),
+        arms=arms(),
+        differences=differences(),
+    )
+    return replace(measured, **changes)
+
+
+def tokenizer_evidence(**changes: object) -> Evidence:
+    model = model_facts(num_parameters=None, dtype=None, device=None, attn_implementation=None, weights=None)
+    return evidence(**{"model": model, "arms": {}, "differences": {}} | changes)
+
+
+def no_padding() -> dict[str, object]:
+    """What is different about evidence in which both prompts have the same number of tokens."""
+    rows = (row(0), row(1))
+    same = tuple(difference(0.0, 0.0, prompt_index=index, num_pads=0) for index in (0, 1))
+    return {
+        "num_prompt_tokens": (len(LONG), len(LONG)),
+        "arms": {name: replace(ran, rows=rows) for name, ran in arms().items()},
+        "differences": differences(left=same, right=same),
+    }
+
+
+def many_prompts(count: int) -> dict[str, object]:
+    """What is different about evidence with `count` prompts; all but the first are padded."""
+    rows = {
+        side: (
+            row(0),
+            *(row(index, prompt=SHORT, num_pads=2 * bool(side), side=side or "left") for index in range(1, count)),
+        )
+        for side in (None, "left", "right")
+    }
+    same = (unpadded_difference(0.0), *(difference(0.0, prompt_index=index) for index in range(1, count)))
+    return {
+        "prompts": tuple(f"prompt number {index}" for index in range(count)),
+        "num_prompt_tokens": (len(LONG), *(len(SHORT) for _ in range(1, count))),
+        "arms": {name: replace(ran, rows=rows[ran.padding_side]) for name, ran in arms().items()},
+        "differences": differences(left=same, right=same),
+    }
+
+
+def report(command: Command = "compare", settings: JudgeSettings | None = None, **changes: object) -> Report:
+    built = evidence(**changes) if command == "compare" else tokenizer_evidence(**changes)
+    return judge(command, built, settings or JudgeSettings())
+
+
+def ask(
+    rule: Rule, *, atol: float | None = None, rtol: float | None = None, **changes: object
+) -> Finding | Skipped | None:
+    """What a rule says of evidence with these changes."""
+    built = evidence(**changes)
+    tolerance = tolerance_for("float32", atol, rtol)
+    compared = {name: compare_arm(built, name, tolerance) for name, ran in built.arms.items() if ran.padding_side}
+    return rule.judge(Case(built, compared))
+
+
+def finding(rule: Rule, **changes: object) -> Finding:
+    """As `ask`, where the rule has to fire."""
+    found = ask(rule, **changes)
+    assert isinstance(found, Finding), f"{rule.code} did not fire: {found}"
+    return found

@@ -1,0 +1,37 @@
+from builders import SHORT, arm, arms, ask, difference, differences, finding, raised, row, unpadded_difference
+
+from padcheck.checks.pad204_non_finite_logits import NonFiniteLogits
+from padcheck.evidence import PaddingSide
+from padcheck.report import Severity, Skipped
+
+
+def _broken(side: PaddingSide | None):
+    return arm(side, rows=(row(0), row(1, prompt=SHORT, num_pads=2 * bool(side), non_finite_logits=7)))
+
+
+def test_fires_on_nan_that_only_padding_brings() -> None:
+    found = finding(NonFiniteLogits(), arms=arms(left=_broken("left")))
+    assert found.severity is Severity.ERROR
+    assert found.message == "The logits hold NaN or infinity in left (prompts 1); only with padding."
+    assert found.evidence == {"prompts_by_arm": {"left": [1]}}
+    assert 'attn_implementation="eager"' in found.fix
+
+
+def test_says_that_the_unpadded_run_has_them_too() -> None:
+    found = finding(NonFiniteLogits(), arms=arms(single=_broken(None), left=_broken("left")))
+    assert "single (prompts 1), left (prompts 1); also without padding." in found.message
+    assert "dtype=" in found.fix
+
+
+def test_fires_on_an_infinity_that_the_unpadded_run_has_not() -> None:
+    changed = differences(right=(unpadded_difference(None), difference(0.0, None)))
+    assert finding(NonFiniteLogits(), differences=changed).evidence == {"prompts_by_arm": {"right": [0, 1]}}
+
+
+def test_silent_on_a_large_difference_of_numbers() -> None:
+    assert ask(NonFiniteLogits(), differences=differences(left=(difference(1e30),))) is None
+
+
+def test_skipped_where_no_arm_has_logits() -> None:
+    outcome = ask(NonFiniteLogits(), arms={"single": raised(None), "left": raised("left")}, differences={})
+    assert outcome == Skipped(code="PAD204", reason="no arm has logits")

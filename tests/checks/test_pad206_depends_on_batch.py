@@ -1,0 +1,45 @@
+import pytest
+from builders import arms, ask, difference, differences, finding, raised, unpadded_difference
+
+from padcheck.checks.pad206_depends_on_batch import DependsOnBatch
+from padcheck.evidence import RowDifference
+from padcheck.report import Severity, Skipped
+
+
+def test_fires_where_a_row_without_pads_is_different() -> None:
+    found = finding(DependsOnBatch(), differences=differences(left=(unpadded_difference(0.5), difference(0.0))))
+    assert found.severity is Severity.ERROR
+    assert "Prompt 0 has no pads in the left arm" in found.message
+    assert "max_abs_diff 0.5 (0.0002 allowed)" in found.message
+    assert found.evidence == {"prompts": [0], "max_abs_diff": 0.5, "allowed": pytest.approx(2e-4)}
+    assert found.fix.startswith("#")
+
+
+def test_the_numbers_are_those_of_the_arm_that_is_furthest_off() -> None:
+    changed = differences(left=(unpadded_difference(0.2),), right=(unpadded_difference(0.4),))
+    found = finding(DependsOnBatch(), differences=changed)
+    assert "in the right arm" in found.message
+    assert found.evidence["max_abs_diff"] == 0.4
+
+
+def test_fires_where_nothing_is_allowed() -> None:
+    changed = differences(left=(unpadded_difference(1e-9),))
+    assert finding(DependsOnBatch(), atol=0.0, rtol=0.0, differences=changed).evidence["allowed"] == 0
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [(unpadded_difference(1e-5),), (unpadded_difference(0.0), difference(0.5)), (unpadded_difference(None),)],
+    ids=["rounding", "a row with pads (PAD201)", "NaN (PAD204)"],
+)
+def test_silent_where_it_is_not_the_batch_alone_that_changes_a_number(rows: tuple[RowDifference, ...]) -> None:
+    assert ask(DependsOnBatch(), differences=differences(left=rows)) is None
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"arms": {}}, {"arms": arms(left=raised("left"), right=raised("right")), "differences": {}}],
+    ids=["no arm", "the arms raised"],
+)
+def test_skipped_where_no_arm_has_rows(changes: dict[str, object]) -> None:
+    assert ask(DependsOnBatch(), **changes) == Skipped(code="PAD206", reason="no arm has a row to compare")

@@ -1,0 +1,162 @@
+import pytest
+from builders import (
+    HOSTILE,
+    arm,
+    arms,
+    batch,
+    difference,
+    differences,
+    many_prompts,
+    model_facts,
+    no_padding,
+    raised,
+    report,
+    row,
+    samples,
+    token_ids,
+    tokenizer_facts,
+    unpadded_difference,
+)
+
+from padcheck.evidence import Arm, PaddingSide, PadTokenSuggestion, Sample, SpecialTokenIds
+from padcheck.report import Report
+from padcheck.reporters import Format, View, render
+
+WRONG = (unpadded_difference(0.0), difference(0.5))
+SIDES: dict[str, PaddingSide | None] = {"single": None, "left": "left", "right": "right"}
+HOSTILE_ROWS = tuple(
+    row(index, tokens=(HOSTILE,) * 5, text=HOSTILE, prompt_text=HOSTILE, generated_text=HOSTILE, new_text=HOSTILE)
+    for index in (0, 1)
+)
+REPORTS = {
+    "healthy": report(),
+    "failing": report(
+        differences=differences(left=WRONG, right=WRONG), tokenizer=tokenizer_facts(padding_side="right")
+    ),
+    "non-finite": report(differences=differences(left=(unpadded_difference(None), difference(None)))),
+    "not measured": report(**no_padding()),
+    "many prompts": report(**many_prompts(6)),
+    "left raised": report(arms=arms(left=raised("left")), differences=differences(left=())),
+    "right raised": report(arms=arms(right=raised("right")), differences=differences(right=())),
+    "single raised": report(arms=arms(single=raised(None)), differences={}),
+    "all raised": report(
+        arms={"single": raised(None), "left": raised("left"), "right": raised("right")}, differences={}
+    ),
+    "left raised later": report(
+        arms=arms(left=Arm(padding_side="left", rows=batch("left")[:1], error="ValueError: later")),
+        differences=differences(left=WRONG[:1]),
+    ),
+    "no arms": report(arms={}, differences={}),
+    "no positions": report(
+        arms={name: arm(side, rows=(row(position_ids=(None,) * 5),)) for name, side in SIDES.items()}
+    ),
+    "overridden": report(overridden={"num_beams": 4}, load_warnings=("careful",), sampled=True),
+    "nothing known": report(
+        model=model_facts(
+            revision=None,
+            max_position_embeddings=None,
+            embedding_rows=None,
+            num_parameters=None,
+            dtype=None,
+            device=None,
+            attn_implementation=None,
+            weights=None,
+        ),
+        special_token_ids=SpecialTokenIds(
+            tokenizer=token_ids(pad=None, bos=None, eos=None), config=token_ids(), generation_config=token_ids(eos=None)
+        ),
+        tokenizer=tokenizer_facts(pad_token=None, pad_token_id=None, bos_token=None, eos_token=None, unk_token=None),
+    ),
+    "inspection": report("inspect-tokenizer"),
+    "inspection with findings": report(
+        "inspect-tokenizer",
+        tokenizer=tokenizer_facts(padding_side="right"),
+        generation_config={"max_length": 20},
+        model=model_facts(embedding_rows=1),
+    ),
+    "inspection of a tokenizer that raises": report(
+        "inspect-tokenizer", samples=samples(left=Sample(error="TypeError: no"), right=Sample(error="TypeError: no"))
+    ),
+}
+HOSTILE_PLACES = {
+    "model id": {"model": model_facts(id=HOSTILE)},
+    "architecture": {"model": model_facts(architecture=HOSTILE)},
+    "model type": {"model": model_facts(model_type=HOSTILE)},
+    "revision": {"model": model_facts(revision=HOSTILE)},
+    "attention": {"model": model_facts(attn_implementation=HOSTILE)},
+    "tokenizer class": {
+        "tokenizer": tokenizer_facts(class_name=HOSTILE),
+        "samples": samples(left=Sample(rows=batch("right", new=()))),
+    },
+    "special tokens": {
+        "tokenizer": tokenizer_facts(
+            pad_token=HOSTILE,
+            bos_token=HOSTILE,
+            eos_token=HOSTILE,
+            unk_token=HOSTILE,
+            pad_token_used=HOSTILE,
+            bos_token_id=0,
+        )
+    },
+    "suggested pad token": {
+        "tokenizer": tokenizer_facts(
+            pad_token=None,
+            pad_token_id=None,
+            pad_token_suggestion=PadTokenSuggestion(token=HOSTILE, token_id=9, reason="by name"),
+        )
+    },
+    "values of generation_config": {"generation_config": {"suffix": HOSTILE}, "overridden": {"suffix": HOSTILE}},
+    "keys of generation_config": {"generation_config": {HOSTILE: 1}, "overridden": {HOSTILE: 1}},
+    "prompts": {"prompts": (HOSTILE, f" {HOSTILE} ")},
+    "tokens and texts": {"arms": {name: arm(side, rows=HOSTILE_ROWS) for name, side in SIDES.items()}},
+    "warnings": {"load_warnings": (HOSTILE,), "arms": arms(right=arm("right", warnings=(HOSTILE,)))},
+    "errors": {"arms": arms(right=raised("right", HOSTILE)), "differences": differences(right=())},
+    "tokens of a sample": {"samples": samples(right=Sample(rows=HOSTILE_ROWS))},
+    "error of a sample": {"samples": samples(left=Sample(error=HOSTILE))},
+}
+RAW = ("\x1b", "\x07", "\r", "\u202e", "\u200b")
+
+every_format = pytest.mark.parametrize("fmt", Format, ids=lambda fmt: fmt.value)
+every_report = pytest.mark.parametrize("shown", REPORTS.values(), ids=REPORTS)
+
+
+@every_format
+@every_report
+@pytest.mark.parametrize("view", [View(), View(width=200, color=True, verbose=True), View(width=20)])
+def test_every_format_shows_every_report(fmt: Format, shown: Report, view: View) -> None:
+    text = render(shown, fmt, view)
+    assert shown.evidence.model.id in text
+    assert text.endswith("\n") or fmt is Format.SVG
+
+
+@every_format
+@every_report
+def test_the_same_report_gives_the_same_text(fmt: Format, shown: Report) -> None:
+    view = View(color=True)
+    assert render(shown, fmt, view) == render(shown, fmt, view)
+
+
+@every_format
+@pytest.mark.parametrize(
+    "variable", [("TERM", "dumb"), ("COLUMNS", "40"), ("FORCE_COLOR", "1"), ("TTY_COMPATIBLE", "1")]
+)
+@pytest.mark.parametrize("view", [View(width=120), View(width=120, color=True)], ids=["plain", "in colour"])
+def test_the_environment_has_no_say_in_it(
+    fmt: Format, variable: tuple[str, str], view: View, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    for name in ("COLUMNS", "FORCE_COLOR", "TTY_COMPATIBLE"):
+        monkeypatch.delenv(name, raising=False)
+    before = render(REPORTS["failing"], fmt, view)
+    monkeypatch.setenv(*variable)
+    assert render(REPORTS["failing"], fmt, view) == before
+
+
+@pytest.mark.parametrize("fmt", [Format.TABLE, Format.MARKDOWN, Format.SVG], ids=lambda fmt: fmt.value)
+@pytest.mark.parametrize("command", ["compare", "inspect-tokenizer"])
+@pytest.mark.parametrize("changes", HOSTILE_PLACES.values(), ids=HOSTILE_PLACES)
+def test_no_control_character_gets_through(fmt: Format, command, changes: dict[str, object]) -> None:
+    if command == "inspect-tokenizer":
+        changes = {key: value for key, value in changes.items() if key not in ("arms", "differences")}
+    text = render(report(command, **changes), fmt, View(verbose=True))
+    assert [character for character in RAW if character in text] == []

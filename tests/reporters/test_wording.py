@@ -1,0 +1,193 @@
+import pytest
+from builders import (
+    SHORT,
+    arm,
+    arms,
+    batch,
+    difference,
+    differences,
+    evidence,
+    flip,
+    model_facts,
+    no_padding,
+    raised,
+    report,
+    row,
+    tokenizer_facts,
+    unpadded_difference,
+)
+
+from padcheck.evidence import Arm, PadTokenSuggestion, RowDifference, SpecialTokenIds, TokenIds
+from padcheck.reporters import wording
+from padcheck.settings import JudgeSettings
+
+UNPADDED = unpadded_difference(0.0)
+
+
+def _differ(left: float | None = 0.0, right: float | None = 0.0) -> dict[str, object]:
+    return {
+        "differences": differences(left=(UNPADDED, difference(left)), right=(UNPADDED, difference(right))),
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "conclusion"),
+    [
+        ({}, "PASS: left padding changes nothing"),
+        (_differ(left=1e-5), "PASS: left padding changes nothing beyond rounding"),
+        (_differ(right=0.5), "PASS: left padding changes nothing, right padding does (1 warning)"),
+        (
+            _differ(left=1e-5, right=0.5),
+            "PASS: left padding changes nothing beyond rounding, right padding does (1 warning)",
+        ),
+        (_differ(left=0.5), "FAIL: left padding changes what the model says (1 error)"),
+        (_differ(left=0.5, right=0.5), "FAIL: left padding changes what the model says (1 error, 1 warning)"),
+        (_differ(left=None), "FAIL: left padding gives NaN or infinity (1 error)"),
+        (
+            {"arms": arms(left=raised("left")), "differences": differences(left=())},
+            "FAIL: the left-padded batch did not run (1 error)",
+        ),
+        (no_padding(), "NOT MEASURED: no verdict on padding (1 warning)"),
+        ({"arms": {}, "differences": {}}, "NOT MEASURED: no verdict on padding"),
+        ({"model": model_facts(embedding_rows=128)}, "PASS: left padding changes nothing (1 info)"),
+        (
+            {"tokenizer": tokenizer_facts(padding_side="right")} | _differ(right=0.5),
+            "PASS: left padding changes nothing, right padding does (2 warnings)",
+        ),
+    ],
+)
+def test_a_comparison_ends_in_one_sentence(changes: dict[str, object], conclusion: str) -> None:
+    assert wording.conclusion(report(**changes)) == conclusion
+
+
+@pytest.mark.parametrize(
+    ("changes", "conclusion"),
+    [
+        ({}, "PASS: nothing to report"),
+        ({"tokenizer": tokenizer_facts(padding_side="right")}, "PASS (1 warning)"),
+        ({"model": model_facts(embedding_rows=1)}, "FAIL (1 error)"),
+    ],
+)
+def test_an_inspection_ends_in_one_sentence(changes: dict[str, object], conclusion: str) -> None:
+    assert wording.conclusion(report("inspect-tokenizer", **changes)) == conclusion
+
+
+def test_what_did_not_run_is_not_called_a_pass() -> None:
+    found = report(
+        settings=JudgeSettings(fail_on=None), arms=arms(left=raised("left")), differences=differences(left=())
+    )
+    assert not wording.conclusion(found).startswith("PASS")
+
+
+@pytest.mark.parametrize(
+    ("left", "outcome"),
+    [
+        (difference(0.0), "same tokens"),
+        (difference(1e-5), "same tokens"),
+        (difference(1e-5, flip=flip(0)), "differs from token 0 on (rounding)"),
+        (difference(0.0, 0.5, flip=flip(1)), "differs from token 1 on"),
+        (difference(0.5), "same tokens, but logits differ by 0.5 at token 0 (0.0002 allowed)"),
+        (difference(None), "same tokens, but NaN or infinity at token 0"),
+    ],
+)
+def test_a_row_says_how_it_compares_to_the_same_prompt_alone(left: RowDifference, outcome: str) -> None:
+    found = report(differences=differences(left=(UNPADDED, left)))
+    assert [output.outcome for output in wording.outputs(found, 1)] == ["the reference", outcome, "same tokens"]
+
+
+def test_a_row_without_a_reference_is_not_compared() -> None:
+    found = report(arms=arms(single=raised(None)), differences={})
+    assert [(output.arm, output.outcome) for output in wording.outputs(found, 0)] == [
+        ("left", "not compared"),
+        ("right", "not compared"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("prompt_index", "changes", "titles"),
+    [
+        (0, {}, ["single, left, right"]),
+        (1, {}, ["single", "left", "right"]),
+        (0, {"right": arm("right", rows=batch("right", new=(20, 30)))}, ["single, left", "right"]),
+        (0, {"left": raised("left")}, ["single, right"]),
+    ],
+    ids=["no pads", "pads on either side", "another token", "an arm without rows"],
+)
+def test_arms_that_agree_in_every_column_are_shown_once(
+    prompt_index: int, changes: dict[str, Arm], titles: list[str]
+) -> None:
+    found = report(arms=arms(**changes))
+    assert [title for title, _ in wording.columns(wording.outputs(found, prompt_index))] == titles
+
+
+def test_arms_that_received_other_positions_are_shown_apart() -> None:
+    odd = row(0, position_ids=(5, 6, 7, 8, None))
+    found = report(arms=arms(left=arm("left", rows=(odd, row(1, prompt=SHORT, num_pads=2)))))
+    columns = wording.columns(wording.outputs(found, 0))
+    assert [title for title, _ in columns] == ["single, right", "left"]
+    assert columns[1][1] is odd
+
+
+def test_the_header_names_what_was_run() -> None:
+    assert wording.header(report()) == [
+        ("model", "some/model, revision 0123456789ab"),
+        ("architecture", "SomeForCausalLM (some), 1.23M parameters, pretrained weights"),
+        ("position encoding", "rotary, 64 positions"),
+        ("run", "float32 on cpu, attention sdpa, 2 new tokens, greedy"),
+        ("versions", "padcheck 0.0, transformers 4.48, tokenizers 0.21, torch 2.4, Python 3.10"),
+    ]
+
+
+def test_the_header_of_an_inspection_leaves_out_what_needs_weights() -> None:
+    assert [label for label, _ in wording.header(report("inspect-tokenizer"))] == [
+        "model",
+        "architecture",
+        "position encoding",
+        "versions",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("num_parameters", "count"),
+    [(0, "0"), (999, "999"), (1_000, "1K"), (124_439_808, "124M"), (6_738_415_616, "6.74B"), (999_999, "1M")],
+)
+def test_parameters_are_counted_in_three_digits(num_parameters: int, count: str) -> None:
+    header = dict(wording.header(report(model=model_facts(num_parameters=num_parameters))))
+    assert f" {count} parameters" in header["architecture"]
+
+
+def test_special_tokens_show_ids_and_the_tokenizers_own_spelling() -> None:
+    found = evidence(
+        tokenizer=tokenizer_facts(pad_token=None, bos_token=" <s>"),
+        special_token_ids=SpecialTokenIds(
+            tokenizer=TokenIds(bos=1, eos=(2,)), config=TokenIds(pad=0), generation_config=TokenIds(eos=(2, 7))
+        ),
+    )
+    assert wording.special_tokens(found) == [
+        ("pad", "None", "0", "None"),
+        ("bos", "1 ␣<s>", "None", "None"),
+        ("eos", "2 </s>", "None", "2, 7"),
+    ]
+
+
+def test_a_better_pad_token_is_named_where_there_is_one() -> None:
+    suggestion = PadTokenSuggestion(token="<|pad|>", token_id=7, reason="by name")
+    settings = dict(wording.tokenizer_settings(evidence(tokenizer=tokenizer_facts(pad_token_suggestion=suggestion))))
+    assert settings["better pad token"] == "<|pad|> (7): by name"
+    assert "better pad token" not in dict(wording.tokenizer_settings(evidence()))
+
+
+def test_warnings_name_the_arm_that_made_the_libraries_say_them() -> None:
+    found = evidence(load_warnings=("a\nb",), arms=arms(right=arm("right", warnings=("use left", "again"))))
+    assert wording.warnings(found) == [("loading", "a↵b"), ("right", "use left"), ("right", "again")]
+
+
+def test_settings_are_written_like_arguments() -> None:
+    assert wording.settings_text({"top_p": 0.9, "suffix": "\x1b"}) == r"top_p=0.9, suffix='\x1b'"
+    assert wording.settings_text({}) == ""
+
+
+def test_the_noise_floor_names_its_source() -> None:
+    text = wording.noise_floor(report(settings=JudgeSettings(atol=0.5, rtol=0.0)))
+    assert text == "allowed for rounding in float32: 0.5 + 0 × largest logit (given by the user)"
+    assert wording.noise_floor(report("inspect-tokenizer")) == ""

@@ -1,0 +1,198 @@
+import json
+from pathlib import Path
+
+import pytest
+from builders import HOSTILE, difference, differences, no_padding, report, row, tokenizer_facts, unpadded_difference
+
+from padcheck import __version__
+from padcheck.errors import UsageError
+from padcheck.evidence import ChatTemplateFacts, PadTokenSuggestion
+from padcheck.report import Report
+from padcheck.session import dump, load
+from padcheck.settings import JudgeSettings
+
+FAILING = {
+    "differences": differences(left=(unpadded_difference(None), difference(0.5)), right=(difference(0.5),)),
+    "tokenizer": tokenizer_facts(
+        padding_side="right",
+        chat_template=ChatTemplateFacts(leading_bos=2, pad_tokens=1),
+        pad_token_suggestion=PadTokenSuggestion(token=HOSTILE, token_id=9, reason=HOSTILE),
+    ),
+    "generation_config": {"max_length": 20, "eos_token_id": [1, 2], "suppress_tokens": None, "temperature": 0.6},
+    "prompts": (HOSTILE, "\u2028 ends in spaces  "),
+}
+REPORTS = {
+    "healthy": report(),
+    "failing": report(**FAILING),
+    "not measured": report(**no_padding()),
+    "inspect-tokenizer": report("inspect-tokenizer", tokenizer=FAILING["tokenizer"]),
+}
+every_report = pytest.mark.parametrize("written", REPORTS.values(), ids=REPORTS)
+
+TOP = (
+    "schema_version padcheck_version command status exit_code model environment tokenizer special_token_ids prompts "
+    "arms comparisons noise_floor findings"
+)
+PROMISED = {
+    "": TOP,
+    "model": "id revision model_type architecture num_parameters dtype device attn_implementation weights "
+    "position_encoding",
+    "environment": "padcheck python torch transformers tokenizers platform",
+    "tokenizer": "class is_fast padding_side pad_token pad_token_id bos_token bos_token_id eos_token eos_token_id "
+    "unk_token unk_token_id vocab_size model_max_length pad_token_used pad_token_used_id",
+    "special_token_ids": "tokenizer config generation_config",
+    "special_token_ids generation_config": "pad bos eos",
+    "arms": "single left right",
+    "arms left": "warnings rows",
+    "arms left rows 0": "prompt_index num_pad_tokens input_ids attention_mask position_ids position_ids_from_mask "
+    "generated_ids text new_text",
+    "comparisons": "left right",
+    "comparisons left": "reference verdict max_abs_diff max_kl allowed first_different_token reason rows",
+    "findings 0": "code name severity message evidence fix",
+    "samples left rows 0": "prompt_index num_pad_tokens input_ids attention_mask",
+}
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "report.json"
+
+
+@every_report
+def test_a_report_comes_back_as_it_was(written: Report, file: Path) -> None:
+    file.write_text(dump(written), encoding="utf-8")
+    assert load(file) == written
+    assert dump(load(file)) == dump(written)
+
+
+@pytest.mark.parametrize(("place", "keys"), PROMISED.items())
+def test_the_promised_keys_are_there(place: str, keys: str) -> None:
+    found = json.loads(dump(report(**FAILING)))
+    for key in place.split():
+        found = found[int(key)] if key.isdecimal() else found[key]
+    assert set(keys.split()) <= set(found)
+
+
+def test_the_promised_keys_come_first_and_in_order() -> None:
+    keys = list(json.loads(dump(report())))
+    assert keys[:5] == TOP.split()[:5]
+    assert [key for key in keys if key in TOP.split()] == TOP.split()
+
+
+def test_an_inspection_has_samples_and_generation_config() -> None:
+    document = json.loads(dump(report("inspect-tokenizer", generation_config={"max_length": 20})))
+    assert document["command"] == "inspect-tokenizer"
+    assert document["generation_config"] == {"max_length": 20}
+    assert set(document["samples"]) == {"left", "right"}
+
+
+def test_the_values_are_plain() -> None:
+    document = json.loads(dump(report(**FAILING)))
+    assert document["schema_version"] == 1
+    assert document["padcheck_version"] == __version__
+    assert (document["status"], document["exit_code"]) == ("fail", 1)
+    assert document["comparisons"]["left"]["verdict"] == "non_finite"
+    assert document["special_token_ids"]["config"] == {"pad": 0, "bos": 1, "eos": [2]}
+    assert document["findings"][0]["severity"] == "error"
+
+
+def test_the_lists_of_a_row_have_one_entry_a_column() -> None:
+    padded = json.loads(dump(report()))["arms"]["right"]["rows"][1]
+    lists = ("tokens", "input_ids", "attention_mask", "position_ids", "position_ids_from_mask")
+    assert {len(padded[name]) for name in lists} == {len(row().input_ids)}
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), -float("inf")])
+def test_what_is_no_number_is_null(number: float, file: Path) -> None:
+    text = dump(report(generation_config={"temperature": number}, differences=FAILING["differences"]))
+    document = json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
+    assert document["generation_config"] == {"temperature": None}
+    assert document["comparisons"]["left"]["max_abs_diff"] is None
+    file.write_text(text, encoding="utf-8")
+    assert dump(load(file)) == text
+
+
+def test_a_document_ends_with_one_line_end() -> None:
+    assert dump(report()).endswith("}\n")
+
+
+def test_text_that_is_no_unicode_does_not_end_the_command() -> None:
+    # What a terminal that is not UTF-8 hands over arrives as lone surrogates.
+    assert json.loads(dump(report(prompts=("caf\udce9 ", "one "))))["prompts"][1] == "one "
+
+
+def test_keys_of_a_later_padcheck_are_passed_over(file: Path) -> None:
+    document = json.loads(dump(report()))
+    for place in (document, document["model"], document["arms"]["left"]["rows"][0], document["comparisons"]["left"]):
+        place["from_the_future"] = [1, {"a": None}]
+    file.write_text(json.dumps(document), encoding="utf-8")
+    assert load(file) == report()
+
+
+def test_what_was_judged_is_kept_although_it_can_be_judged_anew(file: Path) -> None:
+    lenient = report(settings=JudgeSettings(atol=9.0, fail_on=None), **FAILING)
+    file.write_text(dump(lenient), encoding="utf-8")
+    assert load(file).noise_floor == lenient.noise_floor
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "is not a padcheck report"),
+        (b"padcheck compare demo\n", "is not a padcheck report"),
+        (b"\x89PNG\r\n\x1a\n\x00\x00", "is not a padcheck report"),
+        (b'{"a": "\xff"}', "is not a padcheck report"),
+        (b"[]", "it has no schema_version"),
+        (b"null", "it has no schema_version"),
+        (b'{"a": 1}', "it has no schema_version"),
+        (b'{"schema_version": 2}', "has schema_version 2; this padcheck reads 1"),
+        (b'{"schema_version": "1"}', "has schema_version 1"),
+        (b'{"schema_version": 1}', "missing required field"),
+        (b"[" * 100_000, "is not a padcheck report"),
+    ],
+    ids=[
+        "empty",
+        "text",
+        "binary",
+        "not UTF-8",
+        "a list",
+        "null",
+        "another document",
+        "another version",
+        "a version in quotes",
+        "no keys",
+        "nested too deep",
+    ],
+)
+def test_a_file_that_is_no_report_is_a_usage_error(file: Path, content: bytes, says: str) -> None:
+    file.write_bytes(content)
+    with pytest.raises(UsageError, match=says) as caught:
+        load(file)
+    assert str(file) in caught.value.what
+    assert caught.value.change
+
+
+@pytest.mark.parametrize("key", ["model", "arms", "prompts", "command", "exit_code"])
+def test_a_report_whose_key_has_another_type_is_a_usage_error(file: Path, key: str) -> None:
+    file.write_text(json.dumps(json.loads(dump(report())) | {key: 7.5}), encoding="utf-8")
+    with pytest.raises(UsageError, match=rf"`?\$\.{key}`?"):
+        load(file)
+
+
+@pytest.mark.parametrize("key", ["model", "tokenizer", "prompts", "samples", "command", "status"])
+def test_a_report_that_lacks_a_key_says_which(file: Path, key: str) -> None:
+    document = json.loads(dump(report()))
+    del document[key]
+    file.write_text(json.dumps(document), encoding="utf-8")
+    with pytest.raises(UsageError, match=f"missing required field `{key}`"):
+        load(file)
+
+
+def test_a_missing_file_is_a_usage_error(file: Path) -> None:
+    with pytest.raises(UsageError, match="No such file"):
+        load(file)
+
+
+def test_a_folder_is_a_usage_error(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="Is a directory"):
+        load(tmp_path)
