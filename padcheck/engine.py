@@ -23,9 +23,9 @@ def inspect_tokenizer(measure: MeasureSettings, judgement: JudgeSettings, progre
     Raises:
         PadcheckError: Nothing could be measured.
     """
-    from padcheck.hf.measure import measure_tokenizer
+    from padcheck.hf.inspection import inspect
 
-    return judge("inspect-tokenizer", measure_tokenizer(measure, progress), judgement)
+    return judge("inspect-tokenizer", inspect(measure, progress).evidence, judgement)
 
 
 def judge_again(report: Report, judgement: JudgeSettings) -> Report:

@@ -62,7 +62,8 @@ def tokenizer_model(folder: Path) -> Path:
         minloglevel=2,
     )
     (folder / "tokenizer.model").write_bytes(written.getvalue())
-    write_json(folder / "tokenizer_config.json", {"tokenizer_class": "LlamaTokenizer", **SPECIAL_TOKENS})
+    settings = {"tokenizer_class": "LlamaTokenizer", "add_bos_token": True, "padding_side": "left"}
+    write_json(folder / "tokenizer_config.json", {**settings, **SPECIAL_TOKENS})
     return save_model(folder, llama_config())
 
 
@@ -370,7 +371,7 @@ def _letters(folder: Path, class_name: str) -> Path:
         folder / "tokenizer_config.json",
         {"tokenizer_class": class_name, "auto_map": auto_map, "padding_side": "left", **SPECIAL_TOKENS},
     )
-    return save_model(folder, llama_config())
+    return save_model(folder, llama_config(vocab_size=len(tokens)))
 
 
 def _without(folder: Path, name: str) -> Path:

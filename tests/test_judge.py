@@ -20,8 +20,9 @@ from padcheck.errors import UsageError
 from padcheck.evidence import Arm, RowDifference
 from padcheck.exits import ExitCode
 from padcheck.judge import compare_arm
-from padcheck.report import Comparison, Severity, Verdict
+from padcheck.report import Comparison, Verdict
 from padcheck.settings import JudgeSettings
+from padcheck.severity import Severity
 from padcheck.tolerances import Tolerance, tolerance_for
 
 FLOAT32 = tolerance_for("float32")

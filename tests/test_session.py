@@ -2,7 +2,17 @@ import json
 from pathlib import Path
 
 import pytest
-from builders import HOSTILE, difference, differences, no_padding, report, row, tokenizer_facts, unpadded_difference
+from builders import (
+    HOSTILE,
+    difference,
+    differences,
+    model_facts,
+    no_padding,
+    report,
+    row,
+    tokenizer_facts,
+    unpadded_difference,
+)
 
 from padcheck import __version__
 from padcheck.errors import UsageError
@@ -116,9 +126,9 @@ def test_a_document_ends_with_one_line_end() -> None:
     assert dump(report()).endswith("}\n")
 
 
-def test_text_that_is_no_unicode_does_not_end_the_command() -> None:
-    # What a terminal that is not UTF-8 hands over arrives as lone surrogates.
-    assert json.loads(dump(report(prompts=("caf\udce9 ", "one "))))["prompts"][1] == "one "
+def test_a_folder_whose_name_is_no_utf_8_can_be_written_down() -> None:
+    # Python hands over such bytes as lone surrogates.
+    assert "mod" in json.loads(dump(report(model=model_facts(id="mod\udce8le"))))["model"]["id"]
 
 
 def test_keys_of_a_later_padcheck_are_passed_over(file: Path) -> None:

@@ -2,8 +2,8 @@ import pytest
 
 from padcheck.errors import UsageError
 from padcheck.exits import ExitCode
-from padcheck.report import Severity
 from padcheck.settings import DEFAULT_PROMPTS, DEMO, JudgeSettings, MeasureSettings
+from padcheck.severity import Severity
 
 
 def test_the_defaults_are_the_promised_ones() -> None:

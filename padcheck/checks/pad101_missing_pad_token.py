@@ -36,25 +36,32 @@ class MissingPadToken(Rule):
         tokenizer = case.evidence.tokenizer
         if tokenizer.pad_token_id is not None:
             return None
+        token = f"{tokenizer.pad_token_used!r} ({tokenizer.pad_token_used_id})"
+        suggestion = tokenizer.pad_token_suggestion
         return self.found(
-            f"The tokenizer has no pad token, so padding=True raises. {_stand_in(tokenizer)}",
+            "The tokenizer has no pad token, so padding=True raises. This run padded with "
+            f"{token}: {tokenizer.pad_token_used_reason}.{_advice(tokenizer)}",
             fix=suggested_line(tokenizer),
             pad_token_used=tokenizer.pad_token_used,
             pad_token_used_id=tokenizer.pad_token_used_id,
-            suggestion=tokenizer.pad_token_suggestion and tokenizer.pad_token_suggestion.token,
+            suggestion=suggestion and suggestion.token,
         )
 
 
 def suggested_line(tokenizer: TokenizerFacts) -> str:
-    """The line that sets the pad token which the vocabulary offers, with the reason behind it."""
+    """The line that sets the best pad token which the vocabulary offers."""
     suggestion = tokenizer.pad_token_suggestion
     if suggestion is None:
         return f"tokenizer.pad_token = {tokenizer.pad_token_used!r}"
     if suggestion.token == tokenizer.eos_token:
-        return f"tokenizer.pad_token = tokenizer.eos_token\n# {suggestion.reason}"
-    return f"tokenizer.pad_token = {suggestion.token!r}  # id {suggestion.token_id}\n# {suggestion.reason}"
+        return "tokenizer.pad_token = tokenizer.eos_token  # and always pass attention_mask"
+    return f"tokenizer.pad_token = {suggestion.token!r}  # id {suggestion.token_id}"
 
 
-def _stand_in(tokenizer: TokenizerFacts) -> str:
-    token = f"{tokenizer.pad_token_used!r} ({tokenizer.pad_token_used_id})"
-    return f"This run padded with {token}: {tokenizer.pad_token_used_reason}."
+def _advice(tokenizer: TokenizerFacts) -> str:
+    suggestion = tokenizer.pad_token_suggestion
+    if suggestion is None:
+        return ""
+    if suggestion.token_id == tokenizer.pad_token_used_id:
+        return f" The vocabulary has nothing better: {suggestion.reason}."
+    return f" Better: {suggestion.token!r}, since {suggestion.reason}."

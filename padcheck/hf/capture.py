@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from transformers import PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
 _LOGGERS = ("transformers", "huggingface_hub", "accelerate")
@@ -52,7 +51,7 @@ def _append_once(messages: list[str], message: str) -> None:
 
 
 @contextmanager
-def received_position_ids(model: PreTrainedModel) -> Iterator[list[torch.Tensor | None]]:
+def received_position_ids(model: torch.nn.Module) -> Iterator[list[torch.Tensor | None]]:
     """Collects the position_ids of each forward() call: (batch or 1, seq_len) on the CPU, or None."""
     received: list[torch.Tensor | None] = []
 

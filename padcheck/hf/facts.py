@@ -45,6 +45,14 @@ def _token_ids(place: PreTrainedTokenizerBase | PretrainedConfig | GenerationCon
     )
 
 
+def generation_settings(generation_config: GenerationConfig) -> dict[str, object]:
+    """What a generation_config sets, defaults left out."""
+    meta = {"transformers_version", "_from_model_config"}
+    return {
+        key: value for key, value in generation_config.to_diff_dict().items() if key not in meta and value is not None
+    }
+
+
 def eos_ids(ids: SpecialTokenIds) -> set[int]:
     """Every id that one of the three places calls eos."""
     return {token_id for place in (ids.tokenizer, ids.config, ids.generation_config) for token_id in place.eos or ()}

@@ -8,6 +8,7 @@ import torch
 from transformers import GenerationConfig, PreTrainedModel
 
 from padcheck.hf.capture import position_ids_by_column, received_position_ids
+from padcheck.hf.facts import generation_settings
 from padcheck.hf.sampling import logits_processors
 from padcheck.settings import MeasureSettings
 from padcheck.textbook import PaddedIds
@@ -34,14 +35,6 @@ class RowTrace:
     generated_ids: tuple[int, ...]
     position_ids: tuple[int | None, ...]
     logits: torch.Tensor
-
-
-def generation_settings(generation_config: GenerationConfig) -> dict[str, object]:
-    """What a generation_config sets, defaults left out."""
-    meta = {"transformers_version", "_from_model_config"}
-    return {
-        key: value for key, value in generation_config.to_diff_dict().items() if key not in meta and value is not None
-    }
 
 
 def overridden_settings(generation_config: GenerationConfig) -> dict[str, object]:

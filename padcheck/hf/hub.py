@@ -74,7 +74,7 @@ def _cached_commit(name: str, revision: str | None) -> str | None:
 
 @contextmanager
 def bounded_requests() -> Iterator[None]:
-    """Within the context, a request without a time limit gets HF_HUB_DOWNLOAD_TIMEOUT, and nothing is sent anywhere else.
+    """Within the context, requests without a time limit get HF_HUB_DOWNLOAD_TIMEOUT, and nobody else is asked anything.
 
     huggingface_hub 1.0 and newer asks for a model's metadata without any limit, so a server that accepts and never
     answers would be waited for until somebody presses Ctrl-C. Older clients set their own limits. And transformers

@@ -8,26 +8,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import torch
 from transformers import (
     AutoConfig,
-    AutoModelForCausalLM,
     AutoTokenizer,
     GenerationConfig,
     PretrainedConfig,
-    PreTrainedModel,
     PreTrainedTokenizerBase,
 )
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES, MODEL_FOR_MASKED_LM_MAPPING_NAMES
 
 from padcheck.demo import MODEL_FOLDER
-from padcheck.errors import NotMeasuredError, PadcheckError, UsageError
+from padcheck.errors import NotMeasuredError, PadcheckError
 from padcheck.hf.hub import Source, bounded_requests, find
 from padcheck.hf.load_errors import explain_load_error, is_missing_file, is_silence
-from padcheck.hf.tiny import build_tiny_model
-from padcheck.hf.versions import DTYPE_ARGUMENT
 from padcheck.settings import DEMO, MeasureSettings
 
 
@@ -54,51 +48,15 @@ def load_without_weights(settings: MeasureSettings) -> Loaded:
     """
     source = _find(settings.model, settings.revision)
     trust = {"trust_remote_code": settings.trust_remote_code}
-    with _explained(source, "config"):
+    with explained(source, "config"):
         config = AutoConfig.from_pretrained(source.name, **source.where, **trust)
     _require_decoder_only(settings.model, config)
     tokenizer_source = source if settings.tokenizer is None else _find(settings.tokenizer, None)
-    with _explained(tokenizer_source, "tokenizer"):
+    with explained(tokenizer_source, "tokenizer"):
         tokenizer = AutoTokenizer.from_pretrained(tokenizer_source.name, **tokenizer_source.where, **trust)
-    with _explained(source, "generation_config"):
+    with explained(source, "generation_config"):
         generation_config = _load_generation_config(source, config)
     return Loaded(source, config, tokenizer, generation_config)
-
-
-def load_model(loaded: Loaded, settings: MeasureSettings) -> PreTrainedModel:
-    """Loads the weights, or with `tiny` builds the architecture at toy size; in eval mode, on its device.
-
-    Raises:
-        NotMeasuredError: The weights cannot be had, do not belong to this config, or do not fit.
-        UsageError: The dtype or the device is not one that torch knows here.
-    """
-    device = _device(settings)
-    dtype = _dtype(settings, device)
-    with _explained(loaded.source, "model"):
-        if settings.tiny:
-            model = build_tiny_model(
-                loaded.config,
-                seed=settings.seed,
-                dtype=torch.float32 if dtype == "auto" else dtype,
-                attn_implementation=settings.attn_implementation,
-                trust_remote_code=settings.trust_remote_code,
-            )
-            model.generation_config = loaded.generation_config
-        else:
-            model, info = AutoModelForCausalLM.from_pretrained(
-                loaded.source.name,
-                config=loaded.config,
-                trust_remote_code=settings.trust_remote_code,
-                attn_implementation=settings.attn_implementation,
-                device_map=settings.device_map,
-                output_loading_info=True,
-                **loaded.source.where,
-                **{DTYPE_ARGUMENT: dtype},
-            )
-            _require_all_weights(settings.model, model, info)
-        if settings.device_map is None:
-            model.to(device)
-    return model.eval()
 
 
 def _find(model: str, revision: str | None) -> Source:
@@ -123,7 +81,7 @@ def _find(model: str, revision: str | None) -> Source:
 
 
 @contextmanager
-def _explained(source: Source, part: str) -> Iterator[None]:
+def explained(source: Source, part: str) -> Iterator[None]:
     """Whatever the libraries raise while loading ends as one message, and no server is waited for without end."""
     try:
         with bounded_requests():
@@ -170,49 +128,3 @@ def _require_decoder_only(name: str, config: PretrainedConfig) -> None:
         "attention_mask, on either side.",
         change="Give a decoder-only (causal) language model.",
     )
-
-
-def _require_all_weights(name: str, model: PreTrainedModel, info: dict[str, Any]) -> None:
-    parameters = {parameter for parameter, _ in model.named_parameters()}
-    missing = sorted(parameters.intersection(info["missing_keys"]))
-    mismatched = sorted(str(entry[0] if isinstance(entry, tuple) else entry) for entry in info["mismatched_keys"])
-    for names, problem in ((missing, "are missing from the checkpoint"), (mismatched, "have another shape there")):
-        if names:
-            shown = ", ".join(names[:3]) + (", ..." if len(names) > len(names[:3]) else "")
-            raise NotMeasuredError(
-                f"{len(names)} of the weights of {name} {problem}: {shown}.",
-                meaning="The checkpoint belongs to another architecture or size than config.json says; transformers "
-                "would fill "
-                "in random numbers.",
-                change="Check config.json against the checkpoint. --tiny measures the architecture without weights.",
-            )
-
-
-def _device(settings: MeasureSettings) -> torch.device:
-    if settings.device is None:
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(settings.device)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise UsageError(
-            f"--device {settings.device} cannot be used: {str(error).splitlines()[0]}",
-            meaning="torch does not know it, or was built without it, or the machine has none.",
-            change="Use cpu, or a device that torch lists here.",
-        ) from error
-    return device
-
-
-def _dtype(settings: MeasureSettings, device: torch.device) -> Any:
-    """float32 on a CPU, where faults stand out from rounding most clearly; else what the checkpoint was saved in."""
-    if settings.dtype is None:
-        return torch.float32 if device.type == "cpu" else "auto"
-    if settings.dtype == "auto":
-        return "auto"
-    dtype = getattr(torch, settings.dtype, None)
-    if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
-        raise UsageError(
-            f"--dtype {settings.dtype} is not a floating-point type of torch.",
-            change="Use float32, bfloat16, float16 or auto.",
-        )
-    return dtype

@@ -1,51 +1,26 @@
-"""The two measurements: of a tokenizer, and of a model with its tokenizer. All else in this package serves these."""
-
-from dataclasses import dataclass
+"""The second measurement: the arms, run on the model with its weights."""
 
 import msgspec
 from transformers import PreTrainedModel
 
-from padcheck.demo import load_prompts
 from padcheck.errors import NotMeasuredError
 from padcheck.evidence import Arm, Evidence, ModelFacts
 from padcheck.hf.arms import ARM_SIDES, Measured, run_arms
 from padcheck.hf.capture import captured_warnings
-from padcheck.hf.encoding import encode_prompts, render_prompts, tokenizer_samples
-from padcheck.hf.facts import environment, special_token_ids, tokenizer_facts
-from padcheck.hf.generation import generation_settings, overridden_settings
-from padcheck.hf.loading import Loaded, load_model, load_without_weights
-from padcheck.hf.pad_tokens import PadToken, choose_pad_token
-from padcheck.hf.positions import max_position_embeddings, position_encoding
+from padcheck.hf.generation import overridden_settings
+from padcheck.hf.inspection import Inspected, inspect
+from padcheck.hf.weights import load_model
 from padcheck.progress import Progress
-from padcheck.settings import DEFAULT_PROMPTS, DEMO, MeasureSettings
-
-
-@dataclass(frozen=True)
-class _Inspected:
-    """What is known before any weight is loaded."""
-
-    loaded: Loaded
-    pad_token: PadToken
-    encoded: tuple[tuple[int, ...], ...]
-    evidence: Evidence
-
-
-def measure_tokenizer(settings: MeasureSettings, progress: Progress) -> Evidence:
-    """Everything that can be said without weights.
-
-    Raises:
-        PadcheckError: Something cannot be loaded, or the settings do not fit it.
-    """
-    return _inspect(settings, progress).evidence
+from padcheck.settings import MeasureSettings
 
 
 def measure_model(settings: MeasureSettings, progress: Progress) -> Evidence:
-    """The same, and the arms run on the model.
+    """All that can be said without weights, and what the arms gave.
 
     Raises:
         PadcheckError: Something cannot be loaded or does not fit into memory, or the settings do not fit it.
     """
-    inspected = _inspect(settings, progress)
+    inspected = inspect(settings, progress)
     _require_room(inspected)
     what = "building a toy-size model" if settings.tiny else "loading the weights"
     with progress.stage(f"{what} of {settings.model}"), captured_warnings() as messages:
@@ -64,35 +39,7 @@ def measure_model(settings: MeasureSettings, progress: Progress) -> Evidence:
     )
 
 
-def _inspect(settings: MeasureSettings, progress: Progress) -> _Inspected:
-    with progress.stage(f"loading the tokenizer of {settings.model}"), captured_warnings() as messages:
-        loaded = load_without_weights(settings)
-        tokenizer = loaded.tokenizer
-        pad_token = choose_pad_token(tokenizer, settings.pad_token)
-        ids = special_token_ids(tokenizer, loaded.text_config, loaded.generation_config)
-        rows = getattr(loaded.text_config, "vocab_size", None)
-        facts = tokenizer_facts(tokenizer, ids, pad_token, rows)
-        given = settings.prompts or (load_prompts() if settings.model == DEMO else DEFAULT_PROMPTS)
-        prompts = render_prompts(tokenizer, given, chat=settings.chat)
-        encoded = encode_prompts(tokenizer, prompts)
-        samples = tokenizer_samples(tokenizer, prompts, pad_token)
-    evidence = Evidence(
-        model=_without_weights(settings, loaded, rows),
-        environment=environment(),
-        tokenizer=facts,
-        special_token_ids=ids,
-        generation_config=generation_settings(loaded.generation_config),
-        prompts=prompts.texts,
-        num_prompt_tokens=tuple(len(input_ids) for input_ids in encoded),
-        num_pad_tokens_in_prompts=sum(input_ids.count(pad_token.token_id) for input_ids in encoded),
-        max_new_tokens=settings.max_new_tokens,
-        samples=samples,
-        load_warnings=tuple(messages),
-    )
-    return _Inspected(loaded, pad_token, encoded, evidence)
-
-
-def _require_room(inspected: _Inspected) -> None:
+def _require_room(inspected: Inspected) -> None:
     """Past a table of learned positions there is nothing to look up: the run would end in an IndexError."""
     model, longest = inspected.evidence.model, max(inspected.evidence.num_prompt_tokens)
     limit, needed = model.max_position_embeddings, longest + inspected.evidence.max_new_tokens
@@ -109,7 +56,7 @@ def _require_room(inspected: _Inspected) -> None:
 
 
 def _run(
-    model: PreTrainedModel, inspected: _Inspected, embedding_rows: int, settings: MeasureSettings, progress: Progress
+    model: PreTrainedModel, inspected: Inspected, embedding_rows: int, settings: MeasureSettings, progress: Progress
 ) -> Measured:
     largest = max(max(input_ids) for input_ids in inspected.encoded)
     if largest >= embedding_rows:
@@ -131,18 +78,6 @@ def _run(
         inspected.pad_token,
         settings=settings,
         progress=progress,
-    )
-
-
-def _without_weights(settings: MeasureSettings, loaded: Loaded, embedding_rows: int | None) -> ModelFacts:
-    return ModelFacts(
-        id=settings.model,
-        revision=loaded.source.revision,
-        model_type=loaded.config.model_type,
-        architecture=next(iter(loaded.config.architectures or ()), type(loaded.config).__name__),
-        position_encoding=position_encoding(loaded.text_config),
-        max_position_embeddings=max_position_embeddings(loaded.text_config),
-        embedding_rows=embedding_rows,
     )
 
 

@@ -94,8 +94,7 @@ def suggest_pad_token(
         return PadTokenSuggestion(
             token=tokenizer.eos_token,
             token_id=tokenizer.eos_token_id,
-            reason="the vocabulary has nothing better; fine for generating as long as attention_mask is passed, not "
-            "for training",
+            reason="it is fine for generating as long as attention_mask is passed, but not for training",
         )
     return None
 

@@ -11,7 +11,7 @@ from padcheck.report import Finding, Report, Verdict
 from padcheck.reporters import wording
 from padcheck.reporters.grid import grid
 from padcheck.reporters.view import View
-from padcheck.reporters.visible import visible, visible_edges, visible_lines, visible_pads, visible_token
+from padcheck.reporters.visible import visible, visible_edges, visible_pads, visible_token
 from padcheck.severity import Severity
 
 _SEVERITY_STYLE = {Severity.ERROR: "bold red", Severity.WARNING: "bold yellow", Severity.INFO: "bold blue"}
@@ -53,17 +53,22 @@ def print_report(report: Report, view: View, console: Console) -> None:
     if report.comparisons:
         _section(console, "Verdict", _verdicts(report))
     if report.findings:
-        _section(console, "Findings", Group(*(_finding(finding) for finding in report.findings)))
+        _section_title(console, "Findings")
+        for finding in report.findings:
+            _print_finding(finding, console)
     if view.verbose and report.skipped:
         _section(console, "Rules not decided", Text(wording.skipped_rules(report)))
-    console.print()
     console.print(Text(wording.conclusion(report), style=_STATUS_STYLE[report.status]))
 
 
 def _section(console: Console, title: str, body: RenderableType) -> None:
+    _section_title(console, title)
+    console.print(body)
+
+
+def _section_title(console: Console, title: str) -> None:
     console.print()
     console.print(Rule(Text(title, style="bold"), align="left", style="dim"))
-    console.print(body)
 
 
 def _pairs(pairs: list[tuple[str, str]]) -> Table:
@@ -185,11 +190,14 @@ def _verdicts(report: Report) -> RenderableType:
     return Group(table, Text(wording.noise_floor(report), style="dim"))
 
 
-def _finding(finding: Finding) -> Padding:
-    head = Text.assemble(
-        (finding.code, "bold"), " ", (finding.severity.value, _SEVERITY_STYLE[finding.severity]), " ", finding.name
+def _print_finding(finding: Finding, console: Console) -> None:
+    console.print(
+        Text.assemble(
+            (finding.code, "bold"), " ", (finding.severity.value, _SEVERITY_STYLE[finding.severity]), " ", finding.name
+        )
     )
-    message = Padding(Text(visible(finding.message)), (0, 0, 0, 2))
-    # Not folded: a line that is meant to be pasted must stay one line.
-    fix = Padding(Text(visible_lines(finding.fix), style="cyan", no_wrap=True, overflow="ignore"), (0, 0, 0, 4))
-    return Padding(Group(head, message, fix), (0, 0, 1, 0))
+    console.print(Padding(Text(visible(finding.message)), (0, 0, 0, 2)))
+    for line in finding.fix.split("\n"):
+        # Neither folded nor cut: a line that is meant to be pasted stays one line.
+        console.print(Text("    " + visible(line), style="cyan"), soft_wrap=True)
+    console.print()

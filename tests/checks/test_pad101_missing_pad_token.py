@@ -3,7 +3,7 @@ from builders import ask, finding, tokenizer_facts
 
 from padcheck.checks.pad101_missing_pad_token import MissingPadToken
 from padcheck.evidence import PadTokenSuggestion
-from padcheck.report import Severity
+from padcheck.severity import Severity
 
 NONE = {
     "pad_token": None,
@@ -22,21 +22,26 @@ def test_fires_where_the_tokenizer_has_no_pad_token() -> None:
 
 
 @pytest.mark.parametrize(
-    ("suggestion", "line"),
+    ("suggestion", "advice", "fix"),
     [
-        (None, "tokenizer.pad_token = '</s>'"),
+        (None, "eos was used.", "tokenizer.pad_token = '</s>'"),
         (
-            PadTokenSuggestion(token="<|pad|>", token_id=7, reason="by name"),
-            "tokenizer.pad_token = '<|pad|>'  # id 7\n# by name",
+            PadTokenSuggestion(token="<|pad|>", token_id=7, reason="it is one by name"),
+            "Better: '<|pad|>', since it is one by name.",
+            "tokenizer.pad_token = '<|pad|>'  # id 7",
         ),
         (
-            PadTokenSuggestion(token="</s>", token_id=2, reason="nothing better"),
-            "tokenizer.pad_token = tokenizer.eos_token\n# nothing better",
+            PadTokenSuggestion(token="</s>", token_id=2, reason="nothing else is there"),
+            "That is the best there is: nothing else is there.",
+            "tokenizer.pad_token = tokenizer.eos_token  # and always pass attention_mask",
         ),
     ],
+    ids=["nothing", "a token of its own", "eos"],
 )
-def test_the_fix_sets_what_the_vocabulary_offers(suggestion: PadTokenSuggestion | None, line: str) -> None:
-    assert finding(MissingPadToken(), tokenizer=tokenizer_facts(**NONE, pad_token_suggestion=suggestion)).fix == line
+def test_offers_the_best_of_the_vocabulary(suggestion: PadTokenSuggestion | None, advice: str, fix: str) -> None:
+    found = finding(MissingPadToken(), tokenizer=tokenizer_facts(**NONE, pad_token_suggestion=suggestion))
+    assert found.message.endswith(advice)
+    assert found.fix == fix
 
 
 def test_a_token_with_quotes_and_backslashes_is_a_python_literal_in_the_fix() -> None:

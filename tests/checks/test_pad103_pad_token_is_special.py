@@ -3,7 +3,7 @@ from builders import ask, finding, report, special_token_ids, token_ids, tokeniz
 
 from padcheck.checks.pad103_pad_token_is_special import PadTokenIsSpecial
 from padcheck.evidence import PadTokenSuggestion
-from padcheck.report import Severity
+from padcheck.severity import Severity
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ def test_fires_where_pad_is_bos_or_unk(changes: dict[str, int], kinds: list[str]
 def test_the_fix_sets_a_better_pad_token_where_there_is_one() -> None:
     suggestion = PadTokenSuggestion(token="[PAD]", token_id=9, reason="by name")
     found = finding(PadTokenIsSpecial(), tokenizer=tokenizer_facts(bos_token_id=0, pad_token_suggestion=suggestion))
-    assert found.fix == "tokenizer.pad_token = '[PAD]'  # id 9\n# by name"
+    assert found.fix == "tokenizer.pad_token = '[PAD]'  # id 9"
 
 
 @pytest.mark.parametrize(

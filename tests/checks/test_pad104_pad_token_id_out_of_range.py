@@ -2,7 +2,7 @@ import pytest
 from builders import VOCAB_SIZE, ask, finding, model_facts, special_token_ids, token_ids, tokenizer_facts
 
 from padcheck.checks.pad104_pad_token_id_out_of_range import PadTokenIdOutOfRange
-from padcheck.report import Severity
+from padcheck.severity import Severity
 
 
 def test_the_id_that_pads_are_made_of_is_an_error() -> None:

@@ -3,7 +3,7 @@ from builders import ask, finding, special_token_ids, token_ids
 
 from padcheck.checks.pad105_special_token_ids_disagree import SpecialTokenIdsDisagree
 from padcheck.evidence import TokenIds
-from padcheck.report import Severity
+from padcheck.severity import Severity
 
 
 @pytest.mark.parametrize(

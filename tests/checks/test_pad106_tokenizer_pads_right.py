@@ -1,7 +1,7 @@
 from builders import ask, finding, tokenizer_facts
 
 from padcheck.checks.pad106_tokenizer_pads_right import TokenizerPadsRight
-from padcheck.report import Severity
+from padcheck.severity import Severity
 
 
 def test_fires_where_the_default_side_is_right_and_says_where_that_stands() -> None:

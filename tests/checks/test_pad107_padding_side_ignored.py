@@ -3,7 +3,8 @@ from builders import PAD, SHORT, ask, batch, finding, row, samples
 
 from padcheck.checks.pad107_padding_side_ignored import PaddingSideIgnored
 from padcheck.evidence import Sample
-from padcheck.report import Severity, Skipped
+from padcheck.report import Skipped
+from padcheck.severity import Severity
 
 
 def test_fires_where_the_other_side_was_padded() -> None:

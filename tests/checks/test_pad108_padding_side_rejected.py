@@ -2,7 +2,7 @@ from builders import ask, finding, samples
 
 from padcheck.checks.pad108_padding_side_rejected import PaddingSideRejected
 from padcheck.evidence import Sample
-from padcheck.report import Severity
+from padcheck.severity import Severity
 
 UNKNOWN = "TypeError: _pad() got an unexpected keyword argument 'padding_side'"
 

@@ -3,7 +3,7 @@ from builders import ask, finding, tokenizer_facts
 
 from padcheck.checks.pad109_pad_token_in_text import PadTokenInText
 from padcheck.evidence import ChatTemplateFacts
-from padcheck.report import Severity
+from padcheck.severity import Severity
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ from builders import ask, finding, tokenizer_facts
 
 from padcheck.checks.pad110_double_bos import DoubleBos
 from padcheck.evidence import ChatTemplateFacts
-from padcheck.report import Severity
+from padcheck.severity import Severity
 
 
 @pytest.mark.parametrize("leading_bos", [2, 3])

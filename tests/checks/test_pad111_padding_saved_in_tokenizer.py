@@ -2,7 +2,7 @@ import pytest
 from builders import ask, finding, tokenizer_facts
 
 from padcheck.checks.pad111_padding_saved_in_tokenizer import PaddingSavedInTokenizer
-from padcheck.report import Severity
+from padcheck.severity import Severity
 
 
 @pytest.mark.parametrize(

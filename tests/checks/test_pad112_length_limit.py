@@ -2,7 +2,7 @@ import pytest
 from builders import ask, finding, model_facts
 
 from padcheck.checks.pad112_length_limit import LengthLimit
-from padcheck.report import Severity
+from padcheck.severity import Severity
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@ import pytest
 from builders import ask, finding, model_facts, tokenizer_facts
 
 from padcheck.checks.pad113_embedding_rows_mismatch import EmbeddingRowsMismatch
-from padcheck.report import Severity
+from padcheck.severity import Severity
 
 
 def test_too_few_rows_are_an_error() -> None:

@@ -3,7 +3,8 @@ from builders import arms, ask, difference, differences, finding, many_prompts, 
 
 from padcheck.checks.pad201_left_padding_changes_output import LeftPaddingChangesOutput
 from padcheck.evidence import RowDifference
-from padcheck.report import Severity, Skipped
+from padcheck.report import Skipped
+from padcheck.severity import Severity
 
 UNPADDED = unpadded_difference(0.0, 0.0)
 

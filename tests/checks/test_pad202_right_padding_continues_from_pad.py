@@ -15,7 +15,8 @@ from builders import (
 
 from padcheck.checks.pad202_right_padding_continues_from_pad import RightPaddingContinuesFromPad
 from padcheck.evidence import RowDifference
-from padcheck.report import Severity, Skipped
+from padcheck.report import Skipped
+from padcheck.severity import Severity
 
 UNPADDED = unpadded_difference(0.0, 0.0)
 DIFFERENT = differences(right=(UNPADDED, difference(0.5)))

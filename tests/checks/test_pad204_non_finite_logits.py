@@ -2,7 +2,8 @@ from builders import SHORT, arm, arms, ask, difference, differences, finding, ra
 
 from padcheck.checks.pad204_non_finite_logits import NonFiniteLogits
 from padcheck.evidence import PaddingSide
-from padcheck.report import Severity, Skipped
+from padcheck.report import Skipped
+from padcheck.severity import Severity
 
 
 def _broken(side: PaddingSide | None):

@@ -3,7 +3,8 @@ from builders import arms, ask, difference, differences, finding, raised, unpadd
 
 from padcheck.checks.pad206_depends_on_batch import DependsOnBatch
 from padcheck.evidence import RowDifference
-from padcheck.report import Severity, Skipped
+from padcheck.report import Skipped
+from padcheck.severity import Severity
 
 
 def test_fires_where_a_row_without_pads_is_different() -> None:

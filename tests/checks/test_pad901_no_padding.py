@@ -3,7 +3,7 @@ from builders import arms, ask, finding, no_padding, raised
 
 from padcheck.checks.pad901_no_padding import NoPadding
 from padcheck.evidence import Arm
-from padcheck.report import Severity
+from padcheck.severity import Severity
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ from builders import arms, ask, finding, raised, report, tokenizer_facts
 
 from padcheck.checks.pad902_arm_not_run import ArmNotRun
 from padcheck.evidence import Arm
-from padcheck.report import Severity
+from padcheck.severity import Severity
 
 LEFT, RIGHT, SINGLE = raised("left", "ValueError: l"), raised("right", "ValueError: r"), raised(None, "ValueError: s")
 

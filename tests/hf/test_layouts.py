@@ -8,7 +8,6 @@ import pytest
 from model_folders import (
     BOS,
     EOS,
-    PAD,
     Builder,
     base_checkpoint,
     chat_template_with_bos,
@@ -121,14 +120,17 @@ def test_weights_without_their_prefix_say_the_same(folder_of: FolderOf) -> None:
 
 @pytest.mark.parametrize(
     ("build", "tokens"),
-    [(tokenizer_json, ("<s>", " pad")), (tokenizer_model, ("<s>", " ")), (own_tokenizer_code, ("p", "a", "d"))],
+    [
+        (tokenizer_json, ["<pad>", "<s>", "a", " batch"]),
+        (tokenizer_model, ["<pad>", "<s>", " a", " b", "at", "c", "h"]),
+        (own_tokenizer_code, ["<pad>", "a", " ", "b", "a", "t", "c", "h"]),
+    ],
     ids=name_of,
 )
-def test_a_row_shows_its_tokens(build: Builder, tokens: tuple[str, ...], folder_of: FolderOf) -> None:
-    report = run(engine.inspect_tokenizer, folder_of(build), prompts=(" pad", "padded and long"))
+def test_a_row_shows_its_tokens(build: Builder, tokens: list[str], folder_of: FolderOf) -> None:
+    report = run(engine.inspect_tokenizer, folder_of(build), prompts=("a batch", "a batch that is longer"))
     row = report.evidence.samples["left"].rows[0]
-    real = tuple(token for token, kept in zip(row.tokens, row.attention_mask, strict=True) if kept)
-    assert "".join(real).removeprefix("<s>").strip() == "pad"
+    assert list(row.tokens[row.num_pad_tokens - 1 :]) == tokens
 
 
 @pytest.mark.parametrize(
@@ -208,7 +210,19 @@ def test_tiny_needs_no_weights(build: Builder, folder_of: FolderOf) -> None:
 
 
 def test_the_tokenizer_may_come_from_another_folder(folder_of: FolderOf) -> None:
-    report = run(engine.compare, folder_of(sharded), tokenizer=str(folder_of(own_tokenizer_code)))
+    report = run(engine.inspect_tokenizer, folder_of(sharded), tokenizer=str(folder_of(own_tokenizer_code)))
     assert report.evidence.tokenizer.class_name == "LettersTokenizer"
-    assert report.evidence.tokenizer.pad_token_used_id == PAD
-    assert rows(report, "single")[0].tokens[:3] == ("b", "i", "g")
+    assert report.evidence.samples["left"].rows[0].tokens[:3] == ("b", "i", "g")
+
+
+def test_a_generated_id_that_the_tokenizer_does_not_know_is_shown_by_its_number(folder_of: FolderOf) -> None:
+    """Tables are rounded up, and a tokenizer with code of its own raises for the ids past its vocabulary."""
+    report = run(engine.compare, folder_of(sharded), tokenizer=str(folder_of(own_tokenizer_code)))
+    unknown = [
+        (token_id, token)
+        for row in rows(report, "single")
+        for token_id, token in zip(row.input_ids, row.tokens, strict=True)
+        if token_id > report.evidence.tokenizer.max_token_id
+    ]
+    assert unknown
+    assert all(token == f"#{token_id}" for token_id, token in unknown)

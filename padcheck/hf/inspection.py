@@ -1,0 +1,72 @@
+"""The first measurement: all that tokenizer, config and generation_config say without weights.
+
+Nothing here imports modelling code, which takes as long to import as the rest of the command takes to run.
+"""
+
+from dataclasses import dataclass
+
+from padcheck.demo import load_prompts
+from padcheck.evidence import Evidence, ModelFacts
+from padcheck.hf.capture import captured_warnings
+from padcheck.hf.encoding import encode_prompts, render_prompts, tokenizer_samples
+from padcheck.hf.facts import environment, generation_settings, special_token_ids, tokenizer_facts
+from padcheck.hf.loading import Loaded, load_without_weights
+from padcheck.hf.pad_tokens import PadToken, choose_pad_token
+from padcheck.hf.positions import max_position_embeddings, position_encoding
+from padcheck.progress import Progress
+from padcheck.settings import DEFAULT_PROMPTS, DEMO, MeasureSettings
+
+
+@dataclass(frozen=True)
+class Inspected:
+    """What is known before any weight is loaded."""
+
+    loaded: Loaded
+    pad_token: PadToken
+    encoded: tuple[tuple[int, ...], ...]
+    evidence: Evidence
+
+
+def inspect(settings: MeasureSettings, progress: Progress) -> Inspected:
+    """Loads and reads everything but the weights.
+
+    Raises:
+        PadcheckError: Something cannot be loaded, or the settings do not fit it.
+    """
+    with progress.stage(f"loading the tokenizer of {settings.model}"), captured_warnings() as messages:
+        loaded = load_without_weights(settings)
+        tokenizer = loaded.tokenizer
+        pad_token = choose_pad_token(tokenizer, settings.pad_token)
+        ids = special_token_ids(tokenizer, loaded.text_config, loaded.generation_config)
+        rows = getattr(loaded.text_config, "vocab_size", None)
+        facts = tokenizer_facts(tokenizer, ids, pad_token, rows)
+        given = settings.prompts or (load_prompts() if settings.model == DEMO else DEFAULT_PROMPTS)
+        prompts = render_prompts(tokenizer, given, chat=settings.chat)
+        encoded = encode_prompts(tokenizer, prompts)
+        samples = tokenizer_samples(tokenizer, prompts, pad_token)
+    evidence = Evidence(
+        model=_without_weights(settings, loaded, rows),
+        environment=environment(),
+        tokenizer=facts,
+        special_token_ids=ids,
+        generation_config=generation_settings(loaded.generation_config),
+        prompts=prompts.texts,
+        num_prompt_tokens=tuple(len(input_ids) for input_ids in encoded),
+        num_pad_tokens_in_prompts=sum(input_ids.count(pad_token.token_id) for input_ids in encoded),
+        max_new_tokens=settings.max_new_tokens,
+        samples=samples,
+        load_warnings=tuple(messages),
+    )
+    return Inspected(loaded, pad_token, encoded, evidence)
+
+
+def _without_weights(settings: MeasureSettings, loaded: Loaded, embedding_rows: int | None) -> ModelFacts:
+    return ModelFacts(
+        id=settings.model,
+        revision=loaded.source.revision,
+        model_type=loaded.config.model_type,
+        architecture=next(iter(loaded.config.architectures or ()), type(loaded.config).__name__),
+        position_encoding=position_encoding(loaded.text_config),
+        max_position_embeddings=max_position_embeddings(loaded.text_config),
+        embedding_rows=embedding_rows,
+    )

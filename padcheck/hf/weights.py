@@ -1,0 +1,94 @@
+"""Loads the weights, or builds the architecture at toy size: the one step that takes long, and memory."""
+
+from typing import Any
+
+import torch
+from transformers import AutoModelForCausalLM, PreTrainedModel
+
+from padcheck.errors import NotMeasuredError, UsageError
+from padcheck.hf.loading import Loaded, explained
+from padcheck.hf.tiny import build_tiny_model
+from padcheck.hf.versions import DTYPE_ARGUMENT
+from padcheck.settings import MeasureSettings
+
+
+def load_model(loaded: Loaded, settings: MeasureSettings) -> PreTrainedModel:
+    """Loads the weights, or with `tiny` builds the architecture at toy size; in eval mode, on its device.
+
+    Raises:
+        NotMeasuredError: The weights cannot be had, do not belong to this config, or do not fit.
+        UsageError: The dtype or the device is not one that torch knows here.
+    """
+    device = _device(settings)
+    dtype = _dtype(settings, device)
+    with explained(loaded.source, "model"):
+        if settings.tiny:
+            model = build_tiny_model(
+                loaded.config,
+                seed=settings.seed,
+                dtype=torch.float32 if dtype == "auto" else dtype,
+                attn_implementation=settings.attn_implementation,
+                trust_remote_code=settings.trust_remote_code,
+            )
+            model.generation_config = loaded.generation_config
+        else:
+            model, info = AutoModelForCausalLM.from_pretrained(
+                loaded.source.name,
+                config=loaded.config,
+                trust_remote_code=settings.trust_remote_code,
+                attn_implementation=settings.attn_implementation,
+                device_map=settings.device_map,
+                output_loading_info=True,
+                **loaded.source.where,
+                **{DTYPE_ARGUMENT: dtype},
+            )
+            _require_all_weights(settings.model, model, info)
+        if settings.device_map is None:
+            model.to(device)
+    return model.eval()
+
+
+def _require_all_weights(name: str, model: PreTrainedModel, info: dict[str, Any]) -> None:
+    parameters = {parameter for parameter, _ in model.named_parameters()}
+    missing = sorted(parameters.intersection(info["missing_keys"]))
+    mismatched = sorted(str(entry[0] if isinstance(entry, tuple) else entry) for entry in info["mismatched_keys"])
+    for names, problem in ((missing, "are missing from the checkpoint"), (mismatched, "have another shape there")):
+        if names:
+            shown = ", ".join(names[:3]) + (", ..." if len(names) > len(names[:3]) else "")
+            raise NotMeasuredError(
+                f"{len(names)} of the weights of {name} {problem}: {shown}.",
+                meaning="The checkpoint belongs to another architecture or size than config.json says; transformers "
+                "would fill "
+                "in random numbers.",
+                change="Check config.json against the checkpoint. --tiny measures the architecture without weights.",
+            )
+
+
+def _device(settings: MeasureSettings) -> torch.device:
+    if settings.device is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(settings.device)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise UsageError(
+            f"--device {settings.device} cannot be used: {str(error).splitlines()[0]}",
+            meaning="torch does not know it, or was built without it, or the machine has none.",
+            change="Use cpu, or a device that torch lists here.",
+        ) from error
+    return device
+
+
+def _dtype(settings: MeasureSettings, device: torch.device) -> Any:
+    """float32 on a CPU, where faults stand out from rounding most clearly; else what the checkpoint was saved in."""
+    if settings.dtype is None:
+        return torch.float32 if device.type == "cpu" else "auto"
+    if settings.dtype == "auto":
+        return "auto"
+    dtype = getattr(torch, settings.dtype, None)
+    if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
+        raise UsageError(
+            f"--dtype {settings.dtype} is not a floating-point type of torch.",
+            change="Use float32, bfloat16, float16 or auto.",
+        )
+    return dtype

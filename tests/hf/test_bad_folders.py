@@ -1,0 +1,130 @@
+"""Every folder that cannot be measured: exit 3, one message that says what to change, and no question."""
+
+import io
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import model_folders as folders
+import pytest
+from conftest import Outcome, run_in_process
+from model_folders import Builder
+
+FolderOf = Callable[[Builder], Path]
+Padcheck = Callable[..., Outcome]
+
+UNREADABLE_BY_EITHER_COMMAND: dict[Builder, tuple[str, ...]] = {
+    folders.without_anything: ("no config.json",),
+    folders.without_config: ("no config.json",),
+    folders.config_that_is_no_json: ("config.json", "JSON"),
+    folders.config_without_model_type: ("model_type", "config.json"),
+    folders.unknown_model_type: ("llama_of_the_future", "upgrade transformers"),
+    folders.own_model_code: ("code of its own", "--trust-remote-code"),
+    folders.own_tokenizer_code: ("code of its own", "--trust-remote-code"),
+    folders.without_tokenizer: ("no tokenizer", "--tokenizer"),
+    folders.gpt2_without_tokenizer: ("no tokenizer", "--tokenizer"),
+    folders.without_merges: ("tokenizer", "--tokenizer"),
+    folders.broken_tokenizer: ("tokenizer", "cut off"),
+    folders.tokenizer_that_is_a_pointer: ("tokenizer", "Git LFS pointer"),
+    folders.encoder_decoder: ("t5", "encoder-decoder"),
+    folders.encoder_only: ("bert", "encoder-only"),
+}
+UNREADABLE_WITH_WEIGHTS: dict[Builder, tuple[str, ...]] = {
+    folders.without_weights: ("no weights", "model.safetensors", "--tiny"),
+    folders.truncated_weights: ("weights", "cut off", "Download it again"),
+    folders.truncated_pytorch_bin: ("weights", "cut off", "Download it again"),
+    folders.weights_that_are_a_pointer: ("weights", "Git LFS pointer"),
+    folders.without_a_shard: ("model-00001-of-", "Download"),
+    folders.weights_of_another_shape: ("shape", "config.json"),
+    folders.weights_with_gaps: ("missing", "model.layers.2.", "config.json"),
+    folders.base_checkpoint_with_gaps: ("missing", "h.2.", "config.json"),
+    folders.weights_of_another_name: ("missing", "h.0.", "config.json"),
+    folders.fewer_rows_than_tokens: ("64 embedding rows", "tokenizer"),
+}
+
+
+def name_of(value: object) -> str | None:
+    return getattr(value, "__name__", None)
+
+
+def assert_explained(outcome: Outcome, words: tuple[str, ...]) -> None:
+    """What happened, what it means and what to change, a line each; nothing of how it came about."""
+    assert outcome.exit_code == 3, outcome.stderr
+    assert outcome.stdout == ""
+    message = outcome.stderr[outcome.stderr.index("padcheck: ") :]
+    assert len(message.splitlines()) >= 2
+    assert len(message) < 1500
+    assert "Traceback" not in outcome.stderr
+    assert "Upgrade transformers, or check the files" not in message
+    for word in words:
+        assert word in message
+
+
+@pytest.fixture
+def nobody_asks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Someone says yes to every question before it is asked, and is not heard."""
+    stdin = io.StringIO("y\n" * 10)
+    monkeypatch.setattr("sys.stdin", stdin)
+    yield
+    assert stdin.tell() == 0
+
+
+@pytest.mark.parametrize("command", ["compare", "inspect-tokenizer"])
+@pytest.mark.parametrize(("build", "words"), UNREADABLE_BY_EITHER_COMMAND.items(), ids=name_of)
+@pytest.mark.usefixtures("nobody_asks")
+def test_neither_command_measures_what_it_cannot_load(
+    command: str, build: Builder, words: tuple[str, ...], folder_of: FolderOf, padcheck: Padcheck
+) -> None:
+    folder = folder_of(build)
+    before = folders.fingerprint(folder)
+    assert_explained(padcheck(command, folder), (str(folder), *words))
+    assert folders.fingerprint(folder) == before
+
+
+@pytest.mark.parametrize(("build", "words"), UNREADABLE_WITH_WEIGHTS.items(), ids=name_of)
+def test_weights_that_do_not_load_end_a_comparison(
+    build: Builder, words: tuple[str, ...], folder_of: FolderOf, padcheck: Padcheck
+) -> None:
+    assert_explained(padcheck("compare", folder_of(build)), words)
+
+
+@pytest.mark.parametrize("build", UNREADABLE_WITH_WEIGHTS, ids=name_of)
+def test_the_tokenizer_is_inspected_whatever_the_weights(
+    build: Builder, folder_of: FolderOf, padcheck: Padcheck
+) -> None:
+    outcome = padcheck("inspect-tokenizer", folder_of(build), "--format", "json")
+    assert outcome.exit_code == (1 if build is folders.fewer_rows_than_tokens else 0)
+    assert ("PAD113" in outcome.codes) == (build is folders.fewer_rows_than_tokens)
+
+
+@pytest.mark.parametrize(
+    ("build", "words"),
+    [
+        (folders.own_code_without_its_file, ("modeling_pocket.py",)),
+        (folders.own_code_that_needs_a_package, ("attention_of_the_future", "Install")),
+    ],
+    ids=name_of,
+)
+def test_code_that_was_trusted_and_does_not_run(
+    build: Builder, words: tuple[str, ...], folder_of: FolderOf, padcheck: Padcheck
+) -> None:
+    outcome = padcheck("compare", folder_of(build), "--trust-remote-code")
+    assert_explained(outcome, words)
+    assert "no weights" not in outcome.stderr
+
+
+def test_without_weights_tiny_is_the_way_out(folder_of: FolderOf, padcheck: Padcheck) -> None:
+    assert padcheck("compare", folder_of(folders.without_weights), "--tiny").exit_code == 0
+
+
+def test_a_file_is_no_folder(folder_of: FolderOf, padcheck: Padcheck) -> None:
+    weights = folder_of(folders.tokenizer_json) / "model.safetensors"
+    assert_explained(padcheck("compare", weights), ("model.safetensors is a file", "folder"))
+
+
+def test_a_folder_that_is_not_there(tmp_path: Path, padcheck: Padcheck) -> None:
+    assert_explained(padcheck("compare", tmp_path / "nowhere"), ("There is no folder", "nowhere"))
+
+
+@pytest.mark.parametrize("build", [folders.own_model_code, folders.truncated_weights], ids=name_of)
+def test_a_process_of_its_own_ends_the_same(build: Builder, folder_of: FolderOf) -> None:
+    assert_explained(run_in_process("compare", folder_of(build)), (str(folder_of(build)),))

@@ -1,0 +1,41 @@
+from xml.etree import ElementTree as ET
+
+import pytest
+from builders import HOSTILE, arm, arms, model_facts, report
+
+from padcheck.reporters import Format, View, render
+
+
+def _text(svg: str) -> str:
+    return "".join(ET.fromstring(svg).itertext()).replace("\u00a0", " ")
+
+
+def test_the_picture_is_well_formed_and_shows_the_table() -> None:
+    text = _text(render(report(), Format.SVG, View()))
+    assert "padcheck compare some/model" in text
+    assert "PASS: left padding changes nothing" in text
+
+
+def test_the_picture_is_in_colour_whatever_the_screen_has() -> None:
+    assert render(report(), Format.SVG, View(color=False)) == render(report(), Format.SVG, View(color=True))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"model": model_facts(id="<script>&\"']]>")},
+        {"model": model_facts(id=HOSTILE)},
+        {"prompts": (HOSTILE, "<script>alert(1)</script>")},
+        {"arms": arms(left=arm("left", warnings=(HOSTILE, "<![CDATA[ --> &amp; &#7;")))},
+    ],
+    ids=["markup in the title", "control characters in the title", "prompts", "warnings"],
+)
+def test_hostile_text_stays_text(changes: dict[str, object]) -> None:
+    svg = render(report(**changes), Format.SVG, View())
+    tags = {element.tag.rpartition("}")[2] for element in ET.fromstring(svg).iter()}
+    assert "script" not in tags
+
+
+def test_markup_appears_as_it_was_written() -> None:
+    svg = render(report(prompts=("<b>&amp;[bold]</b>", "one ")), Format.SVG, View())
+    assert "<b>&amp;[bold]</b>" in _text(svg)

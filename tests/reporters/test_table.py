@@ -1,0 +1,280 @@
+import re
+
+import pytest
+from builders import (
+    HOSTILE,
+    SHORT,
+    arm,
+    arms,
+    difference,
+    differences,
+    many_prompts,
+    model_facts,
+    raised,
+    report,
+    row,
+    tokenizer_facts,
+    unpadded_difference,
+)
+from rich.cells import cell_len
+
+from padcheck.evidence import PadTokenSuggestion, Row
+from padcheck.report import Command, Report
+from padcheck.reporters import Format, View, render
+from padcheck.reporters.grid import grid
+
+LABELS = ("token ", "attention_mask ", "position_ids ", "from the mask ")
+TOKENS = {
+    "plain": " the",
+    "wide": "日本",
+    "wide and long": "日本語のとても長いトークンです",
+    "long": "x" * 40,
+    "as long as the limit": "x" * 16,
+    "one more than the limit": "x" * 17,
+    "wide across the limit": "x" + "日" * 9,
+    "emoji": "👍🏽",
+    "emoji by selector": "☺\ufe0f",
+    "joined emoji": "👩\u200d💻",
+    "combining accent": "e\u0301",
+    "right to left": "שלום",
+    "control characters": "\x1b[31m\x07",
+    "line end": "\n",
+    "only spaces": "   ",
+}
+
+
+def _table(shown: Report, **view: object) -> str:
+    return render(shown, Format.TABLE, View(**view))
+
+
+def _lines(shown: Row, width: int = 80) -> list[str]:
+    return [line.plain for line in grid(shown, width)]
+
+
+def _blocks(lines: list[str]) -> list[list[str]]:
+    """The blocks of the grids among some lines."""
+    return [lines[place : place + 4] for place, line in enumerate(lines) if line.startswith("token  ")]
+
+
+def _ends(line: str) -> list[int]:
+    """The terminal cells at which the words of a line end."""
+    return [cell_len(line[: word.end()]) for word in re.finditer(r"\S+", line)]
+
+
+# The grid
+
+
+def test_a_left_padded_row_column_by_column() -> None:
+    assert _lines(row(prompt=SHORT, num_pads=2, side="left")) == [
+        "token           ⟨pad⟩ ⟨pad⟩ ␣t10 │ ␣t20 ␣t21",
+        "attention_mask      0     0    1 │    1    1",
+        "position_ids        1     1    0 │    1    -",
+        "from the mask       1     1    0 │    1    2",
+    ]
+
+
+def test_a_position_that_the_mask_does_not_give_is_marked_under_real_tokens_only() -> None:
+    assert _lines(row(prompt=SHORT, num_pads=2, side="right", position_ids=(0, 7, 7, 3, None))) == [
+        "token           ␣t10 ⟨pad⟩ ⟨pad⟩ │ ␣t20 ␣t21",
+        "attention_mask     1     0     0 │    1    1",
+        "position_ids       0     7     7 │   3!    -",
+        "from the mask      0     1     1 │    1    2",
+    ]
+
+
+def test_where_nothing_ran_no_position_was_received() -> None:
+    assert _lines(row(prompt=SHORT, num_pads=1, new=())) == [
+        "token           ⟨pad⟩ ␣t10",
+        "attention_mask      0    1",
+        "from the mask       1    0",
+    ]
+
+
+@pytest.mark.parametrize("token", TOKENS.values(), ids=TOKENS)
+def test_every_column_ends_at_the_same_cell_in_all_four_lines(token: str) -> None:
+    tokens, mask, *positions = _lines(row(tokens=(" a", token, "b", token, "c")))
+    ends = _ends(mask)
+    assert len(ends) == 1 + 5 + 1  # the label, the columns and the bar
+    for line in (tokens, *positions):
+        assert set(ends[1:]) <= set(_ends(line))
+        assert cell_len(line[: line.index("│")]) == cell_len(mask[: mask.index("│")])
+
+
+@pytest.mark.parametrize("token", TOKENS.values(), ids=TOKENS)
+def test_a_token_takes_no_more_than_the_limit(token: str) -> None:
+    _, mask, *_ = _lines(row(tokens=("a", token, "b", "c", "d")))
+    _, first, second, *_ = _ends(mask)
+    assert second - first <= 16 + 1
+
+
+@pytest.mark.parametrize(
+    ("token", "shown"),
+    [
+        ("x" * 16, "x" * 16),
+        ("x" * 17, "x" * 15 + "…"),
+        ("日" * 8, "日" * 8),
+        ("日" * 9, "日" * 7 + " …"),
+        ("\x07" * 5, r"\x07\x07\x07\x0…"),
+    ],
+)
+def test_a_token_past_the_limit_is_cut_with_an_ellipsis(token: str, shown: str) -> None:
+    assert f" {shown} │" in _lines(row(prompt=SHORT, tokens=(token, "b", "c")))[0]
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_a_long_row_is_folded_into_blocks_that_fit(width: int) -> None:
+    long = row(prompt=tuple(range(10, 99)), tokens=tuple(TOKENS.values()) * 6 + ("a",))
+    shown = report(arms=arms(single=arm(None, rows=(long, row(1)))))
+    lines = _table(shown, width=width).splitlines()
+    blocks = _blocks(lines)
+    assert all(line.startswith(label) for block in blocks for line, label in zip(block, LABELS, strict=True))
+    assert max(cell_len(line) for block in blocks for line in block) <= width
+    folded = _blocks(_lines(long, width))
+    assert sum(len(_ends(mask)) - 1 - mask.count("│") for _, mask, *_ in folded) == len(long.input_ids)
+    assert [mask.count("│") for _, mask, *_ in folded].count(1) == 1
+
+
+def test_without_a_fix_no_line_is_wider_than_the_screen() -> None:
+    shown = report(
+        prompts=("word " * 60, "日本" * 60),
+        load_warnings=("x" * 300, "word " * 80),
+        arms=arms(right=arm("right", rows=(row(0, generated_text="x" * 300), row(1, prompt_text="日" * 90)))),
+    )
+    assert max(map(cell_len, _table(shown, width=80).splitlines())) <= 80
+
+
+# Text of the model
+
+
+@pytest.mark.parametrize("text", ["[/INST]", "[bold]", ":cat:", "<s>", "[link=x]", r"\[b]", "{0}", "[red]日本[/]"])
+def test_what_looks_like_markup_appears_as_it_is(text: str) -> None:
+    rows = tuple(row(index, tokens=(text,) * 5, prompt_text=text, generated_text=text) for index in (0, 1))
+    shown = report(
+        prompts=(text, text),
+        tokenizer=tokenizer_facts(pad_token=text, pad_token_used=text, unk_token_id=0),
+        load_warnings=(text,),
+        arms=arms(single=arm(None, rows=rows), right=raised("right", text)),
+        differences=differences(right=()),
+    )
+    table = _table(shown, width=120)
+    assert f"Prompt 0: {text} ─" in table
+    assert f"single  {text} ▸ {text}" in table
+    assert f"0 {text}" in table
+    assert f"{text} {text}" in table
+    assert f"loading  {text}" in table
+    assert f"The pad token {text!r} (0)" in table
+    assert f"raised: {text}" in table
+
+
+def test_without_colour_there_is_no_escape_sequence() -> None:
+    assert "\x1b" not in _table(report(differences=differences(left=(unpadded_difference(None), difference(0.5)))))
+
+
+def test_colour_changes_nothing_but_the_colour() -> None:
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", _table(report(), color=True))
+    assert [line.rstrip() for line in plain.splitlines()] == _table(report()).splitlines()
+
+
+def test_in_colour_hostile_text_is_still_spelled_out() -> None:
+    table = _table(report(prompts=(HOSTILE, "one "), load_warnings=(HOSTILE,)), color=True, width=200)
+    assert "\x1b[31m" not in table
+    assert table.count(r"\x1b[31m\x07\r\u202e\u200b") == 2
+
+
+def test_no_line_ends_in_spaces() -> None:
+    assert [line for line in _table(report()).splitlines() if line != line.rstrip()] == []
+
+
+# The report
+
+
+def test_the_verdict_is_the_last_line() -> None:
+    assert _table(report()).splitlines()[-1] == "PASS: left padding changes nothing"
+
+
+def test_the_sections_come_in_order() -> None:
+    shown = report(model=model_facts(embedding_rows=128), load_warnings=("careful",))
+    assert re.findall(r"^(.+?) ─+$", _table(shown), re.MULTILINE) == [
+        "padcheck compare some/model",
+        "Special tokens",
+        "Prompt 0: three token prompt",
+        "Prompt 1: one␣",
+        "Warnings of the libraries, by arm",
+        "Verdict",
+        "Findings",
+    ]
+
+
+def test_each_arm_is_a_line_with_its_pads_on_their_side() -> None:
+    lines = _table(report()).splitlines()
+    start = lines.index(next(line for line in lines if line.startswith("Prompt 1:")))
+    assert lines[start + 1 : start + 4] == [
+        "single  10 ▸ 20 21          the reference",
+        "left    <pad>×2 10 ▸ 20 21  same tokens",
+        "right   10 <pad>×2 ▸ 20 21  same tokens",
+    ]
+
+
+def test_the_grids_of_few_prompts_are_all_shown() -> None:
+    table = _table(report(**many_prompts(4)))
+    assert [f"Prompt {index}: prompt number {index} ─" in table for index in range(4)] == [True] * 4
+    assert table.count("attention_mask") == 1 + 3 * 3  # the unpadded prompt has one for its three arms
+    assert "--verbose" not in table
+
+
+def test_of_many_prompts_only_some_show_their_grid() -> None:
+    table = _table(report(**many_prompts(9)))
+    assert all(f"Prompt {index}: prompt number {index} ─" in table for index in range(9))
+    assert table.count("attention_mask") == 1 + 3 * 3
+    assert "--verbose shows the columns of every prompt" in table
+
+
+def test_of_many_prompts_those_that_padding_changed_show_their_grid() -> None:
+    rows = (unpadded_difference(0.0), *(difference(0.5 * (index == 7), prompt_index=index) for index in range(1, 9)))
+    table = _table(report(**many_prompts(9) | {"differences": differences(left=rows)}))
+    assert table.count("attention_mask") == 3
+    assert table.index("Prompt 7") < table.index("attention_mask") < table.index("Prompt 8")
+
+
+def test_verbose_shows_every_grid() -> None:
+    table = _table(report(**many_prompts(9)), verbose=True)
+    assert table.count("attention_mask") == 1 + 8 * 3
+    assert "--verbose" not in table
+
+
+def test_verbose_shows_the_rules_that_were_not_decided() -> None:
+    shown = report(arms=arms(right=raised("right")), differences=differences(right=()))
+    assert "PAD202: the right arm has no row to compare" in _table(shown, verbose=True)
+    assert "PAD202" not in _table(shown)
+
+
+@pytest.mark.parametrize("width", [80, 120])
+@pytest.mark.parametrize("color", [False, True], ids=["plain", "in colour"])
+def test_a_fix_is_one_line_to_paste_however_long(width: int, color: bool) -> None:
+    token = "<|" + "reserved_" * 20 + "|>"
+    suggestion = PadTokenSuggestion(token=token, token_id=9, reason="by name")
+    shown = report(tokenizer=tokenizer_facts(pad_token=None, pad_token_id=None, pad_token_suggestion=suggestion))
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", _table(shown, width=width, color=color))
+    assert f"tokenizer.pad_token = '{token}'" in [line.strip().split("  #")[0] for line in plain.splitlines()]
+
+
+@pytest.mark.parametrize("command", ["compare", "inspect-tokenizer"])
+def test_the_fixes_that_padcheck_writes_itself_are_whole_at_80_columns(command: Command) -> None:
+    shown = report(
+        command,
+        tokenizer=tokenizer_facts(
+            padding_side="right", pad_token="</s>", pad_token_id=2, saved_padding=True, saved_truncation=True
+        ),
+        model=model_facts(embedding_rows=128, max_position_embeddings=4),
+        num_pad_tokens_in_prompts=1,
+    )
+    lines = [line.strip() for line in _table(shown, width=80).splitlines()]
+    assert [line for finding in shown.findings for line in finding.fix.splitlines() if line not in lines] == []
+
+
+def test_an_inspection_shows_ids_and_columns_of_both_sides() -> None:
+    table = _table(report("inspect-tokenizer", generation_config={"top_p": 0.9}))
+    assert "[0, 0, 10]" in table
+    assert "[10, 0, 0]" in table
+    assert "position_ids" not in table
+    assert "top_p=0.9" in table
