@@ -4,7 +4,7 @@ These types are the seam of the house. `padcheck.hf` fills them in, `padcheck.ch
 them, `padcheck.session` writes them to JSON under exactly these names.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -181,7 +181,7 @@ class RowDifference(msgspec.Struct, frozen=True, kw_only=True):
 
     prompt_index: int
     num_pad_tokens: int
-    steps: tuple[StepDifference, ...]
+    steps: Annotated[tuple[StepDifference, ...], msgspec.Meta(min_length=1)]
     flip: TokenFlip | None = None
 
 

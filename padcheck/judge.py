@@ -6,7 +6,7 @@ from padcheck.evidence import Evidence, RowDifference
 from padcheck.exits import ExitCode
 from padcheck.report import Command, Comparison, Finding, NoiseFloor, Report, RowComparison, Skipped, Status, Verdict
 from padcheck.settings import JudgeSettings
-from padcheck.tolerances import Tolerance, tolerance_for
+from padcheck.tolerances import Tolerance, share_of_allowance, tolerance_for
 
 
 def judge(command: Command, evidence: Evidence, settings: JudgeSettings) -> Report:
@@ -23,7 +23,7 @@ def judge(command: Command, evidence: Evidence, settings: JudgeSettings) -> Repo
         if arm.padding_side is not None
     }
     findings, skipped = _ask_rules(Case(evidence, comparisons), settings)
-    status = _status(command, evidence, comparisons, findings, settings)
+    status = _status(command, comparisons, findings, settings)
     return Report(
         command=command,
         status=status,
@@ -44,7 +44,8 @@ def compare_arm(evidence: Evidence, name: str, tolerance: Tolerance) -> Comparis
         return Comparison(
             verdict=Verdict.NOT_RUN, reason=error or "there is no unpadded run to compare with", rows=rows
         )
-    worst = max(rows, key=_gravity)
+    worst = max(rows, key=lambda row: (row.verdict.rank, share_of_allowance(row.max_abs_diff, row.allowed)))
+    several = len(rows) > 1 and worst.verdict is not Verdict.IDENTICAL
     flips = [row.first_different_token for row in rows if row.first_different_token is not None]
     return Comparison(
         verdict=worst.verdict,
@@ -52,7 +53,7 @@ def compare_arm(evidence: Evidence, name: str, tolerance: Tolerance) -> Comparis
         max_kl=max((row.max_kl for row in rows if row.max_kl is not None), default=None),
         allowed=worst.allowed,
         first_different_token=min(flips, default=None),
-        reason=f"prompt {worst.prompt_index}: {worst.reason}" if len(rows) > 1 else worst.reason,
+        reason=f"prompt {worst.prompt_index}: {worst.reason}" if several else worst.reason,
         rows=rows,
     )
 
@@ -60,8 +61,11 @@ def compare_arm(evidence: Evidence, name: str, tolerance: Tolerance) -> Comparis
 def _compare_row(difference: RowDifference, tolerance: Tolerance) -> RowComparison:
     """Each step has its own logits, so its own allowance; the one that uses up most of it speaks for the row."""
     allowances = [tolerance.allowed(step.logit_scale) for step in difference.steps]
-    used = [_used(step.max_abs_diff, allowed) for step, allowed in zip(difference.steps, allowances, strict=True)]
-    worst = max(range(len(used)), key=used.__getitem__)
+    used = [
+        share_of_allowance(step.max_abs_diff, allowed)
+        for step, allowed in zip(difference.steps, allowances, strict=True)
+    ]
+    worst = max(range(len(used)), key=lambda step: (difference.steps[step].max_abs_diff is None, used[step]))
     step, allowed = difference.steps[worst], allowances[worst]
     flip = difference.flip
     if step.max_abs_diff is None:
@@ -94,24 +98,15 @@ def _compare_row(difference: RowDifference, tolerance: Tolerance) -> RowComparis
     )
 
 
-def _used(max_abs_diff: float | None, allowed: float) -> float:
-    """The share of its allowance that a step uses up; infinite where it is no number."""
-    if max_abs_diff is None:
-        return float("inf")
-    if allowed == 0:
-        return float("inf") if max_abs_diff else 0.0
-    return max_abs_diff / allowed
-
-
-def _gravity(row: RowComparison) -> tuple[int, float]:
-    return row.verdict.rank, _used(row.max_abs_diff, row.allowed)
-
-
 def _ask_rules(case: Case, settings: JudgeSettings) -> tuple[list[Finding], list[Skipped]]:
     findings: list[Finding] = []
     skipped: list[Skipped] = []
     for rule in RULES:
-        told = [finding.code for finding in findings if finding.code in rule.told_by]
+        told = [
+            finding.code
+            for finding in findings
+            if finding.code in rule.told_by and finding.severity.rank >= rule.severity.rank
+        ]
         if not settings.counts(rule.code):
             outcome: Finding | Skipped | None = rule.skip("left out by --select or --ignore")
         elif told:
@@ -127,17 +122,13 @@ def _ask_rules(case: Case, settings: JudgeSettings) -> tuple[list[Finding], list
 
 
 def _status(
-    command: Command,
-    evidence: Evidence,
-    comparisons: dict[str, Comparison],
-    findings: list[Finding],
-    settings: JudgeSettings,
+    command: Command, comparisons: dict[str, Comparison], findings: list[Finding], settings: JudgeSettings
 ) -> Status:
     """Nothing measured is never a pass, whatever --fail-on says."""
     failing = settings.fail_on is not None and any(f.severity.rank >= settings.fail_on.rank for f in findings)
     if command == "compare":
-        padded = any(row.num_pad_tokens for arm in evidence.arms.values() for row in arm.rows)
-        compared = any(comparison.verdict is not Verdict.NOT_RUN for comparison in comparisons.values())
+        padded = any(row.num_pad_tokens for comparison in comparisons.values() for row in comparison.rows)
+        compared = "left" in comparisons and comparisons["left"].verdict is not Verdict.NOT_RUN
         if (compared and not padded) or not (compared or failing):
             return "not_measured"
     return "fail" if failing else "pass"

@@ -6,17 +6,25 @@ from typing import Protocol
 
 
 class Progress(Protocol):
-    """Told of each stage while it runs."""
+    """Told of each stage while it runs.
 
-    def stage(self, description: str) -> AbstractContextManager[None]:
-        """A context that lasts as long as the stage does."""
+    Attributes:
+        is_watched: True where a person watches, so that libraries may draw the bars of their downloads.
+    """
+
+    is_watched: bool
+
+    def stage(self, description: str, *, downloads: bool = False) -> AbstractContextManager[None]:
+        """A context that lasts as long as the stage does; `downloads` where a library may draw bars in it."""
         ...
 
 
 class Silent:
     """Says nothing: not a terminal, or --quiet."""
 
+    is_watched = False
+
     @contextmanager
-    def stage(self, description: str) -> Iterator[None]:  # noqa: ARG002
+    def stage(self, description: str, *, downloads: bool = False) -> Iterator[None]:  # noqa: ARG002
         """Says nothing."""
         yield

@@ -29,8 +29,9 @@ def load_prompts(file: str) -> tuple[str, ...]:
             change="Check the path after --prompts.",
         ) from error
     except UnicodeDecodeError as error:
+        position = error.start + len(raw) - len(error.object)  # the codec does not count a byte order mark
         raise UsageError(
-            f"The prompts file {name} is not UTF-8: byte {error.start} is {raw[error.start]:#04x}.",
+            f"The prompts file {name} is not UTF-8: byte {position} is {raw[position]:#04x}.",
             meaning="It was saved in another encoding.",
             change="Save it as UTF-8.",
         ) from error

@@ -46,5 +46,5 @@ def load(path: Path) -> Report:
         return msgspec.convert({**document, "evidence": msgspec.convert(document, Evidence)}, Report)
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror or error}.", change=change) from error
-    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError, RecursionError) as error:
         raise UsageError(f"{path} is not a padcheck report: {error}.", change=change) from error

@@ -1,5 +1,6 @@
 """What the user asked for: what to measure, how to judge it, how to say it. One frozen object each, validated here."""
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -44,7 +45,7 @@ class MeasureSettings:
             self.batch_size > 1, f"--batch-size is {self.batch_size}", "A batch of one has no padding: use 2 or more."
         )
         _require(
-            self.temperature > 0,
+            0 < self.temperature < math.inf,
             f"--temperature is {self.temperature}",
             "Use a number above 0, or leave out --do-sample.",
         )
@@ -59,6 +60,10 @@ class MeasureSettings:
         _require(
             self.device is None or self.device_map is None, "--device and --device-map exclude each other", "Give one."
         )
+        for text in (self.model, *self.prompts):
+            _require(
+                _is_unicode(text), f"{text!a} is not valid UTF-8", "Rename the folder, or save the prompt as UTF-8."
+            )
         for index, prompt in enumerate(self.prompts):
             _require(
                 bool(prompt), f"Prompt {index} is empty", "Give it at least one character: nothing can be continued."
@@ -81,7 +86,7 @@ class JudgeSettings:
 
     def __post_init__(self) -> None:
         for name, value in (("--atol", self.atol), ("--rtol", self.rtol)):
-            _require(value is None or value >= 0, f"{name} is {value}", "Use 0 or more.")
+            _require(value is None or 0 <= value < math.inf, f"{name} is {value}", "Use 0 or more.")
 
     def counts(self, code: str) -> bool:
         """True where neither `select` leaves the code out nor `ignore` names it."""
@@ -97,6 +102,11 @@ class OutputSettings:
     path: Path | None = None
     quiet: bool = False
     verbose: bool = False
+
+
+def _is_unicode(text: str) -> bool:
+    # Python keeps bytes of a command line that are no UTF-8 as lone surrogates.
+    return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _require(claim: bool, what: str, change: str) -> None:

@@ -24,16 +24,22 @@ _FILE_WIDTH = 120
 
 
 class Spinner:
-    """Shows the current stage on stderr while it runs, and leaves nothing behind."""
+    """Shows the current stage on stderr while it runs."""
+
+    is_watched = True
 
     def __init__(self, console: Console) -> None:
         self._console = console
 
     @contextmanager
-    def stage(self, description: str) -> Iterator[None]:
-        """A spinner with the description."""
-        with self._console.status(Text(description)):
+    def stage(self, description: str, *, downloads: bool = False) -> Iterator[None]:
+        """A spinner that leaves nothing behind; where downloads draw bars of their own, a line above them."""
+        if downloads:
+            self._console.print(Text(description, style="dim"))
             yield
+        else:
+            with self._console.status(Text(description)):
+                yield
 
 
 def progress_for(output: OutputSettings) -> Progress:

@@ -4,6 +4,7 @@ Rounding grows with the size of the logits (GPT-2's are near -100), so the allow
 scale is the largest absolute logit of the reference at that step.
 """
 
+import math
 from typing import NamedTuple
 
 
@@ -17,6 +18,15 @@ class Tolerance(NamedTuple):
     def allowed(self, logit_scale: float) -> float:
         """The largest difference that passes at this logit scale."""
         return self.atol + self.rtol * logit_scale
+
+
+def share_of_allowance(max_abs_diff: float | None, allowed: float) -> float:
+    """How much of its allowance a difference uses up: above 1 is too much, infinite where there is no number at all."""
+    if max_abs_diff is None:
+        return math.inf
+    if allowed == 0:
+        return math.inf if max_abs_diff else 0.0
+    return max_abs_diff / allowed
 
 
 _PER_DTYPE = {

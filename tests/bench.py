@@ -1,7 +1,7 @@
 """Speed, as ratios of whole processes in one run: `make bench`.
 
-Machines are noisy and differ, so each command is timed in turn with a bare script that does the least of the same work, and
-what counts is the median of the ratios pair by pair.
+Machines are noisy and differ, so each command is timed in turn with a bare script that does the least of the same work,
+and what counts is the median of the ratios pair by pair.
 """
 
 import argparse
@@ -41,9 +41,8 @@ def pairs() -> list[Pair]:
     light = [["--help"], ["rules"], ["explain", "PAD202"]]
     found = [Pair(" ".join(words), [sys.executable, "-m", "padcheck", *words], bare, 2.0) for words in light]
     found.append(_inspect("demo", MODEL_FOLDER))
-    for snapshot in sorted(REAL_HUB.glob("models--*/snapshots/*")):
-        found.append(_inspect(snapshot.parent.parent.name.split("--")[-1], snapshot))
-    return found
+    snapshots = sorted(REAL_HUB.glob("models--*/snapshots/*"))
+    return found + [_inspect(snapshot.parent.parent.name.split("--")[-1], snapshot) for snapshot in snapshots]
 
 
 def seconds(command: list[str]) -> float:

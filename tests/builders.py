@@ -208,6 +208,9 @@ def no_padding() -> dict[str, object]:
     same = tuple(difference(0.0, 0.0, prompt_index=index, num_pads=0) for index in (0, 1))
     return {
         "num_prompt_tokens": (len(LONG), len(LONG)),
+        "samples": samples(
+            left=Sample(rows=(row(0, new=()), row(1, new=()))), right=Sample(rows=(row(0, new=()), row(1, new=())))
+        ),
         "arms": {name: replace(ran, rows=rows) for name, ran in arms().items()},
         "differences": differences(left=same, right=same),
     }

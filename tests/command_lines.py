@@ -1,4 +1,4 @@
-"""Runs many command lines in one process, so that torch is imported once: a JSON list of them on stdin, outcomes on stdout.
+"""Runs many command lines in one process, so that torch is imported once: JSON lists on stdin and on stdout.
 
 A process of its own is needed where huggingface_hub's environment variables matter: it reads them when it is imported.
 """

@@ -210,6 +210,11 @@ def test_a_bug_ends_with_4_and_says_where_to_report_it(padcheck, monkeypatch):
     "arguments", [("--help",), ("--version",), ("rules",), ("explain", "PAD101"), ("compare", "--help")], ids=" ".join
 )
 def test_what_needs_no_model_loads_neither_torch_nor_transformers(arguments):
-    program = "import sys\nfrom padcheck.cli import main\ntry:\n  main()\nfinally:\n  sys.stderr.write(str({'torch', 'transformers'} & set(sys.modules)))"
+    program = """import sys
+from padcheck.cli import main
+try:
+    main()
+finally:
+    sys.stderr.write(str({"torch", "transformers"} & set(sys.modules)))"""
     done = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=True)
     assert done.stderr == "set()"

@@ -6,7 +6,6 @@ from builders import (
     HOSTILE,
     difference,
     differences,
-    model_facts,
     no_padding,
     report,
     row,
@@ -124,11 +123,6 @@ def test_what_is_no_number_is_null(number: float, file: Path) -> None:
 
 def test_a_document_ends_with_one_line_end() -> None:
     assert dump(report()).endswith("}\n")
-
-
-def test_a_folder_whose_name_is_no_utf_8_can_be_written_down() -> None:
-    # Python hands over such bytes as lone surrogates.
-    assert "mod" in json.loads(dump(report(model=model_facts(id="mod\udce8le"))))["model"]["id"]
 
 
 def test_keys_of_a_later_padcheck_are_passed_over(file: Path) -> None:

@@ -88,3 +88,10 @@ def test_a_code_counts_where_it_is_selected_and_not_ignored(
     select: tuple[str, ...], ignore: tuple[str, ...], counts: bool
 ) -> None:
     assert JudgeSettings(select=select, ignore=ignore).counts("PAD101") is counts
+
+
+@pytest.mark.parametrize("changes", [{"model": "mod\udce8le"}, {"prompts": ("fine", "\udcff")}])
+def test_bytes_that_are_no_utf_8_are_refused(changes: dict[str, object]) -> None:
+    # Python hands over such bytes of a command line as lone surrogates.
+    with pytest.raises(UsageError, match="not valid UTF-8"):
+        MeasureSettings(**changes)

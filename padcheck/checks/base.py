@@ -9,8 +9,9 @@ from abc import ABC, abstractmethod
 from typing import ClassVar, NamedTuple
 
 from padcheck.evidence import Evidence
-from padcheck.report import Comparison, Finding, Skipped
+from padcheck.report import Comparison, Finding, RowComparison, Skipped
 from padcheck.severity import Severity
+from padcheck.tolerances import share_of_allowance
 
 
 class Case(NamedTuple):
@@ -20,6 +21,11 @@ class Case(NamedTuple):
     comparisons: dict[str, Comparison]
 
 
+def worst(rows: list[RowComparison]) -> RowComparison:
+    """The row that is furthest beyond what it is allowed."""
+    return max(rows, key=lambda row: share_of_allowance(row.max_abs_diff, row.allowed))
+
+
 class Rule(ABC):
     """One code. Rules are stateless and see no tensor.
 
@@ -27,7 +33,8 @@ class Rule(ABC):
         code: `PADnnn`; never reused, never renumbered.
         name: The same in words.
         severity: The usual one; a finding may carry another where the evidence is milder or graver.
-        told_by: Codes whose finding already tells this rule's story: where one of them fired, this rule is skipped.
+        told_by: Codes whose finding already tells this rule's story: where one of them fired, no milder than this rule
+            would, this rule is skipped.
     """
 
     code: ClassVar[str]

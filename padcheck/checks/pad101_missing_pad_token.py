@@ -1,7 +1,7 @@
 """PAD101."""
 
+from padcheck.checks import suggestion
 from padcheck.checks.base import Case, Rule
-from padcheck.evidence import TokenizerFacts
 from padcheck.report import Finding
 from padcheck.severity import Severity
 
@@ -37,31 +37,11 @@ class MissingPadToken(Rule):
         if tokenizer.pad_token_id is not None:
             return None
         token = f"{tokenizer.pad_token_used!r} ({tokenizer.pad_token_used_id})"
-        suggestion = tokenizer.pad_token_suggestion
         return self.found(
             "The tokenizer has no pad token, so padding=True raises. This run padded with "
-            f"{token}: {tokenizer.pad_token_used_reason}.{_advice(tokenizer)}",
-            fix=suggested_line(tokenizer),
+            f"{token}: {tokenizer.pad_token_used_reason}.{suggestion.reason(tokenizer)}",
+            fix=suggestion.line(tokenizer, otherwise=f"tokenizer.pad_token = {tokenizer.pad_token_used!r}"),
             pad_token_used=tokenizer.pad_token_used,
             pad_token_used_id=tokenizer.pad_token_used_id,
-            suggestion=suggestion and suggestion.token,
+            suggestion=tokenizer.pad_token_suggestion and tokenizer.pad_token_suggestion.token,
         )
-
-
-def suggested_line(tokenizer: TokenizerFacts) -> str:
-    """The line that sets the best pad token which the vocabulary offers."""
-    suggestion = tokenizer.pad_token_suggestion
-    if suggestion is None:
-        return f"tokenizer.pad_token = {tokenizer.pad_token_used!r}"
-    if suggestion.token == tokenizer.eos_token:
-        return "tokenizer.pad_token = tokenizer.eos_token  # and always pass attention_mask"
-    return f"tokenizer.pad_token = {suggestion.token!r}  # id {suggestion.token_id}"
-
-
-def _advice(tokenizer: TokenizerFacts) -> str:
-    suggestion = tokenizer.pad_token_suggestion
-    if suggestion is None:
-        return ""
-    if suggestion.token_id == tokenizer.pad_token_used_id:
-        return f" The vocabulary has nothing better: {suggestion.reason}."
-    return f" Better: {suggestion.token!r}, since {suggestion.reason}."

@@ -1,7 +1,7 @@
 """PAD102."""
 
+from padcheck.checks import suggestion
 from padcheck.checks.base import Case, Rule
-from padcheck.checks.pad101_missing_pad_token import suggested_line
 from padcheck.report import Finding
 from padcheck.severity import Severity
 
@@ -38,11 +38,8 @@ class PadTokenIsEosToken(Rule):
             return None
         return self.found(
             f"The pad token {tokenizer.pad_token!r} ({pad}) is an eos of {', '.join(named_by)}: masks and labels "
-            "made from ids lose "
-            "the real eos.",
-            fix=suggested_line(tokenizer)
-            if tokenizer.pad_token_suggestion
-            else "model.generate(**inputs)  # attention_mask included; nothing better is in the vocabulary",
+            f"made from ids lose the real eos.{suggestion.reason(tokenizer)}",
+            fix=suggestion.line(tokenizer, otherwise="model.generate(**inputs)  # attention_mask included"),
             pad_token_id=pad,
             eos_named_by=named_by,
         )

@@ -1,7 +1,7 @@
 """PAD103."""
 
+from padcheck.checks import suggestion
 from padcheck.checks.base import Case, Rule
-from padcheck.checks.pad101_missing_pad_token import suggested_line
 from padcheck.report import Finding
 from padcheck.severity import Severity
 
@@ -39,10 +39,10 @@ class PadTokenIsSpecial(Rule):
             return None
         return self.found(
             f"The pad token {tokenizer.pad_token!r} ({tokenizer.pad_token_id}) is also the "
-            f"{' and the '.join(kinds)} token.",
-            fix=suggested_line(tokenizer)
-            if tokenizer.pad_token_suggestion
-            else "mask = inputs['attention_mask']  # never input_ids != tokenizer.pad_token_id",
+            f"{' and the '.join(kinds)} token.{suggestion.reason(tokenizer)}",
+            fix=suggestion.line(
+                tokenizer, otherwise="mask = inputs['attention_mask']  # never input_ids != tokenizer.pad_token_id"
+            ),
             pad_token_id=tokenizer.pad_token_id,
             equals=kinds,
         )

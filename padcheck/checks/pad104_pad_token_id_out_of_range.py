@@ -1,6 +1,8 @@
 """PAD104."""
 
+from padcheck.checks import suggestion
 from padcheck.checks.base import Case, Rule
+from padcheck.evidence import TokenizerFacts
 from padcheck.report import Finding
 from padcheck.severity import Severity
 
@@ -45,14 +47,18 @@ class PadTokenIdOutOfRange(Rule):
         if not bad:
             return None
         named = ", ".join(f"{place} {pad}" for place, pad in bad.items())
-        in_use = "tokenizer" in bad
         return self.found(
             f"The pad id has no embedding row: {named}, while the table has "
             f"{rows if rows is not None else 'an unknown number of'} rows.",
-            severity=Severity.ERROR if in_use else Severity.WARNING,
-            fix="model.resize_token_embeddings(len(tokenizer))"
-            if in_use
-            else f"model.{next(iter(bad))}.pad_token_id = tokenizer.pad_token_id",
+            severity=self.severity if "tokenizer" in bad else Severity.WARNING,
+            fix="\n".join(_fix(place, pad, evidence.tokenizer) for place, pad in bad.items()),
             embedding_rows=rows,
             out_of_range=bad,
         )
+
+
+def _fix(place: str, pad: int, tokenizer: TokenizerFacts) -> str:
+    if place != "tokenizer":
+        return f"model.{place}.pad_token_id = tokenizer.pad_token_id"
+    resize = "model.resize_token_embeddings(len(tokenizer))"
+    return suggestion.line(tokenizer, otherwise="tokenizer.pad_token = tokenizer.eos_token" if pad < 0 else resize)

@@ -38,7 +38,7 @@ class PaddingSideIgnored(Rule):
             side: row.prompt_index
             for side, sample in samples.items()
             for row in sample.rows
-            if not _is_padded(row, tokenizer.pad_token_used_id, side)
+            if not _is_padded(row, case.evidence.num_prompt_tokens, tokenizer.pad_token_used_id, side)
         }
         if not wrong:
             return None
@@ -50,7 +50,7 @@ class PaddingSideIgnored(Rule):
         )
 
 
-def _is_padded(row: Row, pad_token_id: int, side: PaddingSide) -> bool:
+def _is_padded(row: Row, num_prompt_tokens: tuple[int, ...], pad_token_id: int, side: PaddingSide) -> bool:
     real = tuple(token_id for token_id, kept in zip(row.input_ids, row.attention_mask, strict=True) if kept)
     expected = pad_ids(real, len(row.input_ids), pad_token_id, side)
-    return expected == (row.input_ids, row.attention_mask)
+    return len(real) == num_prompt_tokens[row.prompt_index] and expected == (row.input_ids, row.attention_mask)

@@ -1,6 +1,6 @@
 """PAD201."""
 
-from padcheck.checks.base import Case, Rule
+from padcheck.checks.base import Case, Rule, worst
 from padcheck.report import Finding, Skipped, Verdict
 from padcheck.severity import Severity
 
@@ -35,15 +35,14 @@ class LeftPaddingChangesOutput(Rule):
         rows = [row for row in comparison.rows if row.num_pad_tokens and row.verdict is Verdict.DIFFERENT]
         if not rows:
             return None
-        worst = max(rows, key=lambda row: (row.max_abs_diff or 0.0) / row.allowed)
+        furthest = worst(rows)
         return self.found(
             f"With left padding {len(rows)} of {len(comparison.rows)} prompts differ from the same prompt alone: "
-            "max_abs_diff "
-            f"{worst.max_abs_diff:.2g} at prompt {worst.prompt_index}, token {worst.step} ({worst.allowed:.2g} "
-            "allowed).",
+            f"max_abs_diff {furthest.max_abs_diff:.2g} at prompt {furthest.prompt_index}, token {furthest.step} "
+            f"({furthest.allowed:.2g} allowed).",
             fix="# batch prompts of equal length, or one by one: this model cannot be left-padded",
             prompts=[row.prompt_index for row in rows],
-            max_abs_diff=worst.max_abs_diff,
-            allowed=worst.allowed,
-            step=worst.step,
+            max_abs_diff=furthest.max_abs_diff,
+            allowed=furthest.allowed,
+            step=furthest.step,
         )

@@ -1,6 +1,6 @@
 """PAD202."""
 
-from padcheck.checks.base import Case, Rule
+from padcheck.checks.base import Case, Rule, worst
 from padcheck.evidence import Row
 from padcheck.report import Finding, Skipped, Verdict
 from padcheck.severity import Severity
@@ -34,20 +34,20 @@ class RightPaddingContinuesFromPad(Rule):
         comparison = case.comparisons.get("right")
         if comparison is None or comparison.verdict is Verdict.NOT_RUN:
             return self.skip("the right arm has no row to compare")
-        wrong = [row.prompt_index for row in comparison.rows if row.num_pad_tokens and row.verdict is Verdict.DIFFERENT]
+        wrong = [row for row in comparison.rows if row.num_pad_tokens and row.verdict is Verdict.DIFFERENT]
         if not wrong:
             return None
-        rows = [row for row in case.evidence.arms["right"].rows if row.prompt_index in wrong]
+        furthest, prompts = worst(wrong), [row.prompt_index for row in wrong]
+        rows = [row for row in case.evidence.arms["right"].rows if row.prompt_index in prompts]
         colliding = [row.prompt_index for row in rows if _collides(row)]
         return self.found(
             f"With right padding {len(wrong)} of {len(comparison.rows)} prompts continue from a pad slot and differ "
-            "from the same prompt "
-            f"alone (max_abs_diff {comparison.max_abs_diff:.2g}, {comparison.allowed:.2g} allowed)."
+            f"from the same prompt alone (max_abs_diff {furthest.max_abs_diff:.2g}, {furthest.allowed:.2g} allowed)."
             + (" Their new tokens got positions that the prompt already uses." if colliding else ""),
             fix='tokenizer.padding_side = "left"  # before the prompts are tokenized',
-            prompts=wrong,
-            max_abs_diff=comparison.max_abs_diff,
-            allowed=comparison.allowed,
+            prompts=prompts,
+            max_abs_diff=furthest.max_abs_diff,
+            allowed=furthest.allowed,
             prompts_with_colliding_positions=colliding,
         )
 

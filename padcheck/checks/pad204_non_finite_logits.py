@@ -1,6 +1,7 @@
 """PAD204."""
 
 from padcheck.checks.base import Case, Rule
+from padcheck.evidence import SINGLE
 from padcheck.report import Finding, Skipped
 from padcheck.severity import Severity
 
@@ -41,16 +42,21 @@ class NonFiniteLogits(Rule):
                 prompts[name] = sorted(broken)
         if not prompts:
             return None
-        alone = "single" in prompts
         return self.found(
             "The logits hold NaN or infinity in "
             f"{', '.join(f'{arm} (prompts {_list(rows)})' for arm, rows in prompts.items())}; "
-            + ("also without padding." if alone else "only with padding."),
-            fix="model = AutoModelForCausalLM.from_pretrained(..., dtype=torch.float32)"
-            if alone
-            else 'model = AutoModelForCausalLM.from_pretrained(..., attn_implementation="eager")',
+            + ("also in the unpadded run." if SINGLE in prompts else "not in the unpadded run."),
+            fix=_fix(evidence.model.dtype, alone=SINGLE in prompts),
             prompts_by_arm=prompts,
         )
+
+
+def _fix(dtype: str | None, *, alone: bool) -> str:
+    if dtype == "float16":
+        return "model = AutoModelForCausalLM.from_pretrained(..., dtype=torch.bfloat16)"
+    if alone:
+        return "# padding is not the cause: look for NaN in the weights"
+    return 'model = AutoModelForCausalLM.from_pretrained(..., attn_implementation="eager")'
 
 
 def _list(prompts: list[int]) -> str:

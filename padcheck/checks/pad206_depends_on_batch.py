@@ -1,6 +1,6 @@
 """PAD206."""
 
-from padcheck.checks.base import Case, Rule
+from padcheck.checks.base import Case, Rule, worst
 from padcheck.report import Finding, Skipped, Verdict
 from padcheck.severity import Severity
 
@@ -32,19 +32,19 @@ class DependsOnBatch(Rule):
         if all(comparison.verdict is Verdict.NOT_RUN for comparison in case.comparisons.values()):
             return self.skip("no arm has a row to compare")
         wrong = {
-            (arm, row.prompt_index): row
-            for arm, comparison in case.comparisons.items()
-            for row in comparison.rows
-            if not row.num_pad_tokens and row.verdict is Verdict.DIFFERENT
+            name: [row for row in comparison.rows if not row.num_pad_tokens and row.verdict is Verdict.DIFFERENT]
+            for name, comparison in case.comparisons.items()
         }
-        if not wrong:
+        rows = [row for found in wrong.values() for row in found]
+        if not rows:
             return None
-        (arm, prompt), worst = max(wrong.items(), key=lambda item: (item[1].max_abs_diff or 0.0) / item[1].allowed)
+        furthest = worst(rows)
+        arm = next(name for name, found in wrong.items() if furthest in found)
         return self.found(
-            f"Prompt {prompt} has no pads in the {arm} arm and still differs from the same prompt alone: max_abs_diff "
-            f"{worst.max_abs_diff:.2g} ({worst.allowed:.2g} allowed).",
+            f"Prompt {furthest.prompt_index} has no pads in the {arm} arm and still differs from the prompt alone: "
+            f"max_abs_diff {furthest.max_abs_diff:.2g} ({furthest.allowed:.2g} allowed).",
             fix="# run prompts one by one: this model's rows depend on their batch",
-            prompts=sorted({prompt for _, prompt in wrong}),
-            max_abs_diff=worst.max_abs_diff,
-            allowed=worst.allowed,
+            prompts=sorted({row.prompt_index for row in rows}),
+            max_abs_diff=furthest.max_abs_diff,
+            allowed=furthest.allowed,
         )

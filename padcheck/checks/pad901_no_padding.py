@@ -27,7 +27,8 @@ class NoPadding(Rule):
 
     def judge(self, case: Case) -> Finding | None:
         """Fires where arms ran, and no row of them has a pad."""
-        rows = [row for arm in case.evidence.arms.values() for row in arm.rows]
+        arms = [arm for arm in case.evidence.arms.values() if arm.padding_side is not None]
+        rows = [row for arm in arms for row in arm.rows]
         if not rows or any(row.num_pad_tokens for row in rows):
             return None
         lengths = sorted(set(case.evidence.num_prompt_tokens))

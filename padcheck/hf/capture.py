@@ -44,6 +44,19 @@ def captured_warnings() -> Iterator[list[str]]:
                 logger.setLevel(level)
 
 
+@contextmanager
+def library_bars(*, shown: bool) -> Iterator[None]:
+    """Within the context the libraries draw their progress bars only where `shown`; they do so even into a log file."""
+    were_shown = transformers_logging.is_progress_bar_enabled()
+    if were_shown and not shown:
+        transformers_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if were_shown and not shown:
+            transformers_logging.enable_progress_bar()
+
+
 def _append_once(messages: list[str], message: str) -> None:
     message = message.strip()
     if message and message not in messages:

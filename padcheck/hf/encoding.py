@@ -9,6 +9,9 @@ from padcheck.evidence import PaddingSide, Row, Sample
 from padcheck.hf.pad_tokens import PadToken, padding_with
 from padcheck.textbook import PaddedIds, position_ids_from_mask
 
+_UNKNOWN_ID = (IndexError, KeyError)
+"""What slow tokenizers raise at an id without a token; tables often have such rows, and a model may choose one."""
+
 
 class PromptTexts(NamedTuple):
     """What is tokenized: the prompts as given, or rendered with the chat template and its own special tokens."""
@@ -46,9 +49,7 @@ def encode_prompts(tokenizer: PreTrainedTokenizerBase, prompts: PromptTexts) -> 
     Raises:
         UsageError: A prompt has no token at all.
     """
-    encoded = tuple(
-        tuple(tokenizer(text, add_special_tokens=prompts.add_special_tokens)["input_ids"]) for text in prompts.texts
-    )
+    encoded = tuple(encode(tokenizer, text, add_special_tokens=prompts.add_special_tokens) for text in prompts.texts)
     for text, input_ids in zip(prompts.texts, encoded, strict=True):
         if not input_ids:
             raise UsageError(
@@ -57,6 +58,12 @@ def encode_prompts(tokenizer: PreTrainedTokenizerBase, prompts: PromptTexts) -> 
                 change="Give another prompt.",
             )
     return encoded
+
+
+def encode(tokenizer: PreTrainedTokenizerBase, text: str, *, add_special_tokens: bool = True) -> tuple[int, ...]:
+    """One text alone. Without a mask transformers does not call the padding code, which may fail."""
+    encoded = tokenizer(text, add_special_tokens=add_special_tokens, return_attention_mask=False)
+    return tuple(encoded["input_ids"])
 
 
 def tokenizer_samples(
@@ -130,15 +137,27 @@ def decode(
     tokenizer: PreTrainedTokenizerBase, ids: tuple[int, ...] | list[int], *, skip_special_tokens: bool = False
 ) -> str:
     """The text of some ids, spaces as they are: clean-up would hide a difference."""
-    return str(tokenizer.decode(list(ids), skip_special_tokens=skip_special_tokens, clean_up_tokenization_spaces=False))
+    try:
+        return _decode(tokenizer, ids, skip_special_tokens=skip_special_tokens)
+    except _UNKNOWN_ID:
+        return "".join(token_text(tokenizer, token_id) for token_id in ids)
 
 
 def token_text(tokenizer: PreTrainedTokenizerBase, token_id: int) -> str:
     """One token as text, with its leading space; the vocabulary's own spelling where it is only part of a character."""
-    piece = tokenizer.convert_ids_to_tokens(token_id)
+    try:
+        piece = tokenizer.convert_ids_to_tokens(token_id)
+        text = _decode(tokenizer, [token_id])
+    except _UNKNOWN_ID:
+        piece = None
     if piece is None:
-        return f"#{token_id}"  # an id past the vocabulary: embedding tables are often larger
+        return f"#{token_id}"
     if "▁" in piece:  # sentencepiece, whose decoder drops a leading space
         return str(piece.replace("▁", " "))
-    text = decode(tokenizer, [token_id])
     return str(piece) if not text or "\N{REPLACEMENT CHARACTER}" in text else text
+
+
+def _decode(
+    tokenizer: PreTrainedTokenizerBase, ids: tuple[int, ...] | list[int], *, skip_special_tokens: bool = False
+) -> str:
+    return str(tokenizer.decode(list(ids), skip_special_tokens=skip_special_tokens, clean_up_tokenization_spaces=False))

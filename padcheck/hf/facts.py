@@ -7,7 +7,7 @@ from transformers import GenerationConfig, PretrainedConfig, PreTrainedTokenizer
 
 from padcheck import __version__
 from padcheck.evidence import ChatTemplateFacts, Environment, SpecialTokenIds, TokenIds, TokenizerFacts
-from padcheck.hf.encoding import render_chat
+from padcheck.hf.encoding import encode, render_chat
 from padcheck.hf.pad_tokens import PadToken, suggest_pad_token
 
 _VERY_LARGE = 10**9
@@ -107,7 +107,7 @@ def _chat_template_facts(tokenizer: PreTrainedTokenizerBase, pad_token: PadToken
         rendered = render_chat(tokenizer, "Hello")
     except Exception:  # noqa: BLE001  a template is a program of its own; one that wants other messages says nothing here
         return ChatTemplateFacts(leading_bos=0, pad_tokens=0)
-    input_ids = tokenizer(rendered)["input_ids"]
+    input_ids = encode(tokenizer, rendered)
     leading_bos = 0
     while leading_bos < len(input_ids) and input_ids[leading_bos] == tokenizer.bos_token_id:
         leading_bos += 1

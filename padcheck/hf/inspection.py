@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from padcheck.demo import load_prompts
 from padcheck.evidence import Evidence, ModelFacts
-from padcheck.hf.capture import captured_warnings
+from padcheck.hf.capture import captured_warnings, library_bars
 from padcheck.hf.encoding import encode_prompts, render_prompts, tokenizer_samples
 from padcheck.hf.facts import environment, generation_settings, special_token_ids, tokenizer_facts
 from padcheck.hf.loading import Loaded, load_without_weights
@@ -33,7 +33,11 @@ def inspect(settings: MeasureSettings, progress: Progress) -> Inspected:
     Raises:
         PadcheckError: Something cannot be loaded, or the settings do not fit it.
     """
-    with progress.stage(f"loading the tokenizer of {settings.model}"), captured_warnings() as messages:
+    with (
+        progress.stage(f"loading the tokenizer of {settings.model}", downloads=True),
+        library_bars(shown=progress.is_watched),
+        captured_warnings() as messages,
+    ):
         loaded = load_without_weights(settings)
         tokenizer = loaded.tokenizer
         pad_token = choose_pad_token(tokenizer, settings.pad_token)

@@ -5,6 +5,8 @@ searched, for types where they are public and for words where they are not.
 """
 
 import json
+import re
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -26,7 +28,10 @@ from padcheck.errors import NotMeasuredError
 
 
 class _Case(NamedTuple):
-    """One thing that goes wrong: how to recognise it in a chain of exceptions, and what to say."""
+    """One thing that goes wrong: how to recognise it in a chain of exceptions, and what to say.
+
+    `types` are exceptions, `words` regular expressions for the name of the type and the message.
+    """
 
     types: tuple[type[BaseException], ...]
     words: tuple[str, ...]
@@ -35,9 +40,9 @@ class _Case(NamedTuple):
     change: str
 
     def matches(self, error: BaseException) -> bool:
-        """True where the type is one of `types`, or one of `words` stands in the type's name or the message."""
+        """True where the type or the words fit."""
         text = f"{type(error).__name__}: {error}"
-        return isinstance(error, self.types) or any(word in text for word in self.words)
+        return isinstance(error, self.types) or any(re.search(word, text) for word in self.words)
 
 
 _CODE = _Case(
@@ -46,6 +51,13 @@ _CODE = _Case(
     "{source} comes with Python code of its own, and was not given leave to run it.",
     "Its architecture or its tokenizer is not part of transformers.",
     "Read that code; if you trust it, add --trust-remote-code.",
+)
+_NO_CODE = _Case(
+    (),
+    (r"does not appear to have a file named \S+\.py\b",),
+    "The Python code of {source} is incomplete: {error}",
+    "Its configuration names a file that is not there.",
+    "Download the whole repository, code included.",
 )
 _GATED = _Case(
     (GatedRepoError,),
@@ -147,18 +159,18 @@ _UNKNOWN_TYPE = _Case(
     "Check config.json, or upgrade transformers.",
 )
 _NO_WEIGHTS = _Case(
-    (),
+    (FileNotFoundError,),
     ("no file named model.safetensors", "no file named pytorch_model.bin", "does not appear to have a file named"),
     "{source} has no weights that transformers can load: {error}",
     "There is neither model.safetensors nor pytorch_model.bin, or a shard of them is missing.",
     "Download the weights, or add --tiny to measure the architecture without them.",
 )
 _NO_TOKENIZER = _Case(
+    (BaseException,),
     (),
-    ("Can't load tokenizer", "Couldn't instantiate the backend tokenizer", "does not appear to have a file named"),
-    "{source} has no tokenizer that transformers can load.",
-    "The files of the tokenizer (tokenizer.json, tokenizer.model or vocab.json) are missing or damaged.",
-    "Add them, or name another model's tokenizer with --tokenizer.",
+    "{source} has no tokenizer that transformers can load: {error}",
+    "Its files (tokenizer.json, tokenizer.model, vocab.json with merges.txt) are missing, cut off, or a Git LFS pointer.",
+    "Download them again, or name another model's tokenizer with --tokenizer.",
 )
 _BROKEN_WEIGHTS = _Case(
     (SafetensorError, EOFError),
@@ -166,13 +178,6 @@ _BROKEN_WEIGHTS = _Case(
     "The weights of {source} cannot be read: {error}",
     "The file is cut off or damaged, or is a Git LFS pointer instead of the weights.",
     "Download it again.",
-)
-_MISMATCH = _Case(
-    (),
-    ("size mismatch", "ignore_mismatched_sizes"),
-    "The weights of {source} do not have the shapes that its config.json says.",
-    "The checkpoint belongs to another size of the model, or tokens were added without saving the config.",
-    "Check config.json against the checkpoint. --tiny measures the architecture without weights.",
 )
 _ANYTHING = _Case(
     (BaseException,),
@@ -182,13 +187,16 @@ _ANYTHING = _Case(
     "Upgrade transformers, or check the files; --verbose shows where it failed.",
 )
 
+_LONGEST_ERROR = 300
+"""Characters of a library's own message: some list every architecture they know."""
+
 _REFUSALS = (_GATED, _UNKNOWN_REVISION, _UNKNOWN_MODEL, _BAD_TOKEN)
 _SILENCES = (_OFFLINE, _BROKEN_DOWNLOAD, _TIMEOUT, _SERVER_ERROR, _UNREACHABLE)
 _FILE_CASES = {
     "config": (_BAD_JSON, _UNKNOWN_TYPE),
-    "tokenizer": (_BAD_JSON, _NO_TOKENIZER),
+    "tokenizer": (_NO_TOKENIZER,),
     "generation_config": (_BAD_JSON,),
-    "model": (_BROKEN_WEIGHTS, _MISMATCH, _NO_WEIGHTS, _BAD_JSON),
+    "model": (_BROKEN_WEIGHTS, _NO_WEIGHTS, _BAD_JSON),
 }
 
 
@@ -202,7 +210,7 @@ def explain_load_error(error: Exception, source: str, part: str, revision: str |
         revision: The one that was asked for.
     """
     hub_cases = () if Path(source).is_dir() else (*_REFUSALS, *_SILENCES)
-    cases = (_CODE, _NO_MEMORY, *hub_cases, *_FILE_CASES[part], _MISSING_PACKAGE, _HUB_ERROR, _ANYTHING)
+    cases = (_CODE, _NO_CODE, _NO_MEMORY, *hub_cases, _HUB_ERROR, _MISSING_PACKAGE, *_FILE_CASES[part], _ANYTHING)
     case, cause = next((case, link) for case in cases for link in _chain(error) if case.matches(link))
     what, meaning, change = (
         text.format(
@@ -210,7 +218,7 @@ def explain_load_error(error: Exception, source: str, part: str, revision: str |
             part=part,
             revision=revision,
             kind=type(cause).__name__,
-            error=str(cause).strip().split("\n")[0],
+            error=textwrap.shorten(str(cause), _LONGEST_ERROR),
         )
         for text in (case.what, case.meaning, case.change)
     )

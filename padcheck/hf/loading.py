@@ -54,6 +54,9 @@ def load_without_weights(settings: MeasureSettings) -> Loaded:
     tokenizer_source = source if settings.tokenizer is None else _find(settings.tokenizer, None)
     with explained(tokenizer_source, "tokenizer"):
         tokenizer = AutoTokenizer.from_pretrained(tokenizer_source.name, **tokenizer_source.where, **trust)
+        if len(tokenizer) <= len(tokenizer.all_special_ids):
+            # transformers 5 makes an empty tokenizer of some classes where there are no files at all.
+            raise FileNotFoundError("its vocabulary is empty")
     with explained(source, "generation_config"):
         generation_config = _load_generation_config(source, config)
     return Loaded(source, config, tokenizer, generation_config)
@@ -73,6 +76,13 @@ def _find(model: str, revision: str | None) -> Source:
             f"The folder {model} has no config.json.",
             meaning="It is not a model's folder, or the model was not saved with save_pretrained().",
             change="Give the folder that holds config.json, the tokenizer's files and the weights.",
+        )
+    if path.is_dir() and "model_type" not in (path / "config.json").read_text(encoding="utf-8", errors="replace"):
+        # transformers 4 would guess one from the name of the folder.
+        raise NotMeasuredError(
+            f"The config.json of {model} names no model_type.",
+            meaning="It was cut off, edited by hand, or belongs to something else than a transformers model.",
+            change='Add the line that says which architecture it is, such as "model_type": "llama".',
         )
     looks_like_a_path = model.startswith((".", "/", "~")) or model.count("/") > 1 or "\\" in model
     if looks_like_a_path and not path.is_dir():

@@ -6,7 +6,7 @@ from transformers import PreTrainedModel
 from padcheck.errors import NotMeasuredError
 from padcheck.evidence import Arm, Evidence, ModelFacts
 from padcheck.hf.arms import ARM_SIDES, Measured, run_arms
-from padcheck.hf.capture import captured_warnings
+from padcheck.hf.capture import captured_warnings, library_bars
 from padcheck.hf.generation import overridden_settings
 from padcheck.hf.inspection import Inspected, inspect
 from padcheck.hf.weights import load_model
@@ -23,7 +23,11 @@ def measure_model(settings: MeasureSettings, progress: Progress) -> Evidence:
     inspected = inspect(settings, progress)
     _require_room(inspected)
     what = "building a toy-size model" if settings.tiny else "loading the weights"
-    with progress.stage(f"{what} of {settings.model}"), captured_warnings() as messages:
+    with (
+        progress.stage(f"{what} of {settings.model}", downloads=True),
+        library_bars(shown=progress.is_watched),
+        captured_warnings() as messages,
+    ):
         model = load_model(inspected.loaded, settings)
     embedding_rows = model.get_input_embeddings().weight.shape[0]
     measured = _run(model, inspected, embedding_rows, settings, progress)

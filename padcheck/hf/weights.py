@@ -39,6 +39,7 @@ def load_model(loaded: Loaded, settings: MeasureSettings) -> PreTrainedModel:
                 attn_implementation=settings.attn_implementation,
                 device_map=settings.device_map,
                 output_loading_info=True,
+                ignore_mismatched_sizes=True,  # so that they are named below, all of them
                 **loaded.source.where,
                 **{DTYPE_ARGUMENT: dtype},
             )
@@ -50,7 +51,9 @@ def load_model(loaded: Loaded, settings: MeasureSettings) -> PreTrainedModel:
 
 def _require_all_weights(name: str, model: PreTrainedModel, info: dict[str, Any]) -> None:
     parameters = {parameter for parameter, _ in model.named_parameters()}
-    missing = sorted(parameters.intersection(info["missing_keys"]))
+    # A checkpoint of the bare model lacks the prefix that its keys have under the head; transformers 4 reports them so.
+    prefix = f"{model.base_model_prefix}."
+    missing = sorted(key for key in info["missing_keys"] if key in parameters or prefix + key in parameters)
     mismatched = sorted(str(entry[0] if isinstance(entry, tuple) else entry) for entry in info["mismatched_keys"])
     for names, problem in ((missing, "are missing from the checkpoint"), (mismatched, "have another shape there")):
         if names:

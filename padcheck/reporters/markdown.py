@@ -20,7 +20,7 @@ def render(report: Report, view: View) -> str:  # noqa: ARG001  a document has n
 
 def _lines(report: Report) -> Iterator[str]:
     evidence = report.evidence
-    yield f"# padcheck {report.command} {_code(evidence.model.id)}"
+    yield f"# padcheck {report.command} {_code(visible(evidence.model.id))}"
     yield ""
     yield f"**{_escape(wording.conclusion(report))}**"
     yield ""
@@ -79,8 +79,7 @@ def _samples(report: Report) -> Iterator[str]:
         yield f"## The prompts {wording.sample_title(side)}"
         yield ""
         if sample.error is not None:
-            yield _escape(visible(sample.error))
-            yield ""
+            yield from _block([visible(sample.error)], "text")
         for row in sample.rows:
             yield from _grid(f"{list(row.input_ids)}", row)
 
@@ -107,7 +106,7 @@ def _table(
     yield f"| {' | '.join(headings)} |"
     yield "|" + " --- |" * len(headings)
     for row in rows:
-        cells = (cell if place in escaped else _escape(cell) for place, cell in enumerate(row))
+        cells = (cell.replace("|", "\\|") if place in escaped else _escape(cell) for place, cell in enumerate(row))
         yield f"| {' | '.join(cells)} |"
     yield ""
 
@@ -127,11 +126,11 @@ def _backtick_runs(text: str) -> list[str]:
 
 
 def _code(text: str) -> str:
-    """Inline code that holds anything: backticks are fenced with more of them, pipes escaped for tables."""
+    """Inline code that holds anything: backticks are fenced with more of them."""
     fence = "`" * (max((len(run) for run in _backtick_runs(text)), default=0) + 1)
     edge = " " if text.startswith("`") or text.endswith("`") else ""
-    return f"{fence}{edge}{text}{edge}{fence}".replace("|", "\\|")
+    return f"{fence}{edge}{text}{edge}{fence}" if text else ""
 
 
 def _escape(text: str) -> str:
-    return "".join(f"\\{character}" if character in "\\`*_{}[]<>#|~" else character for character in text)
+    return "".join(f"\\{character}" if character in "\\`*_{}[]<>#|~&" else character for character in text)

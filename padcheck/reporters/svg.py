@@ -5,6 +5,7 @@ from dataclasses import replace
 from padcheck.report import Report
 from padcheck.reporters.table import print_report
 from padcheck.reporters.view import View
+from padcheck.reporters.visible import visible
 
 
 def render(report: Report, view: View) -> str:
@@ -12,4 +13,4 @@ def render(report: Report, view: View) -> str:
     view = replace(view, color=True)
     console = view.console(record=True)
     print_report(report, view, console)
-    return console.export_svg(title=f"padcheck {report.command} {report.evidence.model.id}")
+    return console.export_svg(title=visible(f"padcheck {report.command} {report.evidence.model.id}"))

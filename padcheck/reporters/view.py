@@ -5,6 +5,9 @@ from io import StringIO
 
 from rich.console import Console
 
+_HEIGHT = 50
+"""Of no meaning; but without one Rich takes a dumb terminal's width for both."""
+
 
 @dataclass(frozen=True)
 class View:
@@ -19,6 +22,7 @@ class View:
         return Console(
             file=StringIO(),
             width=self.width,
+            height=_HEIGHT,
             force_terminal=self.color,
             color_system="truecolor" if self.color else None,
             markup=False,

@@ -5,7 +5,7 @@ import unicodedata
 from padcheck.evidence import Row
 
 _NAMED = {"\n": "↵", "\t": "⇥"}
-_INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+_INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp", "Zs"}
 
 
 def visible(text: str) -> str:
@@ -39,6 +39,6 @@ def visible_pads(row: Row, pad_token: str) -> str:
 def _visible_character(character: str) -> str:
     if character in _NAMED:
         return _NAMED[character]
-    if unicodedata.category(character) in _INVISIBLE:
+    if character != " " and unicodedata.category(character) in _INVISIBLE:
         return character.encode("unicode_escape", errors="backslashreplace").decode("ascii")
     return character

@@ -25,8 +25,8 @@ def header(report: Report) -> list[tuple[str, str]]:
     model, versions = report.evidence.model, report.evidence.environment
     name = [visible(model.id)]
     if model.revision:
-        name.append(f"revision {model.revision[:12]}")
-    what = [f"{model.architecture} ({model.model_type})"]
+        name.append(f"revision {visible(model.revision[:12])}")
+    what = [visible(f"{model.architecture} ({model.model_type})")]
     if model.num_parameters is not None:
         what.append(f"{_count(model.num_parameters)} parameters")
     if model.weights is not None:
@@ -35,7 +35,7 @@ def header(report: Report) -> list[tuple[str, str]]:
     limit = f", {model.max_position_embeddings} positions" if model.max_position_embeddings else ""
     lines.append(("position encoding", model.position_encoding + limit))
     if model.dtype is not None:
-        run = f"{model.dtype} on {model.device}, attention {model.attn_implementation or 'of its own'}"
+        run = visible(f"{model.dtype} on {model.device}, attention {model.attn_implementation or 'of its own'}")
         lines.append(("run", f"{run}, {_decoding(report.evidence)}"))
     libraries = f"transformers {versions.transformers}, tokenizers {versions.tokenizers}, torch {versions.torch}"
     lines.append(("versions", f"padcheck {versions.padcheck}, {libraries}, Python {versions.python}"))
@@ -61,7 +61,7 @@ def tokenizer_settings(evidence: Evidence) -> list[tuple[str, str]]:
     rows = model.embedding_rows if model.embedding_rows is not None else "unknown"
     suggestion = tokenizer.pad_token_suggestion
     lines = [
-        ("tokenizer", f"{tokenizer.class_name} ({'fast' if tokenizer.is_fast else 'slow'})"),
+        ("tokenizer", f"{visible(tokenizer.class_name)} ({'fast' if tokenizer.is_fast else 'slow'})"),
         ("padding side", f"{tokenizer.padding_side} ({tokenizer.padding_side_source})"),
         ("truncation side", f"{tokenizer.truncation_side} ({tokenizer.truncation_side_source})"),
         ("model_max_length", "none" if tokenizer.model_max_length is None else str(tokenizer.model_max_length)),
@@ -72,7 +72,7 @@ def tokenizer_settings(evidence: Evidence) -> list[tuple[str, str]]:
     ]
     if suggestion is not None and suggestion.token_id != tokenizer.pad_token_used_id:
         token = f"{visible_token(suggestion.token)} ({suggestion.token_id})"
-        lines.append(("better pad token", f"{token}: {suggestion.reason}"))
+        lines.append(("better pad token", f"{token}: {visible(suggestion.reason)}"))
     return lines
 
 
@@ -80,12 +80,12 @@ def pad_token_used(evidence: Evidence) -> str:
     """Which pad token, and why that one."""
     tokenizer = evidence.tokenizer
     token = f"{visible_token(tokenizer.pad_token_used)} ({tokenizer.pad_token_used_id})"
-    return f"{token}: {tokenizer.pad_token_used_reason}"
+    return f"{token}: {visible(tokenizer.pad_token_used_reason)}"
 
 
 def settings_text(settings: dict[str, object]) -> str:
     """`key=value, key=value`."""
-    return ", ".join(f"{key}={visible(repr(value))}" for key, value in settings.items())
+    return ", ".join(visible(f"{key}={value!r}") for key, value in settings.items())
 
 
 def outputs(report: Report, prompt_index: int) -> list[Output]:
@@ -196,6 +196,6 @@ def _ids(ids: TokenIds, kind: str) -> str:
 
 def _count(number: int) -> str:
     for size, unit in ((10**9, "B"), (10**6, "M"), (10**3, "K")):
-        if number >= size:
+        if number >= 0.9995 * size:  # 999 999 is 1M, not 1e+03K
             return f"{number / size:.3g}{unit}"
     return str(number)

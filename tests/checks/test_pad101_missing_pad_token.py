@@ -32,7 +32,7 @@ def test_fires_where_the_tokenizer_has_no_pad_token() -> None:
         ),
         (
             PadTokenSuggestion(token="</s>", token_id=2, reason="nothing else is there"),
-            "That is the best there is: nothing else is there.",
+            "nothing else is there.",
             "tokenizer.pad_token = tokenizer.eos_token  # and always pass attention_mask",
         ),
     ],

@@ -33,7 +33,8 @@ def test_names_both_sides_where_both_are_wrong() -> None:
 
 def test_silent_where_no_row_needs_padding() -> None:
     same = Sample(rows=(row(0, new=()), row(1, new=())))
-    assert ask(PaddingSideIgnored(), samples={"left": same, "right": same}) is None
+    tokens = (same.rows[0].attention_mask.count(1),) * 2
+    assert ask(PaddingSideIgnored(), samples={"left": same, "right": same}, num_prompt_tokens=tokens) is None
 
 
 def test_silent_where_a_text_begins_and_ends_with_the_pad_token() -> None:

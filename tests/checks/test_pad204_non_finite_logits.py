@@ -1,4 +1,16 @@
-from builders import SHORT, arm, arms, ask, difference, differences, finding, raised, row, unpadded_difference
+from builders import (
+    SHORT,
+    arm,
+    arms,
+    ask,
+    difference,
+    differences,
+    finding,
+    model_facts,
+    raised,
+    row,
+    unpadded_difference,
+)
 
 from padcheck.checks.pad204_non_finite_logits import NonFiniteLogits
 from padcheck.evidence import PaddingSide
@@ -13,15 +25,20 @@ def _broken(side: PaddingSide | None):
 def test_fires_on_nan_that_only_padding_brings() -> None:
     found = finding(NonFiniteLogits(), arms=arms(left=_broken("left")))
     assert found.severity is Severity.ERROR
-    assert found.message == "The logits hold NaN or infinity in left (prompts 1); only with padding."
+    assert found.message == "The logits hold NaN or infinity in left (prompts 1); not in the unpadded run."
     assert found.evidence == {"prompts_by_arm": {"left": [1]}}
     assert 'attn_implementation="eager"' in found.fix
 
 
 def test_says_that_the_unpadded_run_has_them_too() -> None:
     found = finding(NonFiniteLogits(), arms=arms(single=_broken(None), left=_broken("left")))
-    assert "single (prompts 1), left (prompts 1); also without padding." in found.message
-    assert "dtype=" in found.fix
+    assert "single (prompts 1), left (prompts 1); also in the unpadded run." in found.message
+    assert "padding is not the cause" in found.fix
+
+
+def test_advises_a_wider_range_where_the_run_was_in_float16() -> None:
+    found = finding(NonFiniteLogits(), model=model_facts(dtype="float16"), arms=arms(left=_broken("left")))
+    assert "dtype=torch.bfloat16" in found.fix
 
 
 def test_fires_on_an_infinity_that_the_unpadded_run_has_not() -> None:
