@@ -40,6 +40,19 @@ lint: $(INSTALLED) ## ruff, and the arrows between the modules
 type: $(INSTALLED) ## mypy, strict
 	$(BIN)/mypy
 
+.PHONY: bench
+bench: $(INSTALLED) ## speed, as ratios against bare scripts
+	$(BIN)/python tests/bench.py
+
+.PHONY: docs
+docs: $(INSTALLED) ## refresh what the program writes in README.md, and its picture
+	$(BIN)/python tests/readme.py
+	COLUMNS=100 $(BIN)/padcheck compare demo --format svg --output .github/compare.svg
+
+.PHONY: train-demo
+train-demo: $(INSTALLED) ## train the embedded model anew
+	$(BIN)/python -m padcheck.demo.train
+
 .PHONY: check
 check: lint type test ## all that CI runs
 

@@ -35,8 +35,8 @@ class EmbeddingRowsMismatch(Rule):
             return None
         if rows < needed:
             return self.found(
-                f"The tokenizer has ids up to {needed - 1}, the embedding table {rows} rows, so "
-                f"{needed - rows} of the ids have no embedding.",
+                f"The tokenizer has ids up to {needed - 1}, the embedding table {rows} rows: "
+                f"{needed - rows} token{'s have' if needed - rows > 1 else ' has'} no embedding.",
                 severity=Severity.ERROR,
                 fix="model.resize_token_embeddings(len(tokenizer))",
                 embedding_rows=rows,

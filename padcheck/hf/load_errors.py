@@ -169,7 +169,7 @@ _NO_TOKENIZER = _Case(
     (BaseException,),
     (),
     "{source} has no tokenizer that transformers can load: {error}",
-    "Its files (tokenizer.json, tokenizer.model, vocab.json with merges.txt) are missing, cut off, or a Git LFS pointer.",
+    "A file of it (tokenizer.json, tokenizer.model, vocab.json, merges.txt) is missing, cut off, or a Git LFS pointer.",
     "Download them again, or name another model's tokenizer with --tokenizer.",
 )
 _BROKEN_WEIGHTS = _Case(
