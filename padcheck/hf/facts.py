@@ -1,8 +1,10 @@
 """Reads tokenizer, config and generation_config, and changes none of them."""
 
 import platform
-from importlib.metadata import version
 
+import tokenizers
+import torch
+import transformers
 from transformers import GenerationConfig, PretrainedConfig, PreTrainedTokenizerBase
 
 from padcheck import __version__
@@ -19,9 +21,9 @@ def environment() -> Environment:
     return Environment(
         padcheck=__version__,
         python=platform.python_version(),
-        torch=version("torch"),
-        transformers=version("transformers"),
-        tokenizers=version("tokenizers"),
+        torch=str(torch.__version__),
+        transformers=transformers.__version__,
+        tokenizers=tokenizers.__version__,
         platform=platform.platform(),
     )
 
@@ -66,7 +68,7 @@ def tokenizer_facts(
     backend = getattr(tokenizer, "backend_tokenizer", None)
     saved_padding = getattr(backend, "padding", None) is not None
     saved_truncation = getattr(backend, "truncation", None) is not None
-    limit = tokenizer.model_max_length
+    limit, vocab = tokenizer.model_max_length, tokenizer.get_vocab()
     return TokenizerFacts(
         class_name=type(tokenizer).__name__,
         is_fast=tokenizer.is_fast,
@@ -83,12 +85,12 @@ def tokenizer_facts(
         unk_token=tokenizer.unk_token,
         unk_token_id=tokenizer.unk_token_id,
         vocab_size=len(tokenizer),
-        max_token_id=max(tokenizer.get_vocab().values()),
+        max_token_id=max(vocab.values()),
         model_max_length=limit if limit is not None and limit < _VERY_LARGE else None,
         pad_token_used=pad_token.token,
         pad_token_used_id=pad_token.token_id,
         pad_token_used_reason=pad_token.reason,
-        pad_token_suggestion=suggest_pad_token(tokenizer, eos_ids(ids), embedding_rows),
+        pad_token_suggestion=suggest_pad_token(tokenizer, vocab, eos_ids(ids), embedding_rows),
         chat_template=_chat_template_facts(tokenizer, pad_token),
         saved_padding=saved_padding,
         saved_truncation=saved_truncation,

@@ -64,12 +64,13 @@ def choose_pad_token(tokenizer: PreTrainedTokenizerBase, requested: str | None) 
 
 
 def suggest_pad_token(
-    tokenizer: PreTrainedTokenizerBase, eos_token_ids: set[int], embedding_rows: int | None
+    tokenizer: PreTrainedTokenizerBase, vocab: dict[str, int], eos_token_ids: set[int], embedding_rows: int | None
 ) -> PadTokenSuggestion | None:
     """A better pad token from the vocabulary, or None where the tokenizer's own is as good as any.
 
     Args:
         tokenizer: Read only.
+        vocab: Its tokens and their ids.
         eos_token_ids: All ids that end a text, of tokenizer, config and generation_config.
         embedding_rows: Ids from here on have no embedding.
     """
@@ -77,7 +78,6 @@ def suggest_pad_token(
     own = tokenizer.pad_token_id
     if own is not None and own not in taken and 0 <= own < (embedding_rows or own + 1):
         return None
-    vocab = tokenizer.get_vocab()
     for token, reason in _DEDICATED.items():
         token_id = vocab.get(token)
         if token_id is not None and token_id not in taken and token_id < (embedding_rows or token_id + 1):

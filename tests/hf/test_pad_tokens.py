@@ -7,7 +7,8 @@ from tokenizers.pre_tokenizers import Whitespace
 from transformers import PreTrainedTokenizerFast
 
 from padcheck.errors import NotMeasuredError, UsageError
-from padcheck.hf.pad_tokens import choose_pad_token, padding_with, suggest_pad_token
+from padcheck.hf import pad_tokens
+from padcheck.hf.pad_tokens import choose_pad_token, padding_with
 
 
 def tokenizer(*more: str, **special: str) -> PreTrainedTokenizerFast:
@@ -15,6 +16,10 @@ def tokenizer(*more: str, **special: str) -> PreTrainedTokenizerFast:
     backend = Tokenizer(WordLevel(vocab, unk_token="<unk>"))
     backend.pre_tokenizer = Whitespace()
     return PreTrainedTokenizerFast(tokenizer_object=backend, **special)
+
+
+def suggest_pad_token(chosen_from: PreTrainedTokenizerFast, eos_token_ids: set[int], embedding_rows: int | None):
+    return pad_tokens.suggest_pad_token(chosen_from, chosen_from.get_vocab(), eos_token_ids, embedding_rows)
 
 
 def test_the_requested_token_wins():
