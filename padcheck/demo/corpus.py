@@ -2,59 +2,19 @@
 
 from collections.abc import Iterator
 from itertools import cycle, islice
+from string import ascii_lowercase
 from typing import NamedTuple
 
-DAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
-MONTHS = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-]
-SEASONS = ["spring", "summer", "autumn", "winter"]
-NUMBERS = [
-    "zero",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-    "thirteen",
-    "fourteen",
-    "fifteen",
-    "sixteen",
-    "seventeen",
-    "eighteen",
-    "nineteen",
-    "twenty",
-]
-TENS = ["ten", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
-LETTERS = list("abcdefghijklmnopqrstuvwxyz")
-
-CYCLES = {"days": DAYS, "months": MONTHS, "seasons": SEASONS}
-LISTS = {
-    "counting": NUMBERS,
-    "counting down": NUMBERS[::-1],
-    "even numbers": NUMBERS[::2],
-    "odd numbers": NUMBERS[1::2],
-    "tens": TENS,
-    "alphabet": LETTERS,
+CYCLES = {
+    "days": "Monday Tuesday Wednesday Thursday Friday Saturday Sunday",
+    "months": "January February March April May June July August September October November December",
+    "seasons": "spring summer autumn winter",
 }
+NUMBERS = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
+    "eighteen nineteen twenty"
+)
+TENS = "ten twenty thirty forty fifty sixty seventy eighty ninety"
 
 
 class Sample(NamedTuple):
@@ -63,31 +23,36 @@ class Sample(NamedTuple):
     family: str
     prompt: str
     rest: str
-    finished: bool  # False for a list that goes round for ever
-    held_out: bool  # kept from training, to tell what was learnt from what was memorised
+    finished: bool = True  # False for a list that goes round for ever
+    held_out: bool = False  # kept from training, to tell what is learnt from what is memorised
 
 
 def generate_samples(cycle_length: int) -> Iterator[Sample]:
     """Yields every text there is, lists that go round being `cycle_length` words long."""
-    for family, words in CYCLES.items():
+    for family, text in CYCLES.items():
+        words = text.split()
         for start in range(len(words)):
-            yield _list(family, list(islice(cycle(words), start, start + cycle_length)), finished=False)
-    for family, words in LISTS.items():
+            yield _list(family, [*islice(cycle(words), start, start + cycle_length)], finished=False)
+    numbers = NUMBERS.split()
+    lists = {
+        "counting": numbers,
+        "counting down": numbers[::-1],
+        "even numbers": numbers[::2],
+        "odd numbers": numbers[1::2],
+        "tens": TENS.split(),
+        "alphabet": [*ascii_lowercase],
+    }
+    for family, words in lists.items():
         for start in range(len(words) - 1):
             yield _list(family, words[start:], finished=True)
-    for a in range(len(NUMBERS)):
-        for b in range(len(NUMBERS) - a):
-            total = NUMBERS[a + b]
-            # The rules spread the tenth that is held out over all sizes.
-            yield _sum("sums", f"{NUMBERS[a]} plus {NUMBERS[b]} is", total, held_out=(3 * a + b) % 10 == 4)
-            yield _sum("differences", f"{total} minus {NUMBERS[b]} is", NUMBERS[a], held_out=(3 * a + b) % 10 == 7)
+    for a, first in enumerate(numbers):
+        for b, second in enumerate(numbers[: len(numbers) - a]):
+            total = numbers[a + b]
+            # A tenth of the sums and another of the differences, large and small ones alike.
+            yield Sample("sums", f"{first} plus {second} is", f" {total} .", held_out=(3 * a + b) % 10 == 4)
+            yield Sample("differences", f"{total} minus {second} is", f" {first} .", held_out=(3 * a + b) % 10 == 7)
 
 
 def _list(family: str, words: list[str], *, finished: bool) -> Sample:
-    """Returns a list as a text, the first two words being the prompt."""
-    return Sample(family, " ".join(words[:2]), "".join(f" {word}" for word in words[2:]), finished, held_out=False)
-
-
-def _sum(family: str, prompt: str, answer: str, *, held_out: bool) -> Sample:
-    """Returns a sum as a text, the prompt being all but the answer and the full stop."""
-    return Sample(family, prompt, f" {answer} .", finished=True, held_out=held_out)
+    """Returns a list as a text, its first two words being the prompt."""
+    return Sample(family, " ".join(words[:2]), "".join(f" {word}" for word in words[2:]), finished)

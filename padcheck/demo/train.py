@@ -1,39 +1,45 @@
 """Trains the embedded demo model, and checks that padding does to it what the demo is meant to show."""
 
+import argparse
+import json
 import random
+import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from torch import Tensor
-from transformers import GPT2LMHeadModel
+from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig, GPT2Config, GPT2LMHeadModel
 
-from padcheck.demo.corpus import Sample
+from padcheck.demo.corpus import Sample, generate_samples
 
 PROMPTS = ("Monday Tuesday", "January February March", "three plus four is", "one two three four five six")
 NEW_TOKENS = 10
-MIN_MARGIN = 2.0
+MIN_MARGIN = 2.0  # between the two likeliest tokens' logits, far above what rounding can do
 
 EOS = "<|endoftext|>"
 IGNORED = -100  # the label that the loss leaves out
 CONTEXT = 128
-LENGTHS = (8, 16, 32, 64, CONTEXT)  # tokens in a batch's rows
+LENGTHS = (8, 32, CONTEXT)  # tokens in a row of each of a step's batches
 BATCH_TOKENS = 512
-STEPS = 2000
-LEARNING_RATE = 3e-3
-WEIGHT_DECAY = 1.0  # strong, for without it the sums are memorised rather than learnt
+STEPS = 2400
+REPORT_STEPS = 200
+LEARNING_RATE = 2e-3
+WEIGHT_DECAY = 1.0  # strong: with less the sums are memorised rather than learnt
+SUMS = {"sums", "differences"}
+SUM_WEIGHT = 8  # how much oftener than a list a family of sums is drawn
 SEED = 0
-W = 4
 
 
 class Text(NamedTuple):
     """A sample as the model sees it."""
 
     sample: Sample
-    prompt_length: int  # tokens in the shortest prompt
+    prompt_length: int  # tokens in the sample's prompt
     input_ids: list[int]  # prompt, rest and, where the text is finished, eos
 
 
@@ -44,10 +50,9 @@ def train_tokenizer(samples: Iterable[Sample]) -> Tokenizer:
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     # All 256 bytes are tokens, so that any text at all can be encoded.
-    trainer = trainers.BpeTrainer(
-        vocab_size=512, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False
-    )
-    # Each word once as a text's beginning and once as its middle, for rare words to become tokens too.
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(vocab_size=512, initial_alphabet=alphabet, show_progress=False)
+    # Each word once as a text's beginning and once as its middle: a rare word is as much a token as a common one.
     tokenizer.train_from_iterator((form for word in words for form in (word, f" {word}")), trainer)
     tokenizer.add_special_tokens([EOS])
     return tokenizer
@@ -66,42 +71,160 @@ def pad(rows: Sequence[list[int]], value: int) -> Tensor:
 
 
 def draw_rows(rng: random.Random, texts: Sequence[Text], length: int, eos_token_id: int) -> list[list[int]]:
-    """Returns a batch of random texts, cut at a length."""
+    """Returns the tokens of random texts, cut at a length."""
     families: dict[str, list[list[int]]] = defaultdict(list)
     for text in texts:
-        if 3 * len(text.input_ids) > length:  # else the row would be mostly pads
+        if 4 * len(text.input_ids) > length:  # else the row would be mostly pads
             families[text.sample.family].append(text.input_ids)
-    weights = [W if family in ("sums", "differences") else 1 for family in families]  # sums are harder to learn
-    rows = [rng.choice(family) for family in rng.choices([*families.values()], weights, k=BATCH_TOKENS // length)]
-    # As in GPT-2's training, what comes after eos is the first word of any other text.
+    weights = [SUM_WEIGHT if family in SUMS else 1 for family in families]
+    chosen = rng.choices(list(families.values()), weights, k=BATCH_TOKENS // length)
+    rows = [rng.choice(family) for family in chosen]
+    # After eos comes the first word of any other text, as in GPT-2's training.
     rows = [row + rng.choice(texts).input_ids[:1] if row[-1] == eos_token_id else row for row in rows]
     return [row[:length] for row in rows]
 
 
 def train(model: GPT2LMHeadModel, texts: Sequence[Text]) -> float:
-    """Trains the model, and returns the mean loss of the last steps."""
+    """Trains the model on batches of short, middling and long texts, and returns the last steps' mean loss."""
     rng = random.Random(SEED)
+    eos_token_id = model.config.eos_token_id
     optimizer = torch.optim.AdamW(model.parameters(), LEARNING_RATE, betas=(0.9, 0.98), weight_decay=WEIGHT_DECAY)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=STEPS, pct_start=0.1)
     began = time.monotonic()
     losses = []
     model.train()
     for step in range(1, STEPS + 1):
-        total = 0.0
         for length in LENGTHS:
-            rows = draw_rows(rng, texts, length, model.config.eos_token_id)
-            # No attention mask: a causal model's tokens see only what comes before them, and pads come after.
-            input_ids = pad(rows, model.config.eos_token_id)  # (batch, seq_len)
-            loss = model(input_ids=input_ids, labels=pad(rows, IGNORED)).loss / len(LENGTHS)  # ()
-            loss.backward()
-            total += loss.item()
+            rows = draw_rows(rng, texts, length, eos_token_id)
+            # No attention mask: a causal model's tokens see only what comes before them, and the pads come after.
+            input_ids = pad(rows, eos_token_id)  # (batch, seq_len)
+            labels = pad(rows, IGNORED)  # (batch, seq_len)
+            loss = model(input_ids=input_ids, labels=labels).loss  # ()
+            (loss / len(LENGTHS)).backward()
+            losses.append(loss.item())
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         schedule.step()
         optimizer.zero_grad()
-        losses.append(total)
-        if step % 200 == 0:
-            mean = sum(losses[-200:]) / 200
-            print(f"step {step:5}/{STEPS}  loss {mean:.3f}  {time.monotonic() - began:.0f} s", flush=True)
+        if step % REPORT_STEPS == 0:
+            mean_loss = sum(losses) / len(losses)
+            print(f"step {step:4}/{STEPS}, loss {mean_loss:.3f}, {time.monotonic() - began:.0f} s", flush=True)
+            losses.clear()
     model.eval()
-    return sum(losses[-200:]) / 200
+    return mean_loss
+
+
+@torch.inference_mode()
+def print_accuracy(model: GPT2LMHeadModel, texts: Sequence[Text]) -> None:
+    """Prints for each family how many prompts, of every start and length, the model continues exactly."""
+    outcomes: dict[str, list[bool]] = defaultdict(list)
+    for text in texts:
+        input_ids = torch.tensor([text.input_ids])  # (1, seq_len)
+        predicted = model(input_ids).logits[:, :-1].argmax(-1)  # (1, seq_len - 1)
+        # Greedy decoding follows the text just as far as each token of it is the likeliest after those before.
+        right = (predicted == input_ids[:, 1:])[0].tolist()
+        name = text.sample.family + (", held out" if text.sample.held_out else "")
+        # What follows a sum's answer is no achievement.
+        stop = text.prompt_length + 1 if text.sample.family in SUMS else len(text.input_ids)
+        for length in range(text.prompt_length, stop):
+            outcomes[name].append(all(right[length - 1 : length - 1 + NEW_TOKENS]))
+    for name, outcome in outcomes.items():
+        print(f"{name}: {sum(outcome)} of {len(outcome)} prompts right ({sum(outcome) / len(outcome):.1%})")
+
+
+def save(model: GPT2LMHeadModel, tokenizer: Tokenizer, folder: Path) -> None:
+    """Saves model and tokenizer as GPT-2 comes: bos and eos are one token, and none is for padding."""
+    eos_token_id = model.config.eos_token_id
+    model.generation_config = GenerationConfig(bos_token_id=eos_token_id, eos_token_id=eos_token_id)
+    model.save_pretrained(folder)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    settings = {
+        "bos_token": EOS,
+        "clean_up_tokenization_spaces": False,
+        "eos_token": EOS,
+        "model_input_names": ["input_ids", "attention_mask"],
+        "model_max_length": CONTEXT,
+        "tokenizer_class": "PreTrainedTokenizerFast",
+    }
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+
+
+def generate(model: Any, tokenizer: Any, prompts: Sequence[str], padding_side: str) -> tuple[list[str], float]:
+    """Returns how the batch of prompts goes on, and the smallest margin by which the first one's tokens were chosen."""
+    batch = tokenizer(list(prompts), padding=True, padding_side=padding_side, return_tensors="pt")  # (batch, seq_len)
+    output = model.generate(
+        **batch,
+        max_new_tokens=NEW_TOKENS,
+        do_sample=False,
+        pad_token_id=tokenizer.pad_token_id,
+        output_logits=True,
+        return_dict_in_generate=True,
+    )
+    new_ids = output.sequences[:, batch["input_ids"].shape[1] :]  # (batch, new_tokens)
+    top = torch.stack(output.logits)[:, 0].topk(2).values  # (new_tokens, 2)
+    return tokenizer.batch_decode(new_ids, skip_special_tokens=True), float((top[:, 0] - top[:, 1]).min())
+
+
+def check_prompts(folder: Path, texts: Sequence[Text]) -> bool:
+    """Prints what the saved model makes of the demo's prompts, and returns whether it shows what it should."""
+    model = AutoModelForCausalLM.from_pretrained(folder)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer.pad_token = tokenizer.eos_token
+    encoded = [tokenizer(prompt)["input_ids"] for prompt in PROMPTS]
+    longest = max(map(len, encoded))
+    left, _ = generate(model, tokenizer, PROMPTS, "left")
+    right, _ = generate(model, tokenizer, PROMPTS, "right")
+    passed = True
+    for index, (prompt, input_ids) in enumerate(zip(PROMPTS, encoded, strict=True)):
+        length = len(input_ids)
+        (single,), margin = generate(model, tokenizer, [prompt], "left")
+        true_ids = next(text.input_ids for text in texts if text.input_ids[:length] == input_ids)
+        true = tokenizer.decode(true_ids[length : length + NEW_TOKENS], skip_special_tokens=True)
+        passed &= single == left[index] == true and margin >= MIN_MARGIN
+        passed &= length == longest or right[index] != single
+        print(f"{prompt!r}: {length} tokens, least margin {margin:.1f}")
+        print(f"  single {single!r}\n  left   {left[index]!r}\n  right  {right[index]!r}")
+    return passed
+
+
+def main() -> int:
+    """Trains, saves and checks the model, and returns the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    help_text = "where `model` and `prompts.txt` are written (default: this package)"
+    parser.add_argument("--out", type=Path, metavar="FOLDER", default=Path(__file__).parent, help=help_text)
+    out: Path = parser.parse_args().out
+    torch.manual_seed(SEED)
+    torch.set_num_threads(1)  # the result then does not depend on the number of cores; nor is a model so small slower
+    torch.set_flush_denormal(True)  # numbers next to nothing make the processor crawl
+
+    samples = list(generate_samples(CONTEXT))
+    tokenizer = train_tokenizer(samples)
+    texts = [encode(tokenizer, sample) for sample in samples]
+    eos_token_id = tokenizer.token_to_id(EOS)
+    config = GPT2Config(
+        vocab_size=tokenizer.get_vocab_size(),
+        n_positions=CONTEXT,
+        n_embd=64,
+        n_layer=3,
+        n_head=4,
+        embd_pdrop=0.0,
+        attn_pdrop=0.0,
+        resid_pdrop=0.0,
+        bos_token_id=eos_token_id,
+        eos_token_id=eos_token_id,
+    )
+    model = GPT2LMHeadModel(config)
+    loss = train(model, [text for text in texts if not text.sample.held_out])
+
+    print_accuracy(model, texts)
+    save(model, tokenizer, out / "model")
+    (out / "prompts.txt").write_text("".join(f"{prompt}\n" for prompt in PROMPTS), encoding="utf-8")
+    size = sum(file.stat().st_size for file in (out / "model").iterdir())
+    print(f"loss {loss:.3f}, {model.num_parameters():,} parameters, {size:,} bytes in {out / 'model'}")
+    passed = check_prompts(out / "model", texts)
+    print("The demo shows what it should." if passed else "The demo does not show what it should.")
+    return 0 if passed else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

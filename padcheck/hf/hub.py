@@ -1,8 +1,8 @@
 """Finds out once what the hub has to say about a model, so that every later step is quick and none waits without end.
 
 transformers asks the hub again for each file and tries six times with pauses, which takes minutes where the hub does
-not answer, although all files may lie in the cache. Here it is asked once: its answer pins the revision; where there is
-none, everything is loaded from the cache alone.
+not answer, although all files may lie in the cache. Here it is asked once; where it gives no answer, everything is
+loaded from the cache alone.
 """
 
 import os
@@ -21,16 +21,19 @@ from padcheck.hf.load_errors import explain_load_error, is_silence
 
 @dataclass(frozen=True)
 class Source:
-    """A model's folder, or its id on the hub at one revision.
+    """A model's folder, or its id on the hub.
 
     Attributes:
         name: The folder or the id.
-        revision: The commit, so that all files are of one state; None for a folder.
+        revision: The branch, tag or commit that was asked for, and not replaced by the commit: files that are fetched by
+            commit are not found in the cache by the branch's name, by padcheck or by anybody else.
+        commit: What the revision stands for, so that a result can be repeated; None for a folder, or where unknown.
         silence: Why the hub gave no answer: the files are then loaded from the cache. None where it did.
     """
 
     name: str
     revision: str | None = None
+    commit: str | None = None
     silence: Exception | None = None
 
     @property
@@ -45,7 +48,7 @@ class Source:
 
 
 def find(name: str, revision: str | None) -> Source:
-    """Asks the hub for the commit behind a model's id; a folder is taken as it is.
+    """Asks the hub whether it knows a model, and at which commit; a folder is taken as it is.
 
     Raises:
         NotMeasuredError: The hub answered that it knows no such model or revision, or refused to let us in.
@@ -60,8 +63,8 @@ def find(name: str, revision: str | None) -> Source:
     except Exception as error:
         if not is_silence(error):
             raise explain_load_error(error, name, "model", revision) from error
-        return Source(name, _cached_commit(name, revision) or revision, error)
-    return Source(name, info.sha or revision)
+        return Source(name, revision, _cached_commit(name, revision), error)
+    return Source(name, revision, info.sha)
 
 
 def _cached_commit(name: str, revision: str | None) -> str | None:

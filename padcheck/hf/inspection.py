@@ -67,7 +67,7 @@ def inspect(settings: MeasureSettings, progress: Progress) -> Inspected:
 def _without_weights(settings: MeasureSettings, loaded: Loaded, embedding_rows: int | None) -> ModelFacts:
     return ModelFacts(
         id=settings.model,
-        revision=loaded.source.revision,
+        revision=loaded.source.commit,
         model_type=loaded.config.model_type,
         architecture=next(iter(loaded.config.architectures or ()), type(loaded.config).__name__),
         position_encoding=position_encoding(loaded.text_config),
