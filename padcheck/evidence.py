@@ -128,8 +128,14 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Arm(msgspec.Struct, frozen=True, kw_only=True):
-    """One way of running the prompts, and what the libraries said while it ran. `error` is set where it raised."""
+    """One way of running the prompts, and what the libraries said while it ran.
 
+    `reference` is the arm that it differs from in one thing, and is compared with; None for the first reference.
+    `error` is set where it raised.
+    """
+
+    description: str = ""
+    reference: str | None = None
     padding_side: PaddingSide | None
     warnings: tuple[str, ...] = ()
     rows: tuple[Row, ...] = ()

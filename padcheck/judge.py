@@ -1,8 +1,8 @@
 """Evidence to report: compares each arm under a tolerance, asks every rule, and settles status and exit code."""
 
-from padcheck.checks import RULES, Case
+from padcheck.checks import RULES, Case, Rule
 from padcheck.errors import UsageError
-from padcheck.evidence import Evidence, RowDifference
+from padcheck.evidence import SINGLE, Evidence, RowDifference
 from padcheck.exits import ExitCode
 from padcheck.report import Command, Comparison, Finding, NoiseFloor, Report, RowComparison, Skipped, Status, Verdict
 from padcheck.settings import JudgeSettings
@@ -18,9 +18,7 @@ def judge(command: Command, evidence: Evidence, settings: JudgeSettings) -> Repo
     _require_known_codes(settings)
     tolerance = tolerance_for(evidence.model.dtype or "float32", settings.atol, settings.rtol)
     comparisons = {
-        name: compare_arm(evidence, name, tolerance)
-        for name, arm in evidence.arms.items()
-        if arm.padding_side is not None
+        name: compare_arm(evidence, name, tolerance) for name, arm in evidence.arms.items() if arm.reference is not None
     }
     findings, skipped = _ask_rules(Case(evidence, comparisons), settings)
     status = _status(command, comparisons, findings, settings)
@@ -40,14 +38,15 @@ def compare_arm(evidence: Evidence, name: str, tolerance: Tolerance) -> Comparis
     """The verdict on one arm: that of its worst row."""
     error = evidence.arms[name].error
     rows = tuple(_compare_row(difference, tolerance) for difference in evidence.differences.get(name, ()))
+    reference = evidence.arms[name].reference or SINGLE
     if not rows or error is not None:
-        return Comparison(
-            verdict=Verdict.NOT_RUN, reason=error or "there is no unpadded run to compare with", rows=rows
-        )
+        reason = error or f"there is no {reference} arm to compare with"
+        return Comparison(reference=reference, verdict=Verdict.NOT_RUN, reason=reason, rows=rows)
     worst = max(rows, key=lambda row: (row.verdict.rank, share_of_allowance(row.max_abs_diff, row.allowed)))
     several = len(rows) > 1 and worst.verdict is not Verdict.IDENTICAL
     flips = [row.first_different_token for row in rows if row.first_different_token is not None]
     return Comparison(
+        reference=reference,
         verdict=worst.verdict,
         max_abs_diff=worst.max_abs_diff,
         max_kl=max((row.max_kl for row in rows if row.max_kl is not None), default=None),
@@ -99,26 +98,24 @@ def _compare_row(difference: RowDifference, tolerance: Tolerance) -> RowComparis
 
 
 def _ask_rules(case: Case, settings: JudgeSettings) -> tuple[list[Finding], list[Skipped]]:
-    findings: list[Finding] = []
-    skipped: list[Skipped] = []
-    for rule in RULES:
-        told = [
-            finding.code
-            for finding in findings
-            if finding.code in rule.told_by and finding.severity.rank >= rule.severity.rank
-        ]
-        if not settings.counts(rule.code):
-            outcome: Finding | Skipped | None = rule.skip("left out by --select or --ignore")
-        elif told:
-            outcome = rule.skip(f"{told[0]} tells it")
-        else:
-            outcome = rule.judge(case)
-        if isinstance(outcome, Finding):
-            findings.append(outcome)
-        elif outcome is not None:
-            skipped.append(outcome)
-    findings.sort(key=lambda finding: (-finding.severity.rank, finding.code))
-    return findings, skipped
+    outcomes = {
+        rule: rule.judge(case) if settings.counts(rule.code) else rule.skip("left out by --select or --ignore")
+        for rule in RULES
+    }
+    found = {rule: outcome for rule, outcome in outcomes.items() if isinstance(outcome, Finding)}
+    skipped = [outcome for outcome in outcomes.values() if isinstance(outcome, Skipped)]
+    for rule in list(found):
+        # One fault, one story: the finding that says more silences the one that would only repeat it.
+        teller = next((finding.code for finding in found.values() if _tells(finding, rule)), None)
+        if teller is not None:
+            del found[rule]
+            skipped.append(rule.skip(f"{teller} tells it"))
+    findings = sorted(found.values(), key=lambda finding: (-finding.severity.rank, finding.code))
+    return findings, sorted(skipped, key=lambda outcome: outcome.code)
+
+
+def _tells(finding: Finding, rule: Rule) -> bool:
+    return finding.code in rule.told_by and finding.severity.rank >= rule.severity.rank
 
 
 def _status(

@@ -4,6 +4,7 @@ from msgspec.structs import replace
 
 from padcheck.checks import Case, Rule
 from padcheck.evidence import (
+    SINGLE,
     Arm,
     Environment,
     Evidence,
@@ -121,15 +122,42 @@ def batch(side: PaddingSide | None, new: tuple[int, ...] = NEW) -> tuple[Row, ..
 
 
 def arm(side: PaddingSide | None, **changes: object) -> Arm:
-    return replace(Arm(padding_side=side, rows=batch(side)), **changes)
+    reference = SINGLE if side else None
+    return replace(Arm(reference=reference, padding_side=side, rows=batch(side)), **changes)
+
+
+PROBES: dict[str, tuple[str, PaddingSide | None]] = {
+    "batched": ("single", None),
+    "scrambled": ("left", "left"),
+    "left_no_mask": ("left", "left"),
+    "forward": ("single", None),
+    "left_forward": ("forward", "left"),
+    "left_forward_positions": ("forward", "left"),
+    "left_forward_no_mask": ("left_forward", "left"),
+    "right_forward": ("forward", "right"),
+}
+"""The probes of one step: what each is read against, and the side it pads on."""
 
 
 def arms(**changes: Arm) -> dict[str, Arm]:
-    return {"single": arm(None), "left": arm("left"), "right": arm("right")} | changes
+    generated = {"single": arm(None), "left": arm("left"), "right": arm("right")}
+    probes = {name: arm(side, description=name, reference=reference) for name, (reference, side) in PROBES.items()}
+    return generated | probes | changes
+
+
+def probes(**max_abs_diffs: float | None) -> dict[str, object]:
+    """Evidence in which the padded row of each of these probes is that far from its reference."""
+    changed = {name: (unpadded_difference(0.0), difference(diff)) for name, diff in max_abs_diffs.items()}
+    return {"differences": differences(**changed)}
+
+
+def without(*names: str) -> dict[str, object]:
+    """Evidence in which these arms were not run."""
+    return {"arms": {name: ran for name, ran in arms().items() if name not in names}}
 
 
 def raised(side: PaddingSide | None, error: str = "ValueError: no") -> Arm:
-    return Arm(padding_side=side, error=error)
+    return Arm(reference=SINGLE if side else None, padding_side=side, error=error)
 
 
 def difference(
@@ -170,7 +198,9 @@ def flip(step: int) -> TokenFlip:
 
 def differences(**changes: tuple[RowDifference, ...]) -> dict[str, tuple[RowDifference, ...]]:
     same = (unpadded_difference(0.0, 0.0), difference(0.0, 0.0))
-    return {"left": same, "right": same} | changes
+    one_step = (unpadded_difference(0.0), difference(0.0))
+    mask_matters = {"left_forward_no_mask": (unpadded_difference(0.0), difference(0.5))}
+    return {"left": same, "right": same} | dict.fromkeys(PROBES, one_step) | mask_matters | changes
 
 
 def samples(**changes: Sample) -> dict[PaddingSide, Sample]:
@@ -212,7 +242,7 @@ def no_padding() -> dict[str, object]:
             left=Sample(rows=(row(0, new=()), row(1, new=()))), right=Sample(rows=(row(0, new=()), row(1, new=())))
         ),
         "arms": {name: replace(ran, rows=rows) for name, ran in arms().items()},
-        "differences": differences(left=same, right=same),
+        "differences": dict.fromkeys(differences(), same),
     }
 
 
@@ -230,7 +260,7 @@ def many_prompts(count: int) -> dict[str, object]:
         "prompts": tuple(f"prompt number {index}" for index in range(count)),
         "num_prompt_tokens": (len(LONG), *(len(SHORT) for _ in range(1, count))),
         "arms": {name: replace(ran, rows=rows[ran.padding_side]) for name, ran in arms().items()},
-        "differences": differences(left=same, right=same),
+        "differences": dict.fromkeys(differences(), same),
     }
 
 
@@ -245,7 +275,7 @@ def ask(
     """What a rule says of evidence with these changes."""
     built = evidence(**changes)
     tolerance = tolerance_for("float32", atol, rtol)
-    compared = {name: compare_arm(built, name, tolerance) for name, ran in built.arms.items() if ran.padding_side}
+    compared = {name: compare_arm(built, name, tolerance) for name, ran in built.arms.items() if ran.reference}
     return rule.judge(Case(built, compared))
 
 

@@ -17,7 +17,7 @@ from builders import (
 
 from padcheck.checks import RULES
 from padcheck.errors import UsageError
-from padcheck.evidence import Arm, RowDifference
+from padcheck.evidence import SINGLE, Arm, RowDifference
 from padcheck.exits import ExitCode
 from padcheck.judge import compare_arm
 from padcheck.report import Comparison, Verdict
@@ -131,7 +131,10 @@ def test_the_first_different_token_of_an_arm_is_the_earliest_of_its_rows() -> No
 
 @pytest.mark.parametrize(
     ("arm", "reason"),
-    [(raised("left", "ValueError: no"), "ValueError: no"), (Arm(padding_side="left"), "there is no unpadded run")],
+    [
+        (raised("left", "ValueError: no"), "ValueError: no"),
+        (Arm(reference=SINGLE, padding_side="left"), "there is no single arm to compare with"),
+    ],
 )
 def test_an_arm_without_rows_was_not_run(arm: Arm, reason: str) -> None:
     compared = compare_arm(evidence(arms=arms(left=arm), differences=differences(left=())), "left", FLOAT32)
@@ -141,7 +144,7 @@ def test_an_arm_without_rows_was_not_run(arm: Arm, reason: str) -> None:
 
 
 def test_an_arm_that_raised_in_a_later_batch_was_not_run_and_keeps_its_rows() -> None:
-    broken = Arm(padding_side="left", rows=arms()["left"].rows, error="ValueError: later")
+    broken = Arm(reference=SINGLE, padding_side="left", rows=arms()["left"].rows, error="ValueError: later")
     compared = compare_arm(evidence(arms=arms(left=broken)), "left", FLOAT32)
     assert compared.verdict is Verdict.NOT_RUN
     assert len(compared.rows) == 2

@@ -16,8 +16,15 @@ from padcheck.checks.pad112_length_limit import LengthLimit
 from padcheck.checks.pad113_embedding_rows_mismatch import EmbeddingRowsMismatch
 from padcheck.checks.pad201_left_padding_changes_output import LeftPaddingChangesOutput
 from padcheck.checks.pad202_right_padding_continues_from_pad import RightPaddingContinuesFromPad
+from padcheck.checks.pad203_attention_mask_required import AttentionMaskRequired
 from padcheck.checks.pad204_non_finite_logits import NonFiniteLogits
 from padcheck.checks.pad206_depends_on_batch import DependsOnBatch
+from padcheck.checks.pad208_generate_differs_from_forward import GenerateDiffersFromForward
+from padcheck.checks.pad301_pads_leak import PadsLeak
+from padcheck.checks.pad303_wrong_after_prefill import WrongAfterPrefill
+from padcheck.checks.pad304_mask_ignored import MaskIgnored
+from padcheck.checks.pad401_forward_needs_position_ids import ForwardNeedsPositionIds
+from padcheck.checks.pad402_right_padded_scores_differ import RightPaddedScoresDiffer
 from padcheck.checks.pad901_no_padding import NoPadding
 from padcheck.checks.pad902_arm_not_run import ArmNotRun
 from padcheck.errors import UsageError
@@ -40,8 +47,15 @@ RULES: tuple[Rule, ...] = (
     EmbeddingRowsMismatch(),
     LeftPaddingChangesOutput(),
     RightPaddingContinuesFromPad(),
+    AttentionMaskRequired(),
     NonFiniteLogits(),
     DependsOnBatch(),
+    GenerateDiffersFromForward(),
+    PadsLeak(),
+    WrongAfterPrefill(),
+    MaskIgnored(),
+    ForwardNeedsPositionIds(),
+    RightPaddedScoresDiffer(),
     NoPadding(),
     ArmNotRun(),
 )

@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from typing import ClassVar, NamedTuple
 
 from padcheck.evidence import Evidence
-from padcheck.report import Comparison, Finding, RowComparison, Skipped
+from padcheck.report import Comparison, Finding, RowComparison, Skipped, Verdict
 from padcheck.severity import Severity
 from padcheck.tolerances import share_of_allowance
 
@@ -19,6 +19,15 @@ class Case(NamedTuple):
 
     evidence: Evidence
     comparisons: dict[str, Comparison]
+
+    def ran(self, *arms: str) -> bool:
+        """True where each of these arms ran and was compared."""
+        return all(arm in self.comparisons and self.comparisons[arm].verdict is not Verdict.NOT_RUN for arm in arms)
+
+    def wrong(self, arm: str) -> list[RowComparison]:
+        """The padded rows of an arm whose logits are off by more than rounding."""
+        rows = self.comparisons[arm].rows if arm in self.comparisons else ()
+        return [row for row in rows if row.num_pad_tokens and row.verdict is Verdict.DIFFERENT]
 
 
 def worst(rows: list[RowComparison]) -> RowComparison:

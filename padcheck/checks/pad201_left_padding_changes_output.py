@@ -1,7 +1,7 @@
 """PAD201."""
 
 from padcheck.checks.base import Case, Rule, worst
-from padcheck.report import Finding, Skipped, Verdict
+from padcheck.report import Finding, Skipped
 from padcheck.severity import Severity
 
 
@@ -29,15 +29,14 @@ class LeftPaddingChangesOutput(Rule):
 
     def judge(self, case: Case) -> Finding | Skipped | None:
         """Fires where a padded row of the left arm is different."""
-        comparison = case.comparisons.get("left")
-        if comparison is None or comparison.verdict is Verdict.NOT_RUN:
+        if not case.ran("left"):
             return self.skip("the left arm has no row to compare")
-        rows = [row for row in comparison.rows if row.num_pad_tokens and row.verdict is Verdict.DIFFERENT]
+        rows = case.wrong("left")
         if not rows:
             return None
         furthest = worst(rows)
         return self.found(
-            f"With left padding {len(rows)} of {len(comparison.rows)} prompts differ from the same prompt alone: "
+            f"With left padding {len(rows)} of {len(case.evidence.prompts)} prompts differ from the same prompt alone: "
             f"max_abs_diff {furthest.max_abs_diff:.2g} at prompt {furthest.prompt_index}, token {furthest.step} "
             f"({furthest.allowed:.2g} allowed).",
             fix="# batch prompts of equal length, or one by one: this model cannot be left-padded",

@@ -2,7 +2,7 @@
 
 from padcheck.checks.base import Case, Rule, worst
 from padcheck.evidence import Row
-from padcheck.report import Finding, Skipped, Verdict
+from padcheck.report import Finding, Skipped
 from padcheck.severity import Severity
 
 
@@ -31,17 +31,17 @@ class RightPaddingContinuesFromPad(Rule):
 
     def judge(self, case: Case) -> Finding | Skipped | None:
         """Fires where a padded row of the right arm is different."""
-        comparison = case.comparisons.get("right")
-        if comparison is None or comparison.verdict is Verdict.NOT_RUN:
+        if not case.ran("right"):
             return self.skip("the right arm has no row to compare")
-        wrong = [row for row in comparison.rows if row.num_pad_tokens and row.verdict is Verdict.DIFFERENT]
+        wrong = case.wrong("right")
         if not wrong:
             return None
         furthest, prompts = worst(wrong), [row.prompt_index for row in wrong]
         rows = [row for row in case.evidence.arms["right"].rows if row.prompt_index in prompts]
         colliding = [row.prompt_index for row in rows if _collides(row)]
         return self.found(
-            f"With right padding {len(wrong)} of {len(comparison.rows)} prompts continue from a pad slot and differ "
+            f"With right padding {len(wrong)} of {len(case.evidence.prompts)} prompts continue from a pad slot and "
+            "differ "
             f"from the same prompt alone (max_abs_diff {furthest.max_abs_diff:.2g}, {furthest.allowed:.2g} allowed)."
             + (" Their new tokens got positions that the prompt already uses." if colliding else ""),
             fix='tokenizer.padding_side = "left"  # before the prompts are tokenized',

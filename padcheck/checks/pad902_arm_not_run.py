@@ -4,6 +4,9 @@ from padcheck.checks.base import Case, Rule
 from padcheck.report import Finding
 from padcheck.severity import Severity
 
+_GENERATED = ("single", "left", "right")
+"""What users run. A probe that a model does not take is no fault of it; the rules that need it are skipped."""
+
 
 class ArmNotRun(Rule):
     """An arm raised; the error is kept.
@@ -28,7 +31,8 @@ class ArmNotRun(Rule):
 
     def judge(self, case: Case) -> Finding | None:
         """An error where the reference or the left arm raised, a warning where only the right one did."""
-        errors = {name: arm.error for name, arm in case.evidence.arms.items() if arm.error}
+        arms = {name: arm for name, arm in case.evidence.arms.items() if name in _GENERATED}
+        errors = {name: arm.error for name, arm in arms.items() if arm.error}
         if not errors:
             return None
         only_right = set(errors) == {"right"}

@@ -91,7 +91,7 @@ def train(model: GPT2LMHeadModel, texts: Sequence[Text]) -> float:
     optimizer = torch.optim.AdamW(model.parameters(), LEARNING_RATE, betas=(0.9, 0.98), weight_decay=WEIGHT_DECAY)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=STEPS, pct_start=0.1)
     began = time.monotonic()
-    losses = []
+    losses: list[float] = []
     model.train()
     for step in range(1, STEPS + 1):
         for length in LENGTHS:
@@ -205,7 +205,7 @@ def main() -> int:
         vocab_size=tokenizer.get_vocab_size(),
         n_positions=CONTEXT,
         n_embd=64,
-        n_layer=3,
+        n_layer=2,
         n_head=4,
         embd_pdrop=0.0,
         attn_pdrop=0.0,

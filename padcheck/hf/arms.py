@@ -1,8 +1,8 @@
-"""The arms of a comparison: the same prompts alone, left-padded and right-padded, each read against the first."""
+"""The arms: the same prompts run in several ways, each read against one that differs from it in one thing."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import torch
@@ -10,26 +10,102 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from padcheck.errors import NotMeasuredError
 from padcheck.evidence import SINGLE, Arm, PaddingSide, Row, RowDifference
+from padcheck.hf.batches import Batch
 from padcheck.hf.capture import captured_warnings
 from padcheck.hf.differences import compare_rows
 from padcheck.hf.encoding import build_row, token_text
-from padcheck.hf.generation import RowTrace, generate, neutral_generation_config
+from padcheck.hf.generation import RowTrace, forward, generate, neutral_generation_config
 from padcheck.hf.pad_tokens import PadToken
 from padcheck.progress import Progress
 from padcheck.settings import MeasureSettings
-from padcheck.textbook import PaddedIds, pad_ids
 
-ARM_SIDES: dict[str, PaddingSide | None] = {SINGLE: None, "left": "left", "right": "right"}
-"""The arms, the reference first, and the side that each pads on."""
 
-_DESCRIPTIONS = {SINGLE: "each prompt alone", "left": "the left-padded batch", "right": "the right-padded batch"}
+@dataclass(frozen=True)
+class ArmPlan:
+    """How an arm runs its batch, and which arm it is read against.
+
+    Attributes:
+        description: What is different about it, for the report.
+        reference: The arm it is compared with; None for the first reference.
+        padding_side: None where nothing is padded.
+        run: Runs the prompts of a batch and gives one trace a prompt.
+    """
+
+    description: str
+    reference: str | None
+    padding_side: PaddingSide | None
+    run: Callable[[PreTrainedModel, Batch, MeasureSettings], list[RowTrace]]
+
+
+def _single(model: PreTrainedModel, batch: Batch, settings: MeasureSettings) -> list[RowTrace]:
+    return [trace for rows in batch.alone() for trace in generate(model, rows, settings)]
+
+
+def _left(model: PreTrainedModel, batch: Batch, settings: MeasureSettings) -> list[RowTrace]:
+    return generate(model, batch.padded("left"), settings)
+
+
+def _right(model: PreTrainedModel, batch: Batch, settings: MeasureSettings) -> list[RowTrace]:
+    return generate(model, batch.padded("right"), settings)
+
+
+def _batched(model: PreTrainedModel, batch: Batch, settings: MeasureSettings) -> list[RowTrace]:
+    return [generate(model, rows, settings, max_new_tokens=1)[0] for rows in batch.repeated()]
+
+
+def _scrambled(model: PreTrainedModel, batch: Batch, settings: MeasureSettings) -> list[RowTrace]:
+    return generate(model, batch.scrambled(), settings, max_new_tokens=1)
+
+
+def _left_no_mask(model: PreTrainedModel, batch: Batch, settings: MeasureSettings) -> list[RowTrace]:
+    return generate(model, batch.padded("left"), settings, max_new_tokens=1, with_mask=False)
+
+
+def _forward(model: PreTrainedModel, batch: Batch, _settings: MeasureSettings) -> list[RowTrace]:
+    return [trace for rows in batch.alone() for trace in forward(model, rows)]
+
+
+def _left_forward(model: PreTrainedModel, batch: Batch, _settings: MeasureSettings) -> list[RowTrace]:
+    return forward(model, batch.padded("left"))
+
+
+def _left_forward_positions(model: PreTrainedModel, batch: Batch, _settings: MeasureSettings) -> list[RowTrace]:
+    return forward(model, batch.padded("left"), with_position_ids=True)
+
+
+def _left_forward_no_mask(model: PreTrainedModel, batch: Batch, _settings: MeasureSettings) -> list[RowTrace]:
+    return forward(model, batch.padded("left"), with_mask=False)
+
+
+def _right_forward(model: PreTrainedModel, batch: Batch, _settings: MeasureSettings) -> list[RowTrace]:
+    return forward(model, batch.padded("right"))
+
+
+PLANS = {
+    SINGLE: ArmPlan("each prompt alone", None, None, _single),
+    "left": ArmPlan("the left-padded batch", SINGLE, "left", _left),
+    "right": ArmPlan("the right-padded batch", SINGLE, "right", _right),
+    "batched": ArmPlan("copies of one prompt, nothing padded", SINGLE, None, _batched),
+    "scrambled": ArmPlan("left, other ids under the mask", "left", "left", _scrambled),
+    "left_no_mask": ArmPlan("left, no attention_mask", "left", "left", _left_no_mask),
+    "forward": ArmPlan("forward(), each prompt alone", SINGLE, None, _forward),
+    "left_forward": ArmPlan("left, forward(), no position_ids", "forward", "left", _left_forward),
+    "left_forward_positions": ArmPlan(
+        "left, forward(), position_ids from mask", "forward", "left", _left_forward_positions
+    ),
+    "left_forward_no_mask": ArmPlan(
+        "left, forward(), no attention_mask", "left_forward", "left", _left_forward_no_mask
+    ),
+    "right_forward": ArmPlan("right, forward(), last real token", "forward", "right", _right_forward),
+}
+"""The arms in the order in which they run: the first three are generated whole, the rest are probes of one step."""
 
 
 @dataclass
 class _ArmLog:
     """An arm while it runs, batch after batch."""
 
-    padding_side: PaddingSide | None
+    plan: ArmPlan
     rows: list[Row] = field(default_factory=list)
     differences: list[RowDifference] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
@@ -37,7 +113,12 @@ class _ArmLog:
 
     def evidence(self) -> Arm:
         return Arm(
-            padding_side=self.padding_side, warnings=tuple(self.warnings), rows=tuple(self.rows), error=self.error
+            description=self.plan.description,
+            reference=self.plan.reference,
+            padding_side=self.plan.padding_side,
+            warnings=tuple(self.warnings),
+            rows=tuple(self.rows),
+            error=self.error,
         )
 
 
@@ -66,40 +147,37 @@ def run_arms(
     Raises:
         NotMeasuredError: Memory ran out.
     """
-    logs = {name: _ArmLog(side) for name, side in ARM_SIDES.items()}
-    indices = range(len(encoded))
-    batches = [indices[start : start + settings.batch_size] for start in indices[:: settings.batch_size]]
-    with evaluating(model), neutral_generation_config(model, settings, pad_token.token_id):
+    logs = {name: _ArmLog(plan) for name, plan in PLANS.items()}
+    batches = list(_batches(model, encoded, pad_token, settings))
+    with evaluating(model), neutral_generation_config(model, pad_token.token_id):
         for number, batch in enumerate(batches, start=1):
             of = f" (batch {number} of {len(batches)})" if len(batches) > 1 else ""
-            references: list[RowTrace] = []
+            traces: dict[str, list[RowTrace]] = {}
             for name, log in logs.items():
-                with progress.stage(f"running {_DESCRIPTIONS[name]}{of}"):
-                    inputs = _inputs(encoded, batch, pad_token.token_id, log.padding_side)
-                    traces = _run(log, partial(_generate_all, model, inputs, settings))
-                if name == SINGLE:
-                    references = traces
-                _record(log, tokenizer, batch, traces, references)
+                with progress.stage(f"running {log.plan.description}{of}"):
+                    traces[name] = _run(log, partial(log.plan.run, model, batch, settings))
+                _record(log, tokenizer, batch, traces[name], traces.get(log.plan.reference or "", []))
     return Measured(
         arms={name: log.evidence() for name, log in logs.items()},
-        differences={name: tuple(log.differences) for name, log in logs.items() if name != SINGLE},
+        differences={name: tuple(log.differences) for name, log in logs.items() if log.plan.reference is not None},
     )
 
 
-def _inputs(
-    encoded: tuple[tuple[int, ...], ...], batch: range, pad_token_id: int, side: PaddingSide | None
-) -> list[dict[int, PaddedIds]]:
-    """The calls of generate() that an arm makes for these prompts: one batch, or each prompt alone; rows by prompt."""
-    if side is None:
-        return [{index: PaddedIds(encoded[index], (1,) * len(encoded[index]))} for index in batch]
-    width = max(len(encoded[index]) for index in batch)
-    return [{index: pad_ids(encoded[index], width, pad_token_id, side) for index in batch}]
+def not_run(error: str) -> Measured:
+    """What the arms give where none may be run."""
+    return Measured(
+        arms={name: replace(_ArmLog(plan), error=error).evidence() for name, plan in PLANS.items()}, differences={}
+    )
 
 
-def _generate_all(
-    model: PreTrainedModel, inputs: list[dict[int, PaddedIds]], settings: MeasureSettings
-) -> list[RowTrace]:
-    return [trace for rows in inputs for trace in generate(model, rows, settings)]
+def _batches(
+    model: PreTrainedModel, encoded: tuple[tuple[int, ...], ...], pad_token: PadToken, settings: MeasureSettings
+) -> Iterator[Batch]:
+    embedding_rows = model.get_input_embeddings().weight.shape[0]
+    for start in range(0, len(encoded), settings.batch_size):
+        chosen = range(start, min(start + settings.batch_size, len(encoded)))
+        prompts = {index: encoded[index] for index in chosen}
+        yield Batch(prompts, pad_token.token_id, embedding_rows, settings.seed)
 
 
 def _run(log: _ArmLog, run: Callable[[], list[RowTrace]]) -> list[RowTrace]:
@@ -126,12 +204,12 @@ def _run(log: _ArmLog, run: Callable[[], list[RowTrace]]) -> list[RowTrace]:
 def _record(
     log: _ArmLog,
     tokenizer: PreTrainedTokenizerBase,
-    batch: range,
+    batch: Batch,
     traces: list[RowTrace],
     references: list[RowTrace],
 ) -> None:
     text_of = partial(token_text, tokenizer)
-    for index, trace in zip(batch, traces, strict=False):
+    for index, trace in zip(batch.prompts, traces, strict=False):
         log.rows.append(
             build_row(
                 tokenizer,
@@ -142,8 +220,8 @@ def _record(
                 non_finite_logits=int((trace.logits.isnan() | trace.logits.isposinf()).sum()),
             )
         )
-    if log.padding_side is not None:
-        for index, trace, reference in zip(batch, traces, references, strict=False):
+    if log.plan.reference is not None:
+        for index, trace, reference in zip(batch.prompts, traces, references, strict=False):
             log.differences.append(compare_rows(reference, trace, prompt_index=index, token_text=text_of))
 
 

@@ -1,5 +1,6 @@
-"""One call of generate: tokens, logits of every step and the positions that forward() saw."""
+"""One call of generate() or forward(): tokens, logits of every step, and the positions that forward() received."""
 
+import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -7,11 +8,12 @@ from dataclasses import dataclass
 import torch
 from transformers import GenerationConfig, PreTrainedModel
 
+from padcheck.hf.batches import Rows
 from padcheck.hf.capture import position_ids_by_column, received_position_ids
 from padcheck.hf.facts import generation_settings
 from padcheck.hf.sampling import logits_processors
 from padcheck.settings import MeasureSettings
-from padcheck.textbook import PaddedIds
+from padcheck.textbook import PaddedIds, position_ids_from_mask
 
 _KEPT = {
     *("bos_token_id", "eos_token_id", "pad_token_id", "decoder_start_token_id"),
@@ -43,9 +45,7 @@ def overridden_settings(generation_config: GenerationConfig) -> dict[str, object
 
 
 @contextmanager
-def neutral_generation_config(
-    model: PreTrainedModel, settings: MeasureSettings, pad_token_id: int
-) -> Iterator[GenerationConfig]:
+def neutral_generation_config(model: PreTrainedModel, pad_token_id: int) -> Iterator[GenerationConfig]:
     """Lends the model a generation_config without penalties, limits and sampling; its own comes back afterwards.
 
     Passing one to generate() would not do: since transformers 4.50 what it leaves unset is filled in from the model's
@@ -55,7 +55,6 @@ def neutral_generation_config(
     kept = {key: value for key in _KEPT if (value := getattr(before, key, None)) is not None}
     neutral = GenerationConfig(
         **kept | {"pad_token_id": pad_token_id},
-        max_new_tokens=settings.max_new_tokens,
         do_sample=False,  # draws are made by the shared noise
         output_logits=True,
         return_dict_in_generate=True,
@@ -67,34 +66,78 @@ def neutral_generation_config(
         model.generation_config = before
 
 
-def generate(model: PreTrainedModel, rows: dict[int, PaddedIds], settings: MeasureSettings) -> list[RowTrace]:
+def generate(
+    model: PreTrainedModel,
+    rows: Rows,
+    settings: MeasureSettings,
+    *,
+    max_new_tokens: int | None = None,
+    with_mask: bool = True,
+) -> list[RowTrace]:
     """Runs one batch; the model must be in eval mode and hold its neutral generation_config.
 
     Args:
         model: Not changed.
-        rows: Padded prompts of one width, by the index of the prompt, which decides the noise of a sampled draw.
+        rows: Padded prompts of one width, each with the index of its prompt, which decides the noise of a sampled draw.
         settings: How many tokens, and how to draw them.
+        max_new_tokens: Fewer tokens than the settings say.
+        with_mask: Whether attention_mask is passed.
     """
-    batch = list(rows.values())
-    width = len(batch[0].input_ids)
-    input_ids = torch.tensor([row.input_ids for row in batch], device=model.device)  # (batch, width)
-    attention_mask = torch.tensor([row.attention_mask for row in batch], device=model.device)  # (batch, width)
+    input_ids, attention_mask = _tensors(model, rows)
+    width = input_ids.shape[1]
     with torch.inference_mode(), received_position_ids(model) as received:
         output = model.generate(
             input_ids,
-            attention_mask=attention_mask,
-            logits_processor=logits_processors(settings, list(rows), width),
+            max_new_tokens=max_new_tokens or settings.max_new_tokens,
+            logits_processor=logits_processors(settings, [index for index, _ in rows], width),
+            **({"attention_mask": attention_mask} if with_mask else {}),
         )
     sequences = output.sequences[:, width:].tolist()
     logits = torch.stack(output.logits, dim=1).float()  # (batch, steps, vocab_size)
     eos = _eos_ids(model.generation_config)
     traces = []
-    for row, padded in enumerate(batch):
+    for row, (_, padded) in enumerate(rows):
         generated_ids = _up_to_eos(sequences[row], eos)
         num_columns = width + len(generated_ids)
         position_ids = position_ids_by_column(received, row, width, num_columns)
         traces.append(RowTrace(padded, generated_ids, position_ids, logits[row, : len(generated_ids)]))
     return traces
+
+
+def forward(
+    model: PreTrainedModel, rows: Rows, *, with_mask: bool = True, with_position_ids: bool = False
+) -> list[RowTrace]:
+    """Runs one batch once and reads each row at its last real token; the model must be in eval mode.
+
+    Args:
+        model: Not changed.
+        rows: Padded prompts of one width.
+        with_mask: Whether attention_mask is passed.
+        with_position_ids: Whether the positions of the textbook formula are passed.
+    """
+    input_ids, attention_mask = _tensors(model, rows)
+    arguments = {"attention_mask": attention_mask} if with_mask else {}
+    if with_position_ids:
+        if "position_ids" not in inspect.signature(model.forward).parameters:
+            raise TypeError("forward() takes no position_ids")
+        positions = [position_ids_from_mask(padded.attention_mask) for _, padded in rows]
+        arguments["position_ids"] = torch.tensor(positions, device=model.device)  # (batch, width)
+    with torch.inference_mode(), received_position_ids(model) as received:
+        logits = model(input_ids, **arguments).logits  # (batch, width, vocab_size)
+    traces = []
+    for row, (_, padded) in enumerate(rows):
+        last = len(padded.attention_mask) - 1 - padded.attention_mask[::-1].index(1)
+        read = logits[row, last].float()  # (vocab_size,)
+        position_ids = position_ids_by_column(received, row, input_ids.shape[1], input_ids.shape[1] + 1)
+        traces.append(RowTrace(padded, (int(read.argmax()),), position_ids, read[None]))
+    return traces
+
+
+def _tensors(model: PreTrainedModel, rows: Rows) -> tuple[torch.Tensor, torch.Tensor]:
+    """input_ids and attention_mask, (batch, width)."""
+    input_ids = torch.tensor([padded.input_ids for _, padded in rows], device=model.device)
+    attention_mask = torch.tensor([padded.attention_mask for _, padded in rows], device=model.device)
+    return input_ids, attention_mask
 
 
 def _eos_ids(generation_config: GenerationConfig) -> set[int]:

@@ -25,8 +25,8 @@ class Source:
 
     Attributes:
         name: The folder or the id.
-        revision: The branch, tag or commit that was asked for, and not replaced by the commit: files that are fetched by
-            commit are not found in the cache by the branch's name, by padcheck or by anybody else.
+        revision: The branch, tag or commit that was asked for. Files that are fetched by commit instead are not found
+            in the cache by the name of the branch, by padcheck or by anybody else.
         commit: What the revision stands for, so that a result can be repeated; None for a folder, or where unknown.
         silence: Why the hub gave no answer: the files are then loaded from the cache. None where it did.
     """

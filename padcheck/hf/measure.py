@@ -4,8 +4,8 @@ import msgspec
 from transformers import PreTrainedModel
 
 from padcheck.errors import NotMeasuredError
-from padcheck.evidence import Arm, Evidence, ModelFacts
-from padcheck.hf.arms import ARM_SIDES, Measured, run_arms
+from padcheck.evidence import Evidence, ModelFacts
+from padcheck.hf.arms import Measured, not_run, run_arms
 from padcheck.hf.capture import captured_warnings, library_bars
 from padcheck.hf.generation import overridden_settings
 from padcheck.hf.inspection import Inspected, inspect
@@ -72,9 +72,7 @@ def _run(
     pad_id = inspected.pad_token.token_id
     if not 0 <= pad_id < embedding_rows:
         # On CUDA looking it up would end the device for the whole process.
-        error = f"not run: pad token id {pad_id} has no embedding row (the model has {embedding_rows})"
-        arms = {name: Arm(padding_side=side, error=error) for name, side in ARM_SIDES.items()}
-        return Measured(arms=arms, differences={})
+        return not_run(f"not run: pad token id {pad_id} has no embedding row (the model has {embedding_rows})")
     return run_arms(
         model,
         inspected.loaded.tokenizer,

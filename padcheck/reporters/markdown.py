@@ -26,6 +26,8 @@ def _lines(report: Report) -> Iterator[str]:
     yield ""
     if report.comparisons:
         yield from _table(("arm", "verdict", "reason"), wording.verdicts(report))
+        if probes := wording.probes(report):
+            yield from _table(("probe of one step", "verdict", "largest difference"), probes)
         yield _escape(wording.noise_floor(report))
         yield ""
     if report.findings:

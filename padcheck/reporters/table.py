@@ -51,6 +51,8 @@ def print_report(report: Report, view: View, console: Console) -> None:
     if warnings := wording.warnings(evidence):
         _section(console, "Warnings of the libraries, by arm", _pairs(warnings))
     if report.comparisons:
+        if probes := wording.probes(report):
+            _section(console, "Probes, one step each", _probes(probes))
         _section(console, "Verdict", _verdicts(report))
     if report.findings:
         _section_title(console, "Findings")
@@ -178,6 +180,16 @@ def _print_samples(report: Report, view: View, console: Console) -> None:
             for row in rows
         ]
         _section(console, f"The prompts {wording.sample_title(side)}", Group(*lines))
+
+
+def _probes(probes: list[tuple[str, str, str]]) -> Table:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(overflow="fold")
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True, style="dim")
+    for cells in probes:
+        table.add_row(*map(Text, cells))
+    return table
 
 
 def _verdicts(report: Report) -> RenderableType:

@@ -3,11 +3,13 @@
 from typing import NamedTuple
 
 from padcheck.evidence import SINGLE, Evidence, PaddingSide, Row, TokenIds
-from padcheck.report import Report, Verdict
+from padcheck.report import Comparison, Report, Verdict
 from padcheck.reporters.visible import visible, visible_token
 from padcheck.severity import Severity
 
 PAD = "⟨pad⟩"
+GENERATED = (SINGLE, "left", "right")
+"""The arms that a reader sees column by column; the others are probes of one step."""
 NEW = "▸"
 UNLIKE_FORMULA = "!"
 
@@ -94,7 +96,7 @@ def outputs(report: Report, prompt_index: int) -> list[Output]:
         Output(name, row, outcome(report, name, row))
         for name, arm in report.evidence.arms.items()
         for row in arm.rows
-        if row.prompt_index == prompt_index
+        if name in GENERATED and row.prompt_index == prompt_index
     ]
 
 
@@ -128,11 +130,28 @@ def outcome(report: Report, arm: str, row: Row) -> str:
 
 
 def verdicts(report: Report) -> list[tuple[str, str, str]]:
-    """arm, verdict and reason."""
+    """arm, verdict and reason of the sides."""
     return [
-        (name, comparison.verdict.value.replace("_", " "), visible(comparison.reason))
+        (name, _verdict(comparison), visible(comparison.reason))
         for name, comparison in report.comparisons.items()
+        if name in GENERATED
     ]
+
+
+def probes(report: Report) -> list[tuple[str, str, str]]:
+    """What is different about a probe, its verdict, and how far it is from the arm that it is read against."""
+    found = []
+    for name, comparison in report.comparisons.items():
+        if name not in GENERATED:
+            far = "-" if comparison.max_abs_diff is None else f"{comparison.max_abs_diff:.2g}"
+            found.append(
+                (report.evidence.arms[name].description, _verdict(comparison), f"{far} from {comparison.reference}")
+            )
+    return found
+
+
+def _verdict(comparison: Comparison) -> str:
+    return comparison.verdict.value.replace("_", " ")
 
 
 def conclusion(report: Report) -> str:

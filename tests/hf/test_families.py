@@ -68,5 +68,6 @@ def test_padding_on_the_left_is_harmless_and_on_the_right_is_not(model_type: str
     assert (model.model_type, model.position_encoding, model.dtype) == (model_type, position_encoding, dtype)
     assert report.comparisons["left"].verdict in {Verdict.IDENTICAL, Verdict.EQUIVALENT}
     assert report.comparisons["right"].verdict is Verdict.DIFFERENT
-    assert [finding.code for finding in report.findings] == ["PAD202"]
+    learned = ["PAD401"] if position_encoding == "learned" and model_type != "opt" else []  # opt counts by the mask
+    assert [finding.code for finding in report.findings if finding.code != "PAD203"] == ["PAD202", *learned]
     assert report.exit_code == 0

@@ -29,12 +29,12 @@ def gpt2() -> GPT2LMHeadModel:
 
 
 def rows(side):
-    return {index: pad_ids(ids, len(LONG), PAD, side) for index, ids in enumerate((LONG, SHORT))}
+    return [(index, pad_ids(ids, len(LONG), PAD, side)) for index, ids in enumerate((LONG, SHORT))]
 
 
 def test_a_left_padded_row_repeats_what_the_prompt_gives_alone(gpt2):
-    with neutral_generation_config(gpt2, SETTINGS, PAD):
-        alone = generate(gpt2, {1: pad_ids(SHORT, len(SHORT), PAD, "left")}, SETTINGS)[0]
+    with neutral_generation_config(gpt2, PAD):
+        alone = generate(gpt2, [(1, pad_ids(SHORT, len(SHORT), PAD, "left"))], SETTINGS)[0]
         left = generate(gpt2, rows("left"), SETTINGS)[1]
     assert left.generated_ids == alone.generated_ids
     torch.testing.assert_close(left.logits, alone.logits, rtol=1e-5, atol=1e-5)
@@ -42,8 +42,8 @@ def test_a_left_padded_row_repeats_what_the_prompt_gives_alone(gpt2):
 
 
 def test_the_logits_are_those_of_the_whole_row_in_one_forward(gpt2):
-    with neutral_generation_config(gpt2, SETTINGS, PAD):
-        alone = generate(gpt2, {0: pad_ids(LONG, len(LONG), PAD, "left")}, SETTINGS)[0]
+    with neutral_generation_config(gpt2, PAD):
+        alone = generate(gpt2, [(0, pad_ids(LONG, len(LONG), PAD, "left"))], SETTINGS)[0]
     with torch.inference_mode():
         whole = gpt2(torch.tensor([[*LONG, *alone.generated_ids]])).logits[0, len(LONG) - 1 : -1]
     torch.testing.assert_close(alone.logits, whole, rtol=1e-4, atol=1e-4)
@@ -55,12 +55,12 @@ def test_penalties_and_limits_of_the_model_do_not_reach_the_measurement_and_come
     )
     gpt2.generation_config = own
     before = copy.deepcopy(own.to_dict())
-    with neutral_generation_config(gpt2, SETTINGS, PAD):
+    with neutral_generation_config(gpt2, PAD):
         penalised = generate(gpt2, rows("left"), SETTINGS)
     assert gpt2.generation_config is own
     assert own.to_dict() == before
     gpt2.generation_config = GenerationConfig()
-    with neutral_generation_config(gpt2, SETTINGS, PAD):
+    with neutral_generation_config(gpt2, PAD):
         plain = generate(gpt2, rows("left"), SETTINGS)
     assert [trace.generated_ids for trace in penalised] == [trace.generated_ids for trace in plain]
     assert set(overridden_settings(own)) >= {"repetition_penalty", "no_repeat_ngram_size", "min_length", "do_sample"}
@@ -68,18 +68,18 @@ def test_penalties_and_limits_of_the_model_do_not_reach_the_measurement_and_come
 
 def test_the_generation_config_comes_back_after_an_error_too(gpt2):
     own = gpt2.generation_config
-    with pytest.raises(IndexError), neutral_generation_config(gpt2, SETTINGS, PAD):
-        generate(gpt2, {0: pad_ids((1, 999), 2, PAD, "left")}, SETTINGS)
+    with pytest.raises(IndexError), neutral_generation_config(gpt2, PAD):
+        generate(gpt2, [(0, pad_ids((1, 999), 2, PAD, "left"))], SETTINGS)
     assert gpt2.generation_config is own
     assert not gpt2._forward_pre_hooks
 
 
 def test_a_row_ends_at_its_first_eos(gpt2):
-    with neutral_generation_config(gpt2, SETTINGS, PAD):
+    with neutral_generation_config(gpt2, PAD):
         free = generate(gpt2, rows("left"), SETTINGS)
     eos = free[1].generated_ids[1]
     gpt2.generation_config = GenerationConfig(eos_token_id=[eos, 62])
-    with neutral_generation_config(gpt2, SETTINGS, PAD):
+    with neutral_generation_config(gpt2, PAD):
         ended = generate(gpt2, rows("left"), SETTINGS)
     first = free[1].generated_ids.index(eos)
     assert ended[1].generated_ids == free[1].generated_ids[: first + 1]
@@ -114,7 +114,7 @@ def test_a_batch_of_one_position_row_stands_for_every_row():
 def test_each_arm_hears_every_warning_and_the_screen_none(gpt2, capfd):
     heard = []
     for _ in range(2):
-        with captured_warnings() as messages, neutral_generation_config(gpt2, SETTINGS, PAD):
+        with captured_warnings() as messages, neutral_generation_config(gpt2, PAD):
             generate(gpt2, rows("right"), SETTINGS)
         heard.append([message for message in messages if "right-padding was detected" in message])
     assert [len(messages) for messages in heard] == [1, 1]
@@ -125,14 +125,14 @@ def test_sampled_arms_that_agree_draw_the_same_text_and_another_seed_another(gpt
     drawn = {}
     for seed in (0, 1):
         settings = MeasureSettings(max_new_tokens=8, do_sample=True, temperature=1.5, top_k=40, top_p=0.95, seed=seed)
-        with neutral_generation_config(gpt2, settings, PAD):
-            alone = generate(gpt2, {1: pad_ids(SHORT, len(SHORT), PAD, "left")}, settings)[0]
+        with neutral_generation_config(gpt2, PAD):
+            alone = generate(gpt2, [(1, pad_ids(SHORT, len(SHORT), PAD, "left"))], settings)[0]
             left = generate(gpt2, rows("left"), settings)[1]
         assert left.generated_ids == alone.generated_ids
         drawn[seed] = alone.generated_ids
     greedy = MeasureSettings(max_new_tokens=8)
-    with neutral_generation_config(gpt2, greedy, PAD):
-        drawn["greedy"] = generate(gpt2, {1: pad_ids(SHORT, len(SHORT), PAD, "left")}, greedy)[0].generated_ids
+    with neutral_generation_config(gpt2, PAD):
+        drawn["greedy"] = generate(gpt2, [(1, pad_ids(SHORT, len(SHORT), PAD, "left"))], greedy)[0].generated_ids
     assert len(set(drawn.values())) == 3
 
 
@@ -155,6 +155,6 @@ def test_rotary_models_are_recorded_too():
     model = LlamaForCausalLM(
         LlamaConfig(vocab_size=64, hidden_size=32, num_attention_heads=2, num_hidden_layers=1, intermediate_size=32)
     ).eval()
-    with neutral_generation_config(model, SETTINGS, PAD):
+    with neutral_generation_config(model, PAD):
         left = generate(model, rows("left"), SETTINGS)[1]
     assert left.position_ids[4:] == (0, 1, 2, 3, 4, 5, None)

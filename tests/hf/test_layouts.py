@@ -79,7 +79,7 @@ def test_every_layout_is_measured_and_left_as_it_was(build: Builder, folder_of: 
     report = run(engine.compare, folder)
     assert fingerprint(folder) == before
 
-    assert {name: arm.error for name, arm in report.evidence.arms.items()} == dict.fromkeys(("single", "left", "right"))
+    assert not [arm.error for arm in report.evidence.arms.values() if arm.error]
     assert report.comparisons["left"].verdict in {Verdict.IDENTICAL, Verdict.EQUIVALENT}
     assert report.comparisons["right"].verdict is Verdict.DIFFERENT
     assert report.evidence.model.weights == "pretrained"

@@ -43,7 +43,7 @@ REPORTS = {
         arms={"single": raised(None), "left": raised("left"), "right": raised("right")}, differences={}
     ),
     "left raised later": report(
-        arms=arms(left=Arm(padding_side="left", rows=batch("left")[:1], error="ValueError: later")),
+        arms=arms(left=Arm(reference="single", padding_side="left", rows=batch("left")[:1], error="ValueError: later")),
         differences=differences(left=WRONG[:1]),
     ),
     "no arms": report(arms={}, differences={}),

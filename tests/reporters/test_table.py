@@ -200,6 +200,7 @@ def test_the_sections_come_in_order() -> None:
         "Prompt 0: three token prompt",
         "Prompt 1: one␣",
         "Warnings of the libraries, by arm",
+        "Probes, one step each",
         "Verdict",
         "Findings",
     ]
@@ -231,8 +232,8 @@ def test_of_many_prompts_only_some_show_their_grid() -> None:
 
 def test_of_many_prompts_those_that_padding_changed_show_their_grid() -> None:
     rows = (unpadded_difference(0.0), *(difference(0.5 * (index == 7), prompt_index=index) for index in range(1, 9)))
-    table = _table(report(**many_prompts(9) | {"differences": differences(left=rows)}))
-    assert table.count("attention_mask") == 3
+    table = _table(report(**many_prompts(9) | {"differences": many_prompts(9)["differences"] | {"left": rows}}))
+    assert len(re.findall(r"^attention_mask", table, re.MULTILINE)) == 3
     assert table.index("Prompt 7") < table.index("attention_mask") < table.index("Prompt 8")
 
 

@@ -1,0 +1,52 @@
+"""PAD203."""
+
+from padcheck.checks.base import Case, Rule, worst
+from padcheck.report import Finding, Skipped
+from padcheck.severity import Severity
+
+
+class AttentionMaskRequired(Rule):
+    """Without attention_mask the result changes.
+
+    Why it matters:
+        `model.generate(inputs.input_ids)` drops the mask. generate() rebuilds it from the pad id only where that id is
+        not an eos; otherwise the pads are read as text. The words may survive while the logits move, and a batch of
+        one gets no warning at all.
+
+    How padcheck knows:
+        The left-padded batch runs through generate() with and without attention_mask, and the logits of the first new
+        token differ beyond rounding. Whether the mask could be rebuilt is read off the pad and eos ids.
+
+    Fix:
+        Pass all that the tokenizer returns.
+
+    References:
+        QwenLM/Qwen3#814, huggingface/transformers#25284, huggingface/transformers#30670
+    """
+
+    code = "PAD203"
+    name = "attention-mask-required"
+    severity = Severity.INFO
+    told_by = ("PAD304",)
+
+    def judge(self, case: Case) -> Finding | Skipped | None:
+        """Fires where a padded row changes without the mask."""
+        if not case.ran("left_no_mask"):
+            return self.skip("the left_no_mask arm has no row to compare")
+        rows = case.wrong("left_no_mask")
+        if not rows:
+            return None
+        ids, pad = case.evidence.special_token_ids, case.evidence.tokenizer.pad_token_used_id
+        eos = ids.generation_config.eos or ids.config.eos or ()
+        why = "pad is an eos, so generate() cannot rebuild it" if pad in eos else "generate() does not rebuild it"
+        furthest = worst(rows)
+        return self.found(
+            f"Without attention_mask {len(rows)} of {len(case.evidence.prompts)} prompts change when padded on the "
+            "left "
+            f"(max_abs_diff {furthest.max_abs_diff:.2g}, {furthest.allowed:.2g} allowed): {why}.",
+            fix="model.generate(**inputs)  # not inputs.input_ids alone",
+            prompts=[row.prompt_index for row in rows],
+            max_abs_diff=furthest.max_abs_diff,
+            allowed=furthest.allowed,
+            mask_can_be_inferred=pad not in eos,
+        )

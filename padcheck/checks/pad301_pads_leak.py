@@ -1,0 +1,48 @@
+"""PAD301."""
+
+from padcheck.checks.base import Case, Rule, worst
+from padcheck.report import Finding, Skipped
+from padcheck.severity import Severity
+
+
+class PadsLeak(Rule):
+    """Cause: the content of masked pad slots reaches real tokens.
+
+    Why it matters:
+        A mask says which slots do not count. Where their content counts all the same, the result depends on what the
+        pad token happens to be: a state that runs over the pads, a mask that is soft or shifted, a norm over the
+        sequence.
+
+    How padcheck knows:
+        The left-padded batch runs twice with the same mask, the second time with random ids in the masked slots. The
+        logits of the first new token differ beyond rounding.
+
+    Fix:
+        Mask the pads where the model mixes positions; until then batch prompts of equal length.
+
+    References:
+        huggingface/transformers#32677, huggingface/transformers#41790, huggingface/transformers#48256
+    """
+
+    code = "PAD301"
+    name = "pads-leak"
+    severity = Severity.ERROR
+    told_by = ("PAD304",)
+
+    def judge(self, case: Case) -> Finding | Skipped | None:
+        """Fires where a padded row changes with the ids under its mask."""
+        if not case.ran("scrambled"):
+            return self.skip("the scrambled arm has no row to compare")
+        rows = case.wrong("scrambled")
+        if not rows:
+            return None
+        furthest = worst(rows)
+        return self.found(
+            f"Other ids in the masked pad slots change {len(rows)} of {len(case.evidence.prompts)} prompts: "
+            "max_abs_diff "
+            f"{furthest.max_abs_diff:.2g} at prompt {furthest.prompt_index} ({furthest.allowed:.2g} allowed).",
+            fix="# the model's code must mask the pads wherever it mixes positions (attention, conv, state, norm)",
+            prompts=[row.prompt_index for row in rows],
+            max_abs_diff=furthest.max_abs_diff,
+            allowed=furthest.allowed,
+        )

@@ -1,0 +1,42 @@
+"""PAD304."""
+
+from padcheck.checks.base import Case, Rule
+from padcheck.report import Finding, Skipped, Verdict
+from padcheck.severity import Severity
+
+
+class MaskIgnored(Rule):
+    """Cause: the mask changes nothing at all.
+
+    Why it matters:
+        The model takes an attention_mask and does not read it, so every pad is text to it. No side helps for
+        generating; RWKV is like this by design.
+
+    How padcheck knows:
+        The left-padded batch runs through forward() with and without attention_mask. The logits are the same to the
+        last bit in every padded row, although left padding changes the output.
+
+    Fix:
+        Batch prompts of equal length, or run them one by one.
+
+    References:
+        huggingface/transformers#22322, EleutherAI/lm-evaluation-harness#704
+    """
+
+    code = "PAD304"
+    name = "mask-ignored"
+    severity = Severity.ERROR
+
+    def judge(self, case: Case) -> Finding | Skipped | None:
+        """Fires where left padding does harm, and the mask makes no difference."""
+        if not case.ran("left", "left_forward_no_mask"):
+            return self.skip("the left_forward_no_mask arm has no row to compare")
+        rows = [row for row in case.comparisons["left_forward_no_mask"].rows if row.num_pad_tokens]
+        harmed = case.wrong("left")
+        if not harmed or any(row.verdict is not Verdict.IDENTICAL for row in rows):
+            return None
+        return self.found(
+            "With and without attention_mask forward() gives the same logits to the last bit: the mask is not read.",
+            fix="# batch prompts of equal length, or one by one: this model does not read attention_mask",
+            prompts=[row.prompt_index for row in harmed],
+        )

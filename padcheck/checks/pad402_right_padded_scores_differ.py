@@ -1,0 +1,46 @@
+"""PAD402."""
+
+from padcheck.checks.base import Case, Rule, worst
+from padcheck.report import Finding, Skipped
+from padcheck.severity import Severity
+
+
+class RightPaddedScoresDiffer(Rule):
+    """Right-padded forward(), read at the last real token, differs from unpadded.
+
+    Why it matters:
+        Right is the side for scoring and training: a causal model's real tokens come before the pads and cannot see
+        them. Where they do, the model is not causal, or its kernels depend on the length.
+
+    How padcheck knows:
+        The right-padded batch runs through forward() with attention_mask; each row is read at its last real token and
+        compared with forward() on the same prompt alone.
+
+    Fix:
+        Score prompts of equal length together, or one by one.
+
+    References:
+        AI4Bharat/IndicBERT#20, huggingface/transformers#47651
+    """
+
+    code = "PAD402"
+    name = "right-padded-scores-differ"
+    severity = Severity.ERROR
+
+    def judge(self, case: Case) -> Finding | Skipped | None:
+        """Fires where a padded row is different."""
+        if not case.ran("right_forward"):
+            return self.skip("the right_forward arm has no row to compare")
+        rows = case.wrong("right_forward")
+        if not rows:
+            return None
+        furthest = worst(rows)
+        return self.found(
+            f"Right-padded forward(), read at the last real token, is off for {len(rows)} of "
+            f"{len(case.evidence.prompts)} prompts: max_abs_diff {furthest.max_abs_diff:.2g} at prompt "
+            f"{furthest.prompt_index} ({furthest.allowed:.2g} allowed).",
+            fix="# score prompts of equal length together, or one by one",
+            prompts=[row.prompt_index for row in rows],
+            max_abs_diff=furthest.max_abs_diff,
+            allowed=furthest.allowed,
+        )

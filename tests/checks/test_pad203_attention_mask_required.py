@@ -1,0 +1,29 @@
+from builders import ask, finding, probes, special_token_ids, tokenizer_facts, without
+
+from padcheck.checks.pad203_attention_mask_required import AttentionMaskRequired
+from padcheck.report import Skipped
+from padcheck.severity import Severity
+
+CHANGED = probes(left_no_mask=0.5)
+
+
+def test_fires_where_a_padded_row_changes_without_the_mask() -> None:
+    found = finding(AttentionMaskRequired(), **CHANGED)
+    assert found.severity is Severity.INFO
+    assert "1 of 2 prompts change" in found.message
+    assert found.evidence["mask_can_be_inferred"]
+
+
+def test_says_that_the_mask_cannot_be_rebuilt_where_pad_is_an_eos() -> None:
+    eos = special_token_ids().generation_config.eos[0]
+    found = finding(AttentionMaskRequired(), tokenizer=tokenizer_facts(pad_token_used_id=eos), **CHANGED)
+    assert "cannot rebuild it" in found.message
+    assert not found.evidence["mask_can_be_inferred"]
+
+
+def test_silent_where_the_mask_is_not_needed() -> None:
+    assert ask(AttentionMaskRequired(), **probes(left_no_mask=1e-6)) is None
+
+
+def test_skipped_where_the_probe_did_not_run() -> None:
+    assert isinstance(ask(AttentionMaskRequired(), **without("left_no_mask")), Skipped)

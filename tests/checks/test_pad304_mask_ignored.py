@@ -1,0 +1,29 @@
+from builders import ask, difference, finding, probes, unpadded_difference, without
+
+from padcheck.checks.pad304_mask_ignored import MaskIgnored
+from padcheck.report import Skipped
+from padcheck.severity import Severity
+
+
+def without_mask(max_abs_diff: float, left: float) -> dict[str, object]:
+    changes = probes(left_forward_no_mask=max_abs_diff)
+    changes["differences"]["left"] = (unpadded_difference(0.0), difference(left))
+    return changes
+
+
+def test_fires_where_the_mask_makes_no_difference_and_left_padding_does_harm() -> None:
+    found = finding(MaskIgnored(), **without_mask(0.0, left=0.5))
+    assert found.severity is Severity.ERROR
+    assert found.evidence == {"prompts": [1]}
+
+
+def test_silent_where_the_mask_makes_any_difference() -> None:
+    assert ask(MaskIgnored(), **without_mask(1e-7, left=0.5)) is None
+
+
+def test_silent_where_left_padding_does_no_harm() -> None:
+    assert ask(MaskIgnored(), **without_mask(0.0, left=0.0)) is None
+
+
+def test_skipped_where_the_probe_did_not_run() -> None:
+    assert isinstance(ask(MaskIgnored(), **without("left_forward_no_mask")), Skipped)

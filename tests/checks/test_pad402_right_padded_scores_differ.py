@@ -1,0 +1,20 @@
+from builders import ask, finding, probes, without
+
+from padcheck.checks.pad402_right_padded_scores_differ import RightPaddedScoresDiffer
+from padcheck.report import Skipped
+from padcheck.severity import Severity
+
+
+def test_fires_where_a_real_token_sees_the_pads_behind_it() -> None:
+    found = finding(RightPaddedScoresDiffer(), **probes(right_forward=0.5))
+    assert found.severity is Severity.ERROR
+    assert "off for 1 of 2 prompts: max_abs_diff 0.5" in found.message
+
+
+def test_silent_within_rounding() -> None:
+    changes = probes(right_forward=1e-6)
+    assert ask(RightPaddedScoresDiffer(), **changes) is None
+
+
+def test_skipped_where_the_probe_did_not_run() -> None:
+    assert isinstance(ask(RightPaddedScoresDiffer(), **without("right_forward")), Skipped)
