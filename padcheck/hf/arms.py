@@ -50,7 +50,8 @@ def _right(model: PreTrainedModel, batch: Batch, settings: MeasureSettings) -> l
 
 
 def _batched(model: PreTrainedModel, batch: Batch, settings: MeasureSettings) -> list[RowTrace]:
-    return [generate(model, rows, settings, max_new_tokens=1)[0] for rows in batch.repeated()]
+    # The last copy: what a batch has too little of (an expert's capacity) its first rows still get.
+    return [generate(model, rows, settings, max_new_tokens=1)[-1] for rows in batch.repeated()]
 
 
 def _scrambled(model: PreTrainedModel, batch: Batch, settings: MeasureSettings) -> list[RowTrace]:

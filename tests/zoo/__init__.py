@@ -1,0 +1,21 @@
+"""Small causal language models with one planted fault each, and others that left padding does not harm."""
+
+from zoo import batches, masks, numbers, positions, states
+from zoo.families import FAMILIES, PROMPTS, tokenizer
+from zoo.planting import Clean, Planted
+
+__all__ = ["CLEAN", "FAULTS", "PROMPTS", "Clean", "Planted", "tokenizer"]
+
+FAULTS: tuple[Planted, ...] = (
+    *positions.FAULTS,
+    *masks.FAULTS,
+    *states.FAULTS,
+    *batches.FAULTS,
+    *numbers.FAULTS,
+)
+CLEAN: tuple[Clean, ...] = (
+    *(Clean(name, build) for name, build in FAMILIES.items()),
+    *positions.HARMLESS,
+    *masks.HARMLESS,
+    *states.HARMLESS,
+)
