@@ -45,6 +45,7 @@ def test_python_dash_m_is_the_same_command():
         ("compare", "--device", "cpu", "--device-map", "auto"),
         ("compare", "--device", "abacus"),
         ("compare", "--dtype", "int8"),
+        ("compare", "--attn-implementation", "nonsense"),
         ("compare", "--atol", "-1"),
         ("compare", "--select", "XYZ"),
         ("compare", "--format", "pdf"),

@@ -1,5 +1,7 @@
 """Loads the weights, or builds the architecture at toy size: the one step that takes long, and memory."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -21,7 +23,7 @@ def load_model(loaded: Loaded, settings: MeasureSettings) -> PreTrainedModel:
     """
     device = _device(settings)
     dtype = _dtype(settings, device)
-    with explained(loaded.source, "model"):
+    with explained(loaded.source, "model"), _attention_taken(settings):
         if settings.tiny:
             model = build_tiny_model(
                 loaded.config,
@@ -47,6 +49,19 @@ def load_model(loaded: Loaded, settings: MeasureSettings) -> PreTrainedModel:
         if settings.device_map is None:
             model.to(device)
     return model.eval()
+
+
+@contextmanager
+def _attention_taken(settings: MeasureSettings) -> Iterator[None]:
+    try:
+        yield
+    except ValueError as error:
+        if settings.attn_implementation is None or "attn_implementation" not in str(error):
+            raise
+        raise UsageError(
+            f"--attn-implementation {settings.attn_implementation} is not one that this model takes.",
+            change="Use eager or sdpa, or leave it out.",
+        ) from error
 
 
 def _require_all_weights(name: str, model: PreTrainedModel, info: dict[str, Any]) -> None:
