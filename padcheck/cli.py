@@ -1,6 +1,8 @@
 """The commands: parse, call, write, exit. What a command needs is imported when it runs, so that --help is quick."""
 
+import os
 import sys
+from pathlib import Path
 
 import typer
 
@@ -23,11 +25,13 @@ app = typer.Typer(
 
 def main() -> None:
     """The console script."""
-    for stream in (sys.stdout, sys.stderr):
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by the caller, as in `padcheck rules >&-`
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115  for as long as we live
         # A terminal or pipe that is not UTF-8 shows an escape instead of ending the command.
-        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+        getattr(sys, name).reconfigure(errors="backslashreplace")
     with exits():
-        app()
+        app(prog_name="padcheck")
 
 
 def _print_version(wanted: bool) -> None:

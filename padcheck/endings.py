@@ -1,8 +1,9 @@
 """Every way in which a command ends: what it says on stderr, and the exit code of the contract.
 
-Nothing heavy is imported here, so that Ctrl-C is caught from the first moment on.
+Nothing heavy is imported here, so that Ctrl-C is caught as early as can be.
 """
 
+import errno
 import os
 import sys
 from collections.abc import Iterator
@@ -10,10 +11,12 @@ from contextlib import contextmanager
 from typing import NoReturn
 
 from padcheck import __version__
-from padcheck.errors import NotMeasuredError, PadcheckError
+from padcheck.errors import NotMeasuredError, PadcheckError, UsageError
 from padcheck.exits import ExitCode
 
 _ISSUES = "https://github.com/padcheck/padcheck/issues"
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EIO}
 
 
 @contextmanager
@@ -36,11 +39,19 @@ def exits(*, verbose: bool = False) -> Iterator[None]:
             cause=error,
         )
     except BrokenPipeError:
-        # The reader (head, less) has seen enough. What is still buffered must not be flushed at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        leave_pipe()
         sys.exit(ExitCode.OK)
+    except OSError as error:
+        if error.errno not in _FULL:
+            _fail_on_bug(error, verbose=verbose)
+        _fail(UsageError(f"The output cannot be written: {error.strerror}.", change="Make room."), verbose=verbose)
     except Exception as error:  # noqa: BLE001  the last line of defence
         _fail_on_bug(error, verbose=verbose)
+
+
+def leave_pipe() -> None:
+    """The reader (head, less) has seen enough: what is still buffered must not be flushed at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _fail(error: PadcheckError, *, verbose: bool, cause: BaseException | None = None) -> NoReturn:

@@ -207,5 +207,6 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     sampled: bool = False
     samples: dict[PaddingSide, Sample]
     load_warnings: tuple[str, ...] = ()
+    labels_keep_eos: bool | None = None
     arms: dict[str, Arm] = {}
     differences: dict[str, tuple[RowDifference, ...]] = {}

@@ -21,6 +21,8 @@ def load_prompts(file: str) -> tuple[str, ...]:
     """
     name = "standard input" if file == "-" else file
     try:
+        if file == "-" and sys.stdin is None:
+            raise UsageError("--prompts - reads standard input, which is closed.", change="Pipe the prompts in.")
         raw = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
         text = raw.decode("utf-8-sig")
     except OSError as error:

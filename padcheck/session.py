@@ -21,6 +21,9 @@ def dump(report: Report) -> str:
     document: dict[str, Any] = {"schema_version": SCHEMA_VERSION, "padcheck_version": __version__}
     fields: dict[str, Any] = msgspec.to_builtins(report)
     evidence = fields.pop("evidence")
+    samples = evidence.pop("samples")
+    evidence["samples"] = {side: sample["rows"] for side, sample in samples.items()}
+    evidence["sample_errors"] = {side: sample["error"] for side, sample in samples.items() if sample["error"]}
     verdict = {key: fields.pop(key) for key in ("command", "status", "exit_code")}
     document |= verdict | evidence | fields
     return msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n"
@@ -43,8 +46,16 @@ def load(path: Path) -> Report:
                 meaning="It was written by another version of padcheck.",
                 change="Run the command again, or use that version to read it.",
             )
-        return msgspec.convert({**document, "evidence": msgspec.convert(document, Evidence)}, Report)
+        return msgspec.convert({**document, "evidence": msgspec.convert(_with_samples(document), Evidence)}, Report)
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror or error}.", change=change) from error
     except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError, RecursionError) as error:
         raise UsageError(f"{path} is not a padcheck report: {error}.", change=change) from error
+
+
+def _with_samples(document: dict[str, Any]) -> dict[str, Any]:
+    """The document with each side's rows and error put together again: callers read `samples` as rows alone."""
+    samples, errors = document.get("samples"), document.get("sample_errors", {})
+    if not isinstance(samples, dict) or not isinstance(errors, dict):
+        return document  # its conversion says what is wrong with it
+    return document | {"samples": {side: {"rows": rows, "error": errors.get(side)} for side, rows in samples.items()}}

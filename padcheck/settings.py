@@ -49,6 +49,8 @@ class MeasureSettings:
             f"--temperature is {self.temperature}",
             "Use a number above 0, or leave out --do-sample.",
         )
+        _require(bool(self.model), "MODEL is empty", "Give a hub id, a folder, or demo.")
+        _require(abs(self.seed) < 2**63, f"--seed is {self.seed}", "Use a number of at most 63 bits.")
         _require(self.top_k is None or self.top_k >= 1, f"--top-k is {self.top_k}", "Use 1 or more.")
         _require(
             self.top_p is None or 0 < self.top_p <= 1, f"--top-p is {self.top_p}", "Use a number above 0 and up to 1."
@@ -60,7 +62,7 @@ class MeasureSettings:
         _require(
             self.device is None or self.device_map is None, "--device and --device-map exclude each other", "Give one."
         )
-        for text in (self.model, *self.prompts):
+        for text in (self.model, self.tokenizer or "", self.revision or "", self.pad_token or "", *self.prompts):
             _require(
                 _is_unicode(text), f"{text!a} is not valid UTF-8", "Rename the folder, or save the prompt as UTF-8."
             )

@@ -13,11 +13,15 @@ from rich.table import Table
 from rich.text import Text
 
 from padcheck.checks import Rule
+from padcheck.endings import leave_pipe
 from padcheck.errors import UsageError
 from padcheck.progress import Progress, Silent
 from padcheck.report import Report
 from padcheck.reporters import Format, View, render
 from padcheck.settings import OutputSettings
+
+_NARROWEST = 40
+"""Columns below which nothing can be read, such as the 0 that some terminals report."""
 
 _FILE_WIDTH = 120
 """Columns of a table that is written to a file, where no terminal says how many there are."""
@@ -44,8 +48,8 @@ class Spinner:
 
 def progress_for(output: OutputSettings) -> Progress:
     """A spinner where stderr is a terminal and --quiet is not given; else nothing."""
-    console = Console(stderr=True)
-    return Spinner(console) if console.is_terminal and not output.quiet else Silent()
+    # Not Rich's own answer, which FORCE_COLOR can make True for a log file.
+    return Spinner(Console(stderr=True)) if sys.stderr.isatty() and not output.quiet else Silent()
 
 
 def require_writable(path: Path | None) -> None:
@@ -75,7 +79,9 @@ def write(report: Report, output: OutputSettings) -> None:
     """
     if output.path is None:
         console = Console()
-        view = View(width=console.width, color=console.color_system is not None, verbose=output.verbose)
+        view = View(
+            width=max(console.width, _NARROWEST), color=console.color_system is not None, verbose=output.verbose
+        )
         sys.stdout.write(render(report, Format(output.format), view))
         sys.stdout.flush()
         return
@@ -91,8 +97,11 @@ def write(report: Report, output: OutputSettings) -> None:
 
 
 def finish(report: Report, output: OutputSettings) -> NoReturn:
-    """Writes the report and ends the command with the report's exit code."""
-    write(report, output)
+    """Writes the report and ends the command with its exit code, also where the reader has seen enough of it."""
+    try:
+        write(report, output)
+    except BrokenPipeError:
+        leave_pipe()
     sys.exit(report.exit_code)
 
 
@@ -101,19 +110,13 @@ def _replace(path: Path, text: str) -> None:
     if path.exists() and not path.is_file():
         path.write_text(text, encoding="utf-8")  # /dev/stdout, a named pipe
         return
-    with tempfile.NamedTemporaryFile(
-        "w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}.", delete=False
-    ) as file:
-        file.write(text)
-    written = Path(file.name)
-    written.chmod(path.stat().st_mode if path.exists() else 0o666 & ~_umask())
-    written.replace(path)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+    path = path.resolve()  # a link stays one
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
+        written = Path(folder) / path.name
+        written.write_text(text, encoding="utf-8")
+        if path.exists():
+            written.chmod(path.stat().st_mode)
+        written.replace(path)
 
 
 def print_rules(rules: tuple[Rule, ...]) -> None:

@@ -220,6 +220,7 @@ def evidence(**changes: object) -> Evidence:
         num_prompt_tokens=(len(LONG), len(SHORT)),
         num_pad_tokens_in_prompts=0,
         max_new_tokens=len(NEW),
+        labels_keep_eos=True,
         samples=samples(),
         arms=arms(),
         differences=differences(),

@@ -219,3 +219,54 @@ finally:
     sys.stderr.write(str({"torch", "transformers"} & set(sys.modules)))"""
     done = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=True)
     assert done.stderr == "set()"
+
+
+def test_a_link_stays_a_link_and_nothing_is_left_beside_it(padcheck, tmp_path):
+    (tmp_path / "target").write_text("old")
+    (tmp_path / "link").symlink_to("target")
+    padcheck("inspect-tokenizer", "demo", "--output", tmp_path / "link", "--format", "json")
+    assert (tmp_path / "link").is_symlink()
+    assert json.loads((tmp_path / "target").read_text())["command"] == "inspect-tokenizer"
+    assert {path.name for path in tmp_path.iterdir()} == {"target", "link"}
+
+
+def test_closed_and_full_streams_end_with_a_code_of_the_contract():
+    def run(redirection: str) -> tuple[int, str]:
+        command = f"{sys.executable} -m padcheck {redirection}"
+        done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+        return done.returncode, done.stderr
+
+    assert run("rules >&-") == (0, "")
+    full, message = run("rules > /dev/full")
+    assert (full, "Traceback" in message) == (2, False)
+    closed, message = run("inspect-tokenizer demo --prompts - <&-")
+    assert (closed, "standard input" in message) == (2, True)
+
+
+def test_a_terminal_that_reports_no_width_gets_a_report_all_the_same():
+    assert "PASS" in run_in_process("inspect-tokenizer", "demo", COLUMNS="0").stdout
+
+
+def test_a_forced_colour_puts_no_progress_into_a_log(tmp_path):
+    outcome = run_in_process("compare", "demo", *QUICK, "--format", "json", FORCE_COLOR="1")
+    assert outcome.stderr == ""
+
+
+def test_a_chat_template_that_refuses_the_prompts_is_no_bug(padcheck, tmp_path):
+    import shutil
+
+    from padcheck.demo import MODEL_FOLDER
+
+    folder = tmp_path / "chat"
+    shutil.copytree(MODEL_FOLDER, folder)
+    (folder / "chat_template.jinja").write_text("{{ raise_exception('no system message') }}")
+    config = json.loads((folder / "tokenizer_config.json").read_text())
+    config["chat_template"] = "{{ raise_exception('no system message') }}"
+    (folder / "tokenizer_config.json").write_text(json.dumps(config))
+    outcome = padcheck("compare", folder, *QUICK, "--chat")
+    assert outcome.exit_code == 2
+    assert "no system message" in outcome.stderr
+
+
+def test_a_model_that_does_not_run_at_all_was_not_measured(padcheck):
+    assert padcheck("compare", "demo", *QUICK, "--device", "meta").exit_code == 3

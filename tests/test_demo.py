@@ -53,7 +53,7 @@ def test_its_choices_are_not_near_ties(report):
 def test_the_verdicts_and_findings_are_those_of_the_readme(report):
     assert report.comparisons["left"].verdict in (Verdict.IDENTICAL, Verdict.EQUIVALENT)
     assert report.comparisons["right"].verdict is Verdict.DIFFERENT
-    assert {finding.code for finding in report.findings} == {"PAD101", "PAD106", "PAD202", "PAD203", "PAD401"}
+    assert {finding.code for finding in report.findings} == {"PAD101", "PAD106", "PAD202", "PAD203", "PAD401", "PAD403"}
     assert report.exit_code == 0
 
 

@@ -257,7 +257,7 @@ def test_leaving_a_rule_out_does_not_turn_nothing_into_a_pass(settings: JudgeSet
         ({"right": raised("right")}, Severity.ERROR, "pass"),
         ({"right": raised("right")}, Severity.WARNING, "fail"),
         ({"left": raised("left")}, Severity.ERROR, "fail"),
-        ({"single": raised(None)}, Severity.ERROR, "fail"),
+        ({"single": raised(None)}, Severity.ERROR, "not_measured"),
         ({"single": raised(None)}, None, "not_measured"),
         ({"left": raised("left"), "right": raised("right")}, Severity.ERROR, "fail"),
         ({"left": raised("left"), "right": raised("right")}, None, "not_measured"),

@@ -58,7 +58,7 @@ PROMISED = {
     "comparisons": "left right",
     "comparisons left": "reference verdict max_abs_diff max_kl allowed first_different_token reason rows",
     "findings 0": "code name severity message evidence fix",
-    "samples left rows 0": "prompt_index num_pad_tokens input_ids attention_mask",
+    "samples left 0": "prompt_index num_pad_tokens input_ids attention_mask",
 }
 
 

@@ -25,6 +25,7 @@ from padcheck.checks.pad303_wrong_after_prefill import WrongAfterPrefill
 from padcheck.checks.pad304_mask_ignored import MaskIgnored
 from padcheck.checks.pad401_forward_needs_position_ids import ForwardNeedsPositionIds
 from padcheck.checks.pad402_right_padded_scores_differ import RightPaddedScoresDiffer
+from padcheck.checks.pad403_labels_lose_eos import LabelsLoseEos
 from padcheck.checks.pad901_no_padding import NoPadding
 from padcheck.checks.pad902_arm_not_run import ArmNotRun
 from padcheck.errors import UsageError
@@ -56,6 +57,7 @@ RULES: tuple[Rule, ...] = (
     MaskIgnored(),
     ForwardNeedsPositionIds(),
     RightPaddedScoresDiffer(),
+    LabelsLoseEos(),
     NoPadding(),
     ArmNotRun(),
 )

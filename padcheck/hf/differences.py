@@ -7,6 +7,9 @@ import torch
 from padcheck.evidence import RowDifference, StepDifference, TokenFlip
 from padcheck.hf.generation import RowTrace
 
+_MASKED = -1e4
+"""Models mask vocabulary entries with -1e4, -1e9, or the least number of their dtype; no other logit comes near."""
+
 
 def compare_rows(
     reference: RowTrace, row: RowTrace, *, prompt_index: int, token_text: Callable[[int], str]
@@ -26,16 +29,18 @@ def compare_rows(
 def compare_logits(reference: torch.Tensor, logits: torch.Tensor) -> tuple[StepDifference, ...]:
     """The difference of each step; both are (steps, vocab_size), float32.
 
-    An infinity that stands at the same place on both sides is a masked vocabulary entry and no difference.
+    An entry that both sides mask (minus infinity, or a number such as -1e9 in its place) is no difference, and has no
+    say in the scale: one such entry would allow any difference at all.
     """
-    same = reference == logits  # (steps, vocab_size)
+    masked = (reference <= _MASKED) & (logits <= _MASKED)  # (steps, vocab_size)
+    same = (reference == logits) | masked  # (steps, vocab_size)
     broken = ~same & ~(reference.isfinite() & logits.isfinite())  # (steps, vocab_size)
     max_abs_diff = (logits - reference).abs().masked_fill(same, 0.0).amax(dim=-1)  # (steps,)
     log_p, log_q = reference.log_softmax(dim=-1), logits.log_softmax(dim=-1)  # (steps, vocab_size)
     p = log_p.exp()
     # An entry of probability 0 adds nothing, also where its logarithm is -inf on both sides.
     kl = (p * (log_p - log_q)).masked_fill(p == 0, 0.0).sum(dim=-1).clamp_min(0.0)  # (steps,)
-    scale = reference.abs().masked_fill(~reference.isfinite(), 0.0).amax(dim=-1)  # (steps,)
+    scale = reference.abs().masked_fill(~reference.isfinite() | (reference <= _MASKED), 0.0).amax(dim=-1)  # (steps,)
     return tuple(
         StepDifference(
             max_abs_diff=None if num_broken else step_diff,

@@ -34,7 +34,15 @@ def render_prompts(tokenizer: PreTrainedTokenizerBase, prompts: tuple[str, ...],
             meaning="It belongs to a base model.",
             change="Leave out --chat, or name the tokenizer of the chat model with --tokenizer.",
         )
-    return PromptTexts(tuple(render_chat(tokenizer, prompt) for prompt in prompts), add_special_tokens=False)
+    try:
+        return PromptTexts(tuple(render_chat(tokenizer, prompt) for prompt in prompts), add_special_tokens=False)
+    except Exception as error:
+        # A template is a program of its own, and may refuse a conversation of one message.
+        raise UsageError(
+            f"The chat template raised {type(error).__name__}: {error}",
+            meaning="It wants other messages than one of the user, or is broken.",
+            change="Leave out --chat and give prompts that are rendered already.",
+        ) from error
 
 
 def render_chat(tokenizer: PreTrainedTokenizerBase, message: str) -> str:

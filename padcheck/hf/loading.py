@@ -120,21 +120,27 @@ def _require_decoder_only(name: str, config: PretrainedConfig) -> None:
         raise NotMeasuredError(
             f"{name} ({model_type}) is an encoder-decoder model.",
             meaning="Its prompt goes through an encoder, where right padding with a mask is normal, and its decoder "
-            "starts "
-            "from one token of its own: the side of the padding does not decide where it continues.",
+            "starts from one token of its own: the side of the padding does not decide where it continues.",
             change="Give a decoder-only (causal) language model.",
         )
     causal = model_type in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
     if model_type in MODEL_FOR_MASKED_LM_MAPPING_NAMES and not getattr(config, "is_decoder", False):
-        kind = "an encoder-only model"
+        kind, meaning = (
+            "an encoder-only model",
+            (
+                "It does not continue a text, so no token is generated from a padded row; what padding needs there is "
+                "the attention_mask, on either side."
+            ),
+        )
     elif not causal and "AutoModelForCausalLM" not in (getattr(config, "auto_map", None) or {}):
-        kind = "not a causal language model that transformers knows"
+        kind, meaning = (
+            "not a causal language model that transformers knows",
+            ("AutoModelForCausalLM has no class for it; a model that also takes images or sound has one of its own."),
+        )
     else:
         return
     raise NotMeasuredError(
         f"{name} ({model_type}) is {kind}.",
-        meaning="It does not continue a text, so no token is generated from a padded row; what padding needs there "
-        "is the "
-        "attention_mask, on either side.",
+        meaning=meaning,
         change="Give a decoder-only (causal) language model.",
     )

@@ -9,6 +9,7 @@ from padcheck.hf.arms import Measured, not_run, run_arms
 from padcheck.hf.capture import captured_warnings, library_bars
 from padcheck.hf.generation import overridden_settings
 from padcheck.hf.inspection import Inspected, inspect
+from padcheck.hf.labels import labels_keep_eos
 from padcheck.hf.weights import load_model
 from padcheck.progress import Progress
 from padcheck.settings import MeasureSettings
@@ -37,6 +38,7 @@ def measure_model(settings: MeasureSettings, progress: Progress) -> Evidence:
         model=_with_weights(evidence.model, model, embedding_rows, tiny=settings.tiny),
         overridden=overridden_settings(inspected.loaded.generation_config),
         sampled=settings.do_sample,
+        labels_keep_eos=labels_keep_eos(inspected.loaded.tokenizer, inspected.encoded[0], inspected.pad_token),
         load_warnings=(*evidence.load_warnings, *(m for m in messages if m not in evidence.load_warnings)),
         arms=measured.arms,
         differences=measured.differences,

@@ -23,7 +23,7 @@ def load_model(loaded: Loaded, settings: MeasureSettings) -> PreTrainedModel:
     """
     device = _device(settings)
     dtype = _dtype(settings, device)
-    with explained(loaded.source, "model"), _attention_taken(settings):
+    with explained(loaded.source, "model"), _options_taken(settings):
         if settings.tiny:
             model = build_tiny_model(
                 loaded.config,
@@ -52,16 +52,18 @@ def load_model(loaded: Loaded, settings: MeasureSettings) -> PreTrainedModel:
 
 
 @contextmanager
-def _attention_taken(settings: MeasureSettings) -> Iterator[None]:
+def _options_taken(settings: MeasureSettings) -> Iterator[None]:
+    """What transformers says of an option that it does not take is the user's mistake, not the model's."""
     try:
         yield
     except ValueError as error:
-        if settings.attn_implementation is None or "attn_implementation" not in str(error):
-            raise
-        raise UsageError(
-            f"--attn-implementation {settings.attn_implementation} is not one that this model takes.",
-            change="Use eager or sdpa, or leave it out.",
-        ) from error
+        options = {"attn_implementation": settings.attn_implementation, "device_map": settings.device_map}
+        for name, value in options.items():
+            if value is not None and name in str(error):
+                option = "--" + name.replace("_", "-")
+                change = "Use eager or sdpa, or leave it out." if "attn" in name else "Use auto, or leave it out."
+                raise UsageError(f"{option} {value} is not one that this model takes.", change=change) from error
+        raise
 
 
 def _require_all_weights(name: str, model: PreTrainedModel, info: dict[str, Any]) -> None:
@@ -104,9 +106,9 @@ def _dtype(settings: MeasureSettings, device: torch.device) -> Any:
     if settings.dtype == "auto":
         return "auto"
     dtype = getattr(torch, settings.dtype, None)
-    if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
+    if dtype not in (torch.float64, torch.float32, torch.bfloat16, torch.float16):
         raise UsageError(
-            f"--dtype {settings.dtype} is not a floating-point type of torch.",
-            change="Use float32, bfloat16, float16 or auto.",
+            f"--dtype {settings.dtype} is not a dtype that a model can run in.",
+            change="Use float32, bfloat16, float16, float64 or auto.",
         )
     return dtype

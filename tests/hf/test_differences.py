@@ -2,6 +2,7 @@
 
 import math
 
+import pytest
 import torch
 
 from padcheck.hf.differences import compare_logits, compare_rows
@@ -46,6 +47,17 @@ def test_nothing_behind_the_first_different_token_is_compared():
 def test_a_vocabulary_entry_that_both_mask_is_no_difference():
     (step,) = compare_logits(torch.tensor([[1.0, -INF]]), torch.tensor([[1.0, -INF]]))
     assert (step.max_abs_diff, step.kl, step.non_finite, step.logit_scale) == (0.0, 0.0, 0, 1.0)
+
+
+@pytest.mark.parametrize("mask", [-1e4, -1e9, torch.finfo(torch.float32).min])
+def test_a_number_in_place_of_minus_infinity_does_not_widen_the_allowance(mask):
+    (step,) = compare_logits(torch.tensor([[1.0, 3.0, mask]]), torch.tensor([[1.0, 2.5, mask * 1.0001]]))
+    assert (step.max_abs_diff, step.logit_scale, step.non_finite) == (0.5, 3.0, 0)
+
+
+def test_an_entry_that_one_side_alone_masks_is_a_difference():
+    (step,) = compare_logits(torch.tensor([[1.0, 3.0]]), torch.tensor([[1.0, -1e9]]))
+    assert step.max_abs_diff > 1e8
 
 
 def test_an_infinity_or_nan_on_one_side_is_counted_and_has_no_distance():

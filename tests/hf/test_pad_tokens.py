@@ -1,21 +1,12 @@
 """Which pad token a run takes, and which one it would rather have."""
 
 import pytest
-from tokenizers import Tokenizer
-from tokenizers.models import WordLevel
-from tokenizers.pre_tokenizers import Whitespace
 from transformers import PreTrainedTokenizerFast
+from vocabularies import tokenizer
 
 from padcheck.errors import NotMeasuredError, UsageError
 from padcheck.hf import pad_tokens
 from padcheck.hf.pad_tokens import choose_pad_token, padding_with
-
-
-def tokenizer(*more: str, **special: str) -> PreTrainedTokenizerFast:
-    vocab = {word: index for index, word in enumerate(["<s>", "</s>", "<unk>", "a", "b", *more])}
-    backend = Tokenizer(WordLevel(vocab, unk_token="<unk>"))
-    backend.pre_tokenizer = Whitespace()
-    return PreTrainedTokenizerFast(tokenizer_object=backend, **special)
 
 
 def suggest_pad_token(chosen_from: PreTrainedTokenizerFast, eos_token_ids: set[int], embedding_rows: int | None):
