@@ -47,7 +47,8 @@ bench: $(INSTALLED) ## speed, as ratios against bare scripts
 .PHONY: docs
 docs: $(INSTALLED) ## refresh what the program writes in README.md, and its picture
 	$(BIN)/python tests/readme.py
-	COLUMNS=100 $(BIN)/padcheck compare demo --format svg --output .github/compare.svg
+	COLUMNS=100 $(BIN)/padcheck compare demo --prompt "three plus four is" --prompt "one two three four five six" \
+		--max-new-tokens 6 --format svg --output .github/compare.svg
 
 .PHONY: train-demo
 train-demo: $(INSTALLED) ## train the embedded model anew
