@@ -35,8 +35,7 @@ class TokenizerPadsRight(Rule):
             return None
         return self.found(
             f"The tokenizer pads on the right by default ({tokenizer.padding_side_source}); a decoder-only model "
-            "continues from "
-            "the last column.",
+            "continues from the last column.",
             fix='tokenizer.padding_side = "left"  # before the prompts are tokenized',
             padding_side=tokenizer.padding_side,
             source=tokenizer.padding_side_source,

@@ -50,8 +50,7 @@ class LengthLimit(Rule):
         if isinstance(max_length, int) and "max_new_tokens" not in evidence.generation_config:
             return self.found(
                 f"generation_config sets max_length {max_length}, which counts the prompt and its pads: the padded "
-                "rows of a batch get "
-                "fewer new tokens than they would alone.",
+                "rows of a batch get fewer new tokens than they would alone.",
                 fix="model.generate(**inputs, max_new_tokens=...)",
                 max_length=max_length,
             )

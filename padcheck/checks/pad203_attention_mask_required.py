@@ -42,8 +42,7 @@ class AttentionMaskRequired(Rule):
         furthest = worst(rows)
         return self.found(
             f"Without attention_mask {len(rows)} of {len(case.evidence.prompts)} prompts change when padded on the "
-            "left "
-            f"(max_abs_diff {furthest.max_abs_diff:.2g}, {furthest.allowed:.2g} allowed): {why}.",
+            f"left (max_abs_diff {furthest.max_abs_diff:.2g}, {furthest.allowed:.2g} allowed): {why}.",
             fix="model.generate(**inputs)  # not inputs.input_ids alone",
             prompts=[row.prompt_index for row in rows],
             max_abs_diff=furthest.max_abs_diff,

@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from padcheck.errors import NotMeasuredError
@@ -15,6 +14,7 @@ from padcheck.hf.capture import captured_warnings
 from padcheck.hf.differences import compare_rows
 from padcheck.hf.encoding import build_row, token_text
 from padcheck.hf.generation import RowTrace, forward, generate, neutral_generation_config
+from padcheck.hf.load_errors import is_out_of_memory
 from padcheck.hf.pad_tokens import PadToken
 from padcheck.progress import Progress
 from padcheck.settings import MeasureSettings
@@ -189,7 +189,7 @@ def _run(log: _ArmLog, run: Callable[[], list[RowTrace]]) -> list[RowTrace]:
         try:
             traces = run()
         except Exception as error:
-            if _is_out_of_memory(error):
+            if is_out_of_memory(error):
                 raise NotMeasuredError(
                     f"Memory ran out: {error}",
                     meaning="The model, its cache or the logits of a batch do not fit.",
@@ -236,9 +236,3 @@ def evaluating(model: PreTrainedModel) -> Iterator[None]:
     finally:
         for module, flag in training.items():
             module.training = flag
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or (
-        isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
-    )

@@ -37,11 +37,6 @@ class Source:
     silence: Exception | None = None
 
     @property
-    def is_folder(self) -> bool:
-        """True where nothing is downloaded."""
-        return Path(self.name).is_dir()
-
-    @property
     def where(self) -> dict[str, Any]:
         """The arguments of from_pretrained() that say where the files are."""
         return {"revision": self.revision, "local_files_only": self.silence is not None}

@@ -232,6 +232,11 @@ def is_silence(error: Exception) -> bool:
     return silent and not refused
 
 
+def is_out_of_memory(error: Exception) -> bool:
+    """True where memory ran out, on the CPU or on a device, while loading or later."""
+    return _NO_MEMORY.matches(error)
+
+
 def is_missing_file(error: BaseException) -> bool:
     """True where a repository or folder simply has no such file, as opposed to one that cannot be had or read."""
     chain = list(_chain(error))

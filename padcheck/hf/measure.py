@@ -52,8 +52,7 @@ def _require_room(inspected: Inspected) -> None:
     if model.position_encoding == "learned" and limit is not None and needed > limit:
         raise NotMeasuredError(
             f"The longest prompt has {longest} tokens; with {inspected.evidence.max_new_tokens} new ones that is "
-            f"{needed}, but "
-            f"{model.id} has {limit} positions.",
+            f"{needed}, but {model.id} has {limit} positions.",
             meaning="Learned positions end there, with or without padding.",
             change=f"Shorten the prompt, or give --max-new-tokens {limit - longest}."
             if longest < limit

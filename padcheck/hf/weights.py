@@ -78,8 +78,7 @@ def _require_all_weights(name: str, model: PreTrainedModel, info: dict[str, Any]
             raise NotMeasuredError(
                 f"{len(names)} of the weights of {name} {problem}: {shown}.",
                 meaning="The checkpoint belongs to another architecture or size than config.json says; transformers "
-                "would fill "
-                "in random numbers.",
+                "would fill in random numbers.",
                 change="Check config.json against the checkpoint. --tiny measures the architecture without weights.",
             )
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from model_folders import llama_config, save_tokenizer
 
-from padcheck.hf.arms import _is_out_of_memory
+from padcheck.hf.load_errors import is_out_of_memory
 
 PROGRAM = """
 import resource, sys
@@ -57,7 +57,7 @@ def test_weights_that_do_not_fit_are_not_measured(tmp_path):
     ids=repr,
 )
 def test_running_out_of_memory_is_told_from_other_errors(error, expected):
-    assert _is_out_of_memory(error) is expected
+    assert is_out_of_memory(error) is expected
 
 
 def test_an_arm_that_runs_out_of_memory_ends_the_run(padcheck, folder_of, monkeypatch):
