@@ -41,8 +41,8 @@ class RightPaddingContinuesFromPad(Rule):
         colliding = [row.prompt_index for row in rows if _collides(row)]
         return self.found(
             f"With right padding {len(wrong)} of {len(case.evidence.prompts)} prompts continue from a pad slot and "
-            "differ "
-            f"from the same prompt alone (max_abs_diff {furthest.max_abs_diff:.2g}, {furthest.allowed:.2g} allowed)."
+            f"differ from the same prompt alone (max_abs_diff {furthest.max_abs_diff:.2g}, "
+            f"{furthest.allowed:.2g} allowed)."
             + (" Their new tokens got positions that the prompt already uses." if colliding else ""),
             fix='tokenizer.padding_side = "left"  # before the prompts are tokenized',
             prompts=prompts,

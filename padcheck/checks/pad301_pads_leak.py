@@ -39,8 +39,8 @@ class PadsLeak(Rule):
         furthest = worst(rows)
         return self.found(
             f"Other ids in the masked pad slots change {len(rows)} of {len(case.evidence.prompts)} prompts: "
-            "max_abs_diff "
-            f"{furthest.max_abs_diff:.2g} at prompt {furthest.prompt_index} ({furthest.allowed:.2g} allowed).",
+            f"max_abs_diff {furthest.max_abs_diff:.2g} at prompt {furthest.prompt_index} "
+            f"({furthest.allowed:.2g} allowed).",
             fix="# the model's code must mask the pads wherever it mixes positions (attention, conv, state, norm)",
             prompts=[row.prompt_index for row in rows],
             max_abs_diff=furthest.max_abs_diff,
