@@ -85,6 +85,7 @@ class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
     position_encoding: PositionEncoding
     max_position_embeddings: int | None
     embedding_rows: int | None
+    num_layers: int | None = None
     num_parameters: int | None = None
     dtype: str | None = None
     device: str | None = None
@@ -130,12 +131,13 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 class Arm(msgspec.Struct, frozen=True, kw_only=True):
     """One way of running the prompts, and what the libraries said while it ran.
 
-    `reference` is the arm that it differs from in one thing, and is compared with; None for the first reference.
-    `error` is set where it raised.
+    `reference` is the arm that it differs from in one thing, and is compared with; None for a first reference.
+    `dtype` is set where it ran in another one than the model's, `error` where it raised.
     """
 
     description: str = ""
     reference: str | None = None
+    dtype: str | None = None
     padding_side: PaddingSide | None
     warnings: tuple[str, ...] = ()
     rows: tuple[Row, ...] = ()
@@ -191,8 +193,38 @@ class RowDifference(msgspec.Struct, frozen=True, kw_only=True):
     flip: TokenFlip | None = None
 
 
+class NoiseProbe(msgspec.Struct, frozen=True, kw_only=True):
+    """The unpadded run repeated in a way that is the same in exact arithmetic: what differs is rounding.
+
+    `error` says why it was not run, or what it raised.
+    """
+
+    description: str
+    differences: tuple[RowDifference, ...] = ()
+    error: str | None = None
+
+
+class PadCount(msgspec.Struct, frozen=True, kw_only=True):
+    """The next token of one prompt behind a number of pads, against the same prompt behind none."""
+
+    num_pad_tokens: int
+    step: StepDifference
+
+
+class PadCountSweep(msgspec.Struct, frozen=True, kw_only=True):
+    """One prompt behind ever more pads. `sizes` are the model's own windows, blocks and chunks, by config key."""
+
+    prompt_index: int
+    sizes: dict[str, int]
+    counts: tuple[PadCount, ...] = ()
+    error: str | None = None
+
+
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
-    """All that one run measured. `arms` and `differences` are empty where only the tokenizer was inspected."""
+    """All that one run measured. `arms` and `differences` are empty where only the tokenizer was inspected.
+
+    `left_out` names the dear probes that were not run, since the cheap ones agreed.
+    """
 
     model: ModelFacts
     environment: Environment
@@ -210,3 +242,6 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     labels_keep_eos: bool | None = None
     arms: dict[str, Arm] = {}
     differences: dict[str, tuple[RowDifference, ...]] = {}
+    left_out: tuple[str, ...] = ()
+    noise: dict[str, NoiseProbe] = {}
+    sweep: PadCountSweep | None = None

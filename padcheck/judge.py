@@ -1,12 +1,14 @@
 """Evidence to report: compares each arm under a tolerance, asks every rule, and settles status and exit code."""
 
+from padcheck.advice import advise
 from padcheck.checks import RULES, Case, Rule
 from padcheck.errors import UsageError
 from padcheck.evidence import SINGLE, Evidence, RowDifference
 from padcheck.exits import ExitCode
+from padcheck.floor import noise_floor, tolerance_of
 from padcheck.report import Command, Comparison, Finding, NoiseFloor, Report, RowComparison, Skipped, Status, Verdict
 from padcheck.settings import JudgeSettings
-from padcheck.tolerances import Tolerance, share_of_allowance, tolerance_for
+from padcheck.tolerances import Tolerance, share_of_allowance
 
 
 def judge(command: Command, evidence: Evidence, settings: JudgeSettings) -> Report:
@@ -16,25 +18,38 @@ def judge(command: Command, evidence: Evidence, settings: JudgeSettings) -> Repo
         UsageError: `select` or `ignore` names no rule.
     """
     _require_known_codes(settings)
-    tolerance = tolerance_for(evidence.model.dtype or "float32", settings.atol, settings.rtol)
-    comparisons = {
-        name: compare_arm(evidence, name, tolerance) for name, arm in evidence.arms.items() if arm.reference is not None
-    }
-    findings, skipped = _ask_rules(Case(evidence, comparisons), settings)
-    status = _status(command, evidence, comparisons, findings, settings)
+    case, floor = open_case(evidence, settings.atol, settings.rtol)
+    comparisons = case.comparisons
+    findings, skipped = _ask_rules(case, settings)
+    status = _status(command, case, findings, settings)
     return Report(
         command=command,
         status=status,
         exit_code={"pass": ExitCode.OK, "fail": ExitCode.FINDINGS, "not_measured": ExitCode.NOT_MEASURED}[status],
         evidence=evidence,
         comparisons=comparisons,
-        noise_floor=_noise_floor(evidence, tolerance) if comparisons else None,
+        noise_floor=floor if comparisons else None,
         findings=tuple(findings),
+        advice=advise(case),
         skipped=tuple(skipped),
     )
 
 
-def compare_arm(evidence: Evidence, name: str, tolerance: Tolerance) -> Comparison:
+def open_case(evidence: Evidence, atol: float | None = None, rtol: float | None = None) -> tuple[Case, NoiseFloor]:
+    """What the rules look at: every arm compared under the tolerance in force, and the floor that it comes from."""
+    floor = noise_floor(
+        evidence.model.dtype, evidence.model.num_layers, evidence.noise, evidence.differences, atol=atol, rtol=rtol
+    )
+    tolerances = {name: tolerance_of(floor, arm) for name, arm in evidence.arms.items()}
+    comparisons = {
+        name: _compare_arm(evidence, name, tolerances[name])
+        for name, arm in evidence.arms.items()
+        if arm.reference is not None
+    }
+    return Case(evidence, comparisons, tolerances), floor
+
+
+def _compare_arm(evidence: Evidence, name: str, tolerance: Tolerance) -> Comparison:
     """The verdict on one arm: that of its worst row."""
     error = evidence.arms[name].error
     rows = tuple(_compare_row(difference, tolerance) for difference in evidence.differences.get(name, ()))
@@ -67,21 +82,15 @@ def _compare_row(difference: RowDifference, tolerance: Tolerance) -> RowComparis
     worst = max(range(len(used)), key=lambda step: (difference.steps[step].max_abs_diff is None, used[step]))
     step, allowed = difference.steps[worst], allowances[worst]
     flip = difference.flip
+    far = "" if step.max_abs_diff is None else f"logits differ by {step.max_abs_diff:.2g} at token {worst}"
     if step.max_abs_diff is None:
         verdict, reason = Verdict.NON_FINITE, f"NaN or infinity at token {worst}"
     elif used[worst] > 1:
-        verdict, reason = (
-            Verdict.DIFFERENT,
-            f"logits differ by {step.max_abs_diff:.2g} at token {worst} ({allowed:.2g} allowed)",
-        )
+        verdict, reason = Verdict.DIFFERENT, f"{far}, {allowed:.2g} allowed"
     elif flip is not None:
-        verdict = Verdict.EQUIVALENT
-        reason = f"token {flip.step} flips between two that are closer than rounding"
+        verdict, reason = Verdict.EQUIVALENT, f"{far}, {allowed:.2g} allowed: a near tie"
     elif step.max_abs_diff > 0:
-        verdict, reason = (
-            Verdict.EQUIVALENT,
-            f"logits differ by {step.max_abs_diff:.2g} at most ({allowed:.2g} allowed)",
-        )
+        verdict, reason = Verdict.EQUIVALENT, f"{far}, {allowed:.2g} allowed"
     else:
         verdict, reason = Verdict.IDENTICAL, "same logits to the last bit"
     return RowComparison(
@@ -93,6 +102,7 @@ def _compare_row(difference: RowDifference, tolerance: Tolerance) -> RowComparis
         allowed=allowed,
         step=worst,
         first_different_token=None if flip is None else flip.step,
+        flip=flip,
         reason=reason,
     )
 
@@ -118,34 +128,20 @@ def _tells(finding: Finding, rule: Rule) -> bool:
     return finding.code in rule.told_by and finding.severity.rank >= rule.severity.rank
 
 
-def _status(
-    command: Command,
-    evidence: Evidence,
-    comparisons: dict[str, Comparison],
-    findings: list[Finding],
-    settings: JudgeSettings,
-) -> Status:
+def _status(command: Command, case: Case, findings: list[Finding], settings: JudgeSettings) -> Status:
     """Nothing measured is never a pass, whatever --fail-on says."""
-    reference = evidence.arms.get(SINGLE)
+    reference = case.evidence.arms.get(SINGLE)
     # What raises without any padding says nothing about padding: it is no finding to fail on.
     telling = [f for f in findings if f.code != "PAD902" or reference is None or reference.error is None]
     failing = settings.fail_on is not None and any(f.severity.rank >= settings.fail_on.rank for f in telling)
     if command == "compare":
-        padded = any(row.num_pad_tokens for comparison in comparisons.values() for row in comparison.rows)
-        compared = "left" in comparisons and comparisons["left"].verdict is not Verdict.NOT_RUN
+        padded = any(row.num_pad_tokens for comparison in case.comparisons.values() for row in comparison.rows)
+        compared = case.ran("left")
         if (compared and not padded) or not (compared or failing):
             return "not_measured"
+        if not failing and case.control_was_seen() is False and not case.wrong("left"):
+            return "not_measured"
     return "fail" if failing else "pass"
-
-
-def _noise_floor(evidence: Evidence, tolerance: Tolerance) -> NoiseFloor:
-    return NoiseFloor(
-        method="fixed for the dtype: atol + rtol * largest absolute logit of the unpadded run",
-        dtype=evidence.model.dtype or "unknown",
-        atol=tolerance.atol,
-        rtol=tolerance.rtol,
-        source=tolerance.source,
-    )
 
 
 def _require_known_codes(settings: JudgeSettings) -> None:

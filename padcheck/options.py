@@ -91,12 +91,14 @@ TopP = Annotated[float | None, typer.Option("--top-p", metavar="X", help="With -
 Seed = Annotated[int, typer.Option("--seed", metavar="N", help="Of the draws, and of --tiny's weights.")]
 BatchSize = Annotated[int, typer.Option("--batch-size", metavar="N", help="Prompts in a padded batch.")]
 
+Thorough = Annotated[bool, typer.Option("--thorough", help="Run the dear probes too, although the cheap ones agree.")]
+
 Atol = Annotated[
-    float | None, typer.Option("--atol", metavar="X", help="Allowed difference of logits. [default: by dtype]")
+    float | None, typer.Option("--atol", metavar="X", help="Allowed difference of logits. [default: measured]")
 ]
 Rtol = Annotated[
     float | None,
-    typer.Option("--rtol", metavar="X", help="The same, as a share of the largest logit. [default: by dtype]"),
+    typer.Option("--rtol", metavar="X", help="The same, as a share of the largest logit. [default: measured]"),
 ]
 Select = Annotated[
     list[str] | None,

@@ -5,12 +5,13 @@ from typing import Literal
 
 import msgspec
 
-from padcheck.evidence import SINGLE, Evidence
+from padcheck.evidence import SINGLE, Evidence, PaddingSide, TokenFlip
 from padcheck.exits import ExitCode
 from padcheck.severity import Severity
 
 Command = Literal["compare", "inspect-tokenizer"]
 Status = Literal["pass", "fail", "not_measured", "error"]
+NoiseMethod = Literal["measured", "bound", "given"]
 
 
 class Verdict(str, Enum):
@@ -61,6 +62,7 @@ class RowComparison(msgspec.Struct, frozen=True, kw_only=True):
     allowed: float
     step: int
     first_different_token: int | None
+    flip: TokenFlip | None = None
     reason: str
 
 
@@ -77,14 +79,46 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     rows: tuple[RowComparison, ...] = ()
 
 
-class NoiseFloor(msgspec.Struct, frozen=True, kw_only=True):
-    """How large a difference rounding may make here: `atol + rtol * (largest absolute logit of the reference)`."""
+class Advice(msgspec.Struct, frozen=True, kw_only=True):
+    """What to do with this model, for one task: the `line` is meant to be pasted.
 
-    method: str
+    `padding_side` is None where no batch with pads was right. `position_ids` and `attention_mask` say whether they
+    must be passed.
+    """
+
+    task: Literal["generating", "scoring", "training"]
+    padding_side: PaddingSide | None
+    position_ids: bool
+    attention_mask: bool
+    line: str
+
+
+class NoiseWay(msgspec.Struct, frozen=True, kw_only=True):
+    """One way in which rounding was measured. It is not `counted` where more than rounding must be in it."""
+
+    name: str
+    description: str
+    max_abs_diff: float | None
+    counted: bool
+    error: str | None = None
+
+
+class NoiseFloor(msgspec.Struct, frozen=True, kw_only=True):
+    """How large a difference rounding alone makes here, in logit units, and what is allowed for it.
+
+    Allowed is the larger of `factor * measured` and `atol + rtol * (largest absolute logit of the reference)`. Where
+    nothing could be measured (`bound`), or the user gave the numbers (`given`), the latter alone counts.
+    """
+
+    method: NoiseMethod
     dtype: str
+    num_layers: int | None = None
+    measured: float | None
+    factor: float
     atol: float
     rtol: float
     source: str
+    ways: tuple[NoiseWay, ...] = ()
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,4 +131,5 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     comparisons: dict[str, Comparison] = {}
     noise_floor: NoiseFloor | None = None
     findings: tuple[Finding, ...] = ()
+    advice: tuple[Advice, ...] = ()
     skipped: tuple[Skipped, ...] = ()

@@ -38,6 +38,7 @@ class MeasureSettings:
     trust_remote_code: bool = False
     tiny: bool = False
     batch_size: int = 8
+    thorough: bool = False
 
     def __post_init__(self) -> None:
         _require(self.max_new_tokens >= 1, f"--max-new-tokens is {self.max_new_tokens}", "Ask for at least 1.")

@@ -2,7 +2,7 @@
 
 from msgspec.structs import replace
 
-from padcheck.checks import Case, Rule
+from padcheck.checks import Rule
 from padcheck.evidence import (
     SINGLE,
     Arm,
@@ -19,11 +19,10 @@ from padcheck.evidence import (
     TokenIds,
     TokenizerFacts,
 )
-from padcheck.judge import compare_arm, judge
+from padcheck.judge import judge, open_case
 from padcheck.report import Command, Finding, Report, Skipped
 from padcheck.settings import JudgeSettings
 from padcheck.textbook import pad_ids, position_ids_from_mask
-from padcheck.tolerances import tolerance_for
 
 PAD, BOS, EOS, UNK = 0, 1, 2, 3
 VOCAB_SIZE = 100
@@ -275,9 +274,8 @@ def ask(
 ) -> Finding | Skipped | None:
     """What a rule says of evidence with these changes."""
     built = evidence(**changes)
-    tolerance = tolerance_for("float32", atol, rtol)
-    compared = {name: compare_arm(built, name, tolerance) for name, ran in built.arms.items() if ran.reference}
-    return rule.judge(Case(built, compared))
+    case, _ = open_case(built, atol, rtol)
+    return rule.judge(case)
 
 
 def finding(rule: Rule, **changes: object) -> Finding:

@@ -43,8 +43,7 @@ def compare(model: PreTrainedModel) -> Report:
         num_prompt_tokens=tuple(map(len, encoded)),
         max_new_tokens=settings.max_new_tokens,
         samples=tokenizer_samples(words, rendered, pad_token),
-        arms=measured.arms,
-        differences=measured.differences,
+        **vars(measured),
     )
     return judge("compare", evidence, JudgeSettings())
 

@@ -18,16 +18,21 @@ from padcheck.checks.pad201_left_padding_changes_output import LeftPaddingChange
 from padcheck.checks.pad202_right_padding_continues_from_pad import RightPaddingContinuesFromPad
 from padcheck.checks.pad203_attention_mask_required import AttentionMaskRequired
 from padcheck.checks.pad204_non_finite_logits import NonFiniteLogits
+from padcheck.checks.pad205_depends_on_pad_count import DependsOnPadCount
 from padcheck.checks.pad206_depends_on_batch import DependsOnBatch
+from padcheck.checks.pad207_known_limit import KnownLimit
 from padcheck.checks.pad208_generate_differs_from_forward import GenerateDiffersFromForward
 from padcheck.checks.pad301_pads_leak import PadsLeak
+from padcheck.checks.pad302_positions_count_padding import PositionsCountPadding
 from padcheck.checks.pad303_wrong_after_prefill import WrongAfterPrefill
 from padcheck.checks.pad304_mask_ignored import MaskIgnored
+from padcheck.checks.pad305_slots_anchored import SlotsAnchored
 from padcheck.checks.pad401_forward_needs_position_ids import ForwardNeedsPositionIds
 from padcheck.checks.pad402_right_padded_scores_differ import RightPaddedScoresDiffer
 from padcheck.checks.pad403_labels_lose_eos import LabelsLoseEos
 from padcheck.checks.pad901_no_padding import NoPadding
 from padcheck.checks.pad902_arm_not_run import ArmNotRun
+from padcheck.checks.pad903_control_not_seen import ControlNotSeen
 from padcheck.errors import UsageError
 
 __all__ = ["RULES", "Case", "Rule", "find_rule"]
@@ -50,16 +55,21 @@ RULES: tuple[Rule, ...] = (
     RightPaddingContinuesFromPad(),
     AttentionMaskRequired(),
     NonFiniteLogits(),
+    DependsOnPadCount(),
     DependsOnBatch(),
+    KnownLimit(),
     GenerateDiffersFromForward(),
     PadsLeak(),
+    PositionsCountPadding(),
     WrongAfterPrefill(),
     MaskIgnored(),
+    SlotsAnchored(),
     ForwardNeedsPositionIds(),
     RightPaddedScoresDiffer(),
     LabelsLoseEos(),
     NoPadding(),
     ArmNotRun(),
+    ControlNotSeen(),
 )
 
 

@@ -4,6 +4,8 @@ from padcheck.checks.base import Case, Rule, worst
 from padcheck.report import Finding, Skipped
 from padcheck.severity import Severity
 
+_FIX = "# batch prompts of equal length, or one by one: this model cannot be left-padded"
+
 
 class LeftPaddingChangesOutput(Rule):
     """Left-padded generation differs from unpadded beyond rounding.
@@ -15,6 +17,7 @@ class LeftPaddingChangesOutput(Rule):
     How padcheck knows:
         Each prompt runs alone and in a left-padded batch, with attention_mask and through generate(). The logits of
         every step up to the first different token are compared; a row with pads is off by more than rounding explains.
+        A model in 16 bit is also run in float32, where memory has room: a fault may drown in 16-bit rounding.
 
     Fix:
         Batch prompts of equal length, or run them one by one, until the model's code is fixed.
@@ -26,6 +29,7 @@ class LeftPaddingChangesOutput(Rule):
     code = "PAD201"
     name = "left-padding-changes-output"
     severity = Severity.ERROR
+    told_by = ("PAD206", "PAD207")
 
     def judge(self, case: Case) -> Finding | Skipped | None:
         """Fires where a padded row of the left arm is different."""
@@ -33,15 +37,47 @@ class LeftPaddingChangesOutput(Rule):
             return self.skip("the left arm has no row to compare")
         rows = case.wrong("left")
         if not rows:
-            return None
+            return self._in_float32(case)
+        if case.wrong_alone() and not any(step.off for step in case.first_steps("left")):
+            return self.skip("the prompts alone are decoded wrong: PAD208 tells it")
         furthest = worst(rows)
+        same = _changes_all_the_same(case)
         return self.found(
             f"With left padding {len(rows)} of {len(case.evidence.prompts)} prompts differ from the same prompt alone: "
             f"max_abs_diff {furthest.max_abs_diff:.2g} at prompt {furthest.prompt_index}, token {furthest.step} "
-            f"({furthest.allowed:.2g} allowed).",
-            fix="# batch prompts of equal length, or one by one: this model cannot be left-padded",
+            f"({furthest.allowed:.2g} allowed)."
+            + (
+                " It is the same difference behind any number of pads, as when the mask hides a token too many."
+                if same
+                else ""
+            ),
+            fix=_FIX,
             prompts=[row.prompt_index for row in rows],
             max_abs_diff=furthest.max_abs_diff,
             allowed=furthest.allowed,
             step=furthest.step,
+            same_for_every_pad_count=same,
         )
+
+    def _in_float32(self, case: Case) -> Finding | None:
+        rows = case.wrong("left_float32")
+        if not rows:
+            return None
+        furthest, left = worst(rows), case.comparisons["left"]
+        return self.found(
+            f"In float32 left padding changes {len(rows)} of {len(case.evidence.prompts)} prompts: max_abs_diff "
+            f"{furthest.max_abs_diff:.2g} at prompt {furthest.prompt_index} ({furthest.allowed:.2g} allowed). In "
+            f"{case.evidence.model.dtype} it drowns in rounding, for which {left.allowed:.2g} is allowed.",
+            fix=_FIX,
+            prompts=[row.prompt_index for row in rows],
+            max_abs_diff=furthest.max_abs_diff,
+            allowed=furthest.allowed,
+            dtype="float32",
+        )
+
+
+def _changes_all_the_same(case: Case) -> bool:
+    """True where one pad does what many do: then it is the edge of the mask, and not what the pads are or count."""
+    steps = case.sweep()
+    found = [step.max_abs_diff for step in steps if step.max_abs_diff is not None]
+    return len(found) > 1 and all(step.off for step in steps) and max(found) - min(found) <= steps[0].allowed

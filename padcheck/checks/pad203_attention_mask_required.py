@@ -27,7 +27,7 @@ class AttentionMaskRequired(Rule):
     code = "PAD203"
     name = "attention-mask-required"
     severity = Severity.INFO
-    told_by = ("PAD304",)
+    told_by = ("PAD206", "PAD304")
 
     def judge(self, case: Case) -> Finding | Skipped | None:
         """Fires where a padded row changes without the mask."""

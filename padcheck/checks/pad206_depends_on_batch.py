@@ -4,17 +4,22 @@ from padcheck.checks.base import Case, Rule, worst
 from padcheck.report import Finding, Skipped, Verdict
 from padcheck.severity import Severity
 
+_NO_BATCH = ("forward", "replayed", "uncached", "shifted", "other_positions")
+"""Arms that run each prompt alone, or with other positions: not what this rule is about."""
+
 
 class DependsOnBatch(Rule):
     """The result changes with the batch alone, no padding involved.
 
     Why it matters:
-        A row's output depends on its neighbours, or on how many there are: batching itself is at fault, and no padding
-        can mend it. LLM.int8 does this by design, expert capacity limits and faulty kernels by accident.
+        A row's output depends on its neighbours, on how many there are, or on what the model ran before: batching
+        itself is at fault, and no padding can mend it. LLM.int8 does this by design, expert capacity limits, dynamic
+        rotary scaling and faulty kernels by accident.
 
     How padcheck knows:
         A batch of copies of one prompt needs no pads, and neither does the longest prompt of a padded batch. The
-        logits of such rows are compared with the same prompt alone, and differ beyond rounding.
+        logits of such rows are compared with the same prompt alone, and differ beyond rounding. At the end each
+        prompt runs once more as at the beginning, and must say the same.
 
     Fix:
         Run prompts one by one where results must not depend on their neighbours.
@@ -34,17 +39,23 @@ class DependsOnBatch(Rule):
         wrong = {
             name: [row for row in comparison.rows if not row.num_pad_tokens and row.verdict is Verdict.DIFFERENT]
             for name, comparison in case.comparisons.items()
-            if name != "forward"  # not a batch: PAD208 reads it
+            if name not in _NO_BATCH
         }
         rows = [row for found in wrong.values() for row in found]
         if not rows:
             return None
         furthest = worst(rows)
         arm = next(name for name, found in wrong.items() if furthest in found)
+        what = (
+            "says something else when it runs once more, alone as before"
+            if arm == "forward_again"
+            else f"has no pads in the {arm} arm and still differs from the prompt alone"
+        )
         return self.found(
-            f"Prompt {furthest.prompt_index} has no pads in the {arm} arm and still differs from the prompt alone: "
-            f"max_abs_diff {furthest.max_abs_diff:.2g} ({furthest.allowed:.2g} allowed).",
+            f"Prompt {furthest.prompt_index} {what}: max_abs_diff {furthest.max_abs_diff:.2g} "
+            f"({furthest.allowed:.2g} allowed).",
             fix="# run prompts one by one: this model's rows depend on their batch",
+            arm=arm,
             prompts=sorted({row.prompt_index for row in rows}),
             max_abs_diff=furthest.max_abs_diff,
             allowed=furthest.allowed,

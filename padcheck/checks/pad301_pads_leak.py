@@ -27,13 +27,13 @@ class PadsLeak(Rule):
     code = "PAD301"
     name = "pads-leak"
     severity = Severity.ERROR
-    told_by = ("PAD304",)
+    told_by = ("PAD206", "PAD207", "PAD304")
 
     def judge(self, case: Case) -> Finding | Skipped | None:
         """Fires where a padded row changes with the ids under its mask."""
         if not case.ran("scrambled"):
             return self.skip("the scrambled arm has no row to compare")
-        rows = case.wrong("scrambled")
+        rows = [step for step in case.first_steps("scrambled") if step.off and step.max_abs_diff is not None]
         if not rows:
             return None
         furthest = worst(rows)

@@ -1,10 +1,8 @@
 """PAD303."""
 
 from padcheck.checks.base import Case, Rule, worst
-from padcheck.evidence import RowDifference
-from padcheck.report import Finding, RowComparison, Skipped
+from padcheck.report import Finding, Skipped
 from padcheck.severity import Severity
-from padcheck.tolerances import share_of_allowance
 
 
 class WrongAfterPrefill(Rule):
@@ -16,7 +14,8 @@ class WrongAfterPrefill(Rule):
 
     How padcheck knows:
         In every padded row of the left arm that differs, the logits of the first new token are within rounding and
-        those of a later one are not.
+        those of a later one are not. Other ids under the mask tell whether the mask is dropped while decoding; the
+        same run without a cache tells whether the cache is at fault.
 
     Fix:
         Grow the mask and count the positions on at each step; compare a cached step with a full forward pass.
@@ -28,28 +27,38 @@ class WrongAfterPrefill(Rule):
     code = "PAD303"
     name = "wrong-after-prefill"
     severity = Severity.ERROR
+    told_by = ("PAD206", "PAD207")
 
     def judge(self, case: Case) -> Finding | Skipped | None:
         """Fires where no wrong row of the left arm is wrong at its first step."""
         if not case.ran("left"):
             return self.skip("the left arm has no row to compare")
         rows = case.wrong("left")
-        measured = {difference.prompt_index: difference for difference in case.evidence.differences["left"]}
-        if not rows or any(_wrong_at_prefill(row, measured[row.prompt_index]) for row in rows):
+        if not rows or any(step.off for step in case.first_steps("left")):
             return None
+        if case.wrong_alone():
+            return self.skip("the prompts alone are decoded wrong: PAD208 tells it")
         furthest = worst(rows)
+        unmasked = any(step.off for step in case.later_steps("scrambled"))
+        cached = case.ran("left_uncached") and not case.wrong("left_uncached")
+        culprit = (
+            " The mask is dropped while decoding: other ids under it change the next token."
+            if unmasked
+            else " Without a cache it is right: the cache, or what is counted along it, is at fault."
+            if cached
+            else ""
+        )
         return self.found(
             f"Padded on the left, the first new token of each prompt is right and later ones are not: max_abs_diff "
             f"{furthest.max_abs_diff:.2g} at prompt {furthest.prompt_index}, token {furthest.step} "
-            f"({furthest.allowed:.2g} allowed).",
-            fix="model.generate(**inputs, use_cache=False)  # if this is right, the cache is at fault",
+            f"({furthest.allowed:.2g} allowed)." + culprit,
+            fix="model.generate(**inputs, use_cache=False)  # right, but slow, until the model's cache is mended"
+            if cached
+            else "# batch prompts of equal length, or one by one, until the model's code is mended",
             prompts=[row.prompt_index for row in rows],
             max_abs_diff=furthest.max_abs_diff,
             allowed=furthest.allowed,
             step=furthest.step,
+            mask_dropped=unmasked,
+            right_without_cache=cached,
         )
-
-
-def _wrong_at_prefill(row: RowComparison, measured: RowDifference) -> bool:
-    # Steps of a row have logits of much the same size, so the allowance of the worst one serves for the first.
-    return share_of_allowance(measured.steps[0].max_abs_diff, row.allowed) > 1

@@ -26,6 +26,7 @@ class MaskIgnored(Rule):
     code = "PAD304"
     name = "mask-ignored"
     severity = Severity.ERROR
+    told_by = ("PAD207",)
 
     def judge(self, case: Case) -> Finding | Skipped | None:
         """Fires where left padding does harm, and the mask makes no difference."""

@@ -26,6 +26,7 @@ class RightPaddedScoresDiffer(Rule):
     code = "PAD402"
     name = "right-padded-scores-differ"
     severity = Severity.ERROR
+    told_by = ("PAD206",)
 
     def judge(self, case: Case) -> Finding | Skipped | None:
         """Fires where a padded row is different."""

@@ -1,4 +1,4 @@
-"""The arms: the same prompts run in several ways, each read against one that differs from it in one thing."""
+"""Runs the arms, batch after batch, and turns what they give into plain numbers."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -8,98 +8,25 @@ from functools import partial
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from padcheck.errors import NotMeasuredError
-from padcheck.evidence import SINGLE, Arm, PaddingSide, Row, RowDifference
+from padcheck.evidence import SINGLE, Arm, NoiseProbe, PadCountSweep, Row, RowDifference
+from padcheck.floor import noise_floor, tolerance_of
 from padcheck.hf.batches import Batch
 from padcheck.hf.capture import captured_warnings
 from padcheck.hf.differences import compare_rows
 from padcheck.hf.encoding import build_row, token_text
-from padcheck.hf.generation import RowTrace, forward, generate, neutral_generation_config
+from padcheck.hf.generation import RowTrace, neutral_generation_config
 from padcheck.hf.load_errors import is_out_of_memory
+from padcheck.hf.noise import NoiseMeter
 from padcheck.hf.pad_tokens import PadToken
+from padcheck.hf.plans import PLANS, ArmPlan, Run
+from padcheck.hf.positions import num_layers
+from padcheck.hf.sweep import sweep_pad_counts
+from padcheck.hf.twin import HALF, Float32Twin, NotOpenError
 from padcheck.progress import Progress
 from padcheck.settings import MeasureSettings
+from padcheck.tolerances import share_of_allowance
 
-
-@dataclass(frozen=True)
-class ArmPlan:
-    """How an arm runs its batch, and which arm it is read against.
-
-    Attributes:
-        description: What is different about it, for the report.
-        reference: The arm it is compared with; None for the first reference.
-        padding_side: None where nothing is padded.
-        run: Runs the prompts of a batch and gives one trace a prompt.
-    """
-
-    description: str
-    reference: str | None
-    padding_side: PaddingSide | None
-    run: Callable[[PreTrainedModel, Batch, MeasureSettings], list[RowTrace]]
-
-
-def _single(model: PreTrainedModel, batch: Batch, settings: MeasureSettings) -> list[RowTrace]:
-    return [trace for rows in batch.alone() for trace in generate(model, rows, settings)]
-
-
-def _left(model: PreTrainedModel, batch: Batch, settings: MeasureSettings) -> list[RowTrace]:
-    return generate(model, batch.padded("left"), settings)
-
-
-def _right(model: PreTrainedModel, batch: Batch, settings: MeasureSettings) -> list[RowTrace]:
-    return generate(model, batch.padded("right"), settings)
-
-
-def _batched(model: PreTrainedModel, batch: Batch, settings: MeasureSettings) -> list[RowTrace]:
-    # The last copy: what a batch has too little of (an expert's capacity) its first rows still get.
-    return [generate(model, rows, settings, max_new_tokens=1)[-1] for rows in batch.repeated()]
-
-
-def _scrambled(model: PreTrainedModel, batch: Batch, settings: MeasureSettings) -> list[RowTrace]:
-    return generate(model, batch.scrambled(), settings, max_new_tokens=1)
-
-
-def _left_no_mask(model: PreTrainedModel, batch: Batch, settings: MeasureSettings) -> list[RowTrace]:
-    return generate(model, batch.padded("left"), settings, max_new_tokens=1, with_mask=False)
-
-
-def _forward(model: PreTrainedModel, batch: Batch, _settings: MeasureSettings) -> list[RowTrace]:
-    return [trace for rows in batch.alone() for trace in forward(model, rows)]
-
-
-def _left_forward(model: PreTrainedModel, batch: Batch, _settings: MeasureSettings) -> list[RowTrace]:
-    return forward(model, batch.padded("left"))
-
-
-def _left_forward_positions(model: PreTrainedModel, batch: Batch, _settings: MeasureSettings) -> list[RowTrace]:
-    return forward(model, batch.padded("left"), with_position_ids=True)
-
-
-def _left_forward_no_mask(model: PreTrainedModel, batch: Batch, _settings: MeasureSettings) -> list[RowTrace]:
-    return forward(model, batch.padded("left"), with_mask=False)
-
-
-def _right_forward(model: PreTrainedModel, batch: Batch, _settings: MeasureSettings) -> list[RowTrace]:
-    return forward(model, batch.padded("right"))
-
-
-PLANS = {
-    SINGLE: ArmPlan("each prompt alone", None, None, _single),
-    "left": ArmPlan("the left-padded batch", SINGLE, "left", _left),
-    "right": ArmPlan("the right-padded batch", SINGLE, "right", _right),
-    "batched": ArmPlan("copies of one prompt, nothing padded", SINGLE, None, _batched),
-    "scrambled": ArmPlan("left, other ids under the mask", "left", "left", _scrambled),
-    "left_no_mask": ArmPlan("left, no attention_mask", "left", "left", _left_no_mask),
-    "forward": ArmPlan("forward(), each prompt alone", SINGLE, None, _forward),
-    "left_forward": ArmPlan("left, forward(), no position_ids", "forward", "left", _left_forward),
-    "left_forward_positions": ArmPlan(
-        "left, forward(), position_ids from mask", "forward", "left", _left_forward_positions
-    ),
-    "left_forward_no_mask": ArmPlan(
-        "left, forward(), no attention_mask", "left_forward", "left", _left_forward_no_mask
-    ),
-    "right_forward": ArmPlan("right, forward(), last real token", "forward", "right", _right_forward),
-}
-"""The arms in the order in which they run: the first three are generated whole, the rest are probes of one step."""
+_OFF_BY_ROUNDING_ALONE = ("left", "left_alone", "scrambled", "replayed", "left_forward_positions", "left_float32")
 
 
 @dataclass
@@ -116,6 +43,7 @@ class _ArmLog:
         return Arm(
             description=self.plan.description,
             reference=self.plan.reference,
+            dtype="float32" if self.plan.half_only else None,
             padding_side=self.plan.padding_side,
             warnings=tuple(self.warnings),
             rows=tuple(self.rows),
@@ -125,10 +53,13 @@ class _ArmLog:
 
 @dataclass(frozen=True)
 class Measured:
-    """What the arms gave."""
+    """What the arms gave; `left_out` are the dear ones that nothing called for."""
 
     arms: dict[str, Arm]
-    differences: dict[str, tuple[RowDifference, ...]]
+    differences: dict[str, tuple[RowDifference, ...]] = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
+    noise: dict[str, NoiseProbe] = field(default_factory=dict)
+    sweep: PadCountSweep | None = None
 
 
 def run_arms(
@@ -148,27 +79,93 @@ def run_arms(
     Raises:
         NotMeasuredError: Memory ran out.
     """
-    logs = {name: _ArmLog(plan) for name, plan in PLANS.items()}
+    bench = _Bench(model, tokenizer, settings, progress)
     batches = list(_batches(model, encoded, pad_token, settings))
     with evaluating(model), neutral_generation_config(model, pad_token.token_id):
         for number, batch in enumerate(batches, start=1):
-            of = f" (batch {number} of {len(batches)})" if len(batches) > 1 else ""
-            traces: dict[str, list[RowTrace]] = {}
-            for name, log in logs.items():
-                with progress.stage(f"running {log.plan.description}{of}"):
-                    traces[name] = _run(log, partial(log.plan.run, model, batch, settings))
-                _record(log, tokenizer, batch, traces[name], traces.get(log.plan.reference or "", []))
-    return Measured(
-        arms={name: log.evidence() for name, log in logs.items()},
-        differences={name: tuple(log.differences) for name, log in logs.items() if log.plan.reference is not None},
-    )
+            bench.run(batch, f" (batch {number} of {len(batches)})" if len(batches) > 1 else "")
+    return bench.measured()
 
 
 def not_run(error: str) -> Measured:
     """What the arms give where none may be run."""
-    return Measured(
-        arms={name: replace(_ArmLog(plan), error=error).evidence() for name, plan in PLANS.items()}, differences={}
-    )
+    return Measured(arms={name: replace(_ArmLog(plan), error=error).evidence() for name, plan in PLANS.items()})
+
+
+class _Bench:
+    """What the arms gave so far, batch after batch.
+
+    The dear probes run on a batch in which a cheap one is off by more than rounding, or on all where that is asked for.
+    """
+
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        settings: MeasureSettings,
+        progress: Progress,
+    ) -> None:
+        self._model = model
+        self._tokenizer = tokenizer
+        self._settings = settings
+        self._progress = progress
+        self._twin = Float32Twin(model)
+        self._plans = {name: plan for name, plan in PLANS.items() if model.dtype in HALF or not plan.half_only}
+        self._logs: dict[str, _ArmLog] = {}
+        self._noise = NoiseMeter(model, self._twin, settings.seed)
+        self._sweep: PadCountSweep | None = None
+
+    def run(self, batch: Batch, of: str) -> None:
+        """Adds one batch; `of` says to the person who waits which one it is."""
+        run = Run(self._model, batch, self._settings, self._twin, {})
+        for name, plan in self._plans.items():
+            if not plan.dear:
+                self._run_arm(name, run, of)
+        with self._progress.stage(f"measuring what rounding does{of}"):
+            self._noise.measure(batch, run.traces["replayed"])
+        if not self._settings.thorough and not self._disagree():
+            return
+        for name, plan in self._plans.items():
+            if plan.dear:
+                self._run_arm(name, run, of)
+        if self._sweep is None and run.traces[SINGLE]:
+            with self._progress.stage(f"running ever more pads{of}"):
+                self._sweep = sweep_pad_counts(run)
+
+    def measured(self) -> Measured:
+        """What all batches gave."""
+        return Measured(
+            arms={name: self._logs[name].evidence() for name in self._plans if name in self._logs},
+            differences=self._differences(),
+            left_out=tuple(name for name in self._plans if name not in self._logs),
+            noise=self._noise.evidence(),
+            sweep=self._sweep,
+        )
+
+    def _run_arm(self, name: str, run: Run, of: str) -> None:
+        plan = PLANS[name]
+        log = self._logs.setdefault(name, _ArmLog(plan))
+        with self._progress.stage(f"running {plan.description}{of}"):
+            traces = run.traces[name] = _run(log, partial(plan.run, run))
+        _record(log, self._tokenizer, run.batch, traces, run.traces.get(plan.reference or "", []))
+
+    def _differences(self) -> dict[str, tuple[RowDifference, ...]]:
+        return {
+            name: tuple(self._logs[name].differences)
+            for name, plan in self._plans.items()
+            if name in self._logs and plan.reference is not None
+        }
+
+    def _disagree(self) -> bool:
+        """True where an arm is off by more than rounding that should not be, so that the cause is worth some time."""
+        dtype = str(self._model.dtype).removeprefix("torch.")
+        floor = noise_floor(dtype, num_layers(self._model.config), self._noise.evidence(), self._differences())
+        return any(
+            share_of_allowance(step.max_abs_diff, tolerance_of(floor, log.evidence()).allowed(step.logit_scale)) > 1
+            for log in (self._logs[name] for name in _OFF_BY_ROUNDING_ALONE if name in self._logs)
+            for difference in log.differences
+            for step in difference.steps
+        )
 
 
 def _batches(
@@ -189,14 +186,14 @@ def _run(log: _ArmLog, run: Callable[[], list[RowTrace]]) -> list[RowTrace]:
         try:
             traces = run()
         except Exception as error:
-            if is_out_of_memory(error):
+            if is_out_of_memory(error) and not log.plan.half_only:
                 raise NotMeasuredError(
                     f"Memory ran out: {error}",
                     meaning="The model, its cache or the logits of a batch do not fit.",
                     change="Lower --batch-size or --max-new-tokens, or use --dtype bfloat16, --device-map auto or "
                     "--tiny.",
                 ) from error
-            log.error = f"{type(error).__name__}: {error}"
+            log.error = str(error) if isinstance(error, NotOpenError) else f"{type(error).__name__}: {error}"
             traces = []
     log.warnings += [message for message in messages if message not in log.warnings]
     return traces

@@ -28,11 +28,11 @@ class Batch:
 
     def alone(self) -> list[Rows]:
         """One call a prompt."""
-        return [[(index, _unpadded(ids))] for index, ids in self.prompts.items()]
+        return [[(index, unpadded(ids))] for index, ids in self.prompts.items()]
 
-    def repeated(self) -> list[Rows]:
-        """One call a prompt, which fills a batch of the same size with copies of it: batching without any padding."""
-        return [[(index, _unpadded(ids))] * max(2, len(self.prompts)) for index, ids in self.prompts.items()]
+    def copies(self, number: int) -> list[Rows]:
+        """One call a prompt, in which it stands this often: a batch without any padding."""
+        return [rows * number for rows in self.alone()]
 
     def padded(self, side: PaddingSide) -> Rows:
         """All prompts in one call, padded to the longest."""
@@ -56,5 +56,11 @@ class Batch:
         ]
 
 
-def _unpadded(ids: tuple[int, ...]) -> PaddedIds:
+def unpadded(ids: tuple[int, ...]) -> PaddedIds:
+    """A prompt as it is, with a mask of ones."""
     return PaddedIds(ids, (1,) * len(ids))
+
+
+def unmasked(rows: Rows) -> Rows:
+    """The same rows under a mask of ones: what a model may not see, it now sees."""
+    return [(index, unpadded(padded.input_ids)) for index, padded in rows]

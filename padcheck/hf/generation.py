@@ -1,19 +1,19 @@
 """One call of generate() or forward(): tokens, logits of every step, and the positions that forward() received."""
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
 from transformers import GenerationConfig, PreTrainedModel
 
-from padcheck.hf.batches import Rows
+from padcheck.hf.batches import Rows, unpadded
 from padcheck.hf.capture import position_ids_by_column, received_position_ids
 from padcheck.hf.facts import generation_settings
 from padcheck.hf.sampling import logits_processors
 from padcheck.settings import MeasureSettings
-from padcheck.textbook import PaddedIds, position_ids_from_mask
+from padcheck.textbook import PaddedIds
 
 _KEPT = {
     *("bos_token_id", "eos_token_id", "pad_token_id", "decoder_start_token_id"),
@@ -73,6 +73,7 @@ def generate(
     *,
     max_new_tokens: int | None = None,
     with_mask: bool = True,
+    with_cache: bool = True,
 ) -> list[RowTrace]:
     """Runs one batch; the model must be in eval mode and hold its neutral generation_config.
 
@@ -82,6 +83,7 @@ def generate(
         settings: How many tokens, and how to draw them.
         max_new_tokens: Fewer tokens than the settings say.
         with_mask: Whether attention_mask is passed.
+        with_cache: False runs all columns anew at every step; True leaves it to the generation_config.
     """
     input_ids, attention_mask = _tensors(model, rows)
     width = input_ids.shape[1]
@@ -91,6 +93,7 @@ def generate(
             max_new_tokens=max_new_tokens or settings.max_new_tokens,
             logits_processor=logits_processors(settings, [index for index, _ in rows], width),
             **({"attention_mask": attention_mask} if with_mask else {}),
+            **({} if with_cache else {"use_cache": False}),
         )
     sequences = output.sequences[:, width:].tolist()
     logits = torch.stack(output.logits, dim=1).float()  # (batch, steps, vocab_size)
@@ -105,7 +108,11 @@ def generate(
 
 
 def forward(
-    model: PreTrainedModel, rows: Rows, *, with_mask: bool = True, with_position_ids: bool = False
+    model: PreTrainedModel,
+    rows: Rows,
+    *,
+    with_mask: bool = True,
+    positions: Callable[[tuple[int, ...]], tuple[int, ...]] | None = None,
 ) -> list[RowTrace]:
     """Runs one batch once and reads each row at its last real token; the model must be in eval mode.
 
@@ -113,24 +120,45 @@ def forward(
         model: Not changed.
         rows: Padded prompts of one width.
         with_mask: Whether attention_mask is passed.
-        with_position_ids: Whether the positions of the textbook formula are passed.
+        positions: Gives the position_ids of a row from its mask; they are left to the model where this is None.
+
+    Raises:
+        TypeError: `positions` are given and the model takes none.
     """
     input_ids, attention_mask = _tensors(model, rows)
     arguments = {"attention_mask": attention_mask} if with_mask else {}
-    if with_position_ids:
-        if "position_ids" not in inspect.signature(model.forward).parameters:
+    if positions is not None:
+        if not takes_position_ids(model):
             raise TypeError("forward() takes no position_ids")
-        positions = [position_ids_from_mask(padded.attention_mask) for _, padded in rows]
-        arguments["position_ids"] = torch.tensor(positions, device=model.device)  # (batch, width)
+        position_ids = [positions(padded.attention_mask) for _, padded in rows]
+        arguments["position_ids"] = torch.tensor(position_ids, device=model.device)  # (batch, width)
     with torch.inference_mode(), received_position_ids(model) as received:
         logits = model(input_ids, **arguments).logits  # (batch, width, vocab_size)
     traces = []
     for row, (_, padded) in enumerate(rows):
         last = len(padded.attention_mask) - 1 - padded.attention_mask[::-1].index(1)
         read = logits[row, last].float()  # (vocab_size,)
-        position_ids = position_ids_by_column(received, row, input_ids.shape[1], input_ids.shape[1] + 1)
-        traces.append(RowTrace(padded, (int(read.argmax()),), position_ids, read[None]))
+        position_ids_received = position_ids_by_column(received, row, input_ids.shape[1], input_ids.shape[1] + 1)
+        traces.append(RowTrace(padded, (int(read.argmax()),), position_ids_received, read[None]))
     return traces
+
+
+def takes_position_ids(model: PreTrainedModel) -> bool:
+    """True where forward() has an argument for them."""
+    return "position_ids" in inspect.signature(model.forward).parameters
+
+
+def replay(model: PreTrainedModel, prompt: tuple[int, ...], new: tuple[int, ...]) -> RowTrace:
+    """All steps of a prompt alone in one forward() without a cache, given the tokens that were chosen.
+
+    The model must be in eval mode; it is not changed. Where it is not causal a step also sees the tokens after it.
+    """
+    padded = unpadded(prompt + new[:-1])
+    input_ids, attention_mask = _tensors(model, [(0, padded)])
+    with torch.inference_mode(), received_position_ids(model) as received:
+        logits = model(input_ids, attention_mask=attention_mask).logits  # (1, width, vocab_size)
+    position_ids = position_ids_by_column(received, 0, input_ids.shape[1], len(prompt) + len(new))
+    return RowTrace(unpadded(prompt), new, position_ids, logits[0, len(prompt) - 1 :].float())
 
 
 def _tensors(model: PreTrainedModel, rows: Rows) -> tuple[torch.Tensor, torch.Tensor]:

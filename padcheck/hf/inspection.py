@@ -12,7 +12,7 @@ from padcheck.hf.encoding import encode_prompts, render_prompts, tokenizer_sampl
 from padcheck.hf.facts import environment, generation_settings, special_token_ids, tokenizer_facts
 from padcheck.hf.loading import Loaded, load_without_weights
 from padcheck.hf.pad_tokens import PadToken, choose_pad_token
-from padcheck.hf.positions import max_position_embeddings, position_encoding
+from padcheck.hf.positions import max_position_embeddings, num_layers, position_encoding
 from padcheck.progress import Progress
 from padcheck.settings import DEFAULT_PROMPTS, DEMO, MeasureSettings
 
@@ -72,5 +72,6 @@ def _without_weights(settings: MeasureSettings, loaded: Loaded, embedding_rows: 
         architecture=next(iter(loaded.config.architectures or ()), type(loaded.config).__name__),
         position_encoding=position_encoding(loaded.text_config),
         max_position_embeddings=max_position_embeddings(loaded.text_config),
+        num_layers=num_layers(loaded.text_config),
         embedding_rows=embedding_rows,
     )

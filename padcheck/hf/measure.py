@@ -40,8 +40,7 @@ def measure_model(settings: MeasureSettings, progress: Progress) -> Evidence:
         sampled=settings.do_sample,
         labels_keep_eos=labels_keep_eos(inspected.loaded.tokenizer, inspected.encoded[0], inspected.pad_token),
         load_warnings=(*evidence.load_warnings, *(m for m in messages if m not in evidence.load_warnings)),
-        arms=measured.arms,
-        differences=measured.differences,
+        **vars(measured),
     )
 
 

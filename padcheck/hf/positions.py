@@ -1,4 +1,4 @@
-"""How a model learns where a token stands: what decides whether padding may shift it."""
+"""What the config says of positions and depth: whether padding may shift a token, and how rounding adds up."""
 
 from transformers import PretrainedConfig
 
@@ -62,3 +62,9 @@ def max_position_embeddings(config: PretrainedConfig) -> int | None:
     """The number of positions the model was made for, or None where it has no such limit."""
     limit = getattr(config, "max_position_embeddings", None)
     return limit if isinstance(limit, int) and limit > 0 else None
+
+
+def num_layers(config: PretrainedConfig) -> int | None:
+    """The depth of the model, or None where the config does not say."""
+    depth = getattr(config.get_text_config(), "num_hidden_layers", None)
+    return depth if isinstance(depth, int) and depth > 0 else None

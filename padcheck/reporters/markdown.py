@@ -27,14 +27,20 @@ def _lines(report: Report) -> Iterator[str]:
     if report.comparisons:
         yield from _table(("arm", "verdict", "reason"), wording.verdicts(report))
         if probes := wording.probes(report):
-            yield from _table(("probe of one step", "verdict", "largest difference"), probes)
-        yield _escape(wording.noise_floor(report))
-        yield ""
+            yield from _table(("probe", "verdict", "largest difference"), probes)
+            if left_out := wording.left_out(report):
+                yield _escape(left_out)
+                yield ""
+        yield from _table(("rounding", ""), wording.noise_floor(report))
     if report.findings:
         yield "## Findings"
         yield ""
         for finding in report.findings:
             yield from _finding(finding)
+    if report.advice:
+        yield "## Advice"
+        yield ""
+        yield from _block([f"{line}  # {task}" for task, line in wording.advice(report)], "python")
     yield "## What was run"
     yield ""
     yield from _table(("", ""), wording.header(report))

@@ -50,17 +50,29 @@ def print_report(report: Report, view: View, console: Console) -> None:
         _print_prompts(report, view, console)
     if warnings := wording.warnings(evidence):
         _section(console, "Warnings of the libraries, by arm", _pairs(warnings))
+    _print_judgement(report, console)
+    if view.verbose and report.skipped:
+        _section(console, "Rules not decided", Text(wording.skipped_rules(report)))
+    console.print(Text(wording.conclusion(report), style=_STATUS_STYLE[report.status]))
+
+
+def _print_judgement(report: Report, console: Console) -> None:
     if report.comparisons:
         if probes := wording.probes(report):
-            _section(console, "Probes, one step each", _probes(probes))
+            _section(console, "Probes", _probes(probes))
+            if left_out := wording.left_out(report):
+                console.print(Text(left_out, style="dim"))
+        _section(console, "What rounding does", _pairs(wording.noise_floor(report)))
         _section(console, "Verdict", _verdicts(report))
     if report.findings:
         _section_title(console, "Findings")
         for finding in report.findings:
             _print_finding(finding, console)
-    if view.verbose and report.skipped:
-        _section(console, "Rules not decided", Text(wording.skipped_rules(report)))
-    console.print(Text(wording.conclusion(report), style=_STATUS_STYLE[report.status]))
+    if report.advice:
+        _section_title(console, "Advice")
+        for task, line in wording.advice(report):
+            # Neither folded nor cut, like a fix: it is meant to be pasted.
+            console.print(Text.assemble((f"{task:<12}", "dim"), (line, "cyan")), soft_wrap=True)
 
 
 def _section(console: Console, title: str, body: RenderableType) -> None:
@@ -199,7 +211,7 @@ def _verdicts(report: Report) -> RenderableType:
     table.add_column(overflow="fold")
     for name, verdict, reason in wording.verdicts(report):
         table.add_row(Text(name), Text(verdict, style=_VERDICT_STYLE[report.comparisons[name].verdict]), Text(reason))
-    return Group(table, Text(wording.noise_floor(report), style="dim"))
+    return table
 
 
 def _print_finding(finding: Finding, console: Console) -> None:

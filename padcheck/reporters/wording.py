@@ -130,9 +130,9 @@ def outcome(report: Report, arm: str, row: Row) -> str:
 
 
 def verdicts(report: Report) -> list[tuple[str, str, str]]:
-    """arm, verdict and reason of the sides."""
+    """arm, verdict and reason of the sides: how far apart the distributions are, and which tokens compete."""
     return [
-        (name, _verdict(comparison), visible(comparison.reason))
+        (name, _verdict(comparison), visible(comparison.reason) + _details(comparison))
         for name, comparison in report.comparisons.items()
         if name in GENERATED
     ]
@@ -148,6 +148,21 @@ def probes(report: Report) -> list[tuple[str, str, str]]:
                 (report.evidence.arms[name].description, _verdict(comparison), f"{far} from {comparison.reference}")
             )
     return found
+
+
+def _details(comparison: Comparison) -> str:
+    kl = f"; KL {comparison.max_kl:.2g}" if comparison.max_kl and comparison.verdict is Verdict.DIFFERENT else ""
+    flips = [(row.flip.step, row.prompt_index, row.flip) for row in comparison.rows if row.flip is not None]
+    if not flips:
+        return kl
+    step, prompt_index, flip = min(flips, key=lambda found: found[:2])
+    alone = f"{visible_token(flip.reference_token)}{_by(flip.reference_margin)}"
+    here = f"{visible_token(flip.token)}{_by(flip.margin)}"
+    return f"{kl}; prompt {prompt_index}, token {step}: alone {alone}, here {here}"
+
+
+def _by(margin: float | None) -> str:
+    return "" if margin is None else f" by {margin:.2g}"
 
 
 def _verdict(comparison: Comparison) -> str:
@@ -170,6 +185,11 @@ def conclusion(report: Report) -> str:
         Verdict.NON_FINITE: "left padding gives NaN or infinity",
         Verdict.NOT_RUN: "the left-padded batch did not run",
     }[left.verdict]
+    twin = report.comparisons.get("left_float32")
+    if twin is not None and twin.verdict is Verdict.DIFFERENT and left.verdict is not Verdict.DIFFERENT:
+        said = (
+            f"left padding changes what the model says in float32; rounding hides it in {report.evidence.model.dtype}"
+        )
     right = report.comparisons["right"].verdict
     if right in (Verdict.DIFFERENT, Verdict.NON_FINITE) and left.verdict in (Verdict.IDENTICAL, Verdict.EQUIVALENT):
         said += ", right padding does"
@@ -186,12 +206,37 @@ def sample_title(side: PaddingSide) -> str:
     return f"padded on the {side}"
 
 
-def noise_floor(report: Report) -> str:
-    """The tolerance and where it comes from."""
-    floor = report.noise_floor
+def noise_floor(report: Report) -> list[tuple[str, str]]:
+    """How far rounding alone moves the logits, how that was found out, and what is allowed for it."""
+    floor, left = report.noise_floor, report.comparisons.get("left")
     if floor is None:
+        return []
+    least = f"{floor.atol:g} + {floor.rtol:.2g} × largest logit ({floor.source})"
+    lines = []
+    if floor.measured is not None:
+        lines.append(("measured", f"logits move by up to {floor.measured:.2g} in {visible(floor.dtype)}"))
+        for way in floor.ways:
+            if way.max_abs_diff is not None:
+                beyond = "" if way.counted else " (more than rounding: not counted)"
+                lines.append(("", f"{way.max_abs_diff:.2g} by {visible(way.description)}{beyond}"))
+    allowed = f"{floor.factor:g} × that, or {least} where that is more" if floor.method == "measured" else least
+    lines.append(("allowed", allowed))
+    if left is not None and left.allowed is not None:
+        needed = "NaN" if left.max_abs_diff is None else f"{left.max_abs_diff:.2g}"
+        lines.append(("left", f"needed {needed}, allowed {left.allowed:.2g}"))
+    return lines
+
+
+def advice(report: Report) -> list[tuple[str, str]]:
+    """Task and line."""
+    return [(advice.task, advice.line) for advice in report.advice]
+
+
+def left_out(report: Report) -> str:
+    """The dear probes that did not run."""
+    if not report.evidence.left_out:
         return ""
-    return f"allowed for rounding in {floor.dtype}: {floor.atol:g} + {floor.rtol:g} × largest logit ({floor.source})"
+    return f"not needed, since the others agree (--thorough runs them): {', '.join(report.evidence.left_out)}"
 
 
 def _counts(report: Report) -> list[tuple[str, int]]:

@@ -1,0 +1,73 @@
+"""What to do with a model, task by task: a line to paste for each, and nothing in it that was not measured."""
+
+from padcheck.checks import Case
+from padcheck.evidence import SINGLE, PaddingSide
+from padcheck.report import Advice, Verdict
+
+_SCORING: tuple[tuple[str, PaddingSide, str, bool], ...] = (
+    ("right_forward", "right", "right_forward_no_mask", False),
+    ("left_forward", "left", "left_forward_no_mask", False),
+    ("left_forward_positions", "left", "left_forward_no_mask", True),
+)
+"""The ways to score a padded batch, the simplest first: arm, side, the arm without a mask, position_ids passed."""
+
+
+def advise(case: Case) -> tuple[Advice, ...]:
+    """Three lines: for generating, scoring and training. None where the prompts alone did not run, or had no pads."""
+    rows = [row for comparison in case.comparisons.values() for row in comparison.rows]
+    if SINGLE not in case.evidence.arms or not any(row.num_pad_tokens for row in rows):
+        return ()
+    return (_generating(case), _scoring(case), _training(case))
+
+
+def _generating(case: Case) -> Advice:
+    sides: tuple[PaddingSide, ...] = ("left", "right")
+    side = next((side for side in sides if _right(case, side)), None)
+    if _right(case, "left") and case.wrong("left_float32"):
+        side = None
+    if side is None:
+        line = 'for text in texts: model.generate(**tokenizer(text, return_tensors="pt"))  # no padded batch is right'
+        return Advice(task="generating", padding_side=None, position_ids=False, attention_mask=False, line=line)
+    needed = not _right(case, "left_no_mask")
+    line = f"model.generate(**{_batch(side)})" + ("" if needed else "  # also without attention_mask")
+    return Advice(task="generating", padding_side=side, position_ids=False, attention_mask=needed, line=line)
+
+
+def _scoring(case: Case) -> Advice:
+    for arm, side, without_mask, position_ids in _SCORING:
+        if _right(case, arm):
+            needed = not _right(case, without_mask)
+            line = f"inputs = {_batch(side)}; logits = model(**inputs{_POSITIONS if position_ids else ''}).logits"
+            return Advice(
+                task="scoring", padding_side=side, position_ids=position_ids, attention_mask=needed, line=line
+            )
+    line = 'for text in texts: model(**tokenizer(text, return_tensors="pt"))  # no padded batch is right'
+    return Advice(task="scoring", padding_side=None, position_ids=False, attention_mask=False, line=line)
+
+
+def _training(case: Case) -> Advice:
+    """Scoring's side, and labels from the mask: made from ids, they would lose every eos that serves as pad too."""
+    scoring = _scoring(case)
+    if scoring.padding_side is None:
+        line = "# batches of texts of equal length: no padded batch is right"
+    else:
+        line = "labels = inputs.input_ids.masked_fill(inputs.attention_mask == 0, -100)  # inputs as for scoring"
+    return Advice(
+        task="training",
+        padding_side=scoring.padding_side,
+        position_ids=scoring.position_ids,
+        attention_mask=scoring.attention_mask,
+        line=line,
+    )
+
+
+_POSITIONS = ", position_ids=(inputs.attention_mask.cumsum(-1) - 1).clamp(min=0)"
+
+
+def _batch(side: PaddingSide) -> str:
+    return f'tokenizer(texts, padding=True, padding_side="{side}", return_tensors="pt")'
+
+
+def _right(case: Case, arm: str) -> bool:
+    """True where no row of the arm is off by more than rounding, padded or not."""
+    return case.ran(arm) and case.comparisons[arm].verdict in (Verdict.IDENTICAL, Verdict.EQUIVALENT)

@@ -1,0 +1,78 @@
+"""PAD302."""
+
+from padcheck.checks.base import Case, Rule, worst
+from padcheck.checks.slots import period, varies
+from padcheck.report import Finding, Skipped, Verdict
+from padcheck.severity import Severity
+
+_LOOKED_UP = ("learned", "sinusoidal")
+
+
+class PositionsCountPadding(Rule):
+    """Cause: real tokens are numbered by slot, not by their place in the prompt.
+
+    Why it matters:
+        Behind two pads the first word of a prompt is told that it is the third. With positions from a table that is
+        another sentence; generate() with a correct mask is wrong for every row but the longest.
+
+    How padcheck knows:
+        Left padding changes the first new token, and other ids under the mask do not, so the pads are not seen. Then
+        one of these: the prompt alone, given the positions that it has behind its pads, says the same as behind them;
+        or forward() does not read position_ids at all (backwards they change nothing to the last bit) in a model that
+        looks positions up.
+
+    Fix:
+        Number the tokens by the mask: in prepare_inputs_for_generation(), or in the model where it ignores
+        position_ids.
+
+    References:
+        ndif-team/nnsight#672, TransformerLensOrg/TransformerLens#1609, huggingface/transformers#29583
+    """
+
+    code = "PAD302"
+    name = "positions-count-padding"
+    severity = Severity.ERROR
+    told_by = ("PAD206", "PAD207", "PAD301", "PAD304")
+
+    def judge(self, case: Case) -> Finding | Skipped | None:
+        """Fires where shifted positions alone do what the pads do, or position_ids are not read."""
+        off = [step for step in case.first_steps("left") if step.off and step.max_abs_diff is not None]
+        if not off:
+            return None
+        if not case.ran("scrambled"):
+            return self.skip("the scrambled arm has no row to compare")
+        prompts = [step.prompt_index for step in off]
+        shown = _same_as_shifted(case, prompts)
+        unread = _unread(case)
+        if not (shown or unread):
+            return None
+        furthest = worst(off)
+        how = (
+            "the prompt alone, given the positions it has behind its pads, says the same"
+            if shown
+            else "position_ids are not read: backwards they change nothing"
+        )
+        return self.found(
+            f"Real tokens are numbered by slot, pads included: {how}. Left padding moves the first new token's logits "
+            f"by {furthest.max_abs_diff:.2g} at prompt {furthest.prompt_index} ({furthest.allowed:.2g} allowed).",
+            fix="# the model's code must take: position_ids = (attention_mask.cumsum(-1) - 1).clamp(min=0)",
+            prompts=prompts,
+            max_abs_diff=furthest.max_abs_diff,
+            allowed=furthest.allowed,
+            position_ids_read=not unread,
+        )
+
+
+def _same_as_shifted(case: Case, prompts: list[int]) -> bool:
+    if not case.ran("shifted"):
+        return False
+    shifted = {row.prompt_index: row.verdict for row in case.comparisons["shifted"].rows}
+    return all(shifted[index] in (Verdict.IDENTICAL, Verdict.EQUIVALENT) for index in prompts)
+
+
+def _unread(case: Case) -> bool:
+    if case.evidence.model.position_encoding not in _LOOKED_UP or not case.ran("other_positions"):
+        return False
+    rows = [row for row in case.comparisons["other_positions"].rows if row.num_pad_tokens]
+    unread = all(row.verdict is Verdict.IDENTICAL for row in rows)
+    return unread and varies(case.sweep()) and period(case.sweep()) is None

@@ -1,0 +1,64 @@
+"""PAD305."""
+
+from padcheck.checks.base import Case, Rule, worst
+from padcheck.checks.slots import period, varies
+from padcheck.report import Finding, Skipped
+from padcheck.severity import Severity
+
+
+class SlotsAnchored(Rule):
+    """Cause: shifting the prompt changes it though neither pads nor position_ids are at fault.
+
+    Why it matters:
+        Blocks, chunks or windows that begin at multiples of slots cut a padded prompt elsewhere than the same prompt
+        alone. Masks and positions are right, and the result is not; a number of pads that fills whole blocks hides it.
+
+    How padcheck knows:
+        Left padding changes the first new token, and other ids under the mask do not. One prompt runs behind many
+        numbers of pads: it is right behind every multiple of some size and wrong in between, or the difference changes
+        with the number while the positions that forward() reads cannot explain it.
+
+    Fix:
+        Batch prompts whose lengths differ by multiples of the size, or anchor the blocks to positions in the model's
+        code.
+
+    References:
+        huggingface/transformers#47651
+    """
+
+    code = "PAD305"
+    name = "slots-anchored"
+    severity = Severity.ERROR
+    told_by = ("PAD206", "PAD207", "PAD301", "PAD302", "PAD304")
+
+    def judge(self, case: Case) -> Finding | Skipped | None:
+        """Fires where the sweep has a period, or varies although positions are innocent."""
+        off = [step for step in case.first_steps("left") if step.off and step.max_abs_diff is not None]
+        if not off:
+            return None
+        steps = case.sweep()
+        if not steps or not case.ran("scrambled"):
+            return self.skip("the sweep over pad counts, or the scrambled arm, was not run")
+        size = period(steps)
+        varied = all(step.off for step in steps) and varies(steps)
+        if any(step.off for step in case.first_steps("scrambled")) or not (size or varied):
+            return None
+        furthest = worst(off)
+        sizes = case.evidence.sweep.sizes if case.evidence.sweep else {}
+        named = [key for key, value in sizes.items() if value == size]
+        if size:
+            what = f"Behind a multiple of {size} pads the prompt is right, behind other numbers wrong"
+            what += f" ({', '.join(named)} is {size})" if named else ""
+        else:
+            what = "The difference changes with the number of pads, though pads are not seen and positions are right"
+        return self.found(
+            f"{what}: something is anchored to slots. max_abs_diff {furthest.max_abs_diff:.2g} at prompt "
+            f"{furthest.prompt_index} ({furthest.allowed:.2g} allowed).",
+            fix=f"# batch prompts whose lengths differ by multiples of {size}, or one by one"
+            if size
+            else "# batch prompts of equal length, or one by one",
+            prompts=[step.prompt_index for step in off],
+            period=size,
+            max_abs_diff=furthest.max_abs_diff,
+            allowed=furthest.allowed,
+        )

@@ -1,0 +1,153 @@
+"""How far rounding alone moves the logits: the unpadded run again, in ways that are the same in exact arithmetic."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from transformers import PreTrainedModel
+
+from padcheck.evidence import NoiseProbe, RowDifference
+from padcheck.hf.batches import Batch
+from padcheck.hf.capture import captured_warnings
+from padcheck.hf.differences import compare_logits
+from padcheck.hf.generation import RowTrace, replay
+from padcheck.hf.twin import HALF, Float32Twin, NotOpenError
+
+_Way = Callable[[Batch, list[RowTrace]], Iterator[list[RowTrace]]]
+_RUNS = 3
+_NO_ROUNDING = (torch.nn.Dropout, torch.nn.Identity)
+_DESCRIPTIONS = {
+    "rounding_errors": f"random rounding errors on every module's output, {_RUNS} times",
+    "float32_twin": "the same weights in float32",
+    "other_attention": "the other attention implementation",
+}
+
+
+class NoiseMeter:
+    """Measures rounding batch after batch; a way that is not open to this model is asked once and says why.
+
+    Each prompt is replayed alone, with its new tokens behind it, so no padding and no batch can enter:
+
+    - with random errors of the dtype's precision on the output of every module, several times: Monte Carlo arithmetic
+      (Parker, 1997), which sees what a duplicated batch on the same kernels cannot;
+    - in float32, where the model itself is in 16 bit and a copy fits into memory;
+    - with the other attention implementation.
+    """
+
+    def __init__(self, model: PreTrainedModel, twin: Float32Twin, seed: int) -> None:
+        self._model = model
+        self._twin = twin
+        self._seed = seed
+        self._differences: dict[str, list[RowDifference]] = {}
+        self._errors: dict[str, str] = {}
+
+    def measure(self, batch: Batch, replayed: list[RowTrace]) -> None:
+        """Adds one batch; `replayed` is the run without any change, empty where it raised."""
+        if not replayed:
+            return
+        for name, way in self._ways().items():
+            if name in self._errors:
+                continue
+            try:
+                with captured_warnings():
+                    for traces in way(batch, replayed):
+                        self._differences.setdefault(name, []).extend(_differences(batch, replayed, traces))
+            except Exception as error:  # noqa: BLE001  a way that a model does not go says nothing about it
+                said = "" if isinstance(error, NotOpenError) else f"{type(error).__name__}: "
+                self._errors[name] = f"{said}{error}"
+
+    def evidence(self) -> dict[str, NoiseProbe]:
+        """What each way gave, over all batches."""
+        return {
+            name: NoiseProbe(
+                description=_DESCRIPTIONS[name],
+                differences=tuple(self._differences.get(name, ())),
+                error=self._errors.get(name),
+            )
+            for name in self._ways()
+            if name in self._differences or name in self._errors
+        }
+
+    def _ways(self) -> dict[str, _Way]:
+        twin: dict[str, _Way] = {"float32_twin": self._in_float32} if self._model.dtype in HALF else {}
+        return {"rounding_errors": self._with_errors, **twin, "other_attention": self._with_other_attention}
+
+    def _with_errors(self, batch: Batch, replayed: list[RowTrace]) -> Iterator[list[RowTrace]]:
+        for run in range(_RUNS):
+            with rounding_errors(self._model, self._seed + run):
+                yield _replay(self._model, batch, replayed)
+
+    def _in_float32(self, batch: Batch, replayed: list[RowTrace]) -> Iterator[list[RowTrace]]:
+        yield _replay(self._twin.model(), batch, replayed)
+
+    def _with_other_attention(self, batch: Batch, replayed: list[RowTrace]) -> Iterator[list[RowTrace]]:
+        with _other_attention(self._model):
+            yield _replay(self._model, batch, replayed)
+
+
+def _replay(model: PreTrainedModel, batch: Batch, replayed: list[RowTrace]) -> list[RowTrace]:
+    return [
+        replay(model, prompt, trace.generated_ids)
+        for prompt, trace in zip(batch.prompts.values(), replayed, strict=True)
+    ]
+
+
+def _differences(batch: Batch, references: list[RowTrace], traces: list[RowTrace]) -> Iterator[RowDifference]:
+    for index, reference, trace in zip(batch.prompts, references, traces, strict=True):
+        steps = compare_logits(reference.logits, trace.logits)
+        yield RowDifference(prompt_index=index, num_pad_tokens=0, steps=steps)
+
+
+@contextmanager
+def rounding_errors(model: torch.nn.Module, seed: int) -> Iterator[None]:
+    """Within the context each module without children adds random errors of its dtype's precision to its output.
+
+    In 16 bit, where a module rounds its output once, one number in six moves to its neighbour: the mean square, 1/6 of
+    their squared distance, is that of the difference of two independent roundings. In float32 and float64 the order
+    of the sums inside the module counts for more, and each number moves by up to one such distance.
+    """
+    generators: dict[torch.device, torch.Generator] = {}
+
+    def perturbed(output: Any) -> Any:
+        if isinstance(output, tuple):
+            return tuple(perturbed(part) for part in output)
+        if not isinstance(output, torch.Tensor) or not output.is_floating_point():
+            return output
+        if output.device not in generators:
+            generators[output.device] = torch.Generator(output.device).manual_seed(seed)
+        wide = torch.promote_types(output.dtype, torch.float32)
+        draw = torch.rand(output.shape, generator=generators[output.device], device=output.device, dtype=wide) * 2 - 1
+        if output.dtype in HALF:
+            # 3/4 of the relative distance at 1 is nearest to one neighbour wherever a number lies between powers of 2.
+            draw = 0.75 * draw.sign() * (draw.abs() < 1 / 6)
+        return (output.to(wide) * (1 + torch.finfo(output.dtype).eps * draw)).to(output.dtype)
+
+    handles = [
+        module.register_forward_hook(lambda _module, _args, output: perturbed(output))
+        for module in model.modules()
+        if not any(module.children()) and not isinstance(module, _NO_ROUNDING)
+    ]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+@contextmanager
+def _other_attention(model: PreTrainedModel) -> Iterator[None]:
+    before = getattr(model.config, "_attn_implementation", None)
+    other = {"sdpa": "eager", "eager": "sdpa"}.get(before or "")
+    if other is None or not hasattr(model, "set_attn_implementation"):
+        raise NotOpenError(f"there is no other one than {before or 'its own'}")
+    try:
+        try:
+            model.set_attn_implementation(other)
+        except ValueError as error:
+            raise NotOpenError(f"the model has no {other}") from error
+        if getattr(model.config, "_attn_implementation", None) != other:
+            raise NotOpenError(f"the model does not change from {before} once it is loaded")
+        yield
+    finally:
+        model.set_attn_implementation(before)

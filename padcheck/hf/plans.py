@@ -1,0 +1,206 @@
+"""The table of arms: what each one runs, and which arm it is read against, from which it differs in one thing."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from transformers import PreTrainedModel
+
+from padcheck.evidence import SINGLE, PaddingSide
+from padcheck.hf.batches import Batch, unmasked
+from padcheck.hf.generation import RowTrace, forward, generate, replay, takes_position_ids
+from padcheck.hf.twin import Float32Twin
+from padcheck.settings import MeasureSettings
+from padcheck.textbook import position_ids_from_mask
+
+
+@dataclass(frozen=True)
+class Run:
+    """What an arm is run on.
+
+    Attributes:
+        model: In eval mode, with its neutral generation_config.
+        batch: The prompts.
+        settings: How many tokens, and how to draw them.
+        twin: The model in float32, where it is in 16 bit.
+        traces: Of the arms that ran before on this batch, by arm: one a prompt, none where the arm raised.
+    """
+
+    model: PreTrainedModel
+    batch: Batch
+    settings: MeasureSettings
+    twin: Float32Twin
+    traces: dict[str, list[RowTrace]]
+
+
+@dataclass(frozen=True)
+class ArmPlan:
+    """How an arm runs its batch, and which arm it is read against.
+
+    Attributes:
+        description: What is different about it, for the report.
+        reference: The arm it is compared with; None for the first reference.
+        padding_side: None where nothing is padded.
+        run: Runs the prompts of a batch and gives one trace a prompt.
+        dear: Runs only where the others disagree, or when asked for.
+        half_only: Runs only where the model is in 16 bit.
+    """
+
+    description: str
+    reference: str | None
+    padding_side: PaddingSide | None
+    run: Callable[[Run], list[RowTrace]]
+    dear: bool = False
+    half_only: bool = False
+
+
+def _single(run: Run) -> list[RowTrace]:
+    return [trace for rows in run.batch.alone() for trace in generate(run.model, rows, run.settings)]
+
+
+def _left(run: Run) -> list[RowTrace]:
+    return generate(run.model, run.batch.padded("left"), run.settings)
+
+
+def _right(run: Run) -> list[RowTrace]:
+    return generate(run.model, run.batch.padded("right"), run.settings)
+
+
+def _left_alone(run: Run) -> list[RowTrace]:
+    rows = run.batch.padded("left")
+    return [trace for row in rows for trace in generate(run.model, [row], run.settings, max_new_tokens=1)]
+
+
+def _few_copies(run: Run) -> list[RowTrace]:
+    return _last_copies(run, 3 if len(run.batch.prompts) == 2 else 2)  # noqa: PLR2004  another number than `batched`
+
+
+def _batched(run: Run) -> list[RowTrace]:
+    return _last_copies(run, max(2, len(run.batch.prompts)))
+
+
+def _last_copies(run: Run, number: int) -> list[RowTrace]:
+    # The last copy: what a batch has too little of (an expert's capacity) its first rows still get.
+    return [generate(run.model, rows, run.settings, max_new_tokens=1)[-1] for rows in run.batch.copies(number)]
+
+
+def _scrambled(run: Run) -> list[RowTrace]:
+    # The second token shows whether the mask still holds while decoding.
+    return generate(run.model, run.batch.scrambled(), run.settings, max_new_tokens=min(2, run.settings.max_new_tokens))
+
+
+def _left_no_mask(run: Run) -> list[RowTrace]:
+    return generate(run.model, run.batch.padded("left"), run.settings, max_new_tokens=1, with_mask=False)
+
+
+def _forward(run: Run) -> list[RowTrace]:
+    return [trace for rows in run.batch.alone() for trace in forward(run.model, rows)]
+
+
+def _replayed(run: Run) -> list[RowTrace]:
+    if not run.traces[SINGLE]:
+        raise RuntimeError("the single arm raised, so there is nothing to replay")
+    return [
+        replay(run.model, prompt, trace.generated_ids)
+        for prompt, trace in zip(run.batch.prompts.values(), run.traces[SINGLE], strict=True)
+    ]
+
+
+def _left_forward(run: Run) -> list[RowTrace]:
+    return forward(run.model, run.batch.padded("left"))
+
+
+def _left_forward_positions(run: Run) -> list[RowTrace]:
+    return forward(run.model, run.batch.padded("left"), positions=position_ids_from_mask)
+
+
+def _left_forward_no_mask(run: Run) -> list[RowTrace]:
+    return forward(run.model, run.batch.padded("left"), with_mask=False)
+
+
+def _single_float32(run: Run) -> list[RowTrace]:
+    return [trace for rows in run.batch.alone() for trace in forward(run.twin.model(), rows)]
+
+
+def _left_float32(run: Run) -> list[RowTrace]:
+    twin = run.twin.model()
+    return forward(
+        twin, run.batch.padded("left"), positions=position_ids_from_mask if takes_position_ids(twin) else None
+    )
+
+
+def _right_forward_no_mask(run: Run) -> list[RowTrace]:
+    return forward(run.model, run.batch.padded("right"), with_mask=False)
+
+
+def _other_positions(run: Run) -> list[RowTrace]:
+    # Backwards: within the table of positions, and no model that reads them can say the same.
+    def backwards(mask: tuple[int, ...]) -> tuple[int, ...]:
+        return position_ids_from_mask(mask)[::-1]
+
+    return forward(run.model, run.batch.padded("left"), positions=backwards)
+
+
+def _right_forward(run: Run) -> list[RowTrace]:
+    return forward(run.model, run.batch.padded("right"))
+
+
+def _broken_mask(run: Run) -> list[RowTrace]:
+    # Other ids than pads, since a pad's embedding may be zero: hardly to be seen, mask or no mask.
+    rows = run.batch.scrambled()
+    traces = forward(run.model, unmasked(rows))
+    return [replace(trace, padded=padded) for trace, (_, padded) in zip(traces, rows, strict=True)]
+
+
+def _uncached(run: Run) -> list[RowTrace]:
+    return [trace for rows in run.batch.alone() for trace in generate(run.model, rows, run.settings, with_cache=False)]
+
+
+def _left_uncached(run: Run) -> list[RowTrace]:
+    return generate(run.model, run.batch.padded("left"), run.settings, with_cache=False)
+
+
+def _shifted(run: Run) -> list[RowTrace]:
+    slots = tuple(range(max(map(len, run.batch.prompts.values()))))
+    return [
+        trace
+        for rows in run.batch.alone()
+        for trace in forward(run.model, rows, positions=lambda mask: slots[-len(mask) :])
+    ]
+
+
+PLANS = {
+    SINGLE: ArmPlan("each prompt alone", None, None, _single),
+    "left": ArmPlan("the left-padded batch", SINGLE, "left", _left),
+    "right": ArmPlan("the right-padded batch", SINGLE, "right", _right),
+    "left_alone": ArmPlan("each padded prompt in a batch of one", SINGLE, "left", _left_alone),
+    "few_copies": ArmPlan("a few copies of one prompt, nothing padded", SINGLE, None, _few_copies),
+    "batched": ArmPlan("a batch of copies of one prompt, nothing padded", SINGLE, None, _batched),
+    "scrambled": ArmPlan("left, other ids under the mask", "left", "left", _scrambled),
+    "left_no_mask": ArmPlan("left, no attention_mask", "left", "left", _left_no_mask),
+    "forward": ArmPlan("forward(), each prompt alone", SINGLE, None, _forward),
+    "replayed": ArmPlan("forward() over prompt and new tokens, no cache", SINGLE, None, _replayed),
+    "left_forward": ArmPlan("left, forward(), no position_ids", "forward", "left", _left_forward),
+    "left_forward_positions": ArmPlan(
+        "left, forward(), position_ids from mask", "forward", "left", _left_forward_positions
+    ),
+    "left_forward_no_mask": ArmPlan(
+        "left, forward(), no attention_mask", "left_forward", "left", _left_forward_no_mask
+    ),
+    "right_forward": ArmPlan("right, forward(), last real token", "forward", "right", _right_forward),
+    "right_forward_no_mask": ArmPlan(
+        "right, forward(), no attention_mask", "right_forward", "right", _right_forward_no_mask
+    ),
+    "single_float32": ArmPlan("in float32, forward(), each prompt alone", None, None, _single_float32, half_only=True),
+    "left_float32": ArmPlan(
+        "in float32, left, forward(), position_ids from mask", "single_float32", "left", _left_float32, half_only=True
+    ),
+    "broken_mask": ArmPlan("the mask broken on purpose", "left_forward", "left", _broken_mask),
+    "forward_again": ArmPlan("forward(), each prompt alone, once more", "forward", None, _forward),
+    "uncached": ArmPlan("each prompt alone, no cache", SINGLE, None, _uncached, dear=True),
+    "left_uncached": ArmPlan("the left-padded batch, no cache", "uncached", "left", _left_uncached, dear=True),
+    "other_positions": ArmPlan(
+        "left, forward(), positions backwards", "left_forward", "left", _other_positions, dear=True
+    ),
+    "shifted": ArmPlan("forward(), alone, positions as behind pads", "left", "left", _shifted, dear=True),
+}
+"""The arms in the order in which they run: the first three are generated whole, the rest are probes of one step."""

@@ -1,0 +1,64 @@
+"""One prompt behind ever more pads: which numbers of them are harmless, and which are not."""
+
+import re
+
+from transformers import PretrainedConfig
+
+from padcheck.evidence import SINGLE, PadCount, PadCountSweep
+from padcheck.hf.differences import compare_logits
+from padcheck.hf.generation import generate
+from padcheck.hf.plans import Run
+from padcheck.hf.positions import max_position_embeddings
+from padcheck.textbook import pad_ids
+
+_USUAL = (*range(1, 13), 15, 16, 31, 32, 33)
+"""Every small number, and what stands around the sizes that kernels and caches are cut into."""
+
+_SIZE_KEY = re.compile(r"(?i)(window|chunk|block)(_size|_len|_length)?$|^(sliding_window|chunk_size|block_size)")
+_LARGEST = 512
+_LARGEST_IF_THOROUGH = 8192
+
+
+def sweep_pad_counts(run: Run) -> PadCountSweep:
+    """Two copies of the batch's longest prompt behind each number of pads, one new token each.
+
+    A copy beside it keeps the number of rows out of the question, since no batch has only one.
+    """
+    index = max(run.batch.prompts, key=lambda index: len(run.batch.prompts[index]))
+    prompt = run.batch.prompts[index]
+    reference = run.traces[SINGLE][list(run.batch.prompts).index(index)]
+    sizes = _sizes(run.model.config)
+    counts = []
+    try:
+        for number in _counts(sizes, _room(run, prompt), thorough=run.settings.thorough):
+            rows = [(index, pad_ids(prompt, number + len(prompt), run.batch.pad_token_id, "left"))] * 2
+            trace = generate(run.model, rows, run.settings, max_new_tokens=1)[-1]
+            [step] = compare_logits(reference.logits[:1], trace.logits)
+            counts.append(PadCount(num_pad_tokens=number, step=step))
+    except Exception as error:  # noqa: BLE001  what the other arms gave stays
+        message = f"{type(error).__name__}: {error}"
+        return PadCountSweep(prompt_index=index, sizes=sizes, counts=tuple(counts), error=message)
+    return PadCountSweep(prompt_index=index, sizes=sizes, counts=tuple(counts))
+
+
+def _sizes(config: PretrainedConfig) -> dict[str, int]:
+    """The model's windows, blocks and chunks, by config key."""
+    settings = config.get_text_config().to_dict()
+    return {
+        key: value
+        for key, value in sorted(settings.items())
+        if _SIZE_KEY.search(key) and type(value) is int and value > 1
+    }
+
+
+def _room(run: Run, prompt: tuple[int, ...]) -> int | None:
+    """The most pads that a table of positions has room for; pads should not take any, but may."""
+    limit = max_position_embeddings(run.model.config.get_text_config())
+    return None if limit is None else limit - len(prompt) - 1
+
+
+def _counts(sizes: dict[str, int], room: int | None, *, thorough: bool) -> list[int]:
+    around = {size + offset for size in sizes.values() for offset in (-1, 0, 1)}
+    largest = _LARGEST_IF_THOROUGH if thorough else _LARGEST
+    largest = largest if room is None else min(largest, room)
+    return sorted(number for number in {*_USUAL, *around} if 1 <= number <= largest)

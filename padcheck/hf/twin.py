@@ -1,0 +1,51 @@
+"""The same weights in float32: what a 16-bit model would say without 16-bit rounding."""
+
+import copy
+import os
+
+import torch
+from transformers import PreTrainedModel
+
+HALF = (torch.float16, torch.bfloat16)
+_SHARE_OF_FREE_MEMORY = 0.7
+
+
+class NotOpenError(Exception):
+    """A way of running that this model, or this machine, does not have; no fault of either."""
+
+
+class Float32Twin:
+    """A copy of a 16-bit model in float32, made when it is first asked for. The model itself is left alone."""
+
+    def __init__(self, model: PreTrainedModel) -> None:
+        self._model = model
+        self._copy: PreTrainedModel | None = None
+
+    def model(self) -> PreTrainedModel:
+        """The copy.
+
+        Raises:
+            NotOpenError: The model is in float32 already, is quantized or spread over devices, or memory is short.
+        """
+        if self._copy is None:
+            self._require_room()
+            self._copy = copy.deepcopy(self._model).float()
+        return self._copy
+
+    def _require_room(self) -> None:
+        if self._model.dtype not in HALF:
+            raise NotOpenError("the model is not in 16 bit")
+        if getattr(self._model, "hf_device_map", None) or getattr(self._model, "is_quantized", False):
+            raise NotOpenError("the model is quantized, or spread over devices")
+        needed, free = 4 * self._model.num_parameters(), _free_memory(self._model.device)
+        if free is not None and needed > _SHARE_OF_FREE_MEMORY * free:
+            raise NotOpenError(f"{needed / 2**30:.1f} GiB are needed, and {free / 2**30:.1f} GiB are free")
+
+
+def _free_memory(device: torch.device) -> int | None:
+    """Bytes; None where nobody tells."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    if device.type == "cpu" and "SC_AVPHYS_PAGES" in os.sysconf_names:
+        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return None
