@@ -44,6 +44,10 @@ type: $(INSTALLED) ## mypy, strict
 bench: $(INSTALLED) ## speed, as ratios against bare scripts
 	$(BIN)/python tests/bench.py
 
+.PHONY: accuracy
+accuracy: $(INSTALLED) ## false alarms and missed faults, over every cell of both tables (long)
+	$(BIN)/python tests/accuracy.py --write
+
 .PHONY: docs
 docs: $(INSTALLED) ## refresh what the program writes in README.md, and its picture
 	$(BIN)/python tests/readme.py

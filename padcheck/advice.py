@@ -25,6 +25,12 @@ def _generating(case: Case) -> Advice:
     side = next((side for side in sides if _right(case, side)), None)
     if _right(case, "left") and case.wrong("left_float32"):
         side = None
+    if side is None and (attention := case.right_with_attention()) is not None:
+        line = f'model.set_attn_implementation("{attention}"); model.generate(**{_batch("left")})'
+        return Advice(task="generating", padding_side="left", position_ids=False, attention_mask=True, line=line)
+    if side is None and _right(case, "uncached") and _right(case, "left_uncached"):
+        line = f"model.generate(**{_batch('left')}, use_cache=False)"
+        return Advice(task="generating", padding_side="left", position_ids=False, attention_mask=True, line=line)
     if side is None:
         line = 'for text in texts: model.generate(**tokenizer(text, return_tensors="pt"))  # no padded batch is right'
         return Advice(task="generating", padding_side=None, position_ids=False, attention_mask=False, line=line)

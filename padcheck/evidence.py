@@ -15,6 +15,13 @@ SINGLE = "single"
 """The arm that is the reference: each prompt alone, without padding."""
 
 
+GENERATED = (SINGLE, "left", "right")
+"""The arms that are generated whole, as users run them; the others are probes."""
+
+OTHER_ATTENTION = {"sdpa": "eager", "eager": "sdpa"}
+"""What a model is run with to see whether its attention implementation matters."""
+
+
 class TokenIds(msgspec.Struct, frozen=True, kw_only=True):
     """The special token ids that one place names; None where it names none. eos may be several."""
 

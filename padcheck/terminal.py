@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from textwrap import wrap
 from typing import NoReturn
 
 from rich.console import Console
@@ -22,6 +23,8 @@ from padcheck.settings import OutputSettings
 
 _NARROWEST = 40
 """Columns below which nothing can be read, such as the 0 that some terminals report."""
+
+_INDENT = " " * 4
 
 _FILE_WIDTH = 120
 """Columns of a table that is written to a file, where no terminal says how many there are."""
@@ -135,4 +138,9 @@ def print_rule(rule: Rule) -> None:
     console = Console(markup=False, highlight=False)
     console.print(Text(f"{rule.code} {rule.name} ({rule.severity.value})", style="bold"))
     console.print()
-    console.print(Text(rule.documentation()))
+    console.print(Text(rule.title()))
+    for heading, text in rule.sections():
+        console.print()
+        console.print(Text(heading))
+        for line in wrap(text, console.width - len(_INDENT), break_long_words=False, break_on_hyphens=False):
+            console.print(Text(_INDENT + line))

@@ -1,5 +1,7 @@
 """Builders of evidence for tests: by default a case in which no rule fires, so a test changes only what it is about."""
 
+from collections.abc import Mapping
+
 from msgspec.structs import replace
 
 from padcheck.checks import Rule
@@ -9,6 +11,9 @@ from padcheck.evidence import (
     Environment,
     Evidence,
     ModelFacts,
+    NoiseProbe,
+    PadCount,
+    PadCountSweep,
     PaddingSide,
     Row,
     RowDifference,
@@ -126,28 +131,104 @@ def arm(side: PaddingSide | None, **changes: object) -> Arm:
 
 
 PROBES: dict[str, tuple[str, PaddingSide | None]] = {
+    "left_alone": ("single", "left"),
+    "few_copies": ("single", None),
     "batched": ("single", None),
     "scrambled": ("left", "left"),
     "left_no_mask": ("left", "left"),
     "forward": ("single", None),
+    "replayed": ("single", None),
     "left_forward": ("forward", "left"),
     "left_forward_positions": ("forward", "left"),
     "left_forward_no_mask": ("left_forward", "left"),
     "right_forward": ("forward", "right"),
+    "right_forward_no_mask": ("right_forward", "right"),
+    "broken_mask": ("left_forward", "left"),
+    "forward_again": ("forward", None),
 }
-"""The probes of one step: what each is read against, and the side it pads on."""
+"""The probes that always run: what each is read against, and the side it pads on."""
+
+DEAR: dict[str, tuple[str, PaddingSide | None]] = {
+    "uncached": ("single", None),
+    "left_uncached": ("uncached", "left"),
+    "left_other_attention": ("single", "left"),
+    "other_positions": ("left_forward", "left"),
+    "shifted": ("left", "left"),
+}
+"""The same of those that run only where others disagree."""
+
+IN_FLOAT32: dict[str, tuple[str | None, PaddingSide | None]] = {
+    "single_float32": (None, None),
+    "left_float32": ("single_float32", "left"),
+}
+"""The same of those that run only where the model is in 16 bit."""
+
+CONTROLS = ("left_forward_no_mask", "broken_mask")
+"""What changes a healthy model's padded rows."""
+
+_WITHOUT_PADS = {"shifted", *(name for name, (_, side) in (PROBES | DEAR).items() if side is None)}
 
 
 def arms(**changes: Arm) -> dict[str, Arm]:
     generated = {"single": arm(None), "left": arm("left"), "right": arm("right")}
-    probes = {name: arm(side, description=name, reference=reference) for name, (reference, side) in PROBES.items()}
-    return generated | probes | changes
+    return generated | {name: _probe(name) for name in PROBES} | changes
+
+
+def _probe(name: str) -> Arm:
+    reference, side = (PROBES | DEAR | IN_FLOAT32)[name]
+    dtype = "float32" if name in IN_FLOAT32 else None
+    built = arm(side, description=name, reference=reference, dtype=dtype)
+    return replace(built, rows=batch(None)) if name in _WITHOUT_PADS else built
+
+
+def gave(**changes: tuple[RowDifference, ...]) -> dict[str, object]:
+    """Evidence in which these arms gave that, the dear ones among them too."""
+    more = {name: _probe(name) for name in changes if name in DEAR}
+    left_out = tuple(name for name in DEAR if name not in more)
+    return {"arms": arms(**more), "differences": differences(**changes), "left_out": left_out}
+
+
+def rows_of(name: str, *max_abs_diffs: float | None, count: int = 2) -> tuple[RowDifference, ...]:
+    """What an arm gave where it changes nothing in the first of `count` prompts, and that much in the others."""
+    num_pads = 0 if name in _WITHOUT_PADS else len(LONG) - len(SHORT)
+    others = (difference(*max_abs_diffs, prompt_index=index, num_pads=num_pads) for index in range(1, count))
+    return unpadded_difference(*(0.0 for _ in max_abs_diffs)), *others
 
 
 def probes(**max_abs_diffs: float | None) -> dict[str, object]:
-    """Evidence in which the padded row of each of these probes is that far from its reference."""
-    changed = {name: (unpadded_difference(0.0), difference(diff)) for name, diff in max_abs_diffs.items()}
-    return {"differences": differences(**changed)}
+    """Evidence in which the second row of each of these arms is that far from its reference, after one step."""
+    return gave(**{name: rows_of(name, diff) for name, diff in max_abs_diffs.items()})
+
+
+def in_half(
+    dtype: str = "bfloat16", *, left_float32: float | None = 0.0, **max_abs_diffs: float | None
+) -> dict[str, object]:
+    """As `probes`, of a model in 16 bit, which also ran in float32. By default no rule fires here either."""
+    changes = probes(**dict.fromkeys(CONTROLS, 9.0) | max_abs_diffs)
+    changes["model"] = model_facts(dtype=dtype)
+    changes["arms"] |= {name: _probe(name) for name in IN_FLOAT32}
+    changes["differences"] |= {"left_float32": rows_of("left_float32", left_float32)}
+    return changes
+
+
+def sweep(
+    max_abs_diffs: Mapping[int, float | None], *, sizes: Mapping[str, int] | None = None, error: str | None = None
+) -> PadCountSweep:
+    """The longest prompt behind these numbers of pads, and how far it is off behind each."""
+    counts = tuple(
+        PadCount(num_pad_tokens=number, step=difference(diff).steps[0]) for number, diff in max_abs_diffs.items()
+    )
+    return PadCountSweep(prompt_index=0, sizes=dict(sizes or {}), counts=counts, error=error)
+
+
+def noise(**ways: float | str | None) -> dict[str, NoiseProbe]:
+    """How far rounding moved the logits in each of these ways; a text says why it was not run."""
+    return {
+        name: NoiseProbe(description=name, error=way)
+        if isinstance(way, str)
+        else NoiseProbe(description=name, differences=(unpadded_difference(0.0, way),))
+        for name, way in ways.items()
+    }
 
 
 def without(*names: str) -> dict[str, object]:
@@ -183,23 +264,22 @@ def unpadded_difference(*max_abs_diffs: float | None) -> RowDifference:
     return difference(*max_abs_diffs, prompt_index=0, num_pads=0)
 
 
-def flip(step: int) -> TokenFlip:
-    return TokenFlip(
+def flip(step: int, **changes: object) -> TokenFlip:
+    flipped = TokenFlip(
         step=step,
         reference_token_id=20,
         reference_token=" t20",
         token_id=30,
         token=" t30",
         reference_margin=1e-6,
-        margin=1e-6,
+        margin=2e-6,
     )
+    return replace(flipped, **changes)
 
 
-def differences(**changes: tuple[RowDifference, ...]) -> dict[str, tuple[RowDifference, ...]]:
-    same = (unpadded_difference(0.0, 0.0), difference(0.0, 0.0))
-    one_step = (unpadded_difference(0.0), difference(0.0))
-    mask_matters = {"left_forward_no_mask": (unpadded_difference(0.0), difference(0.5))}
-    return {"left": same, "right": same} | dict.fromkeys(PROBES, one_step) | mask_matters | changes
+def differences(*, count: int = 2, **changes: tuple[RowDifference, ...]) -> dict[str, tuple[RowDifference, ...]]:
+    generated = {side: rows_of(side, 0.0, 0.0, count=count) for side in ("left", "right")}
+    return generated | {name: rows_of(name, 0.5 * (name in CONTROLS), count=count) for name in PROBES} | changes
 
 
 def samples(**changes: Sample) -> dict[PaddingSide, Sample]:
@@ -223,13 +303,14 @@ def evidence(**changes: object) -> Evidence:
         samples=samples(),
         arms=arms(),
         differences=differences(),
+        left_out=tuple(DEAR),
     )
     return replace(measured, **changes)
 
 
 def tokenizer_evidence(**changes: object) -> Evidence:
     model = model_facts(num_parameters=None, dtype=None, device=None, attn_implementation=None, weights=None)
-    return evidence(**{"model": model, "arms": {}, "differences": {}} | changes)
+    return evidence(**{"model": model, "arms": {}, "differences": {}, "left_out": ()} | changes)
 
 
 def no_padding() -> dict[str, object]:
@@ -255,12 +336,11 @@ def many_prompts(count: int) -> dict[str, object]:
         )
         for side in (None, "left", "right")
     }
-    same = (unpadded_difference(0.0), *(difference(0.0, prompt_index=index) for index in range(1, count)))
     return {
         "prompts": tuple(f"prompt number {index}" for index in range(count)),
         "num_prompt_tokens": (len(LONG), *(len(SHORT) for _ in range(1, count))),
         "arms": {name: replace(ran, rows=rows[ran.padding_side]) for name, ran in arms().items()},
-        "differences": dict.fromkeys(differences(), same),
+        "differences": differences(count=count),
     }
 
 

@@ -20,9 +20,23 @@ _EXIT_CODES = {
 }
 
 
-def _table(headings: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def table(headings: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    """A table in markdown."""
     lines = [headings, ("---",) * len(headings), *rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def replace_block(text: str, name: str, block: str) -> str:
+    """The text with another block between the markers of that name.
+
+    Raises:
+        ValueError: The block has no markers.
+    """
+    pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
+    text, found = pattern.subn(lambda match: f"{match[1]}\n{block}\n\n{match[2]}", text)
+    if found != 1:
+        raise ValueError(f"README.md has {found} blocks named {name}")
+    return text
 
 
 def _help() -> str:
@@ -35,8 +49,8 @@ def blocks() -> dict[str, str]:
     """Each generated block by the name in its markers."""
     return {
         "help": _help(),
-        "exit codes": _table(("code", "meaning"), [(str(int(code)), text) for code, text in _EXIT_CODES.items()]),
-        "rules": _table(
+        "exit codes": table(("code", "meaning"), [(str(int(code)), text) for code, text in _EXIT_CODES.items()]),
+        "rules": table(
             ("code", "name", "severity", "what it says"),
             [(rule.code, rule.name, rule.severity.value, rule.title()) for rule in RULES],
         ),
@@ -50,10 +64,7 @@ def refreshed(text: str) -> str:
         ValueError: A block has no markers.
     """
     for name, block in blocks().items():
-        pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
-        text, found = pattern.subn(lambda match, block=block: f"{match[1]}\n{block}\n\n{match[2]}", text)
-        if found != 1:
-            raise ValueError(f"README.md has {found} blocks named {name}")
+        text = replace_block(text, name, block)
     return text
 
 

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from itertools import pairwise
 
 import pytest
 from conftest import run_in_process
@@ -190,6 +191,16 @@ def test_explain_shows_the_documentation_of_every_code(padcheck, rule):
     assert by_code == by_name
     for heading in ("Why it matters", "How padcheck knows", "Fix", "References"):
         assert heading in by_code.stdout
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.code)
+def test_explain_fills_the_lines_of_the_screen(padcheck, monkeypatch, rule):
+    monkeypatch.setenv("COLUMNS", "60")
+    lines = padcheck("explain", rule.code).stdout.splitlines()
+    assert max(map(len, lines)) <= 60
+    for line, following in pairwise(lines):
+        if line.startswith("    ") and following.startswith("    "):
+            assert len(line) + len(following.split()[0]) >= 60, "a line ends although the next word fits on it"
 
 
 def test_rules_lists_every_code_at_80_columns():

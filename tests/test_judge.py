@@ -5,37 +5,42 @@ from builders import (
     differences,
     evidence,
     flip,
+    gave,
+    in_half,
     model_facts,
     no_padding,
+    probes,
     raised,
     report,
+    rows_of,
     special_token_ids,
+    sweep,
     token_ids,
     tokenizer_facts,
     unpadded_difference,
+    without,
 )
 
 from padcheck.checks import RULES
 from padcheck.errors import UsageError
 from padcheck.evidence import SINGLE, Arm, RowDifference
 from padcheck.exits import ExitCode
-from padcheck.judge import compare_arm
+from padcheck.judge import open_case
 from padcheck.report import Comparison, Verdict
 from padcheck.settings import JudgeSettings
 from padcheck.severity import Severity
-from padcheck.tolerances import Tolerance, tolerance_for
 
-FLOAT32 = tolerance_for("float32")
 ALLOWED = 2e-4
 """float32, at the builders' logit scale of 10."""
-EXACT = Tolerance(0.0, 0.0, "nothing is allowed")
+EXACT = {"atol": 0.0, "rtol": 0.0}
 UNPADDED = unpadded_difference(0.0)
 LEFT_DIFFERS = {"differences": differences(left=(UNPADDED, difference(0.5)))}
 RIGHT_DIFFERS = {"differences": differences(right=(UNPADDED, difference(0.5)))}
 
 
-def _left(*rows: RowDifference, tolerance: Tolerance = FLOAT32) -> Comparison:
-    return compare_arm(evidence(differences=differences(left=rows)), "left", tolerance)
+def _left(*rows: RowDifference, atol: float | None = None, rtol: float | None = None, **changes: object) -> Comparison:
+    case, _ = open_case(evidence(**{"differences": differences(left=rows)} | changes), atol, rtol)
+    return case.comparisons["left"]
 
 
 def _codes(**changes: object) -> list[str]:
@@ -69,7 +74,7 @@ def test_the_worst_step_is_the_one_that_uses_up_most_of_its_own_allowance(diff: 
     large_logits = difference(1e-3, logit_scale=1000.0).steps[0]
     steps = (large_logits, type(small_logits)(max_abs_diff=diff, kl=0.0, logit_scale=0.1))
     row = RowDifference(prompt_index=1, num_pad_tokens=2, steps=steps)
-    compared = _left(row, tolerance=Tolerance(0.0, 1e-5, "relative alone"))
+    compared = _left(row, atol=0.0, rtol=1e-5)
     assert compared.verdict is verdict
     assert compared.rows[0].step == (0 if verdict is Verdict.EQUIVALENT else 1)
 
@@ -92,7 +97,7 @@ def test_the_numbers_of_an_arm_are_those_of_its_worst_row() -> None:
     assert compared.max_abs_diff == 0.25
     assert compared.max_kl == pytest.approx(0.0025)
     assert compared.allowed == pytest.approx(3e-4)
-    assert compared.reason == "prompt 1: logits differ by 0.25 at token 1 (0.0003 allowed)"
+    assert compared.reason == "prompt 1: logits differ by 0.25 at token 1, 0.0003 allowed"
     assert [row.verdict for row in compared.rows] == [Verdict.IDENTICAL, Verdict.DIFFERENT, Verdict.EQUIVALENT]
 
 
@@ -115,13 +120,22 @@ def test_a_token_that_flips_within_rounding_is_equivalent() -> None:
     compared = _left(difference(0.0, 1e-5, flip=flip(1)))
     assert compared.verdict is Verdict.EQUIVALENT
     assert compared.first_different_token == 1
-    assert compared.reason == "token 1 flips between two that are closer than rounding"
+    assert compared.reason == "logits differ by 1e-05 at token 1, 0.0002 allowed: a near tie"
+    assert compared.rows[0].flip == flip(1)
+
+
+def test_a_difference_within_rounding_says_how_far_and_where() -> None:
+    compared = _left(difference(1e-6, 1e-5))
+    assert compared.reason == "logits differ by 1e-05 at token 1, 0.0002 allowed"
+    assert compared.rows[0].flip is None
 
 
 def test_a_token_that_flips_beyond_rounding_is_different() -> None:
     compared = _left(difference(0.0, 0.5, flip=flip(1)))
     assert compared.verdict is Verdict.DIFFERENT
     assert compared.first_different_token == 1
+    assert compared.reason == "logits differ by 0.5 at token 1, 0.0002 allowed"
+    assert compared.rows[0].flip == flip(1)
 
 
 def test_the_first_different_token_of_an_arm_is_the_earliest_of_its_rows() -> None:
@@ -137,7 +151,7 @@ def test_the_first_different_token_of_an_arm_is_the_earliest_of_its_rows() -> No
     ],
 )
 def test_an_arm_without_rows_was_not_run(arm: Arm, reason: str) -> None:
-    compared = compare_arm(evidence(arms=arms(left=arm), differences=differences(left=())), "left", FLOAT32)
+    compared = _left(arms=arms(left=arm))
     assert compared.verdict is Verdict.NOT_RUN
     assert compared.reason.startswith(reason)
     assert compared.max_abs_diff is compared.allowed is None
@@ -145,7 +159,7 @@ def test_an_arm_without_rows_was_not_run(arm: Arm, reason: str) -> None:
 
 def test_an_arm_that_raised_in_a_later_batch_was_not_run_and_keeps_its_rows() -> None:
     broken = Arm(reference=SINGLE, padding_side="left", rows=arms()["left"].rows, error="ValueError: later")
-    compared = compare_arm(evidence(arms=arms(left=broken)), "left", FLOAT32)
+    compared = _left(UNPADDED, difference(0.0), arms=arms(left=broken))
     assert compared.verdict is Verdict.NOT_RUN
     assert len(compared.rows) == 2
 
@@ -195,7 +209,7 @@ def test_the_users_tolerance_comes_before_the_tables(settings: JudgeSettings, al
     ],
 )
 def test_where_nothing_is_allowed_only_identical_passes(row: RowDifference, verdict: Verdict) -> None:
-    assert _left(row, tolerance=EXACT).verdict is verdict
+    assert _left(row, **EXACT).verdict is verdict
 
 
 def test_a_report_can_be_made_where_nothing_is_allowed() -> None:
@@ -274,6 +288,45 @@ def test_without_any_arm_nothing_was_measured() -> None:
     assert report(arms={}, differences={}).status == "not_measured"
 
 
+CONTROL_NOT_SEEN = probes(broken_mask=1e-6)
+
+
+@pytest.mark.parametrize("fail_on", [*Severity, None])
+def test_a_control_that_is_not_seen_means_that_nothing_was_measured(fail_on: Severity | None) -> None:
+    found = report(settings=JudgeSettings(fail_on=fail_on), **CONTROL_NOT_SEEN)
+    assert [finding.code for finding in found.findings] == ["PAD903"]
+    assert (found.status, found.exit_code) == ("not_measured", ExitCode.NOT_MEASURED)
+
+
+@pytest.mark.parametrize("fail_on", [*Severity, None])
+@pytest.mark.parametrize("leave_out", [{"ignore": ("PAD903",)}, {"select": ("PAD1",)}], ids=["ignored", "not selected"])
+def test_leaving_the_control_out_does_not_turn_it_into_a_pass(
+    leave_out: dict[str, tuple[str, ...]], fail_on: Severity | None
+) -> None:
+    found = report(settings=JudgeSettings(fail_on=fail_on, **leave_out), **CONTROL_NOT_SEEN)
+    assert found.findings == ()
+    assert (found.status, found.exit_code) == ("not_measured", ExitCode.NOT_MEASURED)
+
+
+@pytest.mark.parametrize(("fail_on", "status"), [(Severity.ERROR, "fail"), (None, "pass")])
+def test_where_left_padding_is_wrong_something_was_measured(fail_on: Severity | None, status: str) -> None:
+    found = report(settings=JudgeSettings(fail_on=fail_on), **probes(broken_mask=0.0, left=0.5))
+    assert [finding.code for finding in found.findings] == ["PAD201"]
+    assert found.status == status
+
+
+def test_an_evidence_of_before_there_was_a_control_can_be_a_pass() -> None:
+    assert report(**without("broken_mask")).status == "pass"
+
+
+def test_a_fault_that_shows_in_float32_alone_fails() -> None:
+    found = report(**in_half("bfloat16", left=0.5, left_float32=0.5))
+    assert [finding.code for finding in found.findings] == ["PAD201"]
+    assert (found.status, found.exit_code) == ("fail", ExitCode.FINDINGS)
+    assert found.comparisons["left"].verdict is Verdict.EQUIVALENT
+    assert found.comparisons["left_float32"].verdict is Verdict.DIFFERENT
+
+
 def test_a_tokenizer_is_measured_without_arms() -> None:
     found = report("inspect-tokenizer")
     assert (found.status, found.exit_code) == ("pass", ExitCode.OK)
@@ -341,6 +394,108 @@ def test_a_rule_that_another_one_tells_is_skipped() -> None:
 
 def test_a_rule_speaks_for_itself_where_the_one_that_tells_it_is_ignored() -> None:
     assert "PAD103" in _codes(settings=JudgeSettings(ignore=("PAD102",)), **PAD_IS_EOS_AND_BOS)
+
+
+# One fault, one story
+
+
+BLOCKS_OF_FOUR = sweep({1: 0.2, 2: 0.5, 3: 0.3, 4: 0.0, 5: 0.2, 8: 0.0})
+STORIES: dict[str, dict[str, object]] = {
+    "PAD201": probes(left=0.5),
+    "PAD203": probes(left_no_mask=0.5),
+    "PAD205": probes(left=0.5) | {"sweep": sweep({1: 0.0, 2: 0.5})},
+    "PAD208": probes(forward=0.5),
+    "PAD301": probes(left=0.5, scrambled=0.5),
+    "PAD302": probes(left=0.5, shifted=0.0),
+    "PAD303": gave(left=rows_of("left", 0.0, 0.5)),
+    "PAD304": probes(left=0.5, left_forward_no_mask=0.0),
+    "PAD305": probes(left=0.5) | {"sweep": BLOCKS_OF_FOUR},
+    "PAD402": probes(right_forward=0.5),
+    "PAD903": probes(broken_mask=0.0),
+}
+BATCH_MATTERS = {"few_copies": rows_of("few_copies", 0.5)}
+MASK_IGNORED = {"left": rows_of("left", 0.5), "left_forward_no_mask": rows_of("left_forward_no_mask", 0.0)}
+PADS_SEEN = {"scrambled": rows_of("scrambled", 0.5)}
+KNOWN = {"model": model_facts(model_type="ctrl")}
+
+
+def _with(story: str, **changes: tuple[RowDifference, ...]) -> dict[str, object]:
+    told = STORIES[story]
+    measured = told["differences"]
+    assert isinstance(measured, dict)
+    return told | {"differences": measured | changes}
+
+
+def _reasons(**changes: object) -> dict[str, str]:
+    return {rule.code: rule.reason for rule in report(**changes).skipped}
+
+
+@pytest.mark.parametrize("code", STORIES)
+def test_each_story_is_told_where_nothing_else_tells_it(code: str) -> None:
+    assert code in _codes(**STORIES[code])
+
+
+@pytest.mark.parametrize("code", [code for code in STORIES if code != "PAD304"])
+def test_a_batch_that_matters_without_pads_tells_what_padding_would(code: str) -> None:
+    changes = _with(code, **BATCH_MATTERS)
+    assert _reasons(**changes)[code] == "PAD206 tells it"
+    assert code in _codes(settings=JudgeSettings(ignore=("PAD206",)), **changes)
+
+
+@pytest.mark.parametrize("code", ["PAD201", "PAD205", "PAD301", "PAD302", "PAD303", "PAD304", "PAD305"])
+def test_a_limit_that_is_known_tells_its_symptoms_and_causes(code: str) -> None:
+    changes = STORIES[code] | KNOWN
+    assert _codes(**changes) == ["PAD207"]
+    assert _reasons(**changes)[code] == "PAD207 tells it"
+
+
+@pytest.mark.parametrize(
+    ("code", "changes"),
+    [("PAD301", probes(scrambled=0.5)), ("PAD205", {"sweep": sweep({1: 0.0, 2: 0.5})})],
+)
+def test_a_limit_that_does_not_show_tells_nothing(code: str, changes: dict[str, object]) -> None:
+    found = report(**changes | KNOWN)
+    assert {finding.code: finding.severity for finding in found.findings} == {
+        code: Severity.ERROR,
+        "PAD207": Severity.INFO,
+    }
+
+
+@pytest.mark.parametrize(
+    ("teller", "code", "changes"),
+    [
+        ("PAD305", "PAD205", STORIES["PAD305"]),
+        ("PAD304", "PAD203", _with("PAD203", **MASK_IGNORED)),
+        ("PAD304", "PAD301", _with("PAD301", **MASK_IGNORED)),
+        ("PAD304", "PAD302", _with("PAD302", **MASK_IGNORED)),
+        ("PAD304", "PAD305", _with("PAD305", **MASK_IGNORED)),
+    ],
+)
+def test_a_cause_tells_what_follows_from_it(teller: str, code: str, changes: dict[str, object]) -> None:
+    assert teller in _codes(**changes)
+    assert _reasons(**changes)[code] == f"{teller} tells it"
+    assert code in _codes(settings=JudgeSettings(ignore=(teller,)), **changes)
+
+
+@pytest.mark.parametrize(("story", "codes"), [("PAD302", []), ("PAD305", ["PAD205"])])
+def test_pads_that_are_seen_are_the_one_cause(story: str, codes: list[str]) -> None:
+    assert _codes(**_with(story, **PADS_SEEN)) == ["PAD201", *codes, "PAD301"]
+
+
+def test_a_mask_that_is_ignored_is_the_one_cause() -> None:
+    changes = _with("PAD301", left_no_mask=rows_of("left_no_mask", 0.0), **MASK_IGNORED)
+    assert _codes(**changes) == ["PAD201", "PAD304"]
+
+
+def test_a_cache_that_is_wrong_without_any_padding_is_the_one_story() -> None:
+    rows = {"left": rows_of("left", 0.0, 0.5), "uncached": rows_of("uncached", 0.0, 0.5)}
+    found = report(**gave(**rows))
+    assert [finding.code for finding in found.findings] == ["PAD208"]
+    assert (found.status, found.exit_code) == ("fail", ExitCode.FINDINGS)
+    reasons = {rule.code: rule.reason for rule in found.skipped}
+    assert reasons == dict.fromkeys(("PAD201", "PAD303"), "the prompts alone are decoded wrong: PAD208 tells it") | {
+        "PAD205": "the sweep over pad counts was not run"
+    }
 
 
 def test_an_arm_that_raised_is_told_although_some_config_names_an_id_without_a_row() -> None:

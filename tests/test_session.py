@@ -6,17 +6,24 @@ from builders import (
     HOSTILE,
     difference,
     differences,
+    flip,
+    gave,
+    in_half,
     no_padding,
+    noise,
     report,
     row,
+    sweep,
     tokenizer_facts,
     unpadded_difference,
 )
 
 from padcheck import __version__
+from padcheck.engine import judge_again
 from padcheck.errors import UsageError
 from padcheck.evidence import ChatTemplateFacts, PadTokenSuggestion
 from padcheck.report import Report
+from padcheck.reporters import Format, View, render
 from padcheck.session import dump, load
 from padcheck.settings import JudgeSettings
 
@@ -30,8 +37,15 @@ FAILING = {
     "generation_config": {"max_length": 20, "eos_token_id": [1, 2], "suppress_tokens": None, "temperature": 0.6},
     "prompts": (HOSTILE, "\u2028 ends in spaces  "),
 }
+EVERYTHING = {
+    "noise": noise(rounding_errors=0.02, float32_twin="no room", other_attention=None),
+    "sweep": sweep({1: 0.5, 2: None, 4: 0.0, 8: 0.0}, sizes={"sliding_window": 4, HOSTILE: 8}, error="IndexError: no"),
+    **in_half(left=9.0, left_float32=0.5, uncached=0.0, shifted=None),
+}
 REPORTS = {
     "healthy": report(),
+    "everything": report(**EVERYTHING),
+    "a token flips": report(**gave(left=(difference(0.5, flip=flip(0, margin=None)),))),
     "failing": report(**FAILING),
     "not measured": report(**no_padding()),
     "inspect-tokenizer": report("inspect-tokenizer", tokenizer=FAILING["tokenizer"]),
@@ -109,6 +123,66 @@ def test_the_lists_of_a_row_have_one_entry_a_column() -> None:
     padded = json.loads(dump(report()))["arms"]["right"]["rows"][1]
     lists = ("tokens", "input_ids", "attention_mask", "position_ids", "position_ids_from_mask")
     assert {len(padded[name]) for name in lists} == {len(row().input_ids)}
+
+
+def test_noise_sweep_and_advice_are_plain_keys() -> None:
+    document = json.loads(dump(REPORTS["everything"]))
+    assert document["left_out"] == ["left_uncached", "left_other_attention", "other_positions"]
+    assert document["noise"]["float32_twin"] == {"description": "float32_twin", "differences": [], "error": "no room"}
+    assert document["noise"]["rounding_errors"]["differences"][0]["steps"][1]["max_abs_diff"] == 0.02
+    assert document["sweep"]["sizes"]["sliding_window"] == 4
+    assert [count["num_pad_tokens"] for count in document["sweep"]["counts"]] == [1, 2, 4, 8]
+    assert document["sweep"]["counts"][1]["step"]["max_abs_diff"] is None
+    assert [advice["task"] for advice in document["advice"]] == ["generating", "scoring", "training"]
+    assert set(document["advice"][0]) == {"task", "padding_side", "position_ids", "attention_mask", "line"}
+    assert document["noise_floor"]["method"] == "measured"
+    assert document["noise_floor"]["measured"] == 0.02
+    assert [way["name"] for way in document["noise_floor"]["ways"]][:3] == [
+        "rounding_errors",
+        "float32_twin",
+        "other_attention",
+    ]
+    assert document["arms"]["left_float32"]["dtype"] == "float32"
+    assert document["arms"]["left"]["dtype"] is None
+
+
+def test_a_flip_is_kept_with_its_row() -> None:
+    document = json.loads(dump(REPORTS["a token flips"]))
+    assert document["comparisons"]["left"]["rows"][0]["flip"]["token"] == " t30"
+    assert document["comparisons"]["right"]["rows"][0]["flip"] is None
+
+
+BEFORE_FLOOR = {"dtype": "float32", "atol": 1e-4, "rtol": 1e-5, "source": "huggingface/transformers#25420"}
+
+
+def _before(written: Report, *, noise_floor: dict[str, object]) -> str:
+    """The report as a padcheck wrote it that measured no rounding, gave no advice and swept no pad counts."""
+    document = json.loads(dump(written))
+    for key in ("left_out", "noise", "sweep", "advice"):
+        del document[key]
+    del document["model"]["num_layers"]
+    for arm in document["arms"].values():
+        del arm["dtype"]
+    for comparison in document["comparisons"].values():
+        for judged in comparison["rows"]:
+            del judged["flip"]
+    return json.dumps(document | {"noise_floor": noise_floor})
+
+
+@pytest.mark.parametrize("fmt", Format, ids=lambda fmt: fmt.value)
+def test_a_report_without_the_keys_that_came_later_is_shown_and_can_be_judged_anew(file: Path, fmt: Format) -> None:
+    floor = {"method": "bound", "measured": None, "factor": 2.0}
+    file.write_text(_before(report(**FAILING), noise_floor=BEFORE_FLOOR | floor), encoding="utf-8")
+    loaded = load(file)
+    assert (loaded.evidence.left_out, loaded.evidence.noise, loaded.evidence.sweep, loaded.advice) == ((), {}, None, ())
+    assert "SomeForCausalLM" in render(loaded, fmt, View())
+    assert judge_again(loaded, JudgeSettings()).status == "fail"
+
+
+def test_the_noise_floor_of_a_report_of_before_is_read_too(file: Path) -> None:
+    method = "fixed for the dtype: atol + rtol * largest absolute logit of the unpadded run"
+    file.write_text(_before(report(**FAILING), noise_floor=BEFORE_FLOOR | {"method": method}), encoding="utf-8")
+    assert judge_again(load(file), JudgeSettings()).status == "fail"
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf"), -float("inf")])

@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import ClassVar, NamedTuple, TypeVar
 
-from padcheck.evidence import SINGLE, Evidence, RowDifference
+from padcheck.evidence import OTHER_ATTENTION, SINGLE, Evidence, RowDifference
 from padcheck.report import Comparison, Finding, RowComparison, Skipped, Verdict
 from padcheck.severity import Severity
 from padcheck.tolerances import Tolerance, share_of_allowance
@@ -54,6 +54,10 @@ class Case(NamedTuple):
         rows = [row for row in self.evidence.differences.get(arm, ()) if row.num_pad_tokens]
         return [self._step(arm, row, number) for row in rows for number in range(1, len(row.steps))]
 
+    def only_later_steps_wrong(self, arm: str) -> bool:
+        """True where padded rows of an arm are wrong, and each of them only after its first new token."""
+        return bool(self.wrong(arm)) and not any(step.off for step in self.first_steps(arm))
+
     def sweep(self) -> list[Step]:
         """The pad counts of the sweep; none where it did not run."""
         sweep = self.evidence.sweep
@@ -70,6 +74,15 @@ class Case(NamedTuple):
         rows = self.comparisons["uncached"].rows if self.ran("uncached") else ()
         return [row for row in rows if row.verdict is Verdict.DIFFERENT]
 
+    def right_with_attention(self) -> str | None:
+        """The attention implementation that makes the left-padded batch right, where it is wrong with the model's."""
+        if not self.ran("left", "left_other_attention"):
+            return None
+        wrong = [step for step in self.first_steps("left") if step.off]
+        if not wrong or any(step.off for step in self.first_steps("left_other_attention")):
+            return None
+        return OTHER_ATTENTION.get(self.evidence.model.attn_implementation or "")
+
     def control_was_seen(self) -> bool | None:
         """Whether a fault made on purpose shows; None where the evidence has no such probe.
 
@@ -84,6 +97,11 @@ class Case(NamedTuple):
         step = row.steps[number]
         allowed = self.tolerances[arm].allowed(step.logit_scale)
         return Step(row.prompt_index, row.num_pad_tokens, step.max_abs_diff, allowed)
+
+
+def attention_fix(implementation: str) -> str:
+    """The line that loads a model with this attention implementation."""
+    return f'model = AutoModelForCausalLM.from_pretrained(..., attn_implementation="{implementation}")'
 
 
 _CONTROLS = ("broken_mask", "left_no_mask")
@@ -135,6 +153,12 @@ class Rule(ABC):
     def title(cls) -> str:
         """What the code says, in one line."""
         return cls.documentation().splitlines()[0]
+
+    @classmethod
+    def sections(cls) -> list[tuple[str, str]]:
+        """Heading and text of each section, without line breaks."""
+        blocks = [block.splitlines() for block in cls.documentation().split("\n\n")[1:]]
+        return [(heading, " ".join(line.strip() for line in lines)) for heading, *lines in blocks]
 
     @classmethod
     def documentation(cls) -> str:

@@ -1,10 +1,10 @@
 """PAD201."""
 
-from padcheck.checks.base import Case, Rule, worst
+from padcheck.checks.base import Case, Rule, attention_fix, worst
 from padcheck.report import Finding, Skipped
 from padcheck.severity import Severity
 
-_FIX = "# batch prompts of equal length, or one by one: this model cannot be left-padded"
+_FIX = "# until the cause is mended: batch prompts of equal length, or one by one"
 
 
 class LeftPaddingChangesOutput(Rule):
@@ -17,6 +17,7 @@ class LeftPaddingChangesOutput(Rule):
     How padcheck knows:
         Each prompt runs alone and in a left-padded batch, with attention_mask and through generate(). The logits of
         every step up to the first different token are compared; a row with pads is off by more than rounding explains.
+        Each padded prompt also runs in a batch of one.
         A model in 16 bit is also run in float32, where memory has room: a fault may drown in 16-bit rounding.
 
     Fix:
@@ -37,10 +38,10 @@ class LeftPaddingChangesOutput(Rule):
             return self.skip("the left arm has no row to compare")
         rows = case.wrong("left")
         if not rows:
-            return self._in_float32(case)
-        if case.wrong_alone() and not any(step.off for step in case.first_steps("left")):
+            return self._in_a_batch_of_one(case) or self._in_float32(case)
+        if case.wrong_alone() and case.only_later_steps_wrong("left"):
             return self.skip("the prompts alone are decoded wrong: PAD208 tells it")
-        furthest = worst(rows)
+        furthest, other = worst(rows), case.right_with_attention()
         same = _changes_all_the_same(case)
         return self.found(
             f"With left padding {len(rows)} of {len(case.evidence.prompts)} prompts differ from the same prompt alone: "
@@ -50,13 +51,30 @@ class LeftPaddingChangesOutput(Rule):
                 " It is the same difference behind any number of pads, as when the mask hides a token too many."
                 if same
                 else ""
-            ),
-            fix=_FIX,
+            )
+            + (f" With {other} attention its first token is right." if other else ""),
+            fix=attention_fix(other) if other else _FIX,
             prompts=[row.prompt_index for row in rows],
             max_abs_diff=furthest.max_abs_diff,
             allowed=furthest.allowed,
             step=furthest.step,
+            right_with_attention=other,
             same_for_every_pad_count=same,
+        )
+
+    def _in_a_batch_of_one(self, case: Case) -> Finding | None:
+        rows = case.wrong("left_alone")
+        if not rows:
+            return None
+        furthest = worst(rows)
+        return self.found(
+            f"A left-padded prompt in a batch of one differs from the prompt without pads, though in a larger batch it "
+            f"does not: max_abs_diff {furthest.max_abs_diff:.2g} at prompt {furthest.prompt_index} "
+            f"({furthest.allowed:.2g} allowed).",
+            fix="# never pad a batch of one: the model takes its mask for one of ones",
+            prompts=[row.prompt_index for row in rows],
+            max_abs_diff=furthest.max_abs_diff,
+            allowed=furthest.allowed,
         )
 
     def _in_float32(self, case: Case) -> Finding | None:

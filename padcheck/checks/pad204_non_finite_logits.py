@@ -1,9 +1,12 @@
 """PAD204."""
 
-from padcheck.checks.base import Case, Rule
-from padcheck.evidence import SINGLE
+from padcheck.checks.base import Case, Rule, attention_fix
+from padcheck.evidence import GENERATED, SINGLE
 from padcheck.report import Finding, Skipped
 from padcheck.severity import Severity
+
+_WRONG_ON_PURPOSE = ("broken_mask", "other_positions", "shifted")
+"""Probes whose mask or positions no caller would pass: what they give is no fault."""
 
 
 class NonFiniteLogits(Rule):
@@ -19,7 +22,8 @@ class NonFiniteLogits(Rule):
         vocabulary entry that the model masks, and counts only where the unpadded run has a number instead.
 
     Fix:
-        Use bfloat16 or float32, or attn_implementation="eager", or a newer torch.
+        Use bfloat16 or float32, another attn_implementation, or a newer torch; the finding names the one that was
+        measured to be right.
 
     References:
         huggingface/transformers#27179, huggingface/transformers#40242, pytorch/pytorch#156707
@@ -36,6 +40,8 @@ class NonFiniteLogits(Rule):
             return self.skip("no arm has logits")
         prompts: dict[str, list[int]] = {}
         for name, arm in evidence.arms.items():
+            if name in _WRONG_ON_PURPOSE:
+                continue
             broken = {row.prompt_index for row in arm.rows if row.non_finite_logits}
             broken |= {d.prompt_index for d in evidence.differences.get(name, ()) if any(s.non_finite for s in d.steps)}
             if broken:
@@ -43,21 +49,30 @@ class NonFiniteLogits(Rule):
         if not prompts:
             return None
         return self.found(
-            "The logits hold NaN or infinity in "
-            f"{', '.join(f'{arm} (prompts {_list(rows)})' for arm, rows in prompts.items())}; "
+            f"The logits hold NaN or infinity in {_where(prompts)}; "
             + ("also in the unpadded run." if SINGLE in prompts else "not in the unpadded run."),
-            fix=_fix(evidence.model.dtype, alone=SINGLE in prompts),
+            fix=_fix(case, alone=SINGLE in prompts),
             prompts_by_arm=prompts,
+            right_with_attention=case.right_with_attention(),
         )
 
 
-def _fix(dtype: str | None, *, alone: bool) -> str:
-    if dtype == "float16":
+def _fix(case: Case, *, alone: bool) -> str:
+    other = case.right_with_attention()
+    if other is not None:
+        return attention_fix(other)
+    if case.evidence.model.dtype == "float16":
         return "model = AutoModelForCausalLM.from_pretrained(..., dtype=torch.bfloat16)"
     if alone:
         return "# padding is not the cause: look for NaN in the weights"
-    return 'model = AutoModelForCausalLM.from_pretrained(..., attn_implementation="eager")'
+    return (
+        "# batch prompts of equal length, or one by one, until the model's code leaves each row something to attend to"
+    )
 
 
-def _list(prompts: list[int]) -> str:
-    return ", ".join(map(str, prompts))
+def _where(prompts: dict[str, list[int]]) -> str:
+    """The arms that users run one by one, the probes by their number; all by name where there are only probes."""
+    named = {arm: rows for arm, rows in prompts.items() if arm in GENERATED} or prompts
+    said = ", ".join(f"{arm} (prompts {', '.join(map(str, rows))})" for arm, rows in named.items())
+    others = len(prompts) - len(named)
+    return said + (f" and {others} probe{'s' if others > 1 else ''}" if others else "")

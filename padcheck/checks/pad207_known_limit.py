@@ -28,7 +28,6 @@ class KnownLimit(Rule):
     code = "PAD207"
     name = "known-limit"
     severity = Severity.ERROR
-    told_by = ("PAD206",)
 
     def judge(self, case: Case) -> Finding | Skipped | None:
         """An error where the limit shows, an info where it is known and does not show."""

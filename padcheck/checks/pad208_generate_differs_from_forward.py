@@ -32,7 +32,7 @@ class GenerateDiffersFromForward(Rule):
     told_by = ("PAD206",)
 
     def judge(self, case: Case) -> Finding | Skipped | None:
-        """Fires where forward() differs from the unpadded run: a warning; an error where only its cache does."""
+        """Fires where forward(), or the run without a cache, differs from the unpadded run."""
         if not case.ran("forward"):
             return self.skip("the forward arm has no row to compare")
         rows = [row for row in case.comparisons["forward"].rows if row.verdict is Verdict.DIFFERENT]
@@ -55,7 +55,8 @@ class GenerateDiffersFromForward(Rule):
             f"Alone and unpadded, generate() gives other logits with its cache than without: max_abs_diff "
             f"{furthest.max_abs_diff:.2g} at prompt {furthest.prompt_index}, token {furthest.step} "
             f"({furthest.allowed:.2g} allowed).",
-            severity=Severity.ERROR,
+            # What left padding changes is then read against a wrong reference.
+            severity=Severity.ERROR if case.only_later_steps_wrong("left") else self.severity,
             fix="model.generate(**inputs, use_cache=False)  # until the model's cache is mended",
             prompts=[row.prompt_index for row in rows],
             max_abs_diff=furthest.max_abs_diff,

@@ -1,6 +1,6 @@
 """PAD301."""
 
-from padcheck.checks.base import Case, Rule, worst
+from padcheck.checks.base import Case, Rule, attention_fix, worst
 from padcheck.report import Finding, Skipped
 from padcheck.severity import Severity
 
@@ -15,7 +15,8 @@ class PadsLeak(Rule):
 
     How padcheck knows:
         The left-padded batch runs twice with the same mask, the second time with random ids in the masked slots. The
-        logits of the first new token differ beyond rounding.
+        logits of the first new token differ beyond rounding. The batch also runs with the other attention
+        implementation.
 
     Fix:
         Mask the pads where the model mixes positions; until then batch prompts of equal length.
@@ -36,13 +37,16 @@ class PadsLeak(Rule):
         rows = [step for step in case.first_steps("scrambled") if step.off and step.max_abs_diff is not None]
         if not rows:
             return None
-        furthest = worst(rows)
+        furthest, other = worst(rows), case.right_with_attention()
         return self.found(
             f"Other ids in the masked pad slots change {len(rows)} of {len(case.evidence.prompts)} prompts: "
             f"max_abs_diff {furthest.max_abs_diff:.2g} at prompt {furthest.prompt_index} "
-            f"({furthest.allowed:.2g} allowed).",
-            fix="# the model's code must mask the pads wherever it mixes positions (attention, conv, state, norm)",
+            f"({furthest.allowed:.2g} allowed)." + (f" With {other} attention they do not." if other else ""),
+            fix=attention_fix(other)
+            if other
+            else "# the model's code must mask the pads wherever it mixes positions (attention, conv, state, norm)",
             prompts=[row.prompt_index for row in rows],
             max_abs_diff=furthest.max_abs_diff,
             allowed=furthest.allowed,
+            right_with_attention=other,
         )

@@ -6,6 +6,7 @@ from padcheck.report import Finding, Skipped, Verdict
 from padcheck.severity import Severity
 
 _LOOKED_UP = ("learned", "sinusoidal")
+_NOT_TAKEN = "forward() takes no position_ids"
 
 
 class PositionsCountPadding(Rule):
@@ -18,8 +19,8 @@ class PositionsCountPadding(Rule):
     How padcheck knows:
         Left padding changes the first new token, and other ids under the mask do not, so the pads are not seen. Then
         one of these: the prompt alone, given the positions that it has behind its pads, says the same as behind them;
-        or forward() does not read position_ids at all (backwards they change nothing to the last bit) in a model that
-        looks positions up.
+        or forward() takes no position_ids, or does not read them (backwards they change nothing to the last bit), in a
+        model that looks positions up, and the difference changes with the number of pads.
 
     Fix:
         Number the tokens by the mask: in prepare_inputs_for_generation(), or in the model where it ignores
@@ -42,37 +43,36 @@ class PositionsCountPadding(Rule):
         if not case.ran("scrambled"):
             return self.skip("the scrambled arm has no row to compare")
         prompts = [step.prompt_index for step in off]
-        shown = _same_as_shifted(case, prompts)
-        unread = _unread(case)
-        if not (shown or unread):
+        how = _shown_by_shift(case, prompts) or _unread(case)
+        if how is None:
             return None
         furthest = worst(off)
-        how = (
-            "the prompt alone, given the positions it has behind its pads, says the same"
-            if shown
-            else "position_ids are not read: backwards they change nothing"
-        )
         return self.found(
-            f"Real tokens are numbered by slot, pads included: {how}. Left padding moves the first new token's logits "
+            f"Real tokens are numbered by slot, pads included ({how}). Left padding moves the first new token's logits "
             f"by {furthest.max_abs_diff:.2g} at prompt {furthest.prompt_index} ({furthest.allowed:.2g} allowed).",
             fix="# the model's code must take: position_ids = (attention_mask.cumsum(-1) - 1).clamp(min=0)",
             prompts=prompts,
             max_abs_diff=furthest.max_abs_diff,
             allowed=furthest.allowed,
-            position_ids_read=not unread,
         )
 
 
-def _same_as_shifted(case: Case, prompts: list[int]) -> bool:
+def _shown_by_shift(case: Case, prompts: list[int]) -> str | None:
     if not case.ran("shifted"):
-        return False
+        return None
     shifted = {row.prompt_index: row.verdict for row in case.comparisons["shifted"].rows}
-    return all(shifted[index] in (Verdict.IDENTICAL, Verdict.EQUIVALENT) for index in prompts)
+    if any(shifted[index] not in (Verdict.IDENTICAL, Verdict.EQUIVALENT) for index in prompts):
+        return None
+    return "the prompt alone, given the positions it has behind its pads, says the same"
 
 
-def _unread(case: Case) -> bool:
-    if case.evidence.model.position_encoding not in _LOOKED_UP or not case.ran("other_positions"):
-        return False
+def _unread(case: Case) -> str | None:
+    arm = case.evidence.arms.get("other_positions")
+    steps = case.sweep()
+    if arm is None or case.evidence.model.position_encoding not in _LOOKED_UP or not varies(steps) or period(steps):
+        return None
+    if (arm.error or "").endswith(_NOT_TAKEN):
+        return "forward() takes no position_ids"
     rows = [row for row in case.comparisons["other_positions"].rows if row.num_pad_tokens]
-    unread = all(row.verdict is Verdict.IDENTICAL for row in rows)
-    return unread and varies(case.sweep()) and period(case.sweep()) is None
+    unread = case.ran("other_positions") and all(row.verdict is Verdict.IDENTICAL for row in rows)
+    return "position_ids are not read: backwards they change nothing" if unread else None

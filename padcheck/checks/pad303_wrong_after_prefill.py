@@ -34,7 +34,7 @@ class WrongAfterPrefill(Rule):
         if not case.ran("left"):
             return self.skip("the left arm has no row to compare")
         rows = case.wrong("left")
-        if not rows or any(step.off for step in case.first_steps("left")):
+        if not case.only_later_steps_wrong("left"):
             return None
         if case.wrong_alone():
             return self.skip("the prompts alone are decoded wrong: PAD208 tells it")

@@ -1,6 +1,6 @@
 """PAD304."""
 
-from padcheck.checks.base import Case, Rule
+from padcheck.checks.base import Case, Rule, attention_fix
 from padcheck.report import Finding, Skipped, Verdict
 from padcheck.severity import Severity
 
@@ -14,10 +14,12 @@ class MaskIgnored(Rule):
 
     How padcheck knows:
         The left-padded batch runs through forward() with and without attention_mask. The logits are the same to the
-        last bit in every padded row, although left padding changes the output.
+        last bit in every padded row, although left padding changes the output. The batch also runs with the other
+        attention implementation.
 
     Fix:
-        Batch prompts of equal length, or run them one by one.
+        Another attention implementation where that one reads the mask; else batch prompts of equal length, or run them
+        one by one.
 
     References:
         huggingface/transformers#22322, EleutherAI/lm-evaluation-harness#704
@@ -36,8 +38,13 @@ class MaskIgnored(Rule):
         harmed = case.wrong("left")
         if not harmed or any(row.verdict is not Verdict.IDENTICAL for row in rows):
             return None
+        other = case.right_with_attention()
         return self.found(
-            "With and without attention_mask forward() gives the same logits to the last bit: the mask is not read.",
-            fix="# batch prompts of equal length, or one by one: this model does not read attention_mask",
+            "With and without attention_mask forward() gives the same logits to the last bit: the mask is not read"
+            + (f" by {case.evidence.model.attn_implementation} attention; {other} reads it." if other else "."),
+            fix=attention_fix(other)
+            if other
+            else "# batch prompts of equal length, or one by one: this model does not read attention_mask",
             prompts=[row.prompt_index for row in harmed],
+            right_with_attention=other,
         )

@@ -50,7 +50,7 @@ class SlotsAnchored(Rule):
             what = f"Behind a multiple of {size} pads the prompt is right, behind other numbers wrong"
             what += f" ({', '.join(named)} is {size})" if named else ""
         else:
-            what = "The difference changes with the number of pads, though pads are not seen and positions are right"
+            what = "The difference changes with the number of pads, though neither pads nor position_ids explain it"
         return self.found(
             f"{what}: something is anchored to slots. max_abs_diff {furthest.max_abs_diff:.2g} at prompt "
             f"{furthest.prompt_index} ({furthest.allowed:.2g} allowed).",

@@ -1,11 +1,9 @@
 """PAD902."""
 
 from padcheck.checks.base import Case, Rule
+from padcheck.evidence import GENERATED
 from padcheck.report import Finding
 from padcheck.severity import Severity
-
-_GENERATED = ("single", "left", "right")
-"""What users run. A probe that a model does not take is no fault of it; the rules that need it are skipped."""
 
 
 class ArmNotRun(Rule):
@@ -31,7 +29,8 @@ class ArmNotRun(Rule):
 
     def judge(self, case: Case) -> Finding | None:
         """An error where the reference or the left arm raised, a warning where only the right one did."""
-        arms = {name: arm for name, arm in case.evidence.arms.items() if name in _GENERATED}
+        # A probe that a model does not take is no fault of it; the rules that need it are skipped.
+        arms = {name: arm for name, arm in case.evidence.arms.items() if name in GENERATED}
         errors = {name: arm.error for name, arm in arms.items() if arm.error}
         if not errors:
             return None

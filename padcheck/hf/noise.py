@@ -8,6 +8,7 @@ import torch
 from transformers import PreTrainedModel
 
 from padcheck.evidence import NoiseProbe, RowDifference
+from padcheck.hf.attention import other_attention
 from padcheck.hf.batches import Batch
 from padcheck.hf.capture import captured_warnings
 from padcheck.hf.differences import compare_logits
@@ -82,7 +83,7 @@ class NoiseMeter:
         yield _replay(self._twin.model(), batch, replayed)
 
     def _with_other_attention(self, batch: Batch, replayed: list[RowTrace]) -> Iterator[list[RowTrace]]:
-        with _other_attention(self._model):
+        with other_attention(self._model):
             yield _replay(self._model, batch, replayed)
 
 
@@ -133,21 +134,3 @@ def rounding_errors(model: torch.nn.Module, seed: int) -> Iterator[None]:
     finally:
         for handle in handles:
             handle.remove()
-
-
-@contextmanager
-def _other_attention(model: PreTrainedModel) -> Iterator[None]:
-    before = getattr(model.config, "_attn_implementation", None)
-    other = {"sdpa": "eager", "eager": "sdpa"}.get(before or "")
-    if other is None or not hasattr(model, "set_attn_implementation"):
-        raise NotOpenError(f"there is no other one than {before or 'its own'}")
-    try:
-        try:
-            model.set_attn_implementation(other)
-        except ValueError as error:
-            raise NotOpenError(f"the model has no {other}") from error
-        if getattr(model.config, "_attn_implementation", None) != other:
-            raise NotOpenError(f"the model does not change from {before} once it is loaded")
-        yield
-    finally:
-        model.set_attn_implementation(before)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from transformers import PreTrainedModel
 
 from padcheck.evidence import SINGLE, PaddingSide
+from padcheck.hf.attention import other_attention
 from padcheck.hf.batches import Batch, unmasked
 from padcheck.hf.generation import RowTrace, forward, generate, replay, takes_position_ids
 from padcheck.hf.twin import Float32Twin
@@ -132,6 +133,11 @@ def _right_forward_no_mask(run: Run) -> list[RowTrace]:
     return forward(run.model, run.batch.padded("right"), with_mask=False)
 
 
+def _left_other_attention(run: Run) -> list[RowTrace]:
+    with other_attention(run.model):
+        return generate(run.model, run.batch.padded("left"), run.settings, max_new_tokens=1)
+
+
 def _other_positions(run: Run) -> list[RowTrace]:
     # Backwards: within the table of positions, and no model that reads them can say the same.
     def backwards(mask: tuple[int, ...]) -> tuple[int, ...]:
@@ -198,6 +204,9 @@ PLANS = {
     "forward_again": ArmPlan("forward(), each prompt alone, once more", "forward", None, _forward),
     "uncached": ArmPlan("each prompt alone, no cache", SINGLE, None, _uncached, dear=True),
     "left_uncached": ArmPlan("the left-padded batch, no cache", "uncached", "left", _left_uncached, dear=True),
+    "left_other_attention": ArmPlan(
+        "left, the other attention implementation", SINGLE, "left", _left_other_attention, dear=True
+    ),
     "other_positions": ArmPlan(
         "left, forward(), positions backwards", "left_forward", "left", _other_positions, dear=True
     ),

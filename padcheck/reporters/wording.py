@@ -2,14 +2,12 @@
 
 from typing import NamedTuple
 
-from padcheck.evidence import SINGLE, Evidence, PaddingSide, Row, TokenIds
+from padcheck.evidence import GENERATED, SINGLE, Evidence, PaddingSide, Row, TokenIds
 from padcheck.report import Comparison, Report, Verdict
 from padcheck.reporters.visible import visible, visible_token
 from padcheck.severity import Severity
 
 PAD = "⟨pad⟩"
-GENERATED = (SINGLE, "left", "right")
-"""The arms that a reader sees column by column; the others are probes of one step."""
 NEW = "▸"
 UNLIKE_FORMULA = "!"
 
@@ -151,14 +149,18 @@ def probes(report: Report) -> list[tuple[str, str, str]]:
 
 
 def _details(comparison: Comparison) -> str:
+    """KL, and the first token that parts: of the row that the reason speaks of, where it has one."""
     kl = f"; KL {comparison.max_kl:.2g}" if comparison.max_kl and comparison.verdict is Verdict.DIFFERENT else ""
-    flips = [(row.flip.step, row.prompt_index, row.flip) for row in comparison.rows if row.flip is not None]
+    flips = {row.prompt_index: row.flip for row in comparison.rows if row.flip is not None}
     if not flips:
         return kl
-    step, prompt_index, flip = min(flips, key=lambda found: found[:2])
+    worst = next((row.prompt_index for row in comparison.rows if row.max_abs_diff == comparison.max_abs_diff), None)
+    index = worst if worst in flips else min(flips, key=lambda index: (flips[index].step, index))
+    flip = flips[index]
+    where = f"token {flip.step}" if index == worst else f"prompt {index}, token {flip.step}"
     alone = f"{visible_token(flip.reference_token)}{_by(flip.reference_margin)}"
     here = f"{visible_token(flip.token)}{_by(flip.margin)}"
-    return f"{kl}; prompt {prompt_index}, token {step}: alone {alone}, here {here}"
+    return f"{kl}; {where}: alone {alone}, here {here}"
 
 
 def _by(margin: float | None) -> str:
@@ -211,7 +213,7 @@ def noise_floor(report: Report) -> list[tuple[str, str]]:
     floor, left = report.noise_floor, report.comparisons.get("left")
     if floor is None:
         return []
-    least = f"{floor.atol:g} + {floor.rtol:.2g} × largest logit ({floor.source})"
+    least = f"{f'{floor.atol:g} + ' if floor.atol else ''}{floor.rtol:.2g} × largest logit ({floor.source})"
     lines = []
     if floor.measured is not None:
         lines.append(("measured", f"logits move by up to {floor.measured:.2g} in {visible(floor.dtype)}"))

@@ -1,5 +1,20 @@
 import pytest
-from builders import arms, ask, difference, differences, finding, many_prompts, raised, unpadded_difference
+from builders import (
+    arms,
+    ask,
+    difference,
+    differences,
+    finding,
+    gave,
+    in_half,
+    many_prompts,
+    model_facts,
+    probes,
+    raised,
+    rows_of,
+    sweep,
+    unpadded_difference,
+)
 
 from padcheck.checks.pad201_left_padding_changes_output import LeftPaddingChangesOutput
 from padcheck.evidence import RowDifference
@@ -14,7 +29,14 @@ def test_fires_where_a_padded_row_is_different() -> None:
     assert found.severity is Severity.ERROR
     assert "1 of 2 prompts differ" in found.message
     assert "max_abs_diff 0.5 at prompt 1, token 1 (0.0002 allowed)" in found.message
-    assert found.evidence == {"prompts": [1], "max_abs_diff": 0.5, "allowed": pytest.approx(2e-4), "step": 1}
+    assert found.evidence == {
+        "prompts": [1],
+        "max_abs_diff": 0.5,
+        "allowed": pytest.approx(2e-4),
+        "step": 1,
+        "right_with_attention": None,
+        "same_for_every_pad_count": False,
+    }
     assert found.fix.startswith("#")
 
 
@@ -52,3 +74,101 @@ def test_silent_where_only_the_right_arm_is_different() -> None:
 def test_skipped_where_the_left_arm_has_no_rows(changes: dict[str, object]) -> None:
     outcome = ask(LeftPaddingChangesOutput(), **changes)
     assert outcome == Skipped(code="PAD201", reason="the left arm has no row to compare")
+
+
+@pytest.mark.parametrize(
+    ("counts", "same"),
+    [
+        ({1: 0.5, 2: 0.5, 33: 0.50001}, True),
+        ({1: 0.5, 2: 0.5, 33: 0.6}, False),
+        ({1: 0.5, 2: 0.5, 33: 0.0}, False),
+        ({1: 0.5}, False),
+        ({1: None, 2: None}, False),
+    ],
+    ids=["the same", "another", "one is right", "one count", "NaN"],
+)
+def test_says_whether_it_is_the_same_behind_any_number_of_pads(counts: dict[int, float | None], same: bool) -> None:
+    found = finding(LeftPaddingChangesOutput(), sweep=sweep(counts), **probes(left=0.5))
+    assert found.evidence["same_for_every_pad_count"] is same
+    assert found.message.endswith("as when the mask hides a token too many.") is same
+
+
+@pytest.mark.parametrize(("implementation", "other"), [("sdpa", "eager"), ("eager", "sdpa")])
+def test_names_the_attention_implementation_that_makes_it_right(implementation: str, other: str) -> None:
+    model = model_facts(attn_implementation=implementation)
+    found = finding(LeftPaddingChangesOutput(), model=model, **probes(left=0.5, left_other_attention=1e-6))
+    assert found.message.endswith(f"With {other} attention its first token is right.")
+    assert found.evidence["right_with_attention"] == other
+    assert found.fix == f'model = AutoModelForCausalLM.from_pretrained(..., attn_implementation="{other}")'
+
+
+@pytest.mark.parametrize(
+    "measured",
+    [
+        {"left": rows_of("left", 0.5), "left_other_attention": rows_of("left_other_attention", 0.5)},
+        {"left": rows_of("left", 0.0, 0.5), "left_other_attention": rows_of("left_other_attention", 0.0)},
+    ],
+    ids=["it is wrong too", "a later token is what is wrong"],
+)
+def test_names_no_attention_implementation_that_was_not_seen_to_help(measured: dict[str, object]) -> None:
+    found = finding(LeftPaddingChangesOutput(), **gave(**measured))
+    assert found.evidence["right_with_attention"] is None
+    assert "attn_implementation" not in found.fix
+
+
+def test_fires_where_a_batch_of_one_alone_takes_no_pads() -> None:
+    found = finding(LeftPaddingChangesOutput(), **probes(left_alone=0.5))
+    assert found.severity is Severity.ERROR
+    assert found.message == (
+        "A left-padded prompt in a batch of one differs from the prompt without pads, though in a larger batch it does "
+        "not: max_abs_diff 0.5 at prompt 1 (0.0002 allowed)."
+    )
+    assert found.evidence == {"prompts": [1], "max_abs_diff": 0.5, "allowed": pytest.approx(2e-4)}
+    assert found.fix.startswith("# never pad a batch of one")
+
+
+def test_where_the_whole_batch_is_wrong_that_is_what_is_told() -> None:
+    assert finding(LeftPaddingChangesOutput(), **probes(left=0.25, left_alone=0.5)).evidence["max_abs_diff"] == 0.25
+
+
+def test_in_16_bit_a_fault_that_drowns_in_rounding_is_told_in_float32() -> None:
+    found = finding(LeftPaddingChangesOutput(), **in_half("bfloat16", left=0.5, left_float32=0.25))
+    assert found.severity is Severity.ERROR
+    assert found.message == (
+        "In float32 left padding changes 1 of 2 prompts: max_abs_diff 0.25 at prompt 1 (0.0002 allowed). "
+        "In bfloat16 it drowns in rounding, for which 3.5 is allowed."
+    )
+    assert found.evidence == {
+        "prompts": [1],
+        "max_abs_diff": 0.25,
+        "allowed": pytest.approx(2e-4),
+        "dtype": "float32",
+    }
+
+
+def test_where_16_bit_shows_it_that_is_what_is_told() -> None:
+    found = finding(LeftPaddingChangesOutput(), **in_half("float16", left=5.0, left_float32=0.25))
+    assert found.message.startswith("With left padding 1 of 2 prompts differ")
+    assert found.evidence["max_abs_diff"] == 5.0
+    assert "dtype" not in found.evidence
+
+
+def test_silent_where_neither_dtype_shows_it() -> None:
+    assert ask(LeftPaddingChangesOutput(), **in_half("bfloat16", left=0.5, left_float32=1e-6)) is None
+
+
+ALONE_WRONG = {"uncached": rows_of("uncached", 0.0, 0.5)}
+
+
+def test_skipped_where_the_prompts_alone_are_decoded_wrong() -> None:
+    outcome = ask(LeftPaddingChangesOutput(), **gave(left=rows_of("left", 0.0, 0.5), **ALONE_WRONG))
+    assert outcome == Skipped(code="PAD201", reason="the prompts alone are decoded wrong: PAD208 tells it")
+
+
+def test_fires_where_the_first_token_is_off_whatever_the_prompts_alone_do() -> None:
+    assert finding(LeftPaddingChangesOutput(), **gave(left=rows_of("left", 0.5, 0.5), **ALONE_WRONG))
+
+
+def test_fires_where_the_prompts_alone_say_the_same_without_a_cache() -> None:
+    rows = {"left": rows_of("left", 0.0, 0.5), "uncached": rows_of("uncached", 0.0, 1e-6)}
+    assert finding(LeftPaddingChangesOutput(), **gave(**rows))

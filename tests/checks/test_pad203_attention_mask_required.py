@@ -1,4 +1,5 @@
-from builders import ask, finding, probes, special_token_ids, tokenizer_facts, without
+import pytest
+from builders import ask, finding, probes, report, special_token_ids, tokenizer_facts, without
 
 from padcheck.checks.pad203_attention_mask_required import AttentionMaskRequired
 from padcheck.report import Skipped
@@ -27,3 +28,13 @@ def test_silent_where_the_mask_is_not_needed() -> None:
 
 def test_skipped_where_the_probe_did_not_run() -> None:
     assert isinstance(ask(AttentionMaskRequired(), **without("left_no_mask")), Skipped)
+
+
+@pytest.mark.parametrize(
+    ("other", "teller"),
+    [({"batched": 0.5}, "PAD206"), ({"left": 0.5, "left_forward_no_mask": 0.0}, "PAD304")],
+)
+def test_skipped_where_another_finding_tells_it(other: dict[str, float], teller: str) -> None:
+    found = report(**probes(left_no_mask=0.5, **other))
+    assert teller in [finding.code for finding in found.findings]
+    assert ("PAD203", f"{teller} tells it") in [(rule.code, rule.reason) for rule in found.skipped]

@@ -1,3 +1,4 @@
+import pytest
 from builders import (
     SHORT,
     arm,
@@ -6,9 +7,11 @@ from builders import (
     difference,
     differences,
     finding,
+    gave,
     model_facts,
     raised,
     row,
+    rows_of,
     unpadded_difference,
 )
 
@@ -26,8 +29,16 @@ def test_fires_on_nan_that_only_padding_brings() -> None:
     found = finding(NonFiniteLogits(), arms=arms(left=_broken("left")))
     assert found.severity is Severity.ERROR
     assert found.message == "The logits hold NaN or infinity in left (prompts 1); not in the unpadded run."
-    assert found.evidence == {"prompts_by_arm": {"left": [1]}}
-    assert 'attn_implementation="eager"' in found.fix
+    assert found.evidence == {"prompts_by_arm": {"left": [1]}, "right_with_attention": None}
+    assert found.fix.startswith("# batch prompts of equal length")
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_advises_the_attention_implementation_that_was_seen_to_help(dtype: str) -> None:
+    measured = gave(left=rows_of("left", None), left_other_attention=rows_of("left_other_attention", 0.0))
+    found = finding(NonFiniteLogits(), model=model_facts(dtype=dtype, attn_implementation="sdpa"), **measured)
+    assert found.evidence == {"prompts_by_arm": {"left": [1]}, "right_with_attention": "eager"}
+    assert found.fix == 'model = AutoModelForCausalLM.from_pretrained(..., attn_implementation="eager")'
 
 
 def test_says_that_the_unpadded_run_has_them_too() -> None:
@@ -43,7 +54,7 @@ def test_advises_a_wider_range_where_the_run_was_in_float16() -> None:
 
 def test_fires_on_an_infinity_that_the_unpadded_run_has_not() -> None:
     changed = differences(right=(unpadded_difference(None), difference(0.0, None)))
-    assert finding(NonFiniteLogits(), differences=changed).evidence == {"prompts_by_arm": {"right": [0, 1]}}
+    assert finding(NonFiniteLogits(), differences=changed).evidence["prompts_by_arm"] == {"right": [0, 1]}
 
 
 def test_silent_on_a_large_difference_of_numbers() -> None:

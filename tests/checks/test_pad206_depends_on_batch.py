@@ -1,5 +1,5 @@
 import pytest
-from builders import arms, ask, difference, differences, finding, raised, unpadded_difference
+from builders import arms, ask, difference, differences, finding, gave, probes, raised, unpadded_difference
 
 from padcheck.checks.pad206_depends_on_batch import DependsOnBatch
 from padcheck.evidence import RowDifference
@@ -12,7 +12,7 @@ def test_fires_where_a_row_without_pads_is_different() -> None:
     assert found.severity is Severity.ERROR
     assert "Prompt 0 has no pads in the left arm" in found.message
     assert "max_abs_diff 0.5 (0.0002 allowed)" in found.message
-    assert found.evidence == {"prompts": [0], "max_abs_diff": 0.5, "allowed": pytest.approx(2e-4)}
+    assert found.evidence == {"arm": "left", "prompts": [0], "max_abs_diff": 0.5, "allowed": pytest.approx(2e-4)}
     assert found.fix.startswith("#")
 
 
@@ -21,6 +21,31 @@ def test_the_numbers_are_those_of_the_arm_that_is_furthest_off() -> None:
     found = finding(DependsOnBatch(), differences=changed)
     assert "in the right arm" in found.message
     assert found.evidence["max_abs_diff"] == 0.4
+
+
+@pytest.mark.parametrize("arm", ["few_copies", "batched"])
+def test_fires_where_copies_of_a_prompt_say_something_else(arm: str) -> None:
+    found = finding(DependsOnBatch(), **probes(**{arm: 0.5}))
+    assert found.message.startswith(f"Prompt 1 has no pads in the {arm} arm and still differs from the prompt alone:")
+    assert (found.evidence["arm"], found.evidence["prompts"]) == (arm, [1])
+
+
+def test_fires_where_a_prompt_alone_says_something_else_when_it_runs_once_more() -> None:
+    found = finding(DependsOnBatch(), **probes(forward_again=0.5))
+    assert found.message == (
+        "Prompt 1 says something else when it runs once more, alone as before: max_abs_diff 0.5 (0.0002 allowed)."
+    )
+    assert found.evidence["arm"] == "forward_again"
+
+
+@pytest.mark.parametrize("arm", ["forward", "replayed", "uncached", "shifted"])
+def test_silent_where_a_prompt_alone_was_run_in_another_way(arm: str) -> None:
+    assert ask(DependsOnBatch(), **probes(**{arm: 0.5})) is None
+
+
+@pytest.mark.parametrize("arm", ["other_positions", "left_other_attention"])
+def test_silent_where_a_row_without_pads_was_run_with_other_positions_or_kernels(arm: str) -> None:
+    assert ask(DependsOnBatch(), **gave(**{arm: (unpadded_difference(0.5), difference(0.5))})) is None
 
 
 def test_fires_where_nothing_is_allowed() -> None:

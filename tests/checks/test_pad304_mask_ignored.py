@@ -14,7 +14,16 @@ def without_mask(max_abs_diff: float, left: float) -> dict[str, object]:
 def test_fires_where_the_mask_makes_no_difference_and_left_padding_does_harm() -> None:
     found = finding(MaskIgnored(), **without_mask(0.0, left=0.5))
     assert found.severity is Severity.ERROR
-    assert found.evidence == {"prompts": [1]}
+    assert found.evidence == {"prompts": [1], "right_with_attention": None}
+    assert found.message.endswith("the mask is not read.")
+    assert found.fix.startswith("# batch prompts of equal length")
+
+
+def test_names_the_attention_implementation_that_reads_it() -> None:
+    found = finding(MaskIgnored(), **probes(left=0.5, left_forward_no_mask=0.0, left_other_attention=0.0))
+    assert found.message.endswith("the mask is not read by sdpa attention; eager reads it.")
+    assert found.evidence["right_with_attention"] == "eager"
+    assert found.fix == 'model = AutoModelForCausalLM.from_pretrained(..., attn_implementation="eager")'
 
 
 def test_silent_where_the_mask_makes_any_difference() -> None:

@@ -1,4 +1,4 @@
-from builders import ask, finding, probes, without
+from builders import ask, finding, probes, report, without
 
 from padcheck.checks.pad402_right_padded_scores_differ import RightPaddedScoresDiffer
 from padcheck.report import Skipped
@@ -18,3 +18,9 @@ def test_silent_within_rounding() -> None:
 
 def test_skipped_where_the_probe_did_not_run() -> None:
     assert isinstance(ask(RightPaddedScoresDiffer(), **without("right_forward")), Skipped)
+
+
+def test_skipped_where_the_batch_alone_tells_it() -> None:
+    found = report(**probes(right_forward=0.5, few_copies=0.5))
+    assert [finding.code for finding in found.findings] == ["PAD206"]
+    assert ("PAD402", "PAD206 tells it") in [(rule.code, rule.reason) for rule in found.skipped]

@@ -2,7 +2,7 @@ import inspect
 from pathlib import Path
 
 import pytest
-from builders import evidence, tokenizer_evidence
+from builders import evidence, in_half, tokenizer_evidence
 
 from padcheck.checks import RULES, Rule
 from padcheck.judge import judge
@@ -26,16 +26,21 @@ PROMISED = {
     "PAD202": "right-padding-continues-from-pad",
     "PAD203": "attention-mask-required",
     "PAD204": "non-finite-logits",
+    "PAD205": "depends-on-pad-count",
     "PAD206": "depends-on-batch",
+    "PAD207": "known-limit",
     "PAD208": "generate-differs-from-forward",
     "PAD301": "pads-leak",
+    "PAD302": "positions-count-padding",
     "PAD303": "wrong-after-prefill",
     "PAD304": "mask-ignored",
+    "PAD305": "slots-anchored",
     "PAD401": "forward-needs-position-ids",
     "PAD402": "right-padded-scores-differ",
     "PAD403": "labels-lose-eos",
     "PAD901": "no-padding",
     "PAD902": "arm-not-run",
+    "PAD903": "control-not-seen",
 }
 SECTIONS = ["Why it matters:", "How padcheck knows:", "Fix:", "References:"]
 
@@ -95,16 +100,21 @@ def test_healthy_evidence_raises_no_finding(fires) -> None:
     assert judge(command, fires(), JudgeSettings()).findings == ()
 
 
-def test_on_a_healthy_model_every_rule_is_decided() -> None:
-    assert judge("compare", evidence(), JudgeSettings()).skipped == ()
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_healthy_evidence_in_16_bit_raises_no_finding(dtype: str) -> None:
+    assert judge("compare", evidence(**in_half(dtype)), JudgeSettings()).findings == ()
+
+
+@pytest.mark.parametrize("changes", [{}, in_half()], ids=["float32", "bfloat16"])
+def test_on_a_healthy_model_every_rule_is_decided(changes: dict[str, object]) -> None:
+    assert judge("compare", evidence(**changes), JudgeSettings()).skipped == ()
 
 
 def test_without_a_model_the_rules_about_arms_say_that_they_were_not_decided() -> None:
     report = judge("inspect-tokenizer", tokenizer_evidence(), JudgeSettings())
-    about_arms = [
-        rule.code for rule in RULES if rule.code.startswith(("PAD2", "PAD3", "PAD4")) and rule.code != "PAD403"
-    ]
-    assert [skipped.code for skipped in report.skipped] == about_arms
+    about_arms = [rule.code for rule in RULES if rule.code.startswith(("PAD2", "PAD3", "PAD4"))]
+    without_arms = {"PAD207", "PAD403"}  # the first asks for one only where the model type has a known limit
+    assert [skipped.code for skipped in report.skipped] == [code for code in about_arms if code not in without_arms]
 
 
 def _file_name(rule: Rule) -> str:

@@ -6,13 +6,19 @@ from builders import (
     batch,
     difference,
     differences,
+    flip,
+    gave,
+    in_half,
     many_prompts,
     model_facts,
     no_padding,
+    noise,
+    probes,
     raised,
     report,
     row,
     samples,
+    sweep,
     token_ids,
     tokenizer_facts,
     unpadded_difference,
@@ -50,6 +56,13 @@ REPORTS = {
     "no positions": report(
         arms={name: arm(side, rows=(row(position_ids=(None,) * 5),)) for name, side in SIDES.items()}
     ),
+    "every arm": report(
+        noise=noise(rounding_errors=0.02, float32_twin="no room", other_attention=0.5),
+        sweep=sweep({1: 0.2, 2: 0.5, 4: 0.0, 8: 0.0}, sizes={"chunk_size": 4}),
+        **in_half(left=9.0, left_float32=0.5, uncached=0.0, left_uncached=0.0, other_positions=9.0, shifted=9.0),
+    ),
+    "hidden by 16 bit": report(**in_half(left=0.5, left_float32=0.5)),
+    "control not seen": report(**probes(broken_mask=0.0)),
     "overridden": report(overridden={"num_beams": 4}, load_warnings=("careful",), sampled=True),
     "nothing known": report(
         model=model_facts(
@@ -109,6 +122,16 @@ HOSTILE_PLACES = {
     "keys of generation_config": {"generation_config": {HOSTILE: 1}, "overridden": {HOSTILE: 1}},
     "prompts": {"prompts": (HOSTILE, f" {HOSTILE} ")},
     "tokens and texts": {"arms": {name: arm(side, rows=HOSTILE_ROWS) for name, side in SIDES.items()}},
+    "tokens that compete": gave(
+        left=(
+            unpadded_difference(0.0),
+            difference(0.5, flip=flip(0, reference_token=HOSTILE, token=HOSTILE)),
+        )
+    ),
+    "settings that name a size": probes(left=0.5)
+    | {"sweep": sweep({1: 0.2, 2: 0.5, 4: 0.0, 8: 0.0}, sizes={HOSTILE: 4})},
+    "ways to measure rounding": {"noise": noise(**{"rounding_errors": 0.02, HOSTILE: 0.01})},
+    "dtype": in_half(HOSTILE, left_float32=0.5),
     "warnings": {"load_warnings": (HOSTILE,), "arms": arms(right=arm("right", warnings=(HOSTILE,)))},
     "errors": {"arms": arms(right=raised("right", HOSTILE)), "differences": differences(right=())},
     "tokens of a sample": {"samples": samples(right=Sample(rows=HOSTILE_ROWS))},
@@ -155,6 +178,7 @@ def test_the_environment_has_no_say_in_the_width(
 @pytest.mark.parametrize("changes", HOSTILE_PLACES.values(), ids=HOSTILE_PLACES)
 def test_no_control_character_gets_through(fmt: Format, command: Command, changes: dict[str, object]) -> None:
     if command == "inspect-tokenizer":
-        changes = {key: value for key, value in changes.items() if key not in ("arms", "differences")}
+        of_arms = ("arms", "differences", "left_out", "noise", "sweep")
+        changes = {key: value for key, value in changes.items() if key not in of_arms}
     text = render(report(command, **changes), fmt, View(verbose=True))
     assert [character for character in RAW if character in text] == []

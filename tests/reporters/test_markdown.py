@@ -1,14 +1,32 @@
 from collections.abc import Iterator
 
 import pytest
-from builders import HOSTILE, VOCAB_SIZE, arm, arms, batch, model_facts, report, row, samples, tokenizer_facts
+from builders import (
+    HOSTILE,
+    VOCAB_SIZE,
+    arm,
+    arms,
+    batch,
+    difference,
+    flip,
+    gave,
+    model_facts,
+    no_padding,
+    noise,
+    probes,
+    report,
+    row,
+    samples,
+    tokenizer_facts,
+    unpadded_difference,
+)
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from padcheck.evidence import Sample
 from padcheck.report import Report
 from padcheck.reporters import Format, View, render
-from padcheck.reporters.visible import visible, visible_edges
+from padcheck.reporters.visible import visible, visible_edges, visible_token
 
 PARSER = MarkdownIt("commonmark").enable("table")
 PLAIN = {"text", "code_inline", "strong_open", "strong_close", "softbreak"}
@@ -54,6 +72,7 @@ def test_the_verdict_comes_first() -> None:
 def test_the_sections_come_in_order() -> None:
     assert _headings(_parse(report(model=model_facts(embedding_rows=128), load_warnings=("careful",))))[1:] == [
         "Findings",
+        "Advice",
         "What was run",
         "Special tokens",
         "Prompt 0: three token prompt",
@@ -65,6 +84,39 @@ def test_the_sections_come_in_order() -> None:
 def test_a_fix_is_a_block_of_code_to_paste() -> None:
     fences = [token for token in _parse(report(model=model_facts(embedding_rows=1))) if token.type == "fence"]
     assert (fences[0].info, fences[0].content) == ("python", "model.resize_token_embeddings(len(tokenizer))\n")
+
+
+def test_advice_is_a_block_of_python_to_paste() -> None:
+    shown = report()
+    [block] = [token for token in _parse(shown) if token.type == "fence" and token.info == "python"]
+    assert block.content.splitlines() == [f"{advice.line}  # {advice.task}" for advice in shown.advice]
+    compile(block.content, "advice", "exec")
+    assert "Advice" not in _headings(_parse(report(**no_padding())))
+
+
+def test_probes_that_were_left_out_are_a_sentence_below_their_table() -> None:
+    sentence = "not needed, since the others agree (--thorough runs them): left_uncached, shifted"
+    tokens = _parse(report(left_out=("left_uncached", "shifted")))
+    [place] = [place for place, token in enumerate(tokens) if token.type == "inline" and _seen(token) == sentence]
+    assert [token.type for token in tokens[place - 2 : place + 1]] == ["table_close", "paragraph_open", "inline"]
+    assert "thorough" not in render(report(left_out=()), Format.MARKDOWN, View())
+
+
+def test_what_rounding_does_is_a_table() -> None:
+    rows = list(_rows(_parse(report(noise=noise(rounding_errors=0.02), **probes(left=0.03)))))
+    start = rows.index(["rounding", ""])
+    assert rows[start + 1 : start + 3] == [
+        ["measured", "logits move by up to 0.02 in float32"],
+        ["", "0.02 by rounding_errors"],
+    ]
+    assert ["left", "needed 0.03, allowed 0.04"] in rows
+
+
+@every_text
+def test_tokens_that_compete_are_shown_as_they_are(text: str) -> None:
+    shown = report(**gave(left=(unpadded_difference(0.0), difference(0.5, flip=flip(0, token=text)))))
+    [reason] = [row[2] for row in _rows(_parse(shown)) if row[:2] == ["left", "different"]]
+    assert reason.endswith(f"token 0: alone ␣t20 by 1e-06, here {visible_token(text)} by 2e-06")
 
 
 @every_text

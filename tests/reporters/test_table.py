@@ -8,8 +8,13 @@ from builders import (
     arms,
     difference,
     differences,
+    flip,
+    gave,
     many_prompts,
     model_facts,
+    no_padding,
+    noise,
+    probes,
     raised,
     report,
     row,
@@ -22,6 +27,7 @@ from padcheck.evidence import PadTokenSuggestion, Row
 from padcheck.report import Command, Report
 from padcheck.reporters import Format, View, render
 from padcheck.reporters.grid import grid
+from padcheck.reporters.visible import visible_token
 
 LABELS = ("token ", "attention_mask ", "position_ids ", "from the mask ")
 TOKENS = {
@@ -54,6 +60,10 @@ def _lines(shown: Row, width: int = 80) -> list[str]:
 def _blocks(lines: list[str]) -> list[list[str]]:
     """The blocks of the grids among some lines."""
     return [lines[place : place + 4] for place, line in enumerate(lines) if line.startswith("token  ")]
+
+
+def _grids(table: str) -> int:
+    return len(re.findall(r"^attention_mask ", table, re.MULTILINE))
 
 
 def _ends(line: str) -> list[int]:
@@ -134,13 +144,16 @@ def test_a_long_row_is_folded_into_blocks_that_fit(width: int) -> None:
     assert [mask.count("│") for _, mask, *_ in folded].count(1) == 1
 
 
-def test_without_a_fix_no_line_is_wider_than_the_screen() -> None:
+def test_without_a_line_to_paste_no_line_is_wider_than_the_screen() -> None:
     shown = report(
         prompts=("word " * 60, "日本" * 60),
         load_warnings=("x" * 300, "word " * 80),
         arms=arms(right=arm("right", rows=(row(0, generated_text="x" * 300), row(1, prompt_text="日" * 90)))),
     )
-    assert max(map(cell_len, _table(shown, width=80).splitlines())) <= 80
+    pasted = {f"{advice.task:<12}{advice.line}" for advice in shown.advice}
+    lines = _table(shown, width=80).splitlines()
+    assert pasted <= set(lines)
+    assert max(cell_len(line) for line in lines if line not in pasted) <= 80
 
 
 # Text of the model
@@ -200,9 +213,11 @@ def test_the_sections_come_in_order() -> None:
         "Prompt 0: three token prompt",
         "Prompt 1: one␣",
         "Warnings of the libraries, by arm",
-        "Probes, one step each",
+        "Probes",
+        "What rounding does",
         "Verdict",
         "Findings",
+        "Advice",
     ]
 
 
@@ -219,27 +234,27 @@ def test_each_arm_is_a_line_with_its_pads_on_their_side() -> None:
 def test_the_grids_of_few_prompts_are_all_shown() -> None:
     table = _table(report(**many_prompts(4)))
     assert [f"Prompt {index}: prompt number {index} ─" in table for index in range(4)] == [True] * 4
-    assert table.count("attention_mask") == 1 + 3 * 3  # the unpadded prompt has one for its three arms
+    assert _grids(table) == 1 + 3 * 3  # the unpadded prompt has one for its three arms
     assert "--verbose" not in table
 
 
 def test_of_many_prompts_only_some_show_their_grid() -> None:
     table = _table(report(**many_prompts(9)))
     assert all(f"Prompt {index}: prompt number {index} ─" in table for index in range(9))
-    assert table.count("attention_mask") == 1 + 3 * 3
+    assert _grids(table) == 1 + 3 * 3
     assert "--verbose shows the columns of every prompt" in table
 
 
 def test_of_many_prompts_those_that_padding_changed_show_their_grid() -> None:
     rows = (unpadded_difference(0.0), *(difference(0.5 * (index == 7), prompt_index=index) for index in range(1, 9)))
     table = _table(report(**many_prompts(9) | {"differences": many_prompts(9)["differences"] | {"left": rows}}))
-    assert len(re.findall(r"^attention_mask", table, re.MULTILINE)) == 3
+    assert _grids(table) == 3
     assert table.index("Prompt 7") < table.index("attention_mask") < table.index("Prompt 8")
 
 
 def test_verbose_shows_every_grid() -> None:
     table = _table(report(**many_prompts(9)), verbose=True)
-    assert table.count("attention_mask") == 1 + 8 * 3
+    assert _grids(table) == 1 + 8 * 3
     assert "--verbose" not in table
 
 
@@ -257,6 +272,46 @@ def test_a_fix_is_one_line_to_paste_however_long(width: int, color: bool) -> Non
     shown = report(tokenizer=tokenizer_facts(pad_token=None, pad_token_id=None, pad_token_suggestion=suggestion))
     plain = re.sub(r"\x1b\[[0-9;]*m", "", _table(shown, width=width, color=color))
     assert f"tokenizer.pad_token = '{token}'" in [line.strip().split("  #")[0] for line in plain.splitlines()]
+
+
+@pytest.mark.parametrize("width", [60, 80])
+@pytest.mark.parametrize("color", [False, True], ids=["plain", "in colour"])
+def test_advice_is_a_line_to_paste_for_each_task(width: int, color: bool) -> None:
+    shown = report()
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", _table(shown, width=width, color=color))
+    section = plain[plain.index("Advice ─") :].splitlines()
+    assert [line.rstrip() for line in section[1:4]] == [f"{advice.task:<12}{advice.line}" for advice in shown.advice]
+    assert section[4:] == ["PASS: left padding changes nothing"]
+
+
+def test_without_advice_there_is_no_section_for_it() -> None:
+    assert "Advice" not in _table(report(**no_padding()))
+
+
+def test_probes_that_were_left_out_are_named_below_those_that_ran() -> None:
+    sentence = "not needed, since the others agree (--thorough runs them): uncached, shifted"
+    assert f"from forward\n{sentence}\n\nWhat rounding does ─" in _table(report(left_out=("uncached", "shifted")))
+    assert "--thorough" not in _table(report(left_out=()))
+
+
+def test_what_rounding_does_stands_above_the_verdict() -> None:
+    shown = report(noise=noise(rounding_errors=0.02), **probes(left=0.03))
+    lines = _table(shown, width=120).splitlines()
+    start = lines.index(next(line for line in lines if line.startswith("What rounding does ─")))
+    section = lines[start + 1 : lines.index(next(line for line in lines if line.startswith("Verdict ─"))) - 1]
+    assert section[:2] == [
+        "measured  logits move by up to 0.02 in float32",
+        "          0.02 by rounding_errors",
+    ]
+    assert section[-1] == "left      needed 0.03, allowed 0.04"
+
+
+def test_tokens_that_compete_stand_in_the_verdict_and_hostile_ones_are_spelled_out() -> None:
+    shown = report(**gave(left=(unpadded_difference(0.0), difference(0.5, flip=flip(0, token=HOSTILE)))))
+    table = _table(shown, width=300)
+    verdict = next(line for line in table.splitlines() if line.startswith("left   different  prompt 1:"))
+    assert f"token 0: alone ␣t20 by 1e-06, here {visible_token(HOSTILE)} by 2e-06" in verdict
+    assert "\x1b" not in table
 
 
 @pytest.mark.parametrize("command", ["compare", "inspect-tokenizer"])

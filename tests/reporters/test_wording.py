@@ -1,5 +1,6 @@
 import pytest
 from builders import (
+    HOSTILE,
     SHORT,
     arm,
     arms,
@@ -8,8 +9,12 @@ from builders import (
     differences,
     evidence,
     flip,
+    gave,
+    in_half,
     model_facts,
     no_padding,
+    noise,
+    probes,
     raised,
     report,
     row,
@@ -17,8 +22,9 @@ from builders import (
     unpadded_difference,
 )
 
-from padcheck.evidence import Arm, PadTokenSuggestion, RowDifference, SpecialTokenIds, TokenIds
+from padcheck.evidence import Arm, PadTokenSuggestion, RowDifference, SpecialTokenIds, TokenFlip, TokenIds
 from padcheck.reporters import wording
+from padcheck.reporters.visible import visible_token
 from padcheck.settings import JudgeSettings
 
 UNPADDED = unpadded_difference(0.0)
@@ -48,6 +54,24 @@ def _differ(left: float | None = 0.0, right: float | None = 0.0) -> dict[str, ob
             "FAIL: the left-padded batch did not run (1 error)",
         ),
         (no_padding(), "NOT MEASURED: no verdict on padding (1 warning)"),
+        (probes(broken_mask=0.0), "NOT MEASURED: no verdict on padding (1 warning)"),
+        (
+            in_half("bfloat16", left=0.5, left_float32=0.5),
+            "FAIL: left padding changes what the model says in float32; rounding hides it in bfloat16 (1 error)",
+        ),
+        (
+            in_half("bfloat16", left=0.5, right=9.0, left_float32=0.5),
+            "FAIL: left padding changes what the model says in float32; rounding hides it in bfloat16, "
+            "right padding does (1 error, 1 warning)",
+        ),
+        (
+            in_half("bfloat16", left=9.0, left_float32=0.5),
+            "FAIL: left padding changes what the model says (1 error)",
+        ),
+        (
+            in_half("float16", left=0.1, left_float32=0.0),
+            "PASS: left padding changes nothing beyond rounding",
+        ),
         ({"arms": {}, "differences": {}}, "NOT MEASURED: no verdict on padding"),
         ({"model": model_facts(embedding_rows=128)}, "PASS: left padding changes nothing (1 info)"),
         (
@@ -86,7 +110,7 @@ def test_what_did_not_run_is_not_called_a_pass() -> None:
         (difference(1e-5), "same tokens"),
         (difference(1e-5, flip=flip(0)), "differs from token 0 on (rounding)"),
         (difference(0.0, 0.5, flip=flip(1)), "differs from token 1 on"),
-        (difference(0.5), "same tokens, but logits differ by 0.5 at token 0 (0.0002 allowed)"),
+        (difference(0.5), "same tokens, but logits differ by 0.5 at token 0, 0.0002 allowed"),
         (difference(None), "same tokens, but NaN or infinity at token 0"),
     ],
 )
@@ -187,7 +211,158 @@ def test_settings_are_written_like_arguments() -> None:
     assert wording.settings_text({}) == ""
 
 
-def test_the_noise_floor_names_its_source() -> None:
-    text = wording.noise_floor(report(settings=JudgeSettings(atol=0.5, rtol=0.0)))
-    assert text == "allowed for rounding in float32: 0.5 + 0 × largest logit (given by the user)"
-    assert wording.noise_floor(report("inspect-tokenizer")) == ""
+def test_nan_in_16_bit_is_not_what_rounding_hides() -> None:
+    found = report(**in_half("float16", left=None, left_float32=0.5))
+    assert wording.conclusion(found).startswith("FAIL: left padding gives NaN or infinity")
+
+
+# Verdicts
+
+
+@pytest.mark.parametrize(
+    ("rows", "reason"),
+    [
+        ((difference(0.0, 0.0),), "same logits to the last bit"),
+        ((difference(0.0, 1e-5),), "prompt 1: logits differ by 1e-05 at token 1, 0.0002 allowed"),
+        (
+            (difference(0.0, 1e-5, flip=flip(1)),),
+            "prompt 1: logits differ by 1e-05 at token 1, 0.0002 allowed: a near tie; "
+            "token 1: alone ␣t20 by 1e-06, here ␣t30 by 2e-06",
+        ),
+        ((difference(0.0, 0.5),), "prompt 1: logits differ by 0.5 at token 1, 0.0002 allowed; KL 0.005"),
+        (
+            (difference(0.0, 0.5, flip=flip(1, reference_margin=0.25, margin=1.5)),),
+            "prompt 1: logits differ by 0.5 at token 1, 0.0002 allowed; KL 0.005; "
+            "token 1: alone ␣t20 by 0.25, here ␣t30 by 1.5",
+        ),
+        (
+            (difference(0.5, 0.5), difference(0.0, 1e-5, flip=flip(1), prompt_index=2)),
+            "prompt 1: logits differ by 0.5 at token 0, 0.0002 allowed; KL 0.005; "
+            "prompt 2, token 1: alone ␣t20 by 1e-06, here ␣t30 by 2e-06",
+        ),
+        (
+            (difference(0.4, flip=flip(0)), difference(0.0, 0.5, flip=flip(1, token=" t40"), prompt_index=2)),
+            "prompt 2: logits differ by 0.5 at token 1, 0.0002 allowed; KL 0.005; "
+            "token 1: alone ␣t20 by 1e-06, here ␣t40 by 2e-06",
+        ),
+        (
+            (difference(0.0, None, flip=flip(1, reference_margin=None, margin=None)),),
+            "prompt 1: NaN or infinity at token 1; token 1: alone ␣t20, here ␣t30",
+        ),
+    ],
+    ids=[
+        "identical",
+        "rounding",
+        "a near tie",
+        "different",
+        "another token",
+        "another prompt flips",
+        "both flip",
+        "NaN",
+    ],
+)
+def test_a_verdict_says_how_far_the_distributions_are_apart_and_which_tokens_compete(
+    rows: tuple[RowDifference, ...], reason: str
+) -> None:
+    found = report(**gave(left=(unpadded_difference(0.0, 0.0), *rows)))
+    [left] = [verdict for verdict in wording.verdicts(found) if verdict[0] == "left"]
+    assert left[2] == reason
+
+
+@pytest.mark.parametrize("changes", [{"token": HOSTILE}, {"reference_token": HOSTILE}])
+def test_tokens_that_compete_are_spelled_out(changes: dict[str, str]) -> None:
+    hostile: TokenFlip = flip(0, **changes)
+    found = report(**gave(left=(UNPADDED, difference(0.5, flip=hostile))))
+    [left] = [verdict for verdict in wording.verdicts(found) if verdict[0] == "left"]
+    assert visible_token(HOSTILE) in left[2]
+    assert HOSTILE not in left[2]
+
+
+def test_the_sides_have_verdicts_and_the_others_are_probes() -> None:
+    found = report(**in_half("bfloat16", uncached=0.0, left_float32=1e-6))
+    names = {description for description, _, _ in wording.probes(found)}
+    assert [name for name, _, _ in wording.verdicts(found)] == ["left", "right"]
+    assert names == set(found.comparisons) - {"left", "right"}
+
+
+def test_a_probe_says_how_far_it_is_from_what() -> None:
+    broken = {"arms": arms(scrambled=raised("left")), "differences": differences(scrambled=(), forward_again=())}
+    lines = {description or "scrambled": line for description, *line in wording.probes(report(**broken))}
+    assert lines["scrambled"] == ["not run", "- from single"]
+    assert lines["forward_again"] == ["not run", "- from forward"]
+    assert lines["broken_mask"] == ["different", "0.5 from left_forward"]
+
+
+@pytest.mark.parametrize(
+    ("left_out", "text"),
+    [
+        ((), ""),
+        (("uncached",), "not needed, since the others agree (--thorough runs them): uncached"),
+        (("uncached", "shifted"), "not needed, since the others agree (--thorough runs them): uncached, shifted"),
+    ],
+)
+def test_probes_that_were_left_out_are_named(left_out: tuple[str, ...], text: str) -> None:
+    assert wording.left_out(report(left_out=left_out)) == text
+
+
+# What rounding does
+
+
+def test_a_noise_floor_that_was_measured_says_in_which_ways() -> None:
+    ways = noise(rounding_errors=0.02, float32_twin="0.1 GiB are needed", other_attention=0.03)
+    found = report(noise=ways, **probes(batched=0.5, left=0.01, broken_mask=0.5))
+    assert wording.noise_floor(found) == [
+        ("measured", "logits move by up to 0.03 in float32"),
+        ("", "0.02 by rounding_errors"),
+        ("", "0.03 by other_attention"),
+        ("", "0 by a few copies in one batch"),
+        ("", "0.5 by a whole batch of copies (more than rounding: not counted)"),
+        ("", "0 by one forward() in place of a cache"),
+        (
+            "allowed",
+            "2 × that, or 0.0001 + 1e-05 × largest logit (huggingface/transformers#25420; rounding <= 2e-5, "
+            "faults >= 0.1) where that is more",
+        ),
+        ("left", "needed 0.01, allowed 0.06"),
+    ]
+
+
+def test_a_noise_floor_that_could_not_be_measured_is_a_bound() -> None:
+    found = report(model=model_facts(dtype="bfloat16", num_layers=4), **probes(left=0.01, broken_mask=9.0))
+    assert wording.noise_floor(found) == [
+        ("allowed", "0.12 × largest logit (a bound for 4 layers)"),
+        ("left", "needed 0.01, allowed 1.2"),
+    ]
+
+
+def test_a_noise_floor_that_the_user_gave_is_all_that_is_allowed() -> None:
+    settings = JudgeSettings(atol=0.5, rtol=0.0)
+    assert wording.noise_floor(report(settings=settings)) == [
+        ("allowed", "0.5 + 0 × largest logit (given by the user)"),
+        ("left", "needed 0, allowed 0.5"),
+    ]
+    measured = dict(wording.noise_floor(report(settings=settings, noise=noise(rounding_errors=0.02))))
+    assert measured["measured"] == "logits move by up to 0.02 in float32"
+    assert measured["allowed"] == "0.5 + 0 × largest logit (given by the user)"
+
+
+@pytest.mark.parametrize(
+    ("changes", "left"),
+    [
+        ({"differences": differences(left=(UNPADDED, difference(None)))}, "needed NaN, allowed 0.0002"),
+        ({"arms": arms(left=raised("left")), "differences": differences(left=())}, None),
+    ],
+    ids=["NaN", "not run"],
+)
+def test_what_left_padding_needed_stands_beside_what_is_allowed(changes: dict[str, object], left: str | None) -> None:
+    assert dict(wording.noise_floor(report(**changes))).get("left") == left
+
+
+def test_a_tokenizer_has_no_noise_floor() -> None:
+    assert wording.noise_floor(report("inspect-tokenizer")) == []
+
+
+def test_advice_is_task_and_line() -> None:
+    found = report()
+    assert wording.advice(found) == [(advice.task, advice.line) for advice in found.advice]
+    assert [task for task, _ in wording.advice(found)] == ["generating", "scoring", "training"]

@@ -1,10 +1,11 @@
 """Small causal language models with one planted fault each, and others that left padding does not harm."""
 
 from zoo import batches, masks, numbers, positions, states
+from zoo.comparing import compare
 from zoo.families import FAMILIES, PROMPTS, tokenizer
 from zoo.planting import Clean, Planted
 
-__all__ = ["CLEAN", "FAULTS", "PROMPTS", "Clean", "Planted", "tokenizer"]
+__all__ = ["CLEAN", "FAULTS", "PROMPTS", "Clean", "Planted", "compare", "tokenizer"]
 
 FAULTS: tuple[Planted, ...] = (
     *positions.FAULTS,

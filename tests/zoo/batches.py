@@ -38,5 +38,11 @@ def shared_scale(dtype: torch.dtype) -> PreTrainedModel:
 
 FAULTS = (
     Planted("expert capacity", expert_capacity, "PAD206", reaches_unpadded_rows=True),
-    Planted("one scale for the batch", shared_scale, "PAD206", reaches_unpadded_rows=True),
+    Planted(
+        "one scale for the batch",
+        shared_scale,
+        "PAD206",
+        reaches_unpadded_rows=True,
+        drowns_in=dict.fromkeys((torch.bfloat16, torch.float16), "PAD206"),
+    ),
 )

@@ -18,7 +18,7 @@ Build = Callable[[torch.dtype], PreTrainedModel]
 
 PAD, BOS, EOS, UNK = range(4)
 _SPECIAL = {"pad_token": "<pad>", "bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"}
-_VOCAB_SIZE = 64
+VOCAB_SIZE = 64
 
 PROMPTS = (
     "the big dog and the small cat sat on",
@@ -40,8 +40,8 @@ def tokenizer() -> PreTrainedTokenizerFast:
     return PreTrainedTokenizerFast(tokenizer_object=words, padding_side="left", **_SPECIAL)
 
 
-_SHORT_NAMES = {"n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 64}
-_LONG_NAMES = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "max_position_embeddings": 64}
+_SHORT_NAMES = {"n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 128}
+_LONG_NAMES = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "max_position_embeddings": 128}
 _BLOCKS = {**_LONG_NAMES, "intermediate_size": 64, "num_key_value_heads": 2}
 _SETTINGS: dict[str, dict[str, Any]] = {
     "gpt2": _SHORT_NAMES,
@@ -53,7 +53,7 @@ _SETTINGS: dict[str, dict[str, Any]] = {
         "num_heads": 4,
         "attention_types": [[["global", "local"], 1]],
         "window_size": 4,
-        "max_position_embeddings": 64,
+        "max_position_embeddings": 128,
     },
     "opt": {**_LONG_NAMES, "ffn_dim": 64, "word_embed_proj_dim": 32},
     "bloom": {"hidden_size": 32, "n_layer": 2, "n_head": 4},
@@ -74,6 +74,7 @@ def build_family(
     model_type: str = "llama",
     *,
     of: Callable[..., PreTrainedModel] = AutoModelForCausalLM.from_config,
+    seed: int = 0,
     **settings: Any,
 ) -> PreTrainedModel:
     """A family's model; `settings` go on top of its own.
@@ -82,10 +83,10 @@ def build_family(
     """
     special = {"bos_token_id": BOS, "eos_token_id": None, "pad_token_id": None}
     config: PretrainedConfig = AutoConfig.for_model(
-        model_type, vocab_size=_VOCAB_SIZE, **special, **{**_SETTINGS[model_type], **settings}
+        model_type, vocab_size=VOCAB_SIZE, **special, **{**_SETTINGS[model_type], **settings}
     )
     with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(0)
+        torch.default_generator.manual_seed(seed)
         model = of(config)
         for parameter in model.parameters():
             if parameter.dim() > 1:  # versions of transformers begin with different numbers, many too small to be seen

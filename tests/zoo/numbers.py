@@ -47,5 +47,5 @@ FAULTS = (
         left=Verdict.NON_FINITE,
         dtypes=(torch.float16,),
     ),
-    Planted("first token read by count", reads_by_count, None),
+    Planted("first token read by count", reads_by_count, "PAD301"),
 )

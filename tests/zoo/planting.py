@@ -4,7 +4,7 @@ So generate(), cache and layers stay those of transformers, and what forward() r
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -17,6 +17,9 @@ UNHARMED = frozenset({Verdict.IDENTICAL, Verdict.EQUIVALENT})
 DTYPES = (torch.float32, torch.bfloat16, torch.float16)
 
 
+_HARM = {Verdict.DIFFERENT: "PAD201", Verdict.NON_FINITE: "PAD204"}
+
+
 @dataclass(frozen=True)
 class Planted:
     """A model with one fault.
@@ -25,21 +28,43 @@ class Planted:
         name: What is wrong with it.
         build: Makes it, in a dtype.
         cause: The code that names the fault; None where none does.
+        also: Other causes that are true of it.
         left: What the left arm then is; None where only padding on the right is wrong.
         dtypes: Where the fault shows.
         reaches_unpadded_rows: True where a row without pads is wrong too, because of its neighbours.
+        drowns_in: Where rounding is as large as the fault, so that only the float32 twin shows it; and what it shows.
     """
 
     name: str
     build: Build
     cause: str | None
+    also: frozenset[str] = frozenset()
     left: Verdict | None = Verdict.DIFFERENT
     dtypes: tuple[torch.dtype, ...] = DTYPES
     reaches_unpadded_rows: bool = False
+    drowns_in: dict[torch.dtype, str] = field(default_factory=dict)
 
     def expected_left(self, dtype: torch.dtype) -> frozenset[Verdict]:
         """The verdicts that the left arm may get in a dtype."""
-        return UNHARMED if self.left is None or dtype not in self.dtypes else frozenset({self.left})
+        if self.left is None or dtype not in self.dtypes or dtype in self.drowns_in:
+            return UNHARMED
+        return frozenset({self.left})
+
+    def expected_harm(self, dtype: torch.dtype) -> set[str]:
+        """The symptoms that are found in a dtype."""
+        if self.left is None or dtype not in self.dtypes:
+            return set()
+        return {self.drowns_in.get(dtype) or ("PAD206" if self.reaches_unpadded_rows else _HARM[self.left])}
+
+    def expected_causes(self, dtype: torch.dtype) -> set[str]:
+        """The causes of left padding's harm that are found in a dtype."""
+        if self.left is None or dtype not in self.dtypes or self.reaches_unpadded_rows:
+            return set()
+        return ({self.cause} if self.cause else set()) | self.also
+
+    def is_silent(self, dtype: torch.dtype) -> bool:
+        """True where nothing at all is wrong in a dtype, or only generating behind pads, which is a warning."""
+        return dtype not in self.dtypes or self.cause == "PAD202"
 
 
 @dataclass(frozen=True)

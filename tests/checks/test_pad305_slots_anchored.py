@@ -1,0 +1,77 @@
+import pytest
+from builders import ask, finding, gave, probes, rows_of, sweep, without
+
+from padcheck.checks.pad305_slots_anchored import SlotsAnchored
+from padcheck.report import Skipped
+from padcheck.severity import Severity
+
+LEFT_DIFFERS = probes(left=0.5)
+BLOCKS_OF_FOUR = {1: 0.2, 2: 0.5, 3: 0.3, 4: 0.0, 5: 0.2, 8: 1e-6, 12: 0.0}
+EVER_ANOTHER = {1: 0.2, 2: 0.5, 3: 0.3}
+
+
+def test_fires_where_multiples_of_a_size_are_right() -> None:
+    found = finding(SlotsAnchored(), sweep=sweep(BLOCKS_OF_FOUR, sizes={"sliding_window": 16}), **LEFT_DIFFERS)
+    assert found.severity is Severity.ERROR
+    assert found.message == (
+        "Behind a multiple of 4 pads the prompt is right, behind other numbers wrong: something is anchored to slots. "
+        "max_abs_diff 0.5 at prompt 1 (0.0002 allowed)."
+    )
+    assert found.evidence == {
+        "prompts": [1],
+        "period": 4,
+        "max_abs_diff": 0.5,
+        "allowed": pytest.approx(2e-4),
+    }
+    assert found.fix == "# batch prompts whose lengths differ by multiples of 4, or one by one"
+
+
+def test_names_the_settings_that_have_the_size() -> None:
+    sizes = {"attention_chunk_size": 4, "mamba_chunk_size": 4, "sliding_window": 8}
+    found = finding(SlotsAnchored(), sweep=sweep(BLOCKS_OF_FOUR, sizes=sizes), **LEFT_DIFFERS)
+    assert "wrong (attention_chunk_size, mamba_chunk_size is 4): something" in found.message
+
+
+def test_fires_where_every_number_of_pads_is_wrong_in_another_way() -> None:
+    found = finding(SlotsAnchored(), sweep=sweep(EVER_ANOTHER), **LEFT_DIFFERS)
+    assert found.message.startswith(
+        "The difference changes with the number of pads, though neither pads nor position_ids explain it: something is "
+        "anchored to slots."
+    )
+    assert found.evidence["period"] is None
+    assert found.fix == "# batch prompts of equal length, or one by one"
+
+
+@pytest.mark.parametrize(
+    "counts",
+    [{1: 0.5, 2: 0.5, 3: 0.5}, {1: 0.0, 2: 0.0, 3: 0.3, 4: 0.5}, {1: 0.0, 2: 1e-6}],
+    ids=["the same for any number (PAD201)", "a few pads are right (PAD205)", "all are right"],
+)
+def test_silent_where_nothing_is_anchored_to_slots(counts: dict[int, float]) -> None:
+    assert ask(SlotsAnchored(), sweep=sweep(counts), **LEFT_DIFFERS) is None
+
+
+@pytest.mark.parametrize("counts", [BLOCKS_OF_FOUR, EVER_ANOTHER], ids=["a period", "no period"])
+def test_silent_where_the_pads_are_seen(counts: dict[int, float]) -> None:
+    assert ask(SlotsAnchored(), sweep=sweep(counts), **probes(left=0.5, scrambled=0.5)) is None
+
+
+@pytest.mark.parametrize(
+    "left", [rows_of("left", 1e-6), rows_of("left", 0.0, 0.5), rows_of("left", None)], ids=["right", "later", "NaN"]
+)
+def test_silent_where_the_first_token_of_a_padded_row_is_not_off(left: tuple[object, ...]) -> None:
+    assert ask(SlotsAnchored(), sweep=sweep(BLOCKS_OF_FOUR), **gave(left=left)) is None
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        LEFT_DIFFERS,
+        LEFT_DIFFERS | {"sweep": sweep(BLOCKS_OF_FOUR, error="IndexError: no")},
+        LEFT_DIFFERS | without("scrambled") | {"sweep": sweep(BLOCKS_OF_FOUR)},
+    ],
+    ids=["no sweep", "the sweep raised", "no scrambled arm"],
+)
+def test_skipped_where_the_evidence_is_not_there(changes: dict[str, object]) -> None:
+    outcome = ask(SlotsAnchored(), **changes)
+    assert outcome == Skipped(code="PAD305", reason="the sweep over pad counts, or the scrambled arm, was not run")
