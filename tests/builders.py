@@ -143,6 +143,7 @@ PROBES: dict[str, tuple[str, PaddingSide | None]] = {
     "left_forward_no_mask": ("left_forward", "left"),
     "right_forward": ("forward", "right"),
     "right_forward_no_mask": ("right_forward", "right"),
+    "right_continued": ("replayed", "right"),
     "broken_mask": ("left_forward", "left"),
     "forward_again": ("forward", None),
 }

@@ -1,5 +1,17 @@
 import pytest
-from builders import arms, difference, gave, in_half, no_padding, probes, raised, report, unpadded_difference, without
+from builders import (
+    arms,
+    difference,
+    gave,
+    in_half,
+    model_facts,
+    no_padding,
+    probes,
+    raised,
+    report,
+    unpadded_difference,
+    without,
+)
 
 from padcheck.evidence import PaddingSide
 from padcheck.report import Advice
@@ -78,6 +90,51 @@ def test_a_side_that_raised_is_not_advised() -> None:
 def test_in_16_bit_left_has_to_be_right_in_float32_too(left_float32: float, side: PaddingSide | None) -> None:
     changes = in_half("bfloat16", left=0.5, right=0.5, left_float32=left_float32)
     assert advised(**changes)["generating"].padding_side == side
+
+
+def test_in_16_bit_a_run_without_a_cache_does_not_make_up_for_float32() -> None:
+    changes = in_half("bfloat16", left=0.5, right=9.0, left_float32=0.5, uncached=0.0, left_uncached=0.5)
+    assert advised(**changes)["generating"].padding_side is None
+
+
+def test_another_attention_implementation_that_makes_left_right_is_advised() -> None:
+    changes = probes(left=0.5, right=0.5, left_other_attention=1e-6, uncached=0.0, left_uncached=0.0)
+    advice = advised(model=model_facts(attn_implementation="eager"), **changes)["generating"]
+    assert asked_for(advice) == ("left", False, True)
+    assert advice.line == (
+        'model.set_attn_implementation("sdpa"); '
+        'model.generate(**tokenizer(texts, padding=True, padding_side="left", return_tensors="pt"))'
+    )
+
+
+@pytest.mark.parametrize(
+    ("without_cache", "side"),
+    [
+        ({"uncached": 0.0, "left_uncached": 1e-6}, "left"),
+        ({"uncached": 0.5, "left_uncached": 0.0}, None),
+        ({"uncached": 0.0, "left_uncached": 0.5}, None),
+        ({"left_uncached": 0.0}, None),
+    ],
+)
+def test_no_cache_is_advised_where_that_makes_left_right(
+    without_cache: dict[str, float], side: PaddingSide | None
+) -> None:
+    advice = advised(**probes(left=0.5, right=0.5, **without_cache))["generating"]
+    assert asked_for(advice) == (side, False, side is not None)
+    if side is not None:
+        assert advice.line == (
+            'model.generate(**tokenizer(texts, padding=True, padding_side="left", return_tensors="pt"), '
+            "use_cache=False)"
+        )
+
+
+@pytest.mark.parametrize("dear", [{"left_other_attention": 0.0}, {"uncached": 0.0, "left_uncached": 0.0}])
+def test_a_side_that_is_right_as_it_is_comes_first(dear: dict[str, float]) -> None:
+    for measured, side in (({}, "left"), ({"left": 0.5}, "right")):
+        advice = advised(**probes(**measured, **dear))["generating"]
+        assert advice.padding_side == side
+        assert "use_cache" not in advice.line
+        assert "set_attn_implementation" not in advice.line
 
 
 # Scoring
@@ -172,6 +229,8 @@ def test_without_a_right_batch_texts_of_one_length_are_trained_on() -> None:
         {"right_forward": 0.5},
         {"right_forward": 0.5, "left_forward": 0.5},
         SIDES_WRONG | FORWARD_WRONG,
+        SIDES_WRONG | {"left_other_attention": 0.0},
+        SIDES_WRONG | {"uncached": 0.0, "left_uncached": 0.0},
     ],
 )
 def test_every_line_is_python(measured: dict[str, float]) -> None:

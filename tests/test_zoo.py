@@ -46,6 +46,15 @@ def test_a_model_without_a_fault_is_left_in_peace(clean: Clean) -> None:
     assert report.status == "pass"
 
 
+def test_the_bad_cache_of_a_right_padded_prompt_is_told_from_the_wrong_slot_to_read() -> None:
+    [decaying] = [fault for fault in FAULTS if fault.name == "state decays over pads on the right"]
+    [held] = [clean for clean in CLEAN if clean.name == "state held over pads"]
+
+    for model, bad in ((decaying, True), (held, False)):
+        [finding] = [finding for finding in compare(model.build(torch.float32)).findings if finding.code == "PAD202"]
+        assert bool(finding.evidence["prompts_with_wrong_cache"]) is bad
+
+
 def test_a_mask_that_hides_a_token_too_many_is_told_by_its_sameness() -> None:
     [fault] = [fault for fault in FAULTS if fault.name == "mask one token long"]
 

@@ -16,13 +16,15 @@ class RightPaddingContinuesFromPad(Rule):
 
     How padcheck knows:
         Each prompt runs alone and in a right-padded batch; a row with pads gives other logits. The positions that
-        forward() received are compared with those of the formula.
+        forward() received are compared with those of the formula. The cache that a right-padded prompt leaves is then
+        continued by hand from the last real token: a state that ran on over the pads shows there.
 
     Fix:
         Pad on the left for generating. Right padding stays right for training and scoring.
 
     References:
-        huggingface/transformers#18388, huggingface/transformers#48161, huggingface/transformers#43734
+        huggingface/transformers#18388, huggingface/transformers#48161, huggingface/transformers#43734,
+        huggingface/transformers#48256
     """
 
     code = "PAD202"
@@ -38,17 +40,20 @@ class RightPaddingContinuesFromPad(Rule):
             return None
         furthest, prompts = worst(wrong), [row.prompt_index for row in wrong]
         rows = [row for row in case.evidence.arms["right"].rows if row.prompt_index in prompts]
+        cache = [step for step in case.later_steps("right_continued") if step.off]
         colliding = [row.prompt_index for row in rows if _collides(row)]
         return self.found(
             f"With right padding {len(wrong)} of {len(case.evidence.prompts)} prompts continue from a pad slot and "
             f"differ from the same prompt alone (max_abs_diff {furthest.max_abs_diff:.2g}, "
             f"{furthest.allowed:.2g} allowed)."
-            + (" Their new tokens got positions that the prompt already uses." if colliding else ""),
+            + (" Their new tokens got positions that the prompt already uses." if colliding else "")
+            + (" Nor can its cache be continued from the last real token." if cache else ""),
             fix='tokenizer.padding_side = "left"  # before the prompts are tokenized',
             prompts=prompts,
             max_abs_diff=furthest.max_abs_diff,
             allowed=furthest.allowed,
             prompts_with_colliding_positions=colliding,
+            prompts_with_wrong_cache=sorted({step.prompt_index for step in cache}),
         )
 
 

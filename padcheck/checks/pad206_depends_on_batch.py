@@ -4,8 +4,12 @@ from padcheck.checks.base import Case, Rule, worst
 from padcheck.report import Finding, Skipped, Verdict
 from padcheck.severity import Severity
 
-_NO_BATCH = ("forward", "replayed", "uncached", "shifted", "other_positions")
-"""Arms that run each prompt alone, or with other positions: not what this rule is about."""
+_BATCHES = (
+    *("left", "right", "few_copies", "batched", "scrambled"),
+    *("left_forward", "left_forward_positions", "right_forward", "left_float32"),
+)
+_AGAIN = "forward_again"
+"""In the batches a row without pads gets what it gets alone, and so does each prompt that runs once more."""
 
 
 class DependsOnBatch(Rule):
@@ -34,12 +38,12 @@ class DependsOnBatch(Rule):
 
     def judge(self, case: Case) -> Finding | Skipped | None:
         """Fires where a row without pads is different."""
-        if all(comparison.verdict is Verdict.NOT_RUN for comparison in case.comparisons.values()):
+        if not any(case.ran(name) for name in (*_BATCHES, _AGAIN)):
             return self.skip("no arm has a row to compare")
         wrong = {
             name: [row for row in comparison.rows if not row.num_pad_tokens and row.verdict is Verdict.DIFFERENT]
             for name, comparison in case.comparisons.items()
-            if name not in _NO_BATCH
+            if name in (*_BATCHES, _AGAIN)
         }
         rows = [row for found in wrong.values() for row in found]
         if not rows:
@@ -48,7 +52,7 @@ class DependsOnBatch(Rule):
         arm = next(name for name, found in wrong.items() if furthest in found)
         what = (
             "says something else when it runs once more, alone as before"
-            if arm == "forward_again"
+            if arm == _AGAIN
             else f"has no pads in the {arm} arm and still differs from the prompt alone"
         )
         return self.found(

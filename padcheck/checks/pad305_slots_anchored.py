@@ -14,7 +14,7 @@ class SlotsAnchored(Rule):
         alone. Masks and positions are right, and the result is not; a number of pads that fills whole blocks hides it.
 
     How padcheck knows:
-        Left padding changes the first new token, and other ids under the mask do not. One prompt runs behind many
+        Left padding changes the output, and other ids under the mask do not. One prompt runs behind many
         numbers of pads: it is right behind every multiple of some size and wrong in between, or the difference changes
         with the number while the positions that forward() reads cannot explain it.
 
@@ -33,8 +33,8 @@ class SlotsAnchored(Rule):
 
     def judge(self, case: Case) -> Finding | Skipped | None:
         """Fires where the sweep has a period, or varies although positions are innocent."""
-        off = [step for step in case.first_steps("left") if step.off and step.max_abs_diff is not None]
-        if not off:
+        wrong = case.wrong("left")
+        if not wrong:
             return None
         steps = case.sweep()
         if not steps or not case.ran("scrambled"):
@@ -43,7 +43,7 @@ class SlotsAnchored(Rule):
         varied = all(step.off for step in steps) and varies(steps)
         if any(step.off for step in case.first_steps("scrambled")) or not (size or varied):
             return None
-        furthest = worst(off)
+        furthest = worst(wrong)
         sizes = case.evidence.sweep.sizes if case.evidence.sweep else {}
         named = [key for key, value in sizes.items() if value == size]
         if size:
@@ -57,7 +57,7 @@ class SlotsAnchored(Rule):
             fix=f"# batch prompts whose lengths differ by multiples of {size}, or one by one"
             if size
             else "# batch prompts of equal length, or one by one",
-            prompts=[step.prompt_index for step in off],
+            prompts=[row.prompt_index for row in wrong],
             period=size,
             max_abs_diff=furthest.max_abs_diff,
             allowed=furthest.allowed,

@@ -143,6 +143,30 @@ def forward(
     return traces
 
 
+def continue_from_cache(model: PreTrainedModel, rows: Rows, new: list[tuple[int, ...]]) -> list[RowTrace]:
+    """Two steps: the prompt's next token, and the one after the first of `new`, from the cache that the prompt left.
+
+    Unlike generate() this reads a right-padded row at its last real token, and gives the new token the position behind
+    it: what is wrong then is the cache itself.
+    """
+    input_ids, attention_mask = _tensors(model, rows)
+    first = torch.tensor([[tokens[0]] for tokens in new], device=model.device)  # (batch, 1)
+    grown = torch.cat([attention_mask, torch.ones_like(first)], dim=1)  # (batch, width + 1)
+    lengths = attention_mask.sum(dim=1)  # (batch,)
+    positions = {"position_ids": lengths[:, None]} if takes_position_ids(model) else {}
+    with torch.inference_mode():
+        prompt = model(input_ids, attention_mask=attention_mask, use_cache=True)
+        key = "past_key_values" if hasattr(prompt, "past_key_values") else "cache_params"
+        cache = {key: getattr(prompt, key)}
+        after = model(first, attention_mask=grown, use_cache=True, **positions, **cache).logits[:, -1]  # (batch, vocab)
+    traces = []
+    for row, (_, padded) in enumerate(rows):
+        last = len(padded.attention_mask) - 1 - padded.attention_mask[::-1].index(1)
+        logits = torch.stack([prompt.logits[row, last], after[row]]).float()  # (2, vocab_size)
+        traces.append(RowTrace(padded, new[row][:2], (None,) * (len(padded.input_ids) + 2), logits))
+    return traces
+
+
 def takes_position_ids(model: PreTrainedModel) -> bool:
     """True where forward() has an argument for them."""
     return "position_ids" in inspect.signature(model.forward).parameters

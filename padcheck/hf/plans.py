@@ -8,7 +8,7 @@ from transformers import PreTrainedModel
 from padcheck.evidence import SINGLE, PaddingSide
 from padcheck.hf.attention import other_attention
 from padcheck.hf.batches import Batch, unmasked
-from padcheck.hf.generation import RowTrace, forward, generate, replay, takes_position_ids
+from padcheck.hf.generation import RowTrace, continue_from_cache, forward, generate, replay, takes_position_ids
 from padcheck.hf.twin import Float32Twin
 from padcheck.settings import MeasureSettings
 from padcheck.textbook import position_ids_from_mask
@@ -118,6 +118,11 @@ def _left_forward_no_mask(run: Run) -> list[RowTrace]:
     return forward(run.model, run.batch.padded("left"), with_mask=False)
 
 
+def _right_continued(run: Run) -> list[RowTrace]:
+    new = [trace.generated_ids for trace in run.traces["replayed"]]
+    return continue_from_cache(run.model, run.batch.padded("right"), new)
+
+
 def _single_float32(run: Run) -> list[RowTrace]:
     return [trace for rows in run.batch.alone() for trace in forward(run.twin.model(), rows)]
 
@@ -196,6 +201,7 @@ PLANS = {
     "right_forward_no_mask": ArmPlan(
         "right, forward(), no attention_mask", "right_forward", "right", _right_forward_no_mask
     ),
+    "right_continued": ArmPlan("right, the second token from the cache", "replayed", "right", _right_continued),
     "single_float32": ArmPlan("in float32, forward(), each prompt alone", None, None, _single_float32, half_only=True),
     "left_float32": ArmPlan(
         "in float32, left, forward(), position_ids from mask", "single_float32", "left", _left_float32, half_only=True

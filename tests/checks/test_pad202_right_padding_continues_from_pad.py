@@ -7,9 +7,11 @@ from builders import (
     difference,
     differences,
     finding,
+    gave,
     many_prompts,
     raised,
     row,
+    rows_of,
     unpadded_difference,
 )
 
@@ -32,6 +34,7 @@ def test_fires_where_a_padded_row_is_different() -> None:
         "max_abs_diff": 0.5,
         "allowed": pytest.approx(2e-4),
         "prompts_with_colliding_positions": [],
+        "prompts_with_wrong_cache": [],
     }
     assert found.fix.startswith('tokenizer.padding_side = "left"')
 
@@ -48,6 +51,20 @@ def test_says_whether_new_tokens_got_positions_of_the_prompt(
     found = finding(RightPaddingContinuesFromPad(), arms=arms(right=arm("right", rows=rows)), differences=DIFFERENT)
     assert found.evidence["prompts_with_colliding_positions"] == colliding
     assert ("positions that the prompt already uses" in found.message) == bool(colliding)
+
+
+@pytest.mark.parametrize(
+    ("continued", "wrong"),
+    [((0.0, 0.5), [1]), ((0.5, 1e-6), []), ((0.0, None), [1])],
+    ids=["the token behind the prompt's", "the prompt's own next token (PAD402)", "NaN"],
+)
+def test_says_whether_the_cache_of_a_padded_prompt_can_be_continued(
+    continued: tuple[float | None, ...], wrong: list[int]
+) -> None:
+    measured = {"right": rows_of("right", 0.5), "right_continued": rows_of("right_continued", *continued)}
+    found = finding(RightPaddingContinuesFromPad(), **gave(**measured))
+    assert found.evidence["prompts_with_wrong_cache"] == wrong
+    assert found.message.endswith("Nor can its cache be continued from the last real token.") == bool(wrong)
 
 
 @pytest.mark.parametrize(

@@ -43,8 +43,8 @@ def test_silent_where_a_prompt_alone_was_run_in_another_way(arm: str) -> None:
     assert ask(DependsOnBatch(), **probes(**{arm: 0.5})) is None
 
 
-@pytest.mark.parametrize("arm", ["other_positions", "left_other_attention"])
-def test_silent_where_a_row_without_pads_was_run_with_other_positions_or_kernels(arm: str) -> None:
+@pytest.mark.parametrize("arm", ["other_positions", "left_other_attention", "right_continued"])
+def test_silent_where_a_row_without_pads_differs_in_positions_kernels_or_cache(arm: str) -> None:
     assert ask(DependsOnBatch(), **gave(**{arm: (unpadded_difference(0.5), difference(0.5))})) is None
 
 

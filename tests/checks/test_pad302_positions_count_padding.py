@@ -23,14 +23,9 @@ def not_run(error: str) -> dict[str, object]:
 def test_fires_where_shifted_positions_alone_do_what_the_pads_do() -> None:
     found = finding(PositionsCountPadding(), **probes(**SHIFTED_SAYS_THE_SAME))
     assert found.severity is Severity.ERROR
-    assert "the prompt alone, given the positions it has behind its pads, says the same" in found.message
+    assert "(the prompt alone, given the positions it has behind its pads, says the same)" in found.message
     assert "by 0.5 at prompt 1 (0.0002 allowed)" in found.message
-    assert found.evidence == {
-        "prompts": [1],
-        "max_abs_diff": 0.5,
-        "allowed": pytest.approx(2e-4),
-        "position_ids_read": True,
-    }
+    assert found.evidence == {"prompts": [1], "max_abs_diff": 0.5, "allowed": pytest.approx(2e-4)}
     assert "position_ids = (attention_mask.cumsum(-1) - 1).clamp(min=0)" in found.fix
 
 
@@ -39,13 +34,13 @@ def test_fires_where_a_model_with_a_table_of_positions_does_not_read_them(encodi
     model = model_facts(position_encoding=encoding)
     found = finding(PositionsCountPadding(), model=model, sweep=EVER_FURTHER, **probes(**UNREAD))
     assert found.severity is Severity.ERROR
-    assert "forward() takes no position_ids, or backwards they change nothing" in found.message
-    assert found.evidence["position_ids_read"] is False
+    assert "(position_ids are not read: backwards they change nothing)" in found.message
+    assert found.evidence == {"prompts": [1], "max_abs_diff": 0.5, "allowed": pytest.approx(2e-4)}
 
 
 def test_fires_where_a_model_with_a_table_of_positions_takes_none() -> None:
     found = finding(PositionsCountPadding(), model=LEARNED, sweep=EVER_FURTHER, **not_run(TAKES_NONE))
-    assert found.evidence["position_ids_read"] is False
+    assert "(forward() takes no position_ids)" in found.message
 
 
 def test_silent_where_other_positions_raised_for_another_reason() -> None:
@@ -87,7 +82,7 @@ def test_silent_where_the_first_token_of_a_padded_row_is_not_off(left: tuple[obj
 def test_silent_where_one_of_the_prompts_says_something_else_when_it_is_shifted() -> None:
     rows = {
         "left": (unpadded_difference(0.0), difference(0.5), difference(0.4, prompt_index=2)),
-        "shifted": rows_of("shifted", 0.0, count=2) + (difference(0.3, prompt_index=2, num_pads=0),),
+        "shifted": (*rows_of("shifted", 0.0), difference(0.3, prompt_index=2, num_pads=0)),
     }
     assert ask(PositionsCountPadding(), **gave(**rows)) is None
 

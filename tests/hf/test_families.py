@@ -11,7 +11,7 @@ from padcheck import engine
 from padcheck.evidence import PositionEncoding
 from padcheck.progress import Silent
 from padcheck.report import Verdict
-from padcheck.settings import JudgeSettings, MeasureSettings
+from padcheck.settings import DEFAULT_PROMPTS, JudgeSettings, MeasureSettings
 
 BLOCKS: dict[str, Any] = {
     "hidden_size": 32,
@@ -54,15 +54,21 @@ FAMILIES: dict[str, tuple[dict[str, Any], PositionEncoding]] = {
 }
 
 
+PROMPTS = (*DEFAULT_PROMPTS, "a")
+"""The last is short enough for its pads to lie within a window of four."""
+
+
 @pytest.mark.parametrize(
     ("model_type", "dtype"), [*((model_type, "float32") for model_type in FAMILIES), ("llama", "bfloat16")]
 )
 def test_padding_on_the_left_is_harmless_and_on_the_right_is_not(model_type: str, dtype: str, tmp_path: Path) -> None:
-    settings, position_encoding = FAMILIES[model_type]
+    config, position_encoding = FAMILIES[model_type]
     save_tokenizer(tmp_path)
-    save_model(tmp_path, AutoConfig.for_model(model_type, vocab_size=VOCAB_SIZE, **SPECIAL_TOKEN_IDS, **settings))
+    save_model(tmp_path, AutoConfig.for_model(model_type, vocab_size=VOCAB_SIZE, **SPECIAL_TOKEN_IDS, **config))
 
-    report = engine.compare(MeasureSettings(model=str(tmp_path), dtype=dtype), JudgeSettings(), Silent())
+    settings = MeasureSettings(model=str(tmp_path), dtype=dtype, prompts=PROMPTS)
+
+    report = engine.compare(settings, JudgeSettings(), Silent())
 
     model = report.evidence.model
     assert (model.model_type, model.position_encoding, model.dtype) == (model_type, position_encoding, dtype)

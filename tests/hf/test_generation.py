@@ -8,7 +8,13 @@ from transformers import GenerationConfig, GPT2Config, GPT2LMHeadModel, LlamaCon
 
 from padcheck.hf.arms import evaluating
 from padcheck.hf.capture import captured_warnings, position_ids_by_column
-from padcheck.hf.generation import generate, neutral_generation_config, overridden_settings
+from padcheck.hf.generation import (
+    continue_from_cache,
+    generate,
+    neutral_generation_config,
+    overridden_settings,
+    replay,
+)
 from padcheck.settings import MeasureSettings
 from padcheck.textbook import pad_ids
 
@@ -72,6 +78,86 @@ def test_the_generation_config_comes_back_after_an_error_too(gpt2):
         generate(gpt2, [(0, pad_ids((1, 999), 2, PAD, "left"))], SETTINGS)
     assert gpt2.generation_config is own
     assert not gpt2._forward_pre_hooks
+
+
+@pytest.fixture
+def llama() -> LlamaForCausalLM:
+    config = LlamaConfig(
+        vocab_size=64,
+        hidden_size=32,
+        num_attention_heads=2,
+        num_hidden_layers=2,
+        intermediate_size=32,
+        initializer_range=0.3,
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = LlamaForCausalLM(config).eval()
+    model.generation_config = GenerationConfig(pad_token_id=PAD)
+    return model
+
+
+@pytest.mark.parametrize("family", ["gpt2", "llama"])
+@pytest.mark.parametrize("prompt", [LONG, SHORT, (5,)], ids=len)
+def test_a_replay_gives_the_logits_of_every_step_in_one_forward_without_a_cache(request, family, prompt):
+    model = request.getfixturevalue(family)
+    with neutral_generation_config(model, PAD):
+        alone = generate(model, [(0, pad_ids(prompt, len(prompt), PAD, "left"))], SETTINGS)[0]
+    received = []
+    handle = model.register_forward_pre_hook(
+        lambda _module, args, kwargs: received.append((args[0].tolist(), kwargs)), with_kwargs=True
+    )
+    replayed = replay(model, prompt, alone.generated_ids)
+    handle.remove()
+    [(input_ids, kwargs)] = received
+    assert input_ids == [[*prompt, *alone.generated_ids[:-1]]]
+    assert kwargs["attention_mask"].tolist() == [[1] * len(input_ids[0])]
+    assert set(kwargs) == {"attention_mask"}
+    assert (replayed.padded, replayed.generated_ids) == (alone.padded, alone.generated_ids)
+    assert replayed.logits.shape == alone.logits.shape == (SETTINGS.max_new_tokens, 64)
+    torch.testing.assert_close(replayed.logits, alone.logits, rtol=1e-4, atol=1e-4)
+    assert replayed.logits.argmax(dim=-1).tolist() == list(alone.generated_ids)
+
+
+def test_a_replay_of_one_new_token_is_the_prompt_alone(llama):
+    replayed = replay(llama, LONG, (3,))
+    with torch.inference_mode():
+        expected = llama(torch.tensor([LONG])).logits[0, -1:]
+    assert torch.equal(replayed.logits, expected)
+    assert len(replayed.position_ids) == len(LONG) + 1
+
+
+@pytest.mark.parametrize("family", ["gpt2", "llama"])
+def test_without_a_cache_every_step_gets_all_columns_and_says_the_same(request, family):
+    model = request.getfixturevalue(family)
+    widths = []
+    with neutral_generation_config(model, PAD):
+        cached = generate(model, rows("left"), SETTINGS)
+        handle = model.register_forward_pre_hook(
+            lambda _module, args, kwargs: widths.append((args[0] if args else kwargs["input_ids"]).shape[1]),
+            with_kwargs=True,
+        )
+        uncached = generate(model, rows("left"), SETTINGS, with_cache=False)
+        handle.remove()
+    assert widths == [len(LONG) + step for step in range(SETTINGS.max_new_tokens)]
+    for row, other in zip(cached, uncached, strict=True):
+        assert row.generated_ids == other.generated_ids
+        assert row.position_ids == other.position_ids
+        torch.testing.assert_close(row.logits, other.logits, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("family", ["gpt2", "llama"])
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_the_cache_of_a_padded_prompt_is_continued_from_its_last_real_token(request, family, side):
+    model = request.getfixturevalue(family)
+    with neutral_generation_config(model, PAD):
+        alone = [generate(model, [(0, pad_ids(ids, len(ids), PAD, side))], SETTINGS)[0] for ids in (LONG, SHORT)]
+    new = [trace.generated_ids for trace in alone]
+    for trace, single, (_, padded) in zip(continue_from_cache(model, rows(side), new), alone, rows(side), strict=True):
+        assert trace.padded == padded
+        assert trace.generated_ids == single.generated_ids[:2]
+        if side == "right":
+            torch.testing.assert_close(trace.logits, single.logits[:2], rtol=1e-4, atol=1e-4)
 
 
 def test_a_row_ends_at_its_first_eos(gpt2):
@@ -151,10 +237,7 @@ def test_draws_follow_the_softmax():
     assert chi_square < 16.3  # 0.1 % of the chi-square distribution with three degrees of freedom
 
 
-def test_rotary_models_are_recorded_too():
-    model = LlamaForCausalLM(
-        LlamaConfig(vocab_size=64, hidden_size=32, num_attention_heads=2, num_hidden_layers=1, intermediate_size=32)
-    ).eval()
-    with neutral_generation_config(model, PAD):
-        left = generate(model, rows("left"), SETTINGS)[1]
+def test_rotary_models_are_recorded_too(llama):
+    with neutral_generation_config(llama, PAD):
+        left = generate(llama, rows("left"), SETTINGS)[1]
     assert left.position_ids[4:] == (0, 1, 2, 3, 4, 5, None)

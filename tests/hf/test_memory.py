@@ -7,7 +7,7 @@ import sys
 
 import pytest
 import torch
-from model_folders import llama_config, save_tokenizer
+from model_folders import llama_config, save_tokenizer, tokenizer_json
 
 from padcheck.hf.load_errors import is_out_of_memory
 
@@ -60,14 +60,27 @@ def test_running_out_of_memory_is_told_from_other_errors(error, expected):
     assert is_out_of_memory(error) is expected
 
 
+def starved(*_args, **_kwargs):
+    raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 byte")
+
+
 def test_an_arm_that_runs_out_of_memory_ends_the_run(padcheck, folder_of, monkeypatch):
-    from model_folders import tokenizer_json
-
-    def starved(*_args):
-        raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 byte")
-
-    monkeypatch.setattr("padcheck.hf.arms.generate", starved)
+    monkeypatch.setattr("padcheck.hf.plans.generate", starved)
     outcome = padcheck("compare", folder_of(tokenizer_json))
     assert outcome.exit_code == 3
     assert "Memory ran out" in outcome.stderr
     assert "--batch-size" in outcome.stderr
+
+
+def test_a_copy_in_float32_that_does_not_fit_is_left_out_and_the_rest_runs(padcheck, folder_of, monkeypatch):
+    monkeypatch.setattr("padcheck.hf.twin.Float32Twin.model", starved)
+    outcome = padcheck("compare", folder_of(tokenizer_json), "--dtype", "bfloat16", "--format", "json")
+    assert outcome.exit_code == 0, outcome.stderr
+    arms = outcome.report["arms"]
+    assert "can't allocate memory" in arms["single_float32"]["error"]
+    assert "can't allocate memory" in arms["left_float32"]["error"]
+    assert {name for name, arm in arms.items() if arm["error"]} == {"single_float32", "left_float32"}
+    assert "can't allocate memory" in outcome.report["noise"]["float32_twin"]["error"]
+    assert outcome.report["comparisons"]["left_float32"]["verdict"] == "not_run"
+    assert outcome.report["noise_floor"]["method"] == "measured"
+    assert "PAD902" not in outcome.codes

@@ -61,8 +61,10 @@ def _differ(left: float | None = 0.0, right: float | None = 0.0) -> dict[str, ob
         ),
         (
             in_half("bfloat16", left=0.5, right=9.0, left_float32=0.5),
-            "FAIL: left padding changes what the model says in float32; rounding hides it in bfloat16, "
-            "right padding does (1 error, 1 warning)",
+            (
+                "FAIL: left padding changes what the model says in float32; rounding hides it in bfloat16, "
+                "right padding does (1 error, 1 warning)"
+            ),
         ),
         (
             in_half("bfloat16", left=9.0, left_float32=0.5),
@@ -226,24 +228,32 @@ def test_nan_in_16_bit_is_not_what_rounding_hides() -> None:
         ((difference(0.0, 1e-5),), "prompt 1: logits differ by 1e-05 at token 1, 0.0002 allowed"),
         (
             (difference(0.0, 1e-5, flip=flip(1)),),
-            "prompt 1: logits differ by 1e-05 at token 1, 0.0002 allowed: a near tie; "
-            "token 1: alone ␣t20 by 1e-06, here ␣t30 by 2e-06",
+            (
+                "prompt 1: logits differ by 1e-05 at token 1, 0.0002 allowed: a near tie; "
+                "token 1: alone ␣t20 by 1e-06, here ␣t30 by 2e-06"
+            ),
         ),
         ((difference(0.0, 0.5),), "prompt 1: logits differ by 0.5 at token 1, 0.0002 allowed; KL 0.005"),
         (
             (difference(0.0, 0.5, flip=flip(1, reference_margin=0.25, margin=1.5)),),
-            "prompt 1: logits differ by 0.5 at token 1, 0.0002 allowed; KL 0.005; "
-            "token 1: alone ␣t20 by 0.25, here ␣t30 by 1.5",
+            (
+                "prompt 1: logits differ by 0.5 at token 1, 0.0002 allowed; KL 0.005; "
+                "token 1: alone ␣t20 by 0.25, here ␣t30 by 1.5"
+            ),
         ),
         (
             (difference(0.5, 0.5), difference(0.0, 1e-5, flip=flip(1), prompt_index=2)),
-            "prompt 1: logits differ by 0.5 at token 0, 0.0002 allowed; KL 0.005; "
-            "prompt 2, token 1: alone ␣t20 by 1e-06, here ␣t30 by 2e-06",
+            (
+                "prompt 1: logits differ by 0.5 at token 0, 0.0002 allowed; KL 0.005; "
+                "prompt 2, token 1: alone ␣t20 by 1e-06, here ␣t30 by 2e-06"
+            ),
         ),
         (
             (difference(0.4, flip=flip(0)), difference(0.0, 0.5, flip=flip(1, token=" t40"), prompt_index=2)),
-            "prompt 2: logits differ by 0.5 at token 1, 0.0002 allowed; KL 0.005; "
-            "token 1: alone ␣t20 by 1e-06, here ␣t40 by 2e-06",
+            (
+                "prompt 2: logits differ by 0.5 at token 1, 0.0002 allowed; KL 0.005; "
+                "token 1: alone ␣t20 by 1e-06, here ␣t40 by 2e-06"
+            ),
         ),
         (
             (difference(0.0, None, flip=flip(1, reference_margin=None, margin=None)),),
@@ -320,8 +330,10 @@ def test_a_noise_floor_that_was_measured_says_in_which_ways() -> None:
         ("", "0 by one forward() in place of a cache"),
         (
             "allowed",
-            "2 × that, or 0.0001 + 1e-05 × largest logit (huggingface/transformers#25420; rounding <= 2e-5, "
-            "faults >= 0.1) where that is more",
+            (
+                "2 × that, or 0.0001 + 1e-05 × largest logit (huggingface/transformers#25420; rounding <= 2e-5, "
+                "faults >= 0.1) where that is more"
+            ),
         ),
         ("left", "needed 0.01, allowed 0.06"),
     ]

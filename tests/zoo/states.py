@@ -70,7 +70,7 @@ FAULTS = (
         dynamic_rope,
         "PAD206",
         reaches_unpadded_rows=True,
-        drowns_in={torch.bfloat16: "PAD201"},
+        drowns_in={torch.bfloat16: "PAD206"},
     ),
 )
 HARMLESS = (
