@@ -13,30 +13,36 @@ _SCORING: tuple[tuple[str, PaddingSide, str, bool], ...] = (
 
 
 def advise(case: Case) -> tuple[Advice, ...]:
-    """Three lines: for generating, scoring and training. None where the prompts alone did not run, or had no pads."""
+    """Three lines: for generating, scoring and training.
+
+    None where the prompts alone did not run, nothing was padded, or a fault would not have shown.
+    """
     rows = [row for comparison in case.comparisons.values() for row in comparison.rows]
     if SINGLE not in case.evidence.arms or not any(row.num_pad_tokens for row in rows):
+        return ()
+    if case.control_was_seen() is False and not case.harmed():
         return ()
     return (_generating(case), _scoring(case), _training(case))
 
 
 def _generating(case: Case) -> Advice:
-    sides: tuple[PaddingSide, ...] = ("left", "right")
-    side = next((side for side in sides if _right(case, side)), None)
-    if _right(case, "left") and case.wrong("left_float32"):
-        side = None
-    if side is None and (attention := case.right_with_attention()) is not None:
-        line = f'model.set_attn_implementation("{attention}"); model.generate(**{_batch("left")})'
-        return Advice(task="generating", padding_side="left", position_ids=False, attention_mask=True, line=line)
-    if side is None and _right(case, "uncached") and _right(case, "left_uncached"):
-        line = f"model.generate(**{_batch('left')}, use_cache=False)"
-        return Advice(task="generating", padding_side="left", position_ids=False, attention_mask=True, line=line)
-    if side is None:
-        line = 'for text in texts: model.generate(**tokenizer(text, return_tensors="pt"))  # no padded batch is right'
-        return Advice(task="generating", padding_side=None, position_ids=False, attention_mask=False, line=line)
-    needed = not _right(case, "left_no_mask")
-    line = f"model.generate(**{_batch(side)})" + ("" if needed else "  # also without attention_mask")
+    side, line, needed = _how_to_generate(case)
     return Advice(task="generating", padding_side=side, position_ids=False, attention_mask=needed, line=line)
+
+
+def _how_to_generate(case: Case) -> tuple[PaddingSide | None, str, bool]:
+    """Side, line, and whether the mask is needed; 16 bit that hides what float32 shows is no way."""
+    hidden = bool(case.wrong("left_float32"))
+    if _right(case, "left") and not hidden:
+        needed = not _right(case, "left_no_mask")
+        return "left", f"model.generate(**{_batch('left')}){'' if needed else _NO_MASK_NEEDED}", needed
+    if _right(case, "right") and not hidden:
+        return "right", f"model.generate(**{_batch('right')})", True
+    if (attention := case.right_with_attention()) is not None:
+        return "left", f'model.set_attn_implementation("{attention}"); model.generate(**{_batch("left")})', True
+    if _right(case, "uncached") and _right(case, "left_uncached") and not hidden:
+        return "left", f"model.generate(**{_batch('left')}, use_cache=False)", True
+    return None, 'for text in texts: model.generate(**tokenizer(text, return_tensors="pt"))' + _NONE_RIGHT, False
 
 
 def _scoring(case: Case) -> Advice:
@@ -47,7 +53,7 @@ def _scoring(case: Case) -> Advice:
             return Advice(
                 task="scoring", padding_side=side, position_ids=position_ids, attention_mask=needed, line=line
             )
-    line = 'for text in texts: model(**tokenizer(text, return_tensors="pt"))  # no padded batch is right'
+    line = 'for text in texts: model(**tokenizer(text, return_tensors="pt"))' + _NONE_RIGHT
     return Advice(task="scoring", padding_side=None, position_ids=False, attention_mask=False, line=line)
 
 
@@ -67,6 +73,8 @@ def _training(case: Case) -> Advice:
     )
 
 
+_NONE_RIGHT = "  # no padded batch is right"
+_NO_MASK_NEEDED = "  # also without attention_mask"
 _POSITIONS = ", position_ids=(inputs.attention_mask.cumsum(-1) - 1).clamp(min=0)"
 
 

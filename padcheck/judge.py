@@ -131,15 +131,18 @@ def _tells(finding: Finding, rule: Rule) -> bool:
 def _status(command: Command, case: Case, findings: list[Finding], settings: JudgeSettings) -> Status:
     """Nothing measured is never a pass, whatever --fail-on says."""
     reference = case.evidence.arms.get(SINGLE)
-    # What raises without any padding says nothing about padding: it is no finding to fail on.
-    telling = [f for f in findings if f.code != "PAD902" or reference is None or reference.error is None]
-    failing = settings.fail_on is not None and any(f.severity.rank >= settings.fail_on.rank for f in telling)
+    # What raises without any padding says nothing about padding, and what could not be seen neither.
+    silent = {"PAD903"} | ({"PAD902"} if reference is not None and reference.error is not None else set())
+    telling = [finding for finding in findings if finding.code not in silent]
+    failing = settings.fail_on is not None and any(
+        finding.severity.rank >= settings.fail_on.rank for finding in telling
+    )
     if command == "compare":
         padded = any(row.num_pad_tokens for comparison in case.comparisons.values() for row in comparison.rows)
         compared = case.ran("left")
         if (compared and not padded) or not (compared or failing):
             return "not_measured"
-        if not failing and case.control_was_seen() is False and not case.wrong("left"):
+        if not failing and case.control_was_seen() is False and not case.harmed():
             return "not_measured"
     return "fail" if failing else "pass"
 

@@ -179,12 +179,6 @@ def test_a_report_without_the_keys_that_came_later_is_shown_and_can_be_judged_an
     assert judge_again(loaded, JudgeSettings()).status == "fail"
 
 
-def test_the_noise_floor_of_a_report_of_before_is_read_too(file: Path) -> None:
-    method = "fixed for the dtype: atol + rtol * largest absolute logit of the unpadded run"
-    file.write_text(_before(report(**FAILING), noise_floor=BEFORE_FLOOR | {"method": method}), encoding="utf-8")
-    assert judge_again(load(file), JudgeSettings()).status == "fail"
-
-
 @pytest.mark.parametrize("number", [float("nan"), float("inf"), -float("inf")])
 def test_what_is_no_number_is_null(number: float, file: Path) -> None:
     text = dump(report(generation_config={"temperature": number}, differences=FAILING["differences"]))

@@ -45,6 +45,10 @@ class Case(NamedTuple):
         rows = self.comparisons[arm].rows if arm in self.comparisons else ()
         return [row for row in rows if row.num_pad_tokens and row.verdict is Verdict.DIFFERENT]
 
+    def harmed(self) -> bool:
+        """True where left padding is wrong anyhow: in the batch, alone, or in float32."""
+        return any(self.wrong(arm) for arm in ("left", "left_alone", "left_float32"))
+
     def first_steps(self, arm: str) -> list[Step]:
         """The first step of each padded row of an arm."""
         return [self._step(arm, row, 0) for row in self.evidence.differences.get(arm, ()) if row.num_pad_tokens]

@@ -30,7 +30,7 @@ class LeftPaddingChangesOutput(Rule):
     code = "PAD201"
     name = "left-padding-changes-output"
     severity = Severity.ERROR
-    told_by = ("PAD206", "PAD207")
+    told_by = ("PAD206", "PAD207", "PAD208")
 
     def judge(self, case: Case) -> Finding | Skipped | None:
         """Fires where a padded row of the left arm is different."""
@@ -39,8 +39,6 @@ class LeftPaddingChangesOutput(Rule):
         rows = case.wrong("left")
         if not rows:
             return self._in_a_batch_of_one(case) or self._in_float32(case)
-        if case.wrong_alone() and case.only_later_steps_wrong("left"):
-            return self.skip("the prompts alone are decoded wrong: PAD208 tells it")
         furthest, other = worst(rows), case.right_with_attention()
         same = _changes_all_the_same(case)
         return self.found(

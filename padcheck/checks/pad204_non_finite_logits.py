@@ -5,8 +5,8 @@ from padcheck.evidence import GENERATED, SINGLE
 from padcheck.report import Finding, Skipped
 from padcheck.severity import Severity
 
-_WRONG_ON_PURPOSE = ("broken_mask", "other_positions", "shifted")
-"""Probes whose mask or positions no caller would pass: what they give is no fault."""
+_NOT_THE_USERS = ("broken_mask", "other_positions", "shifted", "left_other_attention")
+"""Probes with a mask, positions or an attention that nobody asked for: what they give is no fault."""
 
 
 class NonFiniteLogits(Rule):
@@ -40,7 +40,7 @@ class NonFiniteLogits(Rule):
             return self.skip("no arm has logits")
         prompts: dict[str, list[int]] = {}
         for name, arm in evidence.arms.items():
-            if name in _WRONG_ON_PURPOSE:
+            if name in _NOT_THE_USERS:
                 continue
             broken = {row.prompt_index for row in arm.rows if row.non_finite_logits}
             broken |= {d.prompt_index for d in evidence.differences.get(name, ()) if any(s.non_finite for s in d.steps)}

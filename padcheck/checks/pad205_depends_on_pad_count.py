@@ -34,6 +34,8 @@ class DependsOnPadCount(Rule):
 
     def judge(self, case: Case) -> Finding | Skipped | None:
         """Fires where the sweep has both."""
+        if not case.ran("left"):
+            return self.skip("the left arm has no row to compare")
         steps = case.sweep()
         if not steps:
             return self.skip("the sweep over pad counts was not run") if case.wrong("left") else None

@@ -37,11 +37,13 @@ class PositionsCountPadding(Rule):
 
     def judge(self, case: Case) -> Finding | Skipped | None:
         """Fires where shifted positions alone do what the pads do, or position_ids are not read."""
-        off = [step for step in case.first_steps("left") if step.off and step.max_abs_diff is not None]
-        if not off:
-            return None
+        if not case.ran("left"):
+            return self.skip("the left arm has no row to compare")
         if not case.ran("scrambled"):
             return self.skip("the scrambled arm has no row to compare")
+        off = [step for step in case.first_steps("left") if step.off and step.max_abs_diff is not None]
+        if not off or any(step.off for step in case.first_steps("scrambled")):
+            return None
         prompts = [step.prompt_index for step in off]
         how = _shown_by_shift(case, prompts) or _unread(case)
         if how is None:
@@ -60,8 +62,9 @@ class PositionsCountPadding(Rule):
 def _shown_by_shift(case: Case, prompts: list[int]) -> str | None:
     if not case.ran("shifted"):
         return None
+    # A batch that called for no dear probe has no rows here.
     shifted = {row.prompt_index: row.verdict for row in case.comparisons["shifted"].rows}
-    if any(shifted[index] not in (Verdict.IDENTICAL, Verdict.EQUIVALENT) for index in prompts):
+    if any(shifted.get(index) not in (Verdict.IDENTICAL, Verdict.EQUIVALENT) for index in prompts):
         return None
     return "the prompt alone, given the positions it has behind its pads, says the same"
 

@@ -28,7 +28,7 @@ class WrongAfterPrefill(Rule):
     code = "PAD303"
     name = "wrong-after-prefill"
     severity = Severity.ERROR
-    told_by = ("PAD206", "PAD207")
+    told_by = ("PAD206", "PAD207", "PAD208")
 
     def judge(self, case: Case) -> Finding | Skipped | None:
         """Fires where no wrong row of the left arm is wrong at its first step."""
@@ -39,8 +39,6 @@ class WrongAfterPrefill(Rule):
             return None
         if any(step.off for step in case.sweep()):
             return self.skip("behind other numbers of pads the first token is wrong too")
-        if case.wrong_alone():
-            return self.skip("the prompts alone are decoded wrong: PAD208 tells it")
         furthest = worst(rows)
         unmasked = any(step.off for step in case.later_steps("scrambled"))
         cached = case.ran("left_uncached") and not case.wrong("left_uncached")

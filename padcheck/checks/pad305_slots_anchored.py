@@ -33,12 +33,16 @@ class SlotsAnchored(Rule):
 
     def judge(self, case: Case) -> Finding | Skipped | None:
         """Fires where the sweep has a period, or varies although positions are innocent."""
+        if not case.ran("left"):
+            return self.skip("the left arm has no row to compare")
+        if not case.ran("scrambled"):
+            return self.skip("the scrambled arm has no row to compare")
         wrong = case.wrong("left")
         if not wrong:
             return None
         steps = case.sweep()
-        if not steps or not case.ran("scrambled"):
-            return self.skip("the sweep over pad counts, or the scrambled arm, was not run")
+        if not steps:
+            return self.skip("the sweep over pad counts was not run")
         size = period(steps)
         varied = all(step.off for step in steps) and varies(steps)
         if any(step.off for step in case.first_steps("scrambled")) or not (size or varied):

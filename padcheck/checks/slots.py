@@ -10,16 +10,14 @@ def varies(steps: list[Step]) -> bool:
 
 
 def period(steps: list[Step]) -> int | None:
-    """The least size whose multiples are all right while something in between is wrong; None where there is none.
+    """The least size whose multiples are all right while counts beyond it are wrong; None where there is none.
 
-    At least two multiples must have been run, or one lucky number would look like a size.
+    At least two multiples must have been run, or one lucky number would look like a size. Others may be right too: a
+    short prompt can lie in its block in more than one way.
     """
-    right = {step.num_pad_tokens for step in steps if not step.off}
-    counts = {step.num_pad_tokens for step in steps}
-    if right == counts:
-        return None
-    for size in sorted(right - {1}):
-        multiples = {count for count in counts if count % size == 0}
-        if len(multiples) > 1 and multiples <= right and not any(count < size for count in right):
+    for size in range(2, max((step.num_pad_tokens for step in steps), default=0) // 2 + 1):
+        multiples = [step.off for step in steps if step.num_pad_tokens % size == 0]
+        beyond = [step.off for step in steps if step.num_pad_tokens > size]
+        if len(multiples) > 1 and not any(multiples) and any(beyond):
             return size
     return None

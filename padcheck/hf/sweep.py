@@ -58,7 +58,7 @@ def _room(run: Run, prompt: tuple[int, ...]) -> int | None:
 
 
 def _counts(sizes: dict[str, int], room: int | None, *, thorough: bool) -> list[int]:
-    around = {size + offset for size in sizes.values() for offset in (-1, 0, 1)}
+    around = {count for size in sizes.values() for count in (size - 1, size, size + 1, 2 * size)}
     largest = _LARGEST_IF_THOROUGH if thorough else _LARGEST
     largest = largest if room is None else min(largest, room)
     return sorted(number for number in {*_USUAL, *around} if 1 <= number <= largest)

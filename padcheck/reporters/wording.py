@@ -179,23 +179,31 @@ def conclusion(report: Report) -> str:
         return "NOT MEASURED: no verdict on padding" + findings
     if report.command == "inspect-tokenizer":
         return ("FAIL" if report.status == "fail" else "PASS") + (findings or ": nothing to report")
-    left = report.comparisons["left"]
-    said = {
+    said = _left_in_words(report)
+    right, left = report.comparisons["right"].verdict, report.comparisons["left"].verdict
+    if right in (Verdict.DIFFERENT, Verdict.NON_FINITE) and left in _UNHARMED:
+        said += ", right padding does" if said.startswith("left padding changes nothing") else ", as does right padding"
+    return f"{'FAIL' if report.status == 'fail' else 'PASS'}: {said}{findings}"
+
+
+_UNHARMED = (Verdict.IDENTICAL, Verdict.EQUIVALENT)
+
+
+def _left_in_words(report: Report) -> str:
+    left = report.comparisons["left"].verdict
+    elsewhere = {name for name, found in report.comparisons.items() if found.verdict is Verdict.DIFFERENT}
+    if left in _UNHARMED and "left_alone" in elsewhere:
+        return "left padding changes what the model says in a batch of one"
+    if left in _UNHARMED and "left_float32" in elsewhere:
+        dtype = visible(str(report.evidence.model.dtype))
+        return f"left padding changes what the model says in float32, which rounding hides in {dtype}"
+    return {
         Verdict.IDENTICAL: "left padding changes nothing",
         Verdict.EQUIVALENT: "left padding changes nothing beyond rounding",
         Verdict.DIFFERENT: "left padding changes what the model says",
         Verdict.NON_FINITE: "left padding gives NaN or infinity",
         Verdict.NOT_RUN: "the left-padded batch did not run",
-    }[left.verdict]
-    twin = report.comparisons.get("left_float32")
-    if twin is not None and twin.verdict is Verdict.DIFFERENT and left.verdict is not Verdict.DIFFERENT:
-        said = (
-            f"left padding changes what the model says in float32; rounding hides it in {report.evidence.model.dtype}"
-        )
-    right = report.comparisons["right"].verdict
-    if right in (Verdict.DIFFERENT, Verdict.NON_FINITE) and left.verdict in (Verdict.IDENTICAL, Verdict.EQUIVALENT):
-        said += ", right padding does"
-    return f"{'FAIL' if report.status == 'fail' else 'PASS'}: {said}{findings}"
+    }[left]
 
 
 def skipped_rules(report: Report) -> str:

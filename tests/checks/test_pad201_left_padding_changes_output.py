@@ -160,11 +160,6 @@ def test_silent_where_neither_dtype_shows_it() -> None:
 ALONE_WRONG = {"uncached": rows_of("uncached", 0.0, 0.5)}
 
 
-def test_skipped_where_the_prompts_alone_are_decoded_wrong() -> None:
-    outcome = ask(LeftPaddingChangesOutput(), **gave(left=rows_of("left", 0.0, 0.5), **ALONE_WRONG))
-    assert outcome == Skipped(code="PAD201", reason="the prompts alone are decoded wrong: PAD208 tells it")
-
-
 def test_fires_where_the_first_token_is_off_whatever_the_prompts_alone_do() -> None:
     assert finding(LeftPaddingChangesOutput(), **gave(left=rows_of("left", 0.5, 0.5), **ALONE_WRONG))
 

@@ -59,7 +59,7 @@ def test_silent_where_a_model_has_no_table_to_look_positions_up_in(encoding: str
     [
         (EVER_FURTHER, UNREAD | {"other_positions": 1e-7}),
         (sweep({1: 0.4, 2: 0.4, 3: 0.4}), UNREAD),
-        (sweep({1: 0.4, 2: 0.5, 3: 0.6, 4: 0.0, 8: 0.0}), UNREAD),
+        (sweep({1: 0.4, 2: 0.5, 3: 0.6, 4: 0.0, 8: 0.0, 9: 0.5}), UNREAD),
         (None, UNREAD),
         (sweep({1: 0.2, 2: 0.4}, error="IndexError: no"), UNREAD),
     ],

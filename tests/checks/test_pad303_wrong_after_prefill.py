@@ -1,9 +1,9 @@
 import pytest
-from builders import arms, ask, difference, differences, finding, gave, raised, rows_of, unpadded_difference
+from builders import arms, ask, difference, differences, finding, gave, raised, rows_of, sweep, unpadded_difference
 from msgspec.structs import replace
 
 from padcheck.checks.pad303_wrong_after_prefill import WrongAfterPrefill
-from padcheck.report import Skipped
+from padcheck.report import Finding, Skipped
 from padcheck.severity import Severity
 
 
@@ -61,9 +61,13 @@ def test_the_first_token_is_judged_by_its_own_allowance(first: tuple[float, floa
     assert (ask(WrongAfterPrefill(), differences=differences(left=rows)) is not None) == fires
 
 
-def test_skipped_where_the_prompts_alone_are_decoded_wrong() -> None:
-    outcome = ask(WrongAfterPrefill(), **gave(left=LATER, uncached=rows_of("uncached", 0.0, 0.5)))
-    assert outcome == Skipped(code="PAD303", reason="the prompts alone are decoded wrong: PAD208 tells it")
+@pytest.mark.parametrize(("counts", "fires"), [({1: 0.0, 2: 0.0, 3: 1e-6}, True), ({1: 0.5, 2: 0.0, 3: 0.0}, False)])
+def test_skipped_where_another_number_of_pads_makes_the_first_token_wrong(
+    counts: dict[int, float], fires: bool
+) -> None:
+    outcome = ask(WrongAfterPrefill(), sweep=sweep(counts), **gave(left=LATER))
+    skipped = Skipped(code="PAD303", reason="behind other numbers of pads the first token is wrong too")
+    assert isinstance(outcome, Finding) if fires else outcome == skipped
 
 
 def test_silent_where_one_row_is_off_from_the_start() -> None:

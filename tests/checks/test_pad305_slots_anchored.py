@@ -56,22 +56,30 @@ def test_silent_where_the_pads_are_seen(counts: dict[int, float]) -> None:
     assert ask(SlotsAnchored(), sweep=sweep(counts), **probes(left=0.5, scrambled=0.5)) is None
 
 
-@pytest.mark.parametrize(
-    "left", [rows_of("left", 1e-6), rows_of("left", 0.0, 0.5), rows_of("left", None)], ids=["right", "later", "NaN"]
-)
-def test_silent_where_the_first_token_of_a_padded_row_is_not_off(left: tuple[object, ...]) -> None:
+def test_fires_where_the_prompts_are_behind_right_numbers_of_pads_until_they_grow() -> None:
+    found = finding(SlotsAnchored(), sweep=sweep(BLOCKS_OF_FOUR), **gave(left=rows_of("left", 0.0, 0.5)))
+    assert (found.evidence["period"], found.evidence["prompts"]) == (4, [1])
+
+
+@pytest.mark.parametrize("left", [rows_of("left", 1e-6, 1e-6), rows_of("left", None)], ids=["right", "NaN (PAD204)"])
+def test_silent_where_no_padded_row_is_off(left: tuple[object, ...]) -> None:
     assert ask(SlotsAnchored(), sweep=sweep(BLOCKS_OF_FOUR), **gave(left=left)) is None
 
 
 @pytest.mark.parametrize(
-    "changes",
+    ("changes", "reason"),
     [
-        LEFT_DIFFERS,
-        LEFT_DIFFERS | {"sweep": sweep(BLOCKS_OF_FOUR, error="IndexError: no")},
-        LEFT_DIFFERS | without("scrambled") | {"sweep": sweep(BLOCKS_OF_FOUR)},
+        (LEFT_DIFFERS, "the sweep over pad counts was not run"),
+        (
+            LEFT_DIFFERS | {"sweep": sweep(BLOCKS_OF_FOUR, error="IndexError: no")},
+            "the sweep over pad counts was not run",
+        ),
+        (
+            LEFT_DIFFERS | without("scrambled") | {"sweep": sweep(BLOCKS_OF_FOUR)},
+            "the scrambled arm has no row to compare",
+        ),
     ],
     ids=["no sweep", "the sweep raised", "no scrambled arm"],
 )
-def test_skipped_where_the_evidence_is_not_there(changes: dict[str, object]) -> None:
-    outcome = ask(SlotsAnchored(), **changes)
-    assert outcome == Skipped(code="PAD305", reason="the sweep over pad counts, or the scrambled arm, was not run")
+def test_skipped_where_the_evidence_is_not_there(changes: dict[str, object], reason: str) -> None:
+    assert ask(SlotsAnchored(), **changes) == Skipped(code="PAD305", reason=reason)

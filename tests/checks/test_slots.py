@@ -30,7 +30,9 @@ def test_the_least_size_whose_multiples_are_right_is_a_period(size: int) -> None
         ((), None),
         ((12,), None),
         ((1, 2, 3), None),
-        ((1, 4, 8, 12, 16, 32), None),
+        ((1, 4, 8, 12, 16, 32), 4),
+        ((1, 4, 5, 8, 9, 12, 16, 32, 33), 4),
+        (tuple(count for count in COUNTS if count > 8), None),
         ((4, 8, 12, 16), None),
         ((3, 4, 6, 9, 12, 15, 33), 3),
         ((4, 8, 12, 16, 31, 32), 4),
@@ -41,6 +43,8 @@ def test_the_least_size_whose_multiples_are_right_is_a_period(size: int) -> None
         "one lucky number",
         "a few pads",
         "one pad too",
+        "two ways to lie in a block",
+        "many pads",
         "a multiple is wrong",
         "right in between too",
         "a lucky number behind",
@@ -52,7 +56,7 @@ def test_what_is_and_is_no_period(right: tuple[int, ...], found: int | None) -> 
 
 def test_a_size_of_which_one_multiple_alone_was_run_is_no_period() -> None:
     assert period(right_behind(7, counts=(1, 2, 3, 7))) is None
-    assert period(right_behind(7, 14, counts=(1, 2, 3, 7, 14))) == 7
+    assert period(right_behind(7, 14, counts=(1, 2, 3, 7, 8, 14))) == 7
 
 
 def test_nan_is_wrong() -> None:

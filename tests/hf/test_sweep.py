@@ -51,8 +51,8 @@ def test_the_longest_prompt_runs_behind_every_small_number_and_around_some_large
     ("model_type", "sizes", "added"),
     [
         ("mistral", {"sliding_window": 4}, ()),
-        ("mistral", {"sliding_window": 50}, (49, 50, 51)),
-        ("gpt_neo", {"window_size": 24}, (23, 24, 25)),
+        ("mistral", {"sliding_window": 50}, (49, 50, 51, 100)),
+        ("gpt_neo", {"window_size": 24}, (23, 24, 25, 48)),
     ],
 )
 def test_the_models_own_sizes_are_found_and_run_around(
@@ -88,6 +88,8 @@ def test_the_sizes_of_real_configs(model_type: str, sizes: dict[str, int]) -> No
 
 
 def test_the_sizes_of_a_model_with_a_text_config_are_those_of_the_text() -> None:
+    if "gemma3" not in CONFIG_MAPPING_NAMES:
+        pytest.skip("this version of transformers has no gemma3")
     config = AutoConfig.for_model("gemma3", text_config={"sliding_window": 77}, vision_config={"window_size": 5})
     assert _sizes(config) == {"sliding_window": 77}
 

@@ -57,13 +57,13 @@ def _differ(left: float | None = 0.0, right: float | None = 0.0) -> dict[str, ob
         (probes(broken_mask=0.0), "NOT MEASURED: no verdict on padding (1 warning)"),
         (
             in_half("bfloat16", left=0.5, left_float32=0.5),
-            "FAIL: left padding changes what the model says in float32; rounding hides it in bfloat16 (1 error)",
+            "FAIL: left padding changes what the model says in float32, which rounding hides in bfloat16 (1 error)",
         ),
         (
             in_half("bfloat16", left=0.5, right=9.0, left_float32=0.5),
             (
-                "FAIL: left padding changes what the model says in float32; rounding hides it in bfloat16, "
-                "right padding does (1 error, 1 warning)"
+                "FAIL: left padding changes what the model says in float32, which rounding hides in bfloat16, "
+                "as does right padding (1 error, 1 warning)"
             ),
         ),
         (
@@ -213,9 +213,11 @@ def test_settings_are_written_like_arguments() -> None:
     assert wording.settings_text({}) == ""
 
 
-def test_nan_in_16_bit_is_not_what_rounding_hides() -> None:
-    found = report(**in_half("float16", left=None, left_float32=0.5))
-    assert wording.conclusion(found).startswith("FAIL: left padding gives NaN or infinity")
+def test_what_float32_says_does_not_stand_in_for_nan_or_an_error() -> None:
+    broken = in_half("float16", left=None, left_float32=0.5)
+    assert wording.conclusion(report(**broken)).startswith("FAIL: left padding gives NaN or infinity")
+    broken["arms"]["left"], broken["differences"]["left"] = raised("left"), ()
+    assert wording.conclusion(report(**broken)).startswith("FAIL: the left-padded batch did not run")
 
 
 # Verdicts
