@@ -54,8 +54,8 @@ FAMILIES: dict[str, tuple[dict[str, Any], PositionEncoding]] = {
 }
 
 
-PROMPTS = (*DEFAULT_PROMPTS, "a")
-"""The last is short enough for its pads to lie within a window of four."""
+PROMPTS = (*DEFAULT_PROMPTS, "three")
+"""The last is short enough for its pads to lie within reach of two windows of four, and as long as a convolution."""
 
 
 @pytest.mark.parametrize(
