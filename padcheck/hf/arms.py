@@ -123,13 +123,13 @@ class _Bench:
                 self._run_arm(name, run, of)
         with self._progress.stage(f"measuring what rounding does{of}"):
             self._noise.measure(batch, run.traces["replayed"])
-        if not self._settings.thorough and not self._disagree():
+        if not self._settings.thorough and not self._disagree(batch):
             return
         for name, plan in self._plans.items():
             if plan.dear:
                 self._run_arm(name, run, of)
         if self._sweep is None and run.traces[SINGLE]:
-            with self._progress.stage(f"running ever more pads{of}"):
+            with self._progress.stage(f"running ever more pads{of}"), captured_warnings():
                 self._sweep = sweep_pad_counts(run)
 
     def measured(self) -> Measured:
@@ -156,7 +156,7 @@ class _Bench:
             if name in self._logs and plan.reference is not None
         }
 
-    def _disagree(self) -> bool:
+    def _disagree(self, batch: Batch) -> bool:
         """True where an arm is off by more than rounding that should not be, so that the cause is worth some time."""
         dtype = str(self._model.dtype).removeprefix("torch.")
         floor = noise_floor(dtype, num_layers(self._model.config), self._noise.evidence(), self._differences())
@@ -164,6 +164,7 @@ class _Bench:
             share_of_allowance(step.max_abs_diff, tolerance_of(floor, log.evidence()).allowed(step.logit_scale)) > 1
             for log in (self._logs[name] for name in _OFF_BY_ROUNDING_ALONE if name in self._logs)
             for difference in log.differences
+            if difference.prompt_index in batch.prompts
             for step in difference.steps
         )
 

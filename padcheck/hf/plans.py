@@ -119,6 +119,8 @@ def _left_forward_no_mask(run: Run) -> list[RowTrace]:
 
 
 def _right_continued(run: Run) -> list[RowTrace]:
+    if not run.traces["replayed"]:
+        raise RuntimeError("the replayed arm raised, so there is nothing to continue with")
     new = [trace.generated_ids for trace in run.traces["replayed"]]
     return continue_from_cache(run.model, run.batch.padded("right"), new)
 

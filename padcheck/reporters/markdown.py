@@ -28,8 +28,8 @@ def _lines(report: Report) -> Iterator[str]:
         yield from _table(("arm", "verdict", "reason"), wording.verdicts(report))
         if probes := wording.probes(report):
             yield from _table(("probe", "verdict", "largest difference"), probes)
-            if left_out := wording.left_out(report):
-                yield _escape(left_out)
+            if dear_probes := wording.dear_probes(report):
+                yield _escape(dear_probes)
                 yield ""
         yield from _table(("rounding", ""), wording.noise_floor(report))
     if report.findings:

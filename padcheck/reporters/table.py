@@ -60,8 +60,8 @@ def _print_judgement(report: Report, console: Console) -> None:
     if report.comparisons:
         if probes := wording.probes(report):
             _section(console, "Probes", _probes(probes))
-            if left_out := wording.left_out(report):
-                console.print(Text(left_out, style="dim"))
+            if dear_probes := wording.dear_probes(report):
+                console.print(Text(dear_probes, style="dim"))
         _section(console, "What rounding does", _pairs(wording.noise_floor(report)))
         _section(console, "Verdict", _verdicts(report))
     if report.findings:

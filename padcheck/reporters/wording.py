@@ -242,11 +242,23 @@ def advice(report: Report) -> list[tuple[str, str]]:
     return [(advice.task, advice.line) for advice in report.advice]
 
 
-def left_out(report: Report) -> str:
-    """The dear probes that did not run."""
-    if not report.evidence.left_out:
-        return ""
-    return f"not needed, since the others agree (--thorough runs them): {', '.join(report.evidence.left_out)}"
+def dear_probes(report: Report) -> str:
+    """Which of the dear probes did not run, and how many pads one prompt was run behind."""
+    sweep, left_out = report.evidence.sweep, list(report.evidence.left_out)
+    said = []
+    if sweep is not None:
+        numbers = [count.num_pad_tokens for count in sweep.counts]
+        several = "s" if len(numbers) > 1 else ""
+        behind = "behind pads"
+        if numbers:
+            behind = f"behind {len(numbers)} number{several} of pads, {numbers[0]} to {numbers[-1]}"
+        raised = f"; then it raised {visible(sweep.error)}" if sweep.error else ""
+        said.append(f"prompt {sweep.prompt_index} also ran {behind}{raised}")
+    elif left_out:
+        left_out.append("ever more pads")
+    if left_out:
+        said.append(f"not needed, since the others agree (--thorough runs them): {', '.join(left_out)}")
+    return "; ".join(said)
 
 
 def _counts(report: Report) -> list[tuple[str, int]]:

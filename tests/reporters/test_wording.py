@@ -18,13 +18,14 @@ from builders import (
     raised,
     report,
     row,
+    sweep,
     tokenizer_facts,
     unpadded_difference,
 )
 
 from padcheck.evidence import Arm, PadTokenSuggestion, RowDifference, SpecialTokenIds, TokenFlip, TokenIds
 from padcheck.reporters import wording
-from padcheck.reporters.visible import visible_token
+from padcheck.reporters.visible import visible, visible_token
 from padcheck.settings import JudgeSettings
 
 UNPADDED = unpadded_difference(0.0)
@@ -306,15 +307,27 @@ def test_a_probe_says_how_far_it_is_from_what() -> None:
 
 
 @pytest.mark.parametrize(
-    ("left_out", "text"),
+    ("changes", "text"),
     [
-        ((), ""),
-        (("uncached",), "not needed, since the others agree (--thorough runs them): uncached"),
-        (("uncached", "shifted"), "not needed, since the others agree (--thorough runs them): uncached, shifted"),
+        ({"left_out": ()}, ""),
+        (
+            {"left_out": ("uncached", "shifted")},
+            "not needed, since the others agree (--thorough runs them): uncached, shifted, ever more pads",
+        ),
+        ({"left_out": (), "sweep": sweep({1: 0.0, 33: 0.5})}, "prompt 0 also ran behind 2 numbers of pads, 1 to 33"),
+        (
+            {"left_out": (), "sweep": sweep({1: 0.0}, error=f"IndexError: {HOSTILE}")},
+            f"prompt 0 also ran behind 1 numbers of pads, 1 to 1; then it raised IndexError: {visible(HOSTILE)}",
+        ),
+        (
+            {"left_out": (), "sweep": sweep({}, error="IndexError: no")},
+            "prompt 0 also ran behind pads; then it raised IndexError: no",
+        ),
     ],
+    ids=["all ran", "none was needed", "pads", "pads until it raised", "no pads at all"],
 )
-def test_probes_that_were_left_out_are_named(left_out: tuple[str, ...], text: str) -> None:
-    assert wording.left_out(report(left_out=left_out)) == text
+def test_what_is_said_of_the_dear_probes(changes: dict[str, object], text: str) -> None:
+    assert wording.dear_probes(report(**changes)) == text
 
 
 # What rounding does
