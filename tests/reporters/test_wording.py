@@ -317,7 +317,7 @@ def test_a_probe_says_how_far_it_is_from_what() -> None:
         ({"left_out": (), "sweep": sweep({1: 0.0, 33: 0.5})}, "prompt 0 also ran behind 2 numbers of pads, 1 to 33"),
         (
             {"left_out": (), "sweep": sweep({1: 0.0}, error=f"IndexError: {HOSTILE}")},
-            f"prompt 0 also ran behind 1 numbers of pads, 1 to 1; then it raised IndexError: {visible(HOSTILE)}",
+            f"prompt 0 also ran behind 1 number of pads, 1 to 1; then it raised IndexError: {visible(HOSTILE)}",
         ),
         (
             {"left_out": (), "sweep": sweep({}, error="IndexError: no")},
