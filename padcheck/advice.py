@@ -49,7 +49,11 @@ def _scoring(case: Case) -> Advice:
     for arm, side, without_mask, position_ids in _SCORING:
         if _right(case, arm):
             needed = not _right(case, without_mask)
-            line = f"inputs = {_batch(side)}; logits = model(**inputs{_POSITIONS if position_ids else ''}).logits"
+            line = (
+                f"inputs = {_batch(side)}; model(**inputs, {_POSITIONS})"
+                if position_ids
+                else f"model(**{_batch(side)})"
+            )
             return Advice(
                 task="scoring", padding_side=side, position_ids=position_ids, attention_mask=needed, line=line
             )
@@ -75,7 +79,7 @@ def _training(case: Case) -> Advice:
 
 _NONE_RIGHT = "  # no padded batch is right"
 _NO_MASK_NEEDED = "  # also without attention_mask"
-_POSITIONS = ", position_ids=(inputs.attention_mask.cumsum(-1) - 1).clamp(min=0)"
+_POSITIONS = "position_ids=(inputs.attention_mask.cumsum(-1) - 1).clamp(min=0)"
 
 
 def _batch(side: PaddingSide) -> str:

@@ -18,7 +18,7 @@ from padcheck.report import Advice
 
 SIDES_WRONG = {"left": 0.5, "right": 0.5}
 FORWARD_WRONG = {"left_forward": 0.5, "left_forward_positions": 0.5, "right_forward": 0.5}
-POSITIONS = ", position_ids=(inputs.attention_mask.cumsum(-1) - 1).clamp(min=0)"
+POSITIONS = "position_ids=(inputs.attention_mask.cumsum(-1) - 1).clamp(min=0)"
 
 
 def advised(**changes: object) -> dict[str, Advice]:
@@ -162,10 +162,9 @@ def test_the_way_to_score_is_the_simplest_that_was_right(
             'for text in texts: model(**tokenizer(text, return_tensors="pt"))  # no padded batch is right'
         )
     else:
-        assert advice.line == (
-            f'inputs = tokenizer(texts, padding=True, padding_side="{side}", return_tensors="pt"); '
-            f"logits = model(**inputs{POSITIONS if position_ids else ''}).logits"
-        )
+        batch = f'tokenizer(texts, padding=True, padding_side="{side}", return_tensors="pt")'
+        with_positions = f"inputs = {batch}; model(**inputs, {POSITIONS})"
+        assert advice.line == (with_positions if position_ids else f"model(**{batch})")
 
 
 @pytest.mark.parametrize(

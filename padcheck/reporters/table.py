@@ -53,6 +53,7 @@ def print_report(report: Report, view: View, console: Console) -> None:
     _print_judgement(report, console)
     if view.verbose and report.skipped:
         _section(console, "Rules not decided", Text(wording.skipped_rules(report)))
+    console.print()
     console.print(Text(wording.conclusion(report), style=_STATUS_STYLE[report.status]))
 
 
@@ -66,7 +67,9 @@ def _print_judgement(report: Report, console: Console) -> None:
         _section(console, "Verdict", _verdicts(report))
     if report.findings:
         _section_title(console, "Findings")
-        for finding in report.findings:
+        for number, finding in enumerate(report.findings):
+            if number:
+                console.print()
             _print_finding(finding, console)
     if report.advice:
         _section_title(console, "Advice")
@@ -224,4 +227,3 @@ def _print_finding(finding: Finding, console: Console) -> None:
     for line in finding.fix.split("\n"):
         # Neither folded nor cut: a line that is meant to be pasted stays one line.
         console.print(Text("    " + visible(line), style="cyan"), soft_wrap=True)
-    console.print()
