@@ -7,6 +7,7 @@ from padcheck.report import NoiseFloor, NoiseMethod, NoiseWay
 from padcheck.tolerances import FACTOR, Tolerance, bounded_tolerance, given_tolerance, least_tolerance
 
 _PERTURBED = "rounding_errors"
+_TWINS_OWN = "float32_rounding_errors"
 _SAME_IN_EXACT_ARITHMETIC = {
     "few_copies": "a few copies in one batch",
     "batched": "a whole batch of copies",
@@ -38,8 +39,9 @@ def noise_floor(
         atol: Overrides what was measured, as does `rtol`.
         rtol: See `atol`.
     """
+    twin = noise.get(_TWINS_OWN)
     core = _largest(noise[_PERTURBED].differences) if _PERTURBED in noise else None
-    ways = [_way(name, probe, core) for name, probe in noise.items()]
+    ways = [_way(name, probe, core) for name, probe in noise.items() if name != _TWINS_OWN]
     for name, description in _SAME_IN_EXACT_ARITHMETIC.items():
         if name in differences:
             ways.append(_way(name, NoiseProbe(description=description, differences=differences[name]), core))
@@ -56,6 +58,7 @@ def noise_floor(
         dtype=dtype or "unknown",
         num_layers=num_layers,
         measured=measured,
+        measured_in_float32=None if twin is None else _largest(twin.differences),
         factor=FACTOR,
         atol=least.atol,
         rtol=least.rtol,
@@ -65,9 +68,11 @@ def noise_floor(
 
 
 def tolerance_of(floor: NoiseFloor, arm: Arm) -> Tolerance:
-    """What the floor allows an arm; one that ran in another dtype has a floor of its own, which is a bound."""
-    if arm.dtype is not None:
-        return bounded_tolerance(arm.dtype, floor.num_layers)
+    """What the floor allows an arm. What the user gave counts for every arm, whatever its dtype."""
+    if arm.dtype is not None and floor.method != "given":
+        if floor.measured_in_float32 is None:
+            return bounded_tolerance(arm.dtype, floor.num_layers)
+        return least_tolerance(arm.dtype)._replace(floor=floor.measured_in_float32)
     measured = floor.measured if floor.method == "measured" else None
     return Tolerance(floor.atol, floor.rtol, floor.source, measured or 0.0)
 

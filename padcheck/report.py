@@ -108,12 +108,14 @@ class NoiseFloor(msgspec.Struct, frozen=True, kw_only=True):
 
     Allowed is the larger of `factor * measured` and `atol + rtol * (largest absolute logit of the reference)`. Where
     nothing could be measured (`bound`), or the user gave the numbers (`given`), the latter alone counts.
+    `measured_in_float32` is the floor of the float32 copy of a 16-bit model.
     """
 
     method: NoiseMethod
     dtype: str
     num_layers: int | None = None
     measured: float | None
+    measured_in_float32: float | None = None
     factor: float
     atol: float
     rtol: float

@@ -161,6 +161,8 @@ DEAR: dict[str, tuple[str, PaddingSide | None]] = {
 IN_FLOAT32: dict[str, tuple[str | None, PaddingSide | None]] = {
     "single_float32": (None, None),
     "left_float32": ("single_float32", "left"),
+    "right_float32": ("single_float32", "right"),
+    "broken_mask_float32": ("left_float32", "left"),
 }
 """The same of those that run only where the model is in 16 bit."""
 
@@ -202,13 +204,22 @@ def probes(**max_abs_diffs: float | None) -> dict[str, object]:
 
 
 def in_half(
-    dtype: str = "bfloat16", *, left_float32: float | None = 0.0, **max_abs_diffs: float | None
+    dtype: str = "bfloat16",
+    *,
+    left_float32: float | None = 0.0,
+    right_float32: float | None = 0.0,
+    broken_mask_float32: float | None = 9.0,
+    **max_abs_diffs: float | None,
 ) -> dict[str, object]:
     """As `probes`, of a model in 16 bit, which also ran in float32. By default no rule fires here either."""
     changes = probes(**dict.fromkeys(CONTROLS, 9.0) | max_abs_diffs)
     changes["model"] = model_facts(dtype=dtype)
     changes["arms"] |= {name: _probe(name) for name in IN_FLOAT32}
-    changes["differences"] |= {"left_float32": rows_of("left_float32", left_float32)}
+    changes["differences"] |= {
+        "left_float32": rows_of("left_float32", left_float32),
+        "right_float32": rows_of("right_float32", right_float32),
+        "broken_mask_float32": rows_of("broken_mask_float32", broken_mask_float32),
+    }
     return changes
 
 

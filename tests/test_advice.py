@@ -9,6 +9,7 @@ from builders import (
     probes,
     raised,
     report,
+    tokenizer_facts,
     unpadded_difference,
     without,
 )
@@ -270,3 +271,15 @@ def test_nothing_is_advised_where_nothing_was_measured(changes: dict[str, object
 
 def test_nothing_is_advised_about_a_tokenizer_alone() -> None:
     assert report("inspect-tokenizer").advice == ()
+
+
+def test_in_16_bit_a_side_that_float32_shows_to_be_wrong_is_not_for_scoring() -> None:
+    assert advised(**in_half("bfloat16", right_float32=0.01))["scoring"].padding_side == "left"
+    assert advised(**in_half("bfloat16", left_float32=0.01, right_float32=0.01))["scoring"].padding_side is None
+
+
+def test_a_tokenizer_without_a_pad_token_gets_the_one_of_the_run_first() -> None:
+    lines = advised(tokenizer=tokenizer_facts(pad_token=None, pad_token_id=None, pad_token_used="</s>"))
+    for task in ("generating", "scoring"):
+        assert lines[task].line.startswith("tokenizer.pad_token = '</s>'; model")
+        compile(lines[task].line, task, "exec")

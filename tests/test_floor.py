@@ -115,10 +115,20 @@ def test_an_arm_is_allowed_a_few_times_the_floor_or_the_least_of_its_dtype(dtype
         assert allowed == max(FACTOR * measured, least_tolerance(dtype).allowed(10.0))
 
 
-@pytest.mark.parametrize("given", [None, 1.0])
-def test_an_arm_in_another_dtype_has_a_bound_of_its_own(given: float | None) -> None:
-    found = floor(noise(rounding_errors=0.5), dtype="bfloat16", atol=given)
-    assert tolerance_of(found, arm("left", dtype="float32")) == bounded_tolerance("float32", 2)
+def test_an_arm_in_float32_has_a_floor_of_its_own_or_a_bound() -> None:
+    in_float32 = arm("left", dtype="float32")
+    bounded = floor(noise(rounding_errors=0.5), dtype="bfloat16")
+    assert tolerance_of(bounded, in_float32) == bounded_tolerance("float32", 2)
+    measured = floor(noise(rounding_errors=0.5, float32_rounding_errors=0.01), dtype="bfloat16")
+    assert tolerance_of(measured, in_float32) == least_tolerance("float32")._replace(floor=0.01)
+    assert measured.measured == 0.5, "the floor in 16 bit is not that in float32"
+    assert [way.name for way in measured.ways] == ["rounding_errors"]
+
+
+def test_what_the_user_gives_counts_in_every_dtype() -> None:
+    found = floor(noise(rounding_errors=0.5, float32_rounding_errors=0.01), dtype="bfloat16", atol=1.0)
+    for ran in (arm("left"), arm("left", dtype="float32")):
+        assert (tolerance_of(found, ran).atol, tolerance_of(found, ran).floor) == (1.0, 0.0)
 
 
 def test_a_bound_allows_no_measured_floor() -> None:

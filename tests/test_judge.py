@@ -408,13 +408,17 @@ STORIES: dict[str, dict[str, object]] = {
     "PAD301": probes(left=0.5, scrambled=0.5),
     "PAD302": probes(left=0.5, shifted=0.0),
     "PAD303": gave(left=rows_of("left", 0.0, 0.5)),
-    "PAD304": probes(left=0.5, left_forward_no_mask=0.0),
+    "PAD304": probes(left=0.5, left_alone=0.5, left_forward_no_mask=0.0),
     "PAD305": probes(left=0.5) | {"sweep": BLOCKS_OF_FOUR},
     "PAD402": probes(right_forward=0.5),
     "PAD903": probes(broken_mask=0.0),
 }
 BATCH_MATTERS = {"few_copies": rows_of("few_copies", 0.5)}
-MASK_IGNORED = {"left": rows_of("left", 0.5), "left_forward_no_mask": rows_of("left_forward_no_mask", 0.0)}
+MASK_IGNORED = {
+    "left": rows_of("left", 0.5),
+    "left_alone": rows_of("left_alone", 0.5),
+    "left_forward_no_mask": rows_of("left_forward_no_mask", 0.0),
+}
 PADS_SEEN = {"scrambled": rows_of("scrambled", 0.5)}
 KNOWN = {"model": model_facts(model_type="ctrl")}
 

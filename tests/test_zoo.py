@@ -10,8 +10,9 @@ from padcheck.report import Report, Verdict
 FOR_VERDICT = {Verdict.DIFFERENT: "PAD201", Verdict.NON_FINITE: "PAD204"}
 HARM = {"PAD201", "PAD204", "PAD206"}
 CAUSES = {"PAD205", "PAD301", "PAD302", "PAD303", "PAD304", "PAD305"}
-UNAVOIDABLE = {"PAD202", "PAD401"}
-"""Nothing can be generated behind pads, and forward() alone does not know the positions of a left-padded row."""
+UNAVOIDABLE = {"PAD202", "PAD203", "PAD401"}
+"""Nothing can be generated behind pads, a mask that is left out is missed where generation_config names no pad token,
+and forward() alone does not know the positions of a left-padded row."""
 
 
 def codes(report: Report) -> set[str]:
@@ -44,6 +45,22 @@ def test_a_model_without_a_fault_is_left_in_peace(clean: Clean) -> None:
     assert report.comparisons["left"].verdict in UNHARMED, report.comparisons["left"].reason
     assert codes(report) <= UNAVOIDABLE
     assert report.status == "pass"
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=dtype_name)
+@pytest.mark.parametrize("name", ["rotary positions by slot while decoding", "mask one pad short"])
+def test_a_fault_that_drowns_in_16_bit_is_found_in_float32(name: str, dtype: torch.dtype) -> None:
+    [fault] = [fault for fault in FAULTS if fault.name == name]
+    model = fault.build(dtype)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.dim() > 1:
+                parameter.mul_(0.02 / 0.3)  # as transformers begins to train
+
+    report = compare(model)
+
+    assert report.comparisons["left_float32"].verdict is Verdict.DIFFERENT
+    assert (report.status, codes(report) & HARM) == ("fail", {"PAD201"})
 
 
 def test_the_bad_cache_of_a_right_padded_prompt_is_told_from_the_wrong_slot_to_read() -> None:

@@ -45,9 +45,13 @@ class Case(NamedTuple):
         rows = self.comparisons[arm].rows if arm in self.comparisons else ()
         return [row for row in rows if row.num_pad_tokens and row.verdict is Verdict.DIFFERENT]
 
+    def right(self, arm: str) -> bool:
+        """True where an arm ran and no row of it, padded or not, is off by more than rounding."""
+        return self.ran(arm) and self.comparisons[arm].verdict in (Verdict.IDENTICAL, Verdict.EQUIVALENT)
+
     def harmed(self) -> bool:
-        """True where left padding is wrong anyhow: in the batch, alone, or in float32."""
-        return any(self.wrong(arm) for arm in ("left", "left_alone", "left_float32"))
+        """True where left padding is wrong: in the batch, alone, or in float32."""
+        return any(self.ran(arm) and not self.right(arm) for arm in ("left", "left_alone", "left_float32"))
 
     def first_steps(self, arm: str) -> list[Step]:
         """The first step of each padded row of an arm."""
@@ -108,7 +112,7 @@ def attention_fix(implementation: str) -> str:
     return f'model = AutoModelForCausalLM.from_pretrained(..., attn_implementation="{implementation}")'
 
 
-_CONTROLS = ("broken_mask", "left_no_mask")
+_CONTROLS = ("broken_mask", "left_no_mask", "broken_mask_float32")
 
 _Off = TypeVar("_Off", Step, RowComparison)
 

@@ -46,7 +46,7 @@ class LeftPaddingChangesOutput(Rule):
             f"max_abs_diff {furthest.max_abs_diff:.2g} at prompt {furthest.prompt_index}, token {furthest.step} "
             f"({furthest.allowed:.2g} allowed)."
             + (
-                " It is the same difference behind any number of pads, as when the mask hides a token too many."
+                " It is the same difference behind any number of pads, so what is wrong does not count them."
                 if same
                 else ""
             )

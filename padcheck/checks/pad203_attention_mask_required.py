@@ -15,7 +15,8 @@ class AttentionMaskRequired(Rule):
 
     How padcheck knows:
         The left-padded batch runs through generate() with and without attention_mask, and the logits of the first new
-        token differ beyond rounding. Whether the mask could be rebuilt is read off the pad and eos ids.
+        token differ beyond rounding. Whether the mask could be rebuilt is read off the pad and eos ids of the
+        generation_config.
 
     Fix:
         Pass all that the tokenizer returns.
@@ -36,9 +37,13 @@ class AttentionMaskRequired(Rule):
         rows = case.wrong("left_no_mask")
         if not rows:
             return None
-        ids, pad = case.evidence.special_token_ids, case.evidence.tokenizer.pad_token_used_id
-        eos = ids.generation_config.eos or ids.config.eos or ()
-        why = "pad is an eos, so generate() cannot rebuild it" if pad in eos else "generate() does not rebuild it"
+        ids, pad = case.evidence.special_token_ids.generation_config, case.evidence.tokenizer.pad_token_used_id
+        inferred = ids.pad == pad and pad not in (ids.eos or ())
+        why = "generate() does not rebuild it"
+        if ids.pad is None:
+            why = "generation_config names no pad token, so generate() cannot rebuild it"
+        elif pad in (ids.eos or ()):
+            why = "pad is an eos, so generate() cannot rebuild it"
         furthest = worst(rows)
         return self.found(
             f"Without attention_mask {len(rows)} of {len(case.evidence.prompts)} prompts change when padded on the "
@@ -47,5 +52,5 @@ class AttentionMaskRequired(Rule):
             prompts=[row.prompt_index for row in rows],
             max_abs_diff=furthest.max_abs_diff,
             allowed=furthest.allowed,
-            mask_can_be_inferred=pad not in eos,
+            mask_can_be_inferred=inferred,
         )

@@ -8,6 +8,7 @@ _BATCHES = (
     *("left", "right", "few_copies", "batched", "scrambled"),
     *("left_forward", "left_forward_positions", "right_forward", "left_float32"),
 )
+_COPIES = ("few_copies", "batched")
 _AGAIN = "forward_again"
 """In the batches a row without pads gets what it gets alone, and so does each prompt that runs once more."""
 
@@ -53,13 +54,19 @@ class DependsOnBatch(Rule):
         what = (
             "says something else when it runs once more, alone as before"
             if arm == _AGAIN
-            else f"has no pads in the {arm} arm and still differs from the prompt alone"
+            else f"has no pads in {case.evidence.arms[arm].description or arm} and still differs from the prompt alone"
         )
+        # Copies have no padded neighbours: where they are right, it takes a neighbour's pads to go wrong.
+        beside_pads = not any(wrong.get(name) for name in (*_COPIES, _AGAIN)) and case.right("batched")
         return self.found(
             f"Prompt {furthest.prompt_index} {what}: max_abs_diff {furthest.max_abs_diff:.2g} "
-            f"({furthest.allowed:.2g} allowed).",
-            fix="# run prompts one by one: this model's rows depend on their batch",
+            f"({furthest.allowed:.2g} allowed)."
+            + (" A batch of copies is right: what its neighbours are decides." if beside_pads else ""),
+            fix="# batch prompts of equal length, or one by one: this model's rows depend on their neighbours"
+            if beside_pads
+            else "# run prompts one by one: this model's rows depend on their batch",
             arm=arm,
+            copies_are_right=beside_pads,
             prompts=sorted({row.prompt_index for row in rows}),
             max_abs_diff=furthest.max_abs_diff,
             allowed=furthest.allowed,

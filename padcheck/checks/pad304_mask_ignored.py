@@ -15,7 +15,7 @@ class MaskIgnored(Rule):
     How padcheck knows:
         The left-padded batch runs through forward() with and without attention_mask. The logits are the same to the
         last bit in every padded row, although left padding changes the output. The batch also runs with the other
-        attention implementation.
+        attention implementation, and each prompt in a batch of one, where the mask may be read after all.
 
     Fix:
         Another attention implementation where that one reads the mask; else batch prompts of equal length, or run them
@@ -36,7 +36,7 @@ class MaskIgnored(Rule):
             return self.skip("the left_forward_no_mask arm has no row to compare")
         rows = [row for row in case.comparisons["left_forward_no_mask"].rows if row.num_pad_tokens]
         harmed = case.wrong("left")
-        if not harmed or any(row.verdict is not Verdict.IDENTICAL for row in rows):
+        if not harmed or case.right("left_alone") or any(row.verdict is not Verdict.IDENTICAL for row in rows):
             return None
         other = case.right_with_attention()
         return self.found(

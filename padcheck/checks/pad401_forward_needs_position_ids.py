@@ -31,7 +31,7 @@ class ForwardNeedsPositionIds(Rule):
         if not case.ran("left_forward", "left_forward_positions"):
             return self.skip("left-padded forward() was not run both with and without position_ids")
         rows = case.wrong("left_forward")
-        if not rows or case.wrong("left_forward_positions"):
+        if not rows or not case.right("left_forward_positions"):
             return None
         furthest = worst(rows)
         return self.found(

@@ -14,7 +14,7 @@ class RightPaddedScoresDiffer(Rule):
 
     How padcheck knows:
         The right-padded batch runs through forward() with attention_mask; each row is read at its last real token and
-        compared with forward() on the same prompt alone.
+        compared with forward() on the same prompt alone; a 16-bit model also in float32.
 
     Fix:
         Score prompts of equal length together, or one by one.
@@ -32,12 +32,13 @@ class RightPaddedScoresDiffer(Rule):
         """Fires where a padded row is different."""
         if not case.ran("right_forward"):
             return self.skip("the right_forward arm has no row to compare")
-        rows = case.wrong("right_forward")
+        rows = case.wrong("right_forward") or case.wrong("right_float32")
         if not rows:
             return None
         furthest = worst(rows)
+        right = "Right" if case.wrong("right_forward") else "In float32 right"
         return self.found(
-            f"Right-padded forward(), read at the last real token, is off for {len(rows)} of "
+            f"{right}-padded forward(), read at the last real token, is off for {len(rows)} of "
             f"{len(case.evidence.prompts)} prompts: max_abs_diff {furthest.max_abs_diff:.2g} at prompt "
             f"{furthest.prompt_index} ({furthest.allowed:.2g} allowed).",
             fix="# score prompts of equal length together, or one by one",

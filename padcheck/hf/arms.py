@@ -110,6 +110,7 @@ class _Bench:
         self._settings = settings
         self._progress = progress
         self._twin = Float32Twin(model)
+        self._own_pad_token_id = model.generation_config.pad_token_id
         self._plans = {name: plan for name, plan in PLANS.items() if model.dtype in HALF or not plan.half_only}
         self._logs: dict[str, _ArmLog] = {}
         self._noise = NoiseMeter(model, self._twin, settings.seed)
@@ -117,17 +118,16 @@ class _Bench:
 
     def run(self, batch: Batch, of: str) -> None:
         """Adds one batch; `of` says to the person who waits which one it is."""
-        run = Run(self._model, batch, self._settings, self._twin, {})
-        for name, plan in self._plans.items():
-            if not plan.dear:
-                self._run_arm(name, run, of)
+        run = Run(self._model, batch, self._settings, self._twin, self._own_pad_token_id, {})
+        self._run_arms(run, of, [name for name, plan in self._plans.items() if not (plan.half_only or plan.dear)])
         with self._progress.stage(f"measuring what rounding does{of}"):
             self._noise.measure(batch, run.traces["replayed"])
+        self._run_arms(run, of, [name for name, plan in self._plans.items() if plan.half_only])
+        # Gone before anything else needs the memory.
+        self._twin.drop()
         if not self._settings.thorough and not self._disagree(batch):
             return
-        for name, plan in self._plans.items():
-            if plan.dear:
-                self._run_arm(name, run, of)
+        self._run_arms(run, of, [name for name, plan in self._plans.items() if plan.dear])
         if self._sweep is None and run.traces[SINGLE]:
             with self._progress.stage(f"running ever more pads{of}"), captured_warnings():
                 self._sweep = sweep_pad_counts(run)
@@ -142,12 +142,13 @@ class _Bench:
             sweep=self._sweep,
         )
 
-    def _run_arm(self, name: str, run: Run, of: str) -> None:
-        plan = PLANS[name]
-        log = self._logs.setdefault(name, _ArmLog(plan))
-        with self._progress.stage(f"running {plan.description}{of}"):
-            traces = run.traces[name] = _run(log, partial(plan.run, run))
-        _record(log, self._tokenizer, run.batch, traces, run.traces.get(plan.reference or "", []))
+    def _run_arms(self, run: Run, of: str, names: list[str]) -> None:
+        for name in names:
+            plan = PLANS[name]
+            log = self._logs.setdefault(name, _ArmLog(plan))
+            with self._progress.stage(f"running {plan.description}{of}"):
+                traces = run.traces[name] = _run(log, partial(plan.run, run))
+            _record(log, self._tokenizer, run.batch, traces, run.traces.get(plan.reference or "", []))
 
     def _differences(self) -> dict[str, tuple[RowDifference, ...]]:
         return {

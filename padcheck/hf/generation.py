@@ -45,7 +45,7 @@ def overridden_settings(generation_config: GenerationConfig) -> dict[str, object
 
 
 @contextmanager
-def neutral_generation_config(model: PreTrainedModel, pad_token_id: int) -> Iterator[GenerationConfig]:
+def neutral_generation_config(model: PreTrainedModel, pad_token_id: int | None) -> Iterator[GenerationConfig]:
     """Lends the model a generation_config without penalties, limits and sampling; its own comes back afterwards.
 
     Passing one to generate() would not do: since transformers 4.50 what it leaves unset is filled in from the model's
@@ -103,7 +103,9 @@ def generate(
         generated_ids = _up_to_eos(sequences[row], eos)
         num_columns = width + len(generated_ids)
         position_ids = position_ids_by_column(received, row, width, num_columns)
-        traces.append(RowTrace(padded, generated_ids, position_ids, logits[row, : len(generated_ids)]))
+        # A copy, or each row would keep the logits of all.
+        read = logits[row, : len(generated_ids)].clone()
+        traces.append(RowTrace(padded, generated_ids, position_ids, read))
     return traces
 
 
@@ -137,7 +139,7 @@ def forward(
     traces = []
     for row, (_, padded) in enumerate(rows):
         last = len(padded.attention_mask) - 1 - padded.attention_mask[::-1].index(1)
-        read = logits[row, last].float()  # (vocab_size,)
+        read = logits[row, last].to(torch.float32, copy=True)  # (vocab_size,)
         position_ids_received = position_ids_by_column(received, row, input_ids.shape[1], input_ids.shape[1] + 1)
         traces.append(RowTrace(padded, (int(read.argmax()),), position_ids_received, read[None]))
     return traces
@@ -182,7 +184,7 @@ def replay(model: PreTrainedModel, prompt: tuple[int, ...], new: tuple[int, ...]
     with torch.inference_mode(), received_position_ids(model) as received:
         logits = model(input_ids, attention_mask=attention_mask).logits  # (1, width, vocab_size)
     position_ids = position_ids_by_column(received, 0, input_ids.shape[1], len(prompt) + len(new))
-    return RowTrace(unpadded(prompt), new, position_ids, logits[0, len(prompt) - 1 :].float())
+    return RowTrace(unpadded(prompt), new, position_ids, logits[0, len(prompt) - 1 :].to(torch.float32, copy=True))
 
 
 def _tensors(model: PreTrainedModel, rows: Rows) -> tuple[torch.Tensor, torch.Tensor]:

@@ -15,12 +15,15 @@ from padcheck.hf.differences import compare_logits
 from padcheck.hf.generation import RowTrace, replay
 from padcheck.hf.twin import HALF, Float32Twin, NotOpenError
 
-_Way = Callable[[Batch, list[RowTrace]], Iterator[list[RowTrace]]]
+_Pairs = Iterator[tuple[list[RowTrace], list[RowTrace]]]
+_Way = Callable[[Batch, list[RowTrace]], _Pairs]
+"""References and traces, a pair a run, from a batch and its run without any change."""
 _RUNS = 3
 _NO_ROUNDING = (torch.nn.Dropout, torch.nn.Identity)
 _DESCRIPTIONS = {
     "rounding_errors": f"random rounding errors on every module's output, {_RUNS} times",
     "float32_twin": "the same weights in float32",
+    "float32_rounding_errors": f"random rounding errors in float32, {_RUNS} times",
     "other_attention": "the other attention implementation",
 }
 
@@ -32,7 +35,8 @@ class NoiseMeter:
 
     - with random errors of the dtype's precision on the output of every module, several times: Monte Carlo arithmetic
       (Parker, 1997), which sees what a duplicated batch on the same kernels cannot;
-    - in float32, where the model itself is in 16 bit and a copy fits into memory;
+    - in float32, where the model itself is in 16 bit and a copy fits into memory; and there with random errors again,
+      since what runs in float32 has a floor of its own;
     - with the other attention implementation.
     """
 
@@ -52,8 +56,8 @@ class NoiseMeter:
                 continue
             try:
                 with captured_warnings():
-                    for traces in way(batch, replayed):
-                        self._differences.setdefault(name, []).extend(_differences(batch, replayed, traces))
+                    for references, traces in way(batch, replayed):
+                        self._differences.setdefault(name, []).extend(_differences(batch, references, traces))
             except Exception as error:  # noqa: BLE001  a way that a model does not go says nothing about it
                 said = "" if isinstance(error, NotOpenError) else f"{type(error).__name__}: "
                 self._errors[name] = f"{said}{error}"
@@ -71,20 +75,42 @@ class NoiseMeter:
         }
 
     def _ways(self) -> dict[str, _Way]:
-        twin: dict[str, _Way] = {"float32_twin": self._in_float32} if self._model.dtype in HALF else {}
-        return {"rounding_errors": self._with_errors, **twin, "other_attention": self._with_other_attention}
+        twin: dict[str, _Way] = {
+            "float32_twin": self._in_float32,
+            "float32_rounding_errors": self._with_errors_in_float32,
+        }
+        return {
+            "rounding_errors": self._with_errors,
+            **(twin if self._model.dtype in HALF else {}),
+            "other_attention": self._with_other_attention,
+        }
 
-    def _with_errors(self, batch: Batch, replayed: list[RowTrace]) -> Iterator[list[RowTrace]]:
+    def _with_errors(self, batch: Batch, replayed: list[RowTrace]) -> _Pairs:
+        return self._perturbed(self._model, batch, replayed)
+
+    def _in_float32(self, batch: Batch, replayed: list[RowTrace]) -> _Pairs:
+        yield replayed, _replay(self._twin.model(), batch, replayed)
+
+    def _with_errors_in_float32(self, batch: Batch, replayed: list[RowTrace]) -> _Pairs:
+        twin = self._twin.model()
+        return self._perturbed(twin, batch, _replay(twin, batch, replayed))
+
+    def _perturbed(self, model: PreTrainedModel, batch: Batch, references: list[RowTrace]) -> _Pairs:
         for run in range(_RUNS):
-            with rounding_errors(self._model, self._seed + run):
-                yield _replay(self._model, batch, replayed)
+            with rounding_errors(model, self._seed + run):
+                traces = _replay(model, batch, references)
+            yield references, traces
 
-    def _in_float32(self, batch: Batch, replayed: list[RowTrace]) -> Iterator[list[RowTrace]]:
-        yield _replay(self._twin.model(), batch, replayed)
-
-    def _with_other_attention(self, batch: Batch, replayed: list[RowTrace]) -> Iterator[list[RowTrace]]:
+    def _with_other_attention(self, batch: Batch, replayed: list[RowTrace]) -> _Pairs:
         with other_attention(self._model):
-            yield _replay(self._model, batch, replayed)
+            traces = _replay(self._model, batch, replayed)
+        yield replayed, traces
+
+
+def _differences(batch: Batch, references: list[RowTrace], traces: list[RowTrace]) -> Iterator[RowDifference]:
+    for index, reference, trace in zip(batch.prompts, references, traces, strict=True):
+        steps = compare_logits(reference.logits, trace.logits)
+        yield RowDifference(prompt_index=index, num_pad_tokens=0, steps=steps)
 
 
 def _replay(model: PreTrainedModel, batch: Batch, replayed: list[RowTrace]) -> list[RowTrace]:
@@ -92,12 +118,6 @@ def _replay(model: PreTrainedModel, batch: Batch, replayed: list[RowTrace]) -> l
         replay(model, prompt, trace.generated_ids)
         for prompt, trace in zip(batch.prompts.values(), replayed, strict=True)
     ]
-
-
-def _differences(batch: Batch, references: list[RowTrace], traces: list[RowTrace]) -> Iterator[RowDifference]:
-    for index, reference, trace in zip(batch.prompts, references, traces, strict=True):
-        steps = compare_logits(reference.logits, trace.logits)
-        yield RowDifference(prompt_index=index, num_pad_tokens=0, steps=steps)
 
 
 @contextmanager

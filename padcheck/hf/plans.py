@@ -8,7 +8,14 @@ from transformers import PreTrainedModel
 from padcheck.evidence import SINGLE, PaddingSide
 from padcheck.hf.attention import other_attention
 from padcheck.hf.batches import Batch, unmasked
-from padcheck.hf.generation import RowTrace, continue_from_cache, forward, generate, replay, takes_position_ids
+from padcheck.hf.generation import (
+    RowTrace,
+    continue_from_cache,
+    forward,
+    generate,
+    neutral_generation_config,
+    replay,
+)
 from padcheck.hf.twin import Float32Twin
 from padcheck.settings import MeasureSettings
 from padcheck.textbook import position_ids_from_mask
@@ -23,6 +30,7 @@ class Run:
         batch: The prompts.
         settings: How many tokens, and how to draw them.
         twin: The model in float32, where it is in 16 bit.
+        own_pad_token_id: What the model's generation_config names, which is what generate() infers a missing mask from.
         traces: Of the arms that ran before on this batch, by arm: one a prompt, none where the arm raised.
     """
 
@@ -30,6 +38,7 @@ class Run:
     batch: Batch
     settings: MeasureSettings
     twin: Float32Twin
+    own_pad_token_id: int | None
     traces: dict[str, list[RowTrace]]
 
 
@@ -43,7 +52,7 @@ class ArmPlan:
         padding_side: None where nothing is padded.
         run: Runs the prompts of a batch and gives one trace a prompt.
         dear: Runs only where the others disagree, or when asked for.
-        half_only: Runs only where the model is in 16 bit.
+        half_only: Runs in float32, and only where the model is in 16 bit.
     """
 
     description: str
@@ -68,7 +77,12 @@ def _right(run: Run) -> list[RowTrace]:
 
 def _left_alone(run: Run) -> list[RowTrace]:
     rows = run.batch.padded("left")
-    return [trace for row in rows for trace in generate(run.model, [row], run.settings, max_new_tokens=1)]
+    return [trace for row in rows for trace in generate(run.model, [row], run.settings, max_new_tokens=_two(run))]
+
+
+def _two(run: Run) -> int:
+    """One token of the prompt's own and one from the cache: enough to see what a probe does to either."""
+    return min(2, run.settings.max_new_tokens)
 
 
 def _few_copies(run: Run) -> list[RowTrace]:
@@ -81,16 +95,16 @@ def _batched(run: Run) -> list[RowTrace]:
 
 def _last_copies(run: Run, number: int) -> list[RowTrace]:
     # The last copy: what a batch has too little of (an expert's capacity) its first rows still get.
-    return [generate(run.model, rows, run.settings, max_new_tokens=1)[-1] for rows in run.batch.copies(number)]
+    return [generate(run.model, rows, run.settings, max_new_tokens=_two(run))[-1] for rows in run.batch.copies(number)]
 
 
 def _scrambled(run: Run) -> list[RowTrace]:
-    # The second token shows whether the mask still holds while decoding.
-    return generate(run.model, run.batch.scrambled(), run.settings, max_new_tokens=min(2, run.settings.max_new_tokens))
+    return generate(run.model, run.batch.scrambled(), run.settings, max_new_tokens=_two(run))
 
 
 def _left_no_mask(run: Run) -> list[RowTrace]:
-    return generate(run.model, run.batch.padded("left"), run.settings, max_new_tokens=1, with_mask=False)
+    with neutral_generation_config(run.model, run.own_pad_token_id):
+        return generate(run.model, run.batch.padded("left"), run.settings, max_new_tokens=1, with_mask=False)
 
 
 def _forward(run: Run) -> list[RowTrace]:
@@ -126,14 +140,19 @@ def _right_continued(run: Run) -> list[RowTrace]:
 
 
 def _single_float32(run: Run) -> list[RowTrace]:
-    return [trace for rows in run.batch.alone() for trace in forward(run.twin.model(), rows)]
+    return [trace for rows in run.batch.alone() for trace in generate(run.twin.model(), rows, run.settings)]
 
 
 def _left_float32(run: Run) -> list[RowTrace]:
-    twin = run.twin.model()
-    return forward(
-        twin, run.batch.padded("left"), positions=position_ids_from_mask if takes_position_ids(twin) else None
-    )
+    return generate(run.twin.model(), run.batch.padded("left"), run.settings)
+
+
+def _right_float32(run: Run) -> list[RowTrace]:
+    return forward(run.twin.model(), run.batch.padded("right"))
+
+
+def _broken_mask_float32(run: Run) -> list[RowTrace]:
+    return _with_broken_mask(run.twin.model(), run.batch)
 
 
 def _right_forward_no_mask(run: Run) -> list[RowTrace]:
@@ -158,9 +177,13 @@ def _right_forward(run: Run) -> list[RowTrace]:
 
 
 def _broken_mask(run: Run) -> list[RowTrace]:
+    return _with_broken_mask(run.model, run.batch)
+
+
+def _with_broken_mask(model: PreTrainedModel, batch: Batch) -> list[RowTrace]:
     # Other ids than pads, since a pad's embedding may be zero: hardly to be seen, mask or no mask.
-    rows = run.batch.scrambled()
-    traces = forward(run.model, unmasked(rows))
+    rows = batch.scrambled()
+    traces = forward(model, unmasked(rows))
     return [replace(trace, padded=padded) for trace, (_, padded) in zip(traces, rows, strict=True)]
 
 
@@ -204,12 +227,18 @@ PLANS = {
         "right, forward(), no attention_mask", "right_forward", "right", _right_forward_no_mask
     ),
     "right_continued": ArmPlan("right, the second token from the cache", "replayed", "right", _right_continued),
-    "single_float32": ArmPlan("in float32, forward(), each prompt alone", None, None, _single_float32, half_only=True),
-    "left_float32": ArmPlan(
-        "in float32, left, forward(), position_ids from mask", "single_float32", "left", _left_float32, half_only=True
-    ),
     "broken_mask": ArmPlan("the mask broken on purpose", "left_forward", "left", _broken_mask),
     "forward_again": ArmPlan("forward(), each prompt alone, once more", "forward", None, _forward),
+    "single_float32": ArmPlan("in float32, each prompt alone", None, None, _single_float32, half_only=True),
+    "left_float32": ArmPlan(
+        "in float32, the left-padded batch", "single_float32", "left", _left_float32, half_only=True
+    ),
+    "right_float32": ArmPlan(
+        "in float32, right, forward(), last real token", "single_float32", "right", _right_float32, half_only=True
+    ),
+    "broken_mask_float32": ArmPlan(
+        "in float32, the mask broken on purpose", "left_float32", "left", _broken_mask_float32, half_only=True
+    ),
     "uncached": ArmPlan("each prompt alone, no cache", SINGLE, None, _uncached, dear=True),
     "left_uncached": ArmPlan("the left-padded batch, no cache", "uncached", "left", _left_uncached, dear=True),
     "left_other_attention": ArmPlan(

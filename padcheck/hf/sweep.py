@@ -14,7 +14,7 @@ from padcheck.textbook import pad_ids
 _USUAL = (*range(1, 13), 15, 16, 31, 32, 33)
 """Every small number, and what stands around the sizes that kernels and caches are cut into."""
 
-_SIZE_KEY = re.compile(r"(?i)(window|chunk|block)(_size|_len|_length)?$|^(sliding_window|chunk_size|block_size)")
+_SIZE_KEY = re.compile(r"(?i)(window|chunk|block)(_size|_len|_length)?$")
 _LARGEST = 512
 _LARGEST_IF_THOROUGH = 8192
 

@@ -1,8 +1,8 @@
 """The same weights in float32: what a 16-bit model would say without 16-bit rounding."""
 
 import copy
-import os
 
+import psutil
 import torch
 from transformers import PreTrainedModel
 
@@ -32,6 +32,10 @@ class Float32Twin:
             self._copy = copy.deepcopy(self._model).float()
         return self._copy
 
+    def drop(self) -> None:
+        """Gives the memory back; a later call makes another copy."""
+        self._copy = None
+
     def _require_room(self) -> None:
         if self._model.dtype not in HALF:
             raise NotOpenError("the model is not in 16 bit")
@@ -46,6 +50,4 @@ def _free_memory(device: torch.device) -> int | None:
     """Bytes; None where nobody tells."""
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
-    if device.type == "cpu" and "SC_AVPHYS_PAGES" in os.sysconf_names:
-        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return None
+    return int(psutil.virtual_memory().available) if device.type == "cpu" else None

@@ -130,7 +130,7 @@ def outcome(report: Report, arm: str, row: Row) -> str:
 def verdicts(report: Report) -> list[tuple[str, str, str]]:
     """arm, verdict and reason of the sides: how far apart the distributions are, and which tokens compete."""
     return [
-        (name, _verdict(comparison), visible(comparison.reason) + _details(comparison))
+        (name, _verdict(comparison), visible(comparison.reason) + _details(comparison, sampled=report.evidence.sampled))
         for name, comparison in report.comparisons.items()
         if name in GENERATED
     ]
@@ -148,7 +148,7 @@ def probes(report: Report) -> list[tuple[str, str, str]]:
     return found
 
 
-def _details(comparison: Comparison) -> str:
+def _details(comparison: Comparison, *, sampled: bool) -> str:
     """KL, and the first token that parts: of the row that the reason speaks of, where it has one."""
     kl = f"; KL {comparison.max_kl:.2g}" if comparison.max_kl and comparison.verdict is Verdict.DIFFERENT else ""
     flips = {row.prompt_index: row.flip for row in comparison.rows if row.flip is not None}
@@ -158,8 +158,10 @@ def _details(comparison: Comparison) -> str:
     index = worst if worst in flips else min(flips, key=lambda index: (flips[index].step, index))
     flip = flips[index]
     where = f"token {flip.step}" if index == worst else f"prompt {index}, token {flip.step}"
-    alone = f"{visible_token(flip.reference_token)}{_by(flip.reference_margin)}"
-    here = f"{visible_token(flip.token)}{_by(flip.margin)}"
+    # Sampled, the noise of the draw decides as well, and logits alone say nothing of the choice.
+    margins = (None, None) if sampled else (flip.reference_margin, flip.margin)
+    alone = f"{visible_token(flip.reference_token)}{_by(margins[0])}"
+    here = f"{visible_token(flip.token)}{_by(margins[1])}"
     return f"{kl}; {where}: alone {alone}, here {here}"
 
 
@@ -229,6 +231,10 @@ def noise_floor(report: Report) -> list[tuple[str, str]]:
             if way.max_abs_diff is not None:
                 beyond = "" if way.counted else " (more than rounding: not counted)"
                 lines.append(("", f"{way.max_abs_diff:.2g} by {visible(way.description)}{beyond}"))
+            elif way.error is not None:
+                lines.append(("", f"not by {visible(way.description)}: {visible(way.error)}"))
+    if floor.measured_in_float32 is not None:
+        lines.append(("", f"in float32 by up to {floor.measured_in_float32:.2g}, by random rounding errors there"))
     allowed = f"{floor.factor:g} × that, or {least} where that is more" if floor.method == "measured" else least
     lines.append(("allowed", allowed))
     if left is not None and left.allowed is not None:
@@ -257,7 +263,7 @@ def dear_probes(report: Report) -> str:
     elif left_out:
         left_out.append("ever more pads")
     if left_out:
-        said.append(f"not needed, since the others agree (--thorough runs them): {', '.join(left_out)}")
+        said.append(f"not run, since nothing called for them (--thorough does): {', '.join(left_out)}")
     return "; ".join(said)
 
 

@@ -90,7 +90,7 @@ def test_skipped_where_the_left_arm_has_no_rows(changes: dict[str, object]) -> N
 def test_says_whether_it_is_the_same_behind_any_number_of_pads(counts: dict[int, float | None], same: bool) -> None:
     found = finding(LeftPaddingChangesOutput(), sweep=sweep(counts), **probes(left=0.5))
     assert found.evidence["same_for_every_pad_count"] is same
-    assert found.message.endswith("as when the mask hides a token too many.") is same
+    assert found.message.endswith("so what is wrong does not count them.") is same
 
 
 @pytest.mark.parametrize(("implementation", "other"), [("sdpa", "eager"), ("eager", "sdpa")])

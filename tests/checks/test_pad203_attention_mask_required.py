@@ -1,5 +1,5 @@
 import pytest
-from builders import ask, finding, probes, report, special_token_ids, tokenizer_facts, without
+from builders import ask, finding, probes, report, special_token_ids, token_ids, tokenizer_facts, without
 
 from padcheck.checks.pad203_attention_mask_required import AttentionMaskRequired
 from padcheck.report import Skipped
@@ -32,9 +32,16 @@ def test_skipped_where_the_probe_did_not_run() -> None:
 
 @pytest.mark.parametrize(
     ("other", "teller"),
-    [({"batched": 0.5}, "PAD206"), ({"left": 0.5, "left_forward_no_mask": 0.0}, "PAD304")],
+    [({"batched": 0.5}, "PAD206"), ({"left": 0.5, "left_alone": 0.5, "left_forward_no_mask": 0.0}, "PAD304")],
 )
 def test_skipped_where_another_finding_tells_it(other: dict[str, float], teller: str) -> None:
     found = report(**probes(left_no_mask=0.5, **other))
     assert teller in [finding.code for finding in found.findings]
     assert ("PAD203", f"{teller} tells it") in [(rule.code, rule.reason) for rule in found.skipped]
+
+
+def test_says_where_generation_config_names_no_pad_token() -> None:
+    ids = special_token_ids(generation_config=token_ids(pad=None))
+    found = finding(AttentionMaskRequired(), special_token_ids=ids, **probes(left_no_mask=0.5))
+    assert found.message.endswith("generation_config names no pad token, so generate() cannot rebuild it.")
+    assert found.evidence["mask_can_be_inferred"] is False

@@ -10,24 +10,33 @@ from padcheck.severity import Severity
 def test_fires_where_a_row_without_pads_is_different() -> None:
     found = finding(DependsOnBatch(), differences=differences(left=(unpadded_difference(0.5), difference(0.0))))
     assert found.severity is Severity.ERROR
-    assert "Prompt 0 has no pads in the left arm" in found.message
+    assert "Prompt 0 has no pads in left and still differs" in found.message
     assert "max_abs_diff 0.5 (0.0002 allowed)" in found.message
-    assert found.evidence == {"arm": "left", "prompts": [0], "max_abs_diff": 0.5, "allowed": pytest.approx(2e-4)}
-    assert found.fix.startswith("#")
+    assert found.evidence == {
+        "arm": "left",
+        "copies_are_right": True,
+        "prompts": [0],
+        "max_abs_diff": 0.5,
+        "allowed": pytest.approx(2e-4),
+    }
+    assert found.message.endswith("A batch of copies is right: what its neighbours are decides.")
+    assert found.fix.startswith("# batch prompts of equal length, or one by one")
 
 
 def test_the_numbers_are_those_of_the_arm_that_is_furthest_off() -> None:
     changed = differences(left=(unpadded_difference(0.2),), right=(unpadded_difference(0.4),))
     found = finding(DependsOnBatch(), differences=changed)
-    assert "in the right arm" in found.message
+    assert "in right and still differs" in found.message
     assert found.evidence["max_abs_diff"] == 0.4
 
 
 @pytest.mark.parametrize("arm", ["few_copies", "batched"])
 def test_fires_where_copies_of_a_prompt_say_something_else(arm: str) -> None:
     found = finding(DependsOnBatch(), **probes(**{arm: 0.5}))
-    assert found.message.startswith(f"Prompt 1 has no pads in the {arm} arm and still differs from the prompt alone:")
+    assert found.message.startswith(f"Prompt 1 has no pads in {arm} and still differs from the prompt alone:")
     assert (found.evidence["arm"], found.evidence["prompts"]) == (arm, [1])
+    assert found.evidence["copies_are_right"] is False
+    assert found.fix.startswith("# run prompts one by one")
 
 
 def test_fires_where_a_prompt_alone_says_something_else_when_it_runs_once_more() -> None:

@@ -1,5 +1,5 @@
 import pytest
-from builders import ask, difference, finding, gave, model_facts, probes, raised, unpadded_difference
+from builders import ask, difference, finding, gave, in_half, model_facts, probes, raised, unpadded_difference
 
 from padcheck.checks.known_limits import KNOWN_LIMITS
 from padcheck.checks.pad207_known_limit import KnownLimit
@@ -53,3 +53,15 @@ def test_skipped_where_the_left_arm_has_no_rows(changes: dict[str, object]) -> N
     outcome = ask(KnownLimit(), model=model_facts(model_type="rwkv"), **changes)
     assert outcome == Skipped(code="PAD207", reason="the left arm has no row to compare")
     assert ask(KnownLimit(), **changes) is None
+
+
+def test_a_limit_that_only_float32_shows_is_no_surprise() -> None:
+    changes = in_half("bfloat16", left_float32=0.01)
+    changes["model"] = model_facts(model_type="recurrent_gemma", dtype="bfloat16")
+    found = finding(KnownLimit(), **changes)
+    assert (found.severity, found.evidence["max_abs_diff"]) == (Severity.ERROR, 0.01)
+
+
+def test_nan_is_neither_the_limit_nor_a_surprise() -> None:
+    outcome = ask(KnownLimit(), model=model_facts(model_type="ctrl"), **probes(left=None))
+    assert outcome == Skipped(code="PAD207", reason="left padding is wrong in another way than the limit's")

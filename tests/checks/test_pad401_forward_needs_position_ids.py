@@ -25,3 +25,7 @@ def test_silent_where_they_do_not_help() -> None:
 
 def test_skipped_where_the_model_takes_no_positions() -> None:
     assert isinstance(ask(ForwardNeedsPositionIds(), **without("left_forward_positions")), Skipped)
+
+
+def test_silent_where_forward_with_position_ids_gives_nan() -> None:
+    assert ask(ForwardNeedsPositionIds(), **probes(left_forward=0.5, left_forward_positions=None)) is None

@@ -1,4 +1,4 @@
-from builders import ask, finding, probes, report, without
+from builders import ask, finding, in_half, probes, report, without
 
 from padcheck.checks.pad402_right_padded_scores_differ import RightPaddedScoresDiffer
 from padcheck.report import Skipped
@@ -24,3 +24,9 @@ def test_skipped_where_the_batch_alone_tells_it() -> None:
     found = report(**probes(right_forward=0.5, few_copies=0.5))
     assert [finding.code for finding in found.findings] == ["PAD206"]
     assert ("PAD402", "PAD206 tells it") in [(rule.code, rule.reason) for rule in found.skipped]
+
+
+def test_in_16_bit_what_float32_shows_counts() -> None:
+    found = finding(RightPaddedScoresDiffer(), **in_half("bfloat16", right_float32=0.01))
+    assert found.message.startswith("In float32 right-padded forward(), read at the last real token, is off for 1 of 2")
+    assert ask(RightPaddedScoresDiffer(), **in_half("bfloat16")) is None

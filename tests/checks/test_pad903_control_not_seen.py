@@ -1,5 +1,5 @@
 import pytest
-from builders import arms, ask, differences, finding, no_padding, probes, raised, report, without
+from builders import arms, ask, differences, finding, in_half, no_padding, probes, raised, report, without
 
 from padcheck.checks.pad903_control_not_seen import ControlNotSeen
 from padcheck.severity import Severity
@@ -68,3 +68,10 @@ def test_skipped_where_another_finding_tells_why_nothing_can_be_seen(changes: di
     found = report(**changes)
     assert teller in [finding.code for finding in found.findings]
     assert ("PAD903", f"{teller} tells it") in [(rule.code, rule.reason) for rule in found.skipped]
+
+
+def test_in_16_bit_a_control_that_float32_sees_is_enough() -> None:
+    changes = in_half("bfloat16", broken_mask=0.0, left_no_mask=0.0, left_forward_no_mask=0.0)
+    assert ask(ControlNotSeen(), **changes) is None
+    changes = in_half("bfloat16", broken_mask=0.0, left_no_mask=0.0, left_forward_no_mask=0.0, broken_mask_float32=0.0)
+    assert finding(ControlNotSeen(), **changes)

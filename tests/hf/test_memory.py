@@ -77,9 +77,9 @@ def test_a_copy_in_float32_that_does_not_fit_is_left_out_and_the_rest_runs(padch
     outcome = padcheck("compare", folder_of(tokenizer_json), "--dtype", "bfloat16", "--format", "json")
     assert outcome.exit_code == 0, outcome.stderr
     arms = outcome.report["arms"]
-    assert "can't allocate memory" in arms["single_float32"]["error"]
-    assert "can't allocate memory" in arms["left_float32"]["error"]
-    assert {name for name, arm in arms.items() if arm["error"]} == {"single_float32", "left_float32"}
+    for name, arm in arms.items():
+        assert bool(arm["error"]) is name.endswith("_float32")
+        assert not arm["error"] or "can't allocate memory" in arm["error"]
     assert "can't allocate memory" in outcome.report["noise"]["float32_twin"]["error"]
     assert outcome.report["comparisons"]["left_float32"]["verdict"] == "not_run"
     assert outcome.report["noise_floor"]["method"] == "measured"

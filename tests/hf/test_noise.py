@@ -157,13 +157,13 @@ def test_every_way_sees_each_step_of_each_prompt(dtype: torch.dtype) -> None:
     before, implementation = logits_of(model), model.config._attn_implementation
     probes = measured(model).evidence()
 
-    twin = ["float32_twin"] if dtype in HALF else []
+    twin = ["float32_twin", "float32_rounding_errors"] if dtype in HALF else []
     assert list(probes) == ["rounding_errors", *twin, "other_attention"]
     for name, probe in probes.items():
         assert probe.error is None
         assert probe.description
         prompts = [difference.prompt_index for difference in probe.differences]
-        assert prompts == list(PROMPTS) * (3 if name == "rounding_errors" else 1)
+        assert prompts == list(PROMPTS) * (3 if "rounding_errors" in name else 1)
         assert {difference.num_pad_tokens for difference in probe.differences} == {0}
         assert {len(difference.steps) for difference in probe.differences} == {len(NEW)}
         assert all(0 <= step.max_abs_diff < 0.5 for difference in probe.differences for step in difference.steps)
@@ -222,4 +222,4 @@ def test_a_way_that_is_not_open_says_why_in_its_own_words(monkeypatch: pytest.Mo
     assert probe.error is not None
     assert probe.error.endswith("GiB are needed, and 0.0 GiB are free")
     assert probe.differences == ()
-    assert len(calls) == 1
+    assert len(calls) == 2, "each of the two ways that need the copy asks once, however many batches there are"

@@ -28,7 +28,7 @@ def sweep(model: PreTrainedModel, *, thorough: bool = False) -> PadCountSweep:
     batch = Batch(PROMPTS, PAD, VOCAB_SIZE, seed=0)
     with neutral_generation_config(model, PAD):
         single = [trace for rows in batch.alone() for trace in generate(model, rows, settings)]
-        return sweep_pad_counts(Run(model, batch, settings, Float32Twin(model), {SINGLE: single}))
+        return sweep_pad_counts(Run(model, batch, settings, Float32Twin(model), PAD, {SINGLE: single}))
 
 
 def counts(swept: PadCountSweep) -> tuple[int, ...]:

@@ -289,7 +289,7 @@ def test_without_advice_there_is_no_section_for_it() -> None:
 
 
 def test_probes_that_were_left_out_are_named_below_those_that_ran() -> None:
-    sentence = "not needed, since the others agree (--thorough runs them): uncached, shifted, ever more pads"
+    sentence = "not run, since nothing called for them (--thorough does): uncached, shifted, ever more pads"
     shown = _table(report(left_out=("uncached", "shifted")), width=100)
     assert f"from forward\n{sentence}\n\nWhat rounding does ─" in shown
     assert "--thorough" not in _table(report(left_out=()))

@@ -312,7 +312,7 @@ def test_a_probe_says_how_far_it_is_from_what() -> None:
         ({"left_out": ()}, ""),
         (
             {"left_out": ("uncached", "shifted")},
-            "not needed, since the others agree (--thorough runs them): uncached, shifted, ever more pads",
+            "not run, since nothing called for them (--thorough does): uncached, shifted, ever more pads",
         ),
         ({"left_out": (), "sweep": sweep({1: 0.0, 33: 0.5})}, "prompt 0 also ran behind 2 numbers of pads, 1 to 33"),
         (
@@ -339,6 +339,7 @@ def test_a_noise_floor_that_was_measured_says_in_which_ways() -> None:
     assert wording.noise_floor(found) == [
         ("measured", "logits move by up to 0.03 in float32"),
         ("", "0.02 by rounding_errors"),
+        ("", "not by float32_twin: 0.1 GiB are needed"),
         ("", "0.03 by other_attention"),
         ("", "0 by a few copies in one batch"),
         ("", "0.5 by a whole batch of copies (more than rounding: not counted)"),

@@ -75,6 +75,8 @@ def build_family(
     *,
     of: Callable[..., PreTrainedModel] = AutoModelForCausalLM.from_config,
     seed: int = 0,
+    std: float = 0.3,
+    num_layers: int = 2,
     **settings: Any,
 ) -> PreTrainedModel:
     """A family's model; `settings` go on top of its own.
@@ -82,15 +84,18 @@ def build_family(
     Without eos every row gives all its tokens, and without a pad token in the config pads have a lively embedding.
     """
     special = {"bos_token_id": BOS, "eos_token_id": None, "pad_token_id": None}
+    depth: dict[str, Any] = {"num_hidden_layers": num_layers}
+    if model_type == "gpt_neo":
+        depth = {"num_layers": num_layers, "attention_types": [[["global", "local"], num_layers // 2]]}
     config: PretrainedConfig = AutoConfig.for_model(
-        model_type, vocab_size=VOCAB_SIZE, **special, **{**_SETTINGS[model_type], **settings}
+        model_type, vocab_size=VOCAB_SIZE, **special, **{**_SETTINGS[model_type], **depth, **settings}
     )
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         model = of(config)
         for parameter in model.parameters():
             if parameter.dim() > 1:  # versions of transformers begin with different numbers, many too small to be seen
-                torch.nn.init.normal_(parameter, std=0.3)
+                torch.nn.init.normal_(parameter, std=std)
         return model.eval().to(dtype)
 
 
