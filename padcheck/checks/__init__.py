@@ -1,6 +1,7 @@
 """The rules, in the order of their codes. A new rule is a file here and a line below."""
 
-from padcheck.checks.base import Case, Rule
+from padcheck.checks.base import Rule
+from padcheck.checks.case import Case
 from padcheck.checks.pad101_missing_pad_token import MissingPadToken
 from padcheck.checks.pad102_pad_token_is_eos_token import PadTokenIsEosToken
 from padcheck.checks.pad103_pad_token_is_special import PadTokenIsSpecial

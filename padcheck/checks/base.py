@@ -6,120 +6,11 @@ says, and the sections are always `Why it matters`, `How padcheck knows`, `Fix` 
 
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import ClassVar, NamedTuple, TypeVar
+from typing import ClassVar
 
-from padcheck.evidence import OTHER_ATTENTION, SINGLE, Evidence, RowDifference
-from padcheck.report import Comparison, Finding, RowComparison, Skipped, Verdict
+from padcheck.checks.case import Case
+from padcheck.report import Finding, Skipped
 from padcheck.severity import Severity
-from padcheck.tolerances import Tolerance, share_of_allowance
-
-
-class Step(NamedTuple):
-    """One step of one row, beside what rounding is allowed there."""
-
-    prompt_index: int
-    num_pad_tokens: int
-    max_abs_diff: float | None
-    allowed: float
-
-    @property
-    def off(self) -> bool:
-        """True where the logits differ by more than rounding."""
-        return share_of_allowance(self.max_abs_diff, self.allowed) > 1
-
-
-class Case(NamedTuple):
-    """What a rule looks at: the evidence, and each arm's comparison under the tolerance in force for it."""
-
-    evidence: Evidence
-    comparisons: dict[str, Comparison]
-    tolerances: dict[str, Tolerance]
-
-    def ran(self, *arms: str) -> bool:
-        """True where each of these arms ran and was compared."""
-        return all(arm in self.comparisons and self.comparisons[arm].verdict is not Verdict.NOT_RUN for arm in arms)
-
-    def wrong(self, arm: str) -> list[RowComparison]:
-        """The padded rows of an arm whose logits are off by more than rounding."""
-        rows = self.comparisons[arm].rows if arm in self.comparisons else ()
-        return [row for row in rows if row.num_pad_tokens and row.verdict is Verdict.DIFFERENT]
-
-    def right(self, arm: str) -> bool:
-        """True where an arm ran and no row of it, padded or not, is off by more than rounding."""
-        return self.ran(arm) and self.comparisons[arm].verdict in (Verdict.IDENTICAL, Verdict.EQUIVALENT)
-
-    def harmed(self) -> bool:
-        """True where left padding is wrong: in the batch, alone, or in float32."""
-        return any(self.ran(arm) and not self.right(arm) for arm in ("left", "left_alone", "left_float32"))
-
-    def first_steps(self, arm: str) -> list[Step]:
-        """The first step of each padded row of an arm."""
-        return [self._step(arm, row, 0) for row in self.evidence.differences.get(arm, ()) if row.num_pad_tokens]
-
-    def later_steps(self, arm: str) -> list[Step]:
-        """All other steps of the padded rows."""
-        rows = [row for row in self.evidence.differences.get(arm, ()) if row.num_pad_tokens]
-        return [self._step(arm, row, number) for row in rows for number in range(1, len(row.steps))]
-
-    def only_later_steps_wrong(self, arm: str) -> bool:
-        """True where padded rows of an arm are wrong, and each of them only after its first new token."""
-        return bool(self.wrong(arm)) and not any(step.off for step in self.first_steps(arm))
-
-    def sweep(self) -> list[Step]:
-        """The pad counts of the sweep; none where it did not run."""
-        sweep = self.evidence.sweep
-        if sweep is None or sweep.error is not None:
-            return []
-        allowed = self.tolerances[SINGLE].allowed
-        return [
-            Step(sweep.prompt_index, count.num_pad_tokens, count.step.max_abs_diff, allowed(count.step.logit_scale))
-            for count in sweep.counts
-        ]
-
-    def wrong_alone(self) -> list[RowComparison]:
-        """Prompts whose unpadded run is itself off: with a cache it says something else than without."""
-        rows = self.comparisons["uncached"].rows if self.ran("uncached") else ()
-        return [row for row in rows if row.verdict is Verdict.DIFFERENT]
-
-    def right_with_attention(self) -> str | None:
-        """The attention implementation that makes the left-padded batch right, where it is wrong with the model's."""
-        if not self.ran("left", "left_other_attention"):
-            return None
-        wrong = [step for step in self.first_steps("left") if step.off]
-        if not wrong or any(step.off for step in self.first_steps("left_other_attention")):
-            return None
-        return OTHER_ATTENTION.get(self.evidence.model.attn_implementation or "")
-
-    def control_was_seen(self) -> bool | None:
-        """Whether a fault made on purpose shows; None where the evidence has no such probe.
-
-        The pads replaced by other ids and unmasked must change a padded row, or no fault of the mask could be seen.
-        """
-        if "broken_mask" not in self.evidence.arms:
-            return None
-        rows = [row for arm in _CONTROLS if self.ran(arm) for row in self.comparisons[arm].rows if row.num_pad_tokens]
-        return any(row.verdict in (Verdict.DIFFERENT, Verdict.NON_FINITE) for row in rows)
-
-    def _step(self, arm: str, row: RowDifference, number: int) -> Step:
-        step = row.steps[number]
-        allowed = self.tolerances[arm].allowed(step.logit_scale)
-        return Step(row.prompt_index, row.num_pad_tokens, step.max_abs_diff, allowed)
-
-
-def attention_fix(implementation: str) -> str:
-    """The line that loads a model with this attention implementation."""
-    return f'model = AutoModelForCausalLM.from_pretrained(..., attn_implementation="{implementation}")'
-
-
-_CONTROLS = ("broken_mask", "left_no_mask", "broken_mask_float32")
-
-_Off = TypeVar("_Off", Step, RowComparison)
-
-
-def worst(rows: Sequence[_Off]) -> _Off:
-    """The row, or the step, that is furthest beyond what it is allowed."""
-    return max(rows, key=lambda row: share_of_allowance(row.max_abs_diff, row.allowed))
 
 
 class Rule(ABC):
@@ -172,3 +63,8 @@ class Rule(ABC):
     def documentation(cls) -> str:
         """The docstring without its indentation."""
         return inspect.cleandoc(cls.__doc__ or "")
+
+
+def attention_fix(implementation: str) -> str:
+    """The line that loads a model with this attention implementation."""
+    return f'model = AutoModelForCausalLM.from_pretrained(..., attn_implementation="{implementation}")'

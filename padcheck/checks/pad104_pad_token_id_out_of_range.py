@@ -1,7 +1,8 @@
 """PAD104."""
 
 from padcheck.checks import suggestion
-from padcheck.checks.base import Case, Rule
+from padcheck.checks.base import Rule
+from padcheck.checks.case import Case
 from padcheck.evidence import TokenizerFacts
 from padcheck.report import Finding
 from padcheck.severity import Severity

@@ -1,6 +1,7 @@
 """PAD107."""
 
-from padcheck.checks.base import Case, Rule
+from padcheck.checks.base import Rule
+from padcheck.checks.case import Case
 from padcheck.evidence import PaddingSide, Row
 from padcheck.report import Finding, Skipped
 from padcheck.severity import Severity

@@ -1,6 +1,7 @@
 """PAD201."""
 
-from padcheck.checks.base import Case, Rule, attention_fix, worst
+from padcheck.checks.base import Rule, attention_fix
+from padcheck.checks.case import Case, worst
 from padcheck.report import Finding, Skipped
 from padcheck.severity import Severity
 

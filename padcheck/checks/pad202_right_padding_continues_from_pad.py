@@ -1,6 +1,7 @@
 """PAD202."""
 
-from padcheck.checks.base import Case, Rule, worst
+from padcheck.checks.base import Rule
+from padcheck.checks.case import Case, worst
 from padcheck.evidence import Row
 from padcheck.report import Finding, Skipped
 from padcheck.severity import Severity

@@ -1,6 +1,7 @@
 """PAD204."""
 
-from padcheck.checks.base import Case, Rule, attention_fix
+from padcheck.checks.base import Rule, attention_fix
+from padcheck.checks.case import Case
 from padcheck.evidence import GENERATED, SINGLE
 from padcheck.report import Finding, Skipped
 from padcheck.severity import Severity

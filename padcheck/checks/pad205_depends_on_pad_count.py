@@ -1,6 +1,7 @@
 """PAD205."""
 
-from padcheck.checks.base import Case, Rule, Step, worst
+from padcheck.checks.base import Rule
+from padcheck.checks.case import Case, Step, worst
 from padcheck.report import Finding, Skipped
 from padcheck.severity import Severity
 

@@ -1,6 +1,7 @@
 """PAD304."""
 
-from padcheck.checks.base import Case, Rule, attention_fix
+from padcheck.checks.base import Rule, attention_fix
+from padcheck.checks.case import Case
 from padcheck.report import Finding, Skipped, Verdict
 from padcheck.severity import Severity
 

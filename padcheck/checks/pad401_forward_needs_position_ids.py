@@ -1,6 +1,7 @@
 """PAD401."""
 
-from padcheck.checks.base import Case, Rule, worst
+from padcheck.checks.base import Rule
+from padcheck.checks.case import Case, worst
 from padcheck.report import Finding, Skipped
 from padcheck.severity import Severity
 

@@ -1,6 +1,7 @@
 """PAD403."""
 
-from padcheck.checks.base import Case, Rule
+from padcheck.checks.base import Rule
+from padcheck.checks.case import Case
 from padcheck.report import Finding, Skipped
 from padcheck.severity import Severity
 

@@ -1,6 +1,7 @@
 """PAD903."""
 
-from padcheck.checks.base import Case, Rule
+from padcheck.checks.base import Rule
+from padcheck.checks.case import Case
 from padcheck.report import Finding
 from padcheck.severity import Severity
 

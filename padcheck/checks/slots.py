@@ -1,6 +1,6 @@
 """What a sweep over pad counts says about the slots that a model anchors something to."""
 
-from padcheck.checks.base import Step
+from padcheck.checks.case import Step
 
 
 def varies(steps: list[Step]) -> bool:

@@ -1,7 +1,7 @@
 import pytest
 from builders import evidence, sweep
 
-from padcheck.checks.base import Step
+from padcheck.checks.case import Step
 from padcheck.checks.slots import period, varies
 from padcheck.judge import open_case
 
