@@ -112,6 +112,7 @@ def generate(
 def forward(
     model: PreTrainedModel,
     rows: Rows,
+    settings: MeasureSettings,
     *,
     with_mask: bool = True,
     positions: Callable[[tuple[int, ...]], tuple[int, ...]] | None = None,
@@ -120,7 +121,8 @@ def forward(
 
     Args:
         model: Not changed.
-        rows: Padded prompts of one width.
+        rows: Padded prompts of one width, each with the index of its prompt.
+        settings: How to draw the token, with generate()'s noise where it is sampled.
         with_mask: Whether attention_mask is passed.
         positions: Gives the position_ids of a row from its mask; they are left to the model where this is None.
 
@@ -137,11 +139,12 @@ def forward(
     with torch.inference_mode(), received_position_ids(model) as received:
         logits = model(input_ids, **arguments).logits  # (batch, width, vocab_size)
     traces = []
-    for row, (_, padded) in enumerate(rows):
+    for row, (index, padded) in enumerate(rows):
         last = len(padded.attention_mask) - 1 - padded.attention_mask[::-1].index(1)
-        read = logits[row, last].to(torch.float32, copy=True)  # (vocab_size,)
+        read = logits[row, last].to(torch.float32, copy=True)[None]  # (1, vocab_size)
+        scores = logits_processors(settings, [index], input_ids.shape[1])(input_ids[row : row + 1], read)
         position_ids_received = position_ids_by_column(received, row, input_ids.shape[1], input_ids.shape[1] + 1)
-        traces.append(RowTrace(padded, (int(read.argmax()),), position_ids_received, read[None]))
+        traces.append(RowTrace(padded, (int(scores.argmax()),), position_ids_received, read))
     return traces
 
 

@@ -108,7 +108,7 @@ def _left_no_mask(run: Run) -> list[RowTrace]:
 
 
 def _forward(run: Run) -> list[RowTrace]:
-    return [trace for rows in run.batch.alone() for trace in forward(run.model, rows)]
+    return [trace for rows in run.batch.alone() for trace in forward(run.model, rows, run.settings)]
 
 
 def _replayed(run: Run) -> list[RowTrace]:
@@ -121,15 +121,15 @@ def _replayed(run: Run) -> list[RowTrace]:
 
 
 def _left_forward(run: Run) -> list[RowTrace]:
-    return forward(run.model, run.batch.padded("left"))
+    return forward(run.model, run.batch.padded("left"), run.settings)
 
 
 def _left_forward_positions(run: Run) -> list[RowTrace]:
-    return forward(run.model, run.batch.padded("left"), positions=position_ids_from_mask)
+    return forward(run.model, run.batch.padded("left"), run.settings, positions=position_ids_from_mask)
 
 
 def _left_forward_no_mask(run: Run) -> list[RowTrace]:
-    return forward(run.model, run.batch.padded("left"), with_mask=False)
+    return forward(run.model, run.batch.padded("left"), run.settings, with_mask=False)
 
 
 def _right_continued(run: Run) -> list[RowTrace]:
@@ -148,15 +148,15 @@ def _left_float32(run: Run) -> list[RowTrace]:
 
 
 def _right_float32(run: Run) -> list[RowTrace]:
-    return forward(run.twin.model(), run.batch.padded("right"))
+    return forward(run.twin.model(), run.batch.padded("right"), run.settings)
 
 
 def _broken_mask_float32(run: Run) -> list[RowTrace]:
-    return _with_broken_mask(run.twin.model(), run.batch)
+    return _with_broken_mask(run.twin.model(), run)
 
 
 def _right_forward_no_mask(run: Run) -> list[RowTrace]:
-    return forward(run.model, run.batch.padded("right"), with_mask=False)
+    return forward(run.model, run.batch.padded("right"), run.settings, with_mask=False)
 
 
 def _left_other_attention(run: Run) -> list[RowTrace]:
@@ -169,21 +169,21 @@ def _other_positions(run: Run) -> list[RowTrace]:
     def backwards(mask: tuple[int, ...]) -> tuple[int, ...]:
         return position_ids_from_mask(mask)[::-1]
 
-    return forward(run.model, run.batch.padded("left"), positions=backwards)
+    return forward(run.model, run.batch.padded("left"), run.settings, positions=backwards)
 
 
 def _right_forward(run: Run) -> list[RowTrace]:
-    return forward(run.model, run.batch.padded("right"))
+    return forward(run.model, run.batch.padded("right"), run.settings)
 
 
 def _broken_mask(run: Run) -> list[RowTrace]:
-    return _with_broken_mask(run.model, run.batch)
+    return _with_broken_mask(run.model, run)
 
 
-def _with_broken_mask(model: PreTrainedModel, batch: Batch) -> list[RowTrace]:
+def _with_broken_mask(model: PreTrainedModel, run: Run) -> list[RowTrace]:
     # Other ids than pads, since a pad's embedding may be zero: hardly to be seen, mask or no mask.
-    rows = batch.scrambled()
-    traces = forward(model, unmasked(rows))
+    rows = run.batch.scrambled()
+    traces = forward(model, unmasked(rows), run.settings)
     return [replace(trace, padded=padded) for trace, (_, padded) in zip(traces, rows, strict=True)]
 
 
@@ -200,7 +200,7 @@ def _shifted(run: Run) -> list[RowTrace]:
     return [
         trace
         for rows in run.batch.alone()
-        for trace in forward(run.model, rows, positions=lambda mask: slots[-len(mask) :])
+        for trace in forward(run.model, rows, run.settings, positions=lambda mask: slots[-len(mask) :])
     ]
 
 

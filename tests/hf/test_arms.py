@@ -193,3 +193,13 @@ def test_the_model_is_left_as_it_was_found(dtype: torch.dtype) -> None:
     compare(model, thorough=True)
     assert state(model) == before
     assert all(torch.equal(value, weights[name]) for name, value in model.state_dict().items())
+
+
+def test_sampled_arms_of_one_step_draw_what_generate_draws() -> None:
+    report = compare(build_family(torch.float32), do_sample=True, temperature=3.0)
+    greedy = compare(build_family(torch.float32))
+    drawn = [row.generated_ids[0] for row in report.evidence.arms["single"].rows]
+    assert drawn != [row.generated_ids[0] for row in greedy.evidence.arms["single"].rows]
+    for name in ("forward", "right_forward", "forward_again", "left_alone"):
+        assert [row.generated_ids[0] for row in report.evidence.arms[name].rows] == drawn
+        assert report.comparisons[name].first_different_token is None
