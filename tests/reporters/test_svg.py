@@ -1,7 +1,7 @@
 from xml.etree import ElementTree as ET
 
 import pytest
-from builders import HOSTILE, arm, arms, model_facts, report
+from builders import HOSTILE, arm, arms, model_facts, report, tokenizer_facts
 
 from padcheck.reporters import Format, View, render
 
@@ -39,3 +39,16 @@ def test_hostile_text_stays_text(changes: dict[str, object]) -> None:
 def test_markup_appears_as_it_was_written() -> None:
     svg = render(report(prompts=("<b>&amp;[bold]</b>", "one ")), Format.SVG, View())
     assert "<b>&amp;[bold]</b>" in _text(svg)
+
+
+def test_no_line_to_paste_is_cut_off() -> None:
+    tokenizer = tokenizer_facts(pad_token=None, pad_token_id=None, pad_token_used="<|a token of some length|>")
+    shown = report(tokenizer=tokenizer)
+    text = _text(render(shown, Format.SVG, View(width=60)))
+    assert all(advice.line in text for advice in shown.advice)
+    assert all(line in text for finding in shown.findings for line in finding.fix.split("\n"))
+
+
+def test_a_picture_does_not_grow_without_end() -> None:
+    shown = report(tokenizer=tokenizer_facts(pad_token=None, pad_token_id=None, pad_token_used="x" * 5000))
+    assert float(ET.fromstring(render(shown, Format.SVG, View())).get("viewBox").split()[2]) < 3000
