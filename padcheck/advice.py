@@ -23,7 +23,8 @@ def advise(case: Case) -> tuple[Advice, ...]:
         return ()
     if case.control_was_seen() is False and not case.harmed():
         return ()
-    return (_generating(case), _scoring(case), _training(case))
+    scoring = _scoring(case)
+    return (_generating(case), scoring, _training(scoring))
 
 
 def _generating(case: Case) -> Advice:
@@ -78,9 +79,8 @@ def _scoring(case: Case) -> Advice:
     return Advice(task="scoring", padding_side=None, position_ids=False, attention_mask=False, line=line)
 
 
-def _training(case: Case) -> Advice:
+def _training(scoring: Advice) -> Advice:
     """Scoring's side, and labels from the mask: made from ids, they would lose every eos that serves as pad too."""
-    scoring = _scoring(case)
     if scoring.padding_side is None:
         line = "# batches of texts of equal length: no padded batch is right"
     else:

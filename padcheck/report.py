@@ -28,6 +28,11 @@ class Verdict(str, Enum):
     NON_FINITE = "non_finite"
 
     @property
+    def within_rounding(self) -> bool:
+        """True where nothing differs by more than rounding."""
+        return self in (Verdict.IDENTICAL, Verdict.EQUIVALENT)
+
+    @property
     def rank(self) -> int:
         """The place in the order of gravity."""
         return list(Verdict).index(self)

@@ -44,7 +44,7 @@ class Case(NamedTuple):
 
     def right(self, arm: str) -> bool:
         """True where an arm ran and no row of it, padded or not, is off by more than rounding."""
-        return self.ran(arm) and self.comparisons[arm].verdict in (Verdict.IDENTICAL, Verdict.EQUIVALENT)
+        return self.ran(arm) and self.comparisons[arm].verdict.within_rounding
 
     def harmed(self) -> bool:
         """True where left padding is wrong: in the batch, alone, or in float32."""

@@ -21,7 +21,7 @@ from padcheck.hf.pad_tokens import PadToken
 from padcheck.hf.plans import PLANS, ArmPlan, Run
 from padcheck.hf.positions import num_layers
 from padcheck.hf.sweep import sweep_pad_counts
-from padcheck.hf.twin import HALF, Float32Twin, NotOpenError
+from padcheck.hf.twin import HALF, Float32Twin, error_text
 from padcheck.progress import Progress
 from padcheck.settings import MeasureSettings
 from padcheck.tolerances import share_of_allowance
@@ -161,9 +161,10 @@ class _Bench:
         """True where an arm is off by more than rounding that should not be, so that the cause is worth some time."""
         dtype = str(self._model.dtype).removeprefix("torch.")
         floor = noise_floor(dtype, num_layers(self._model.config), self._noise.evidence(), self._differences())
+        logs = [self._logs[name] for name in _OFF_BY_ROUNDING_ALONE if name in self._logs]
         return any(
-            share_of_allowance(step.max_abs_diff, tolerance_of(floor, log.evidence()).allowed(step.logit_scale)) > 1
-            for log in (self._logs[name] for name in _OFF_BY_ROUNDING_ALONE if name in self._logs)
+            share_of_allowance(step.max_abs_diff, tolerance.allowed(step.logit_scale)) > 1
+            for log, tolerance in ((log, tolerance_of(floor, log.evidence())) for log in logs)
             for difference in log.differences
             if difference.prompt_index in batch.prompts
             for step in difference.steps
@@ -195,7 +196,7 @@ def _run(log: _ArmLog, run: Callable[[], list[RowTrace]]) -> list[RowTrace]:
                     change="Lower --batch-size or --max-new-tokens, or use --dtype bfloat16, --device-map auto or "
                     "--tiny.",
                 ) from error
-            log.error = str(error) if isinstance(error, NotOpenError) else f"{type(error).__name__}: {error}"
+            log.error = error_text(error)
             traces = []
     log.warnings += [message for message in messages if message not in log.warnings]
     return traces

@@ -13,7 +13,7 @@ from padcheck.hf.batches import Batch
 from padcheck.hf.capture import captured_warnings
 from padcheck.hf.differences import compare_logits
 from padcheck.hf.generation import RowTrace, replay
-from padcheck.hf.twin import HALF, Float32Twin, NotOpenError
+from padcheck.hf.twin import HALF, Float32Twin, error_text
 
 _Pairs = Iterator[tuple[list[RowTrace], list[RowTrace]]]
 _Way = Callable[[Batch, list[RowTrace]], _Pairs]
@@ -59,8 +59,7 @@ class NoiseMeter:
                     for references, traces in way(batch, replayed):
                         self._differences.setdefault(name, []).extend(_differences(batch, references, traces))
             except Exception as error:  # noqa: BLE001  a way that a model does not go says nothing about it
-                said = "" if isinstance(error, NotOpenError) else f"{type(error).__name__}: "
-                self._errors[name] = f"{said}{error}"
+                self._errors[name] = error_text(error)
 
     def evidence(self) -> dict[str, NoiseProbe]:
         """What each way gave, over all batches."""

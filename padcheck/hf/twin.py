@@ -14,6 +14,11 @@ class NotOpenError(Exception):
     """A way of running that this model, or this machine, does not have; no fault of either."""
 
 
+def error_text(error: Exception) -> str:
+    """What is kept of an error: its kind as well, unless it only says that a way is not open."""
+    return str(error) if isinstance(error, NotOpenError) else f"{type(error).__name__}: {error}"
+
+
 class Float32Twin:
     """A copy of a 16-bit model in float32, made when it is first asked for. The model itself is left alone."""
 

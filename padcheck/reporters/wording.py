@@ -183,20 +183,17 @@ def conclusion(report: Report) -> str:
         return ("FAIL" if report.status == "fail" else "PASS") + (findings or ": nothing to report")
     said = _left_in_words(report)
     right, left = report.comparisons["right"].verdict, report.comparisons["left"].verdict
-    if right in (Verdict.DIFFERENT, Verdict.NON_FINITE) and left in _UNHARMED:
+    if right in (Verdict.DIFFERENT, Verdict.NON_FINITE) and left.within_rounding:
         said += ", right padding does" if said.startswith("left padding changes nothing") else ", as does right padding"
     return f"{'FAIL' if report.status == 'fail' else 'PASS'}: {said}{findings}"
-
-
-_UNHARMED = (Verdict.IDENTICAL, Verdict.EQUIVALENT)
 
 
 def _left_in_words(report: Report) -> str:
     left = report.comparisons["left"].verdict
     elsewhere = {name for name, found in report.comparisons.items() if found.verdict is Verdict.DIFFERENT}
-    if left in _UNHARMED and "left_alone" in elsewhere:
+    if left.within_rounding and "left_alone" in elsewhere:
         return "left padding changes what the model says in a batch of one"
-    if left in _UNHARMED and "left_float32" in elsewhere:
+    if left.within_rounding and "left_float32" in elsewhere:
         dtype = visible(str(report.evidence.model.dtype))
         return f"left padding changes what the model says in float32, which rounding hides in {dtype}"
     return {
