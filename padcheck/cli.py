@@ -9,7 +9,7 @@ import typer
 from padcheck import __version__, options
 from padcheck.endings import exits
 from padcheck.reporters import Format
-from padcheck.settings import DEMO, JudgeSettings, MeasureSettings, OutputSettings
+from padcheck.settings import DEMO, JudgeSettings, MeasureSettings, OutputSettings, SurveySettings
 
 app = typer.Typer(
     name="padcheck",
@@ -151,6 +151,49 @@ def inspect_tokenizer(
 
         terminal.require_writable(out.path)
         terminal.finish(engine.inspect_tokenizer(measure, judgement, terminal.progress_for(out)), out)
+
+
+@app.command(short_help="Judge every architecture of transformers.")
+def survey(
+    model_types: options.ModelTypes = None,
+    max_new_tokens: options.MaxNewTokens = 6,
+    seed: options.Seed = 0,
+    thorough: options.Thorough = False,
+    dtype: options.Dtype = None,
+    device: options.Device = None,
+    attn_implementation: options.AttnImplementation = None,
+    jobs: options.Jobs = None,
+    timeout: options.Timeout = 120.0,
+    atol: options.Atol = None,
+    rtol: options.Rtol = None,
+    select: options.Select = None,
+    ignore: options.Ignore = None,
+    fail_on: options.FailOnOption = options.FailOn.ERROR,
+    format: options.FormatOption = Format.TABLE,  # noqa: A002
+    output: options.Output = None,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+) -> None:
+    """Judge every causal architecture of the installed transformers at toy size; nothing is downloaded."""
+    with exits(verbose=verbose):
+        wanted = SurveySettings(model_types=tuple(model_types or ()), jobs=jobs, timeout=timeout)
+        measure = MeasureSettings(
+            max_new_tokens=max_new_tokens,
+            seed=seed,
+            thorough=thorough,
+            dtype=dtype,
+            device=device,
+            attn_implementation=attn_implementation,
+            tiny=True,
+        )
+        judgement = JudgeSettings(
+            atol=atol, rtol=rtol, select=_codes(select), ignore=_codes(ignore), fail_on=fail_on.severity
+        )
+        out = OutputSettings(format=format, path=output, quiet=quiet, verbose=verbose)
+        from padcheck import engine, terminal
+
+        terminal.require_writable(out.path)
+        terminal.finish(engine.survey(wanted, measure, judgement, terminal.progress_for(out)), out)
 
 
 @app.command(short_help="Show a saved report, or judge it anew.")

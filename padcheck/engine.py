@@ -1,9 +1,10 @@
 """The only composer: measure, then judge. Torch is imported in here, when a model is really wanted."""
 
+from padcheck import survey as surveys
 from padcheck.judge import judge
 from padcheck.progress import Progress
-from padcheck.report import Report
-from padcheck.settings import JudgeSettings, MeasureSettings
+from padcheck.report import Report, Survey
+from padcheck.settings import JudgeSettings, MeasureSettings, SurveySettings
 
 
 def compare(measure: MeasureSettings, judgement: JudgeSettings, progress: Progress) -> Report:
@@ -28,6 +29,21 @@ def inspect_tokenizer(measure: MeasureSettings, judgement: JudgeSettings, progre
     return judge("inspect-tokenizer", inspect(measure, progress).evidence, judgement)
 
 
-def judge_again(report: Report, judgement: JudgeSettings) -> Report:
-    """The same evidence under other tolerances and rules; no model is needed."""
+def survey(wanted: SurveySettings, measure: MeasureSettings, judgement: JudgeSettings, progress: Progress) -> Survey:
+    """Judges every model type that is wanted, or all that the installed transformers has a causal language model for.
+
+    Raises:
+        UsageError: A model type is unknown here, or a code.
+    """
+    return surveys.survey(wanted, measure, judgement, progress)
+
+
+def judge_again(report: Report | Survey, judgement: JudgeSettings) -> Report | Survey:
+    """The same evidence under other tolerances and rules; no model is needed.
+
+    Raises:
+        UsageError: A survey is to be judged with other tolerances, or a code is unknown.
+    """
+    if isinstance(report, Survey):
+        return surveys.judge_again(report, judgement)
     return judge(report.command, report.evidence, judgement)

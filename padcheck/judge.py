@@ -17,7 +17,7 @@ def judge(command: Command, evidence: Evidence, settings: JudgeSettings) -> Repo
     Raises:
         UsageError: `select` or `ignore` names no rule.
     """
-    _require_known_codes(settings)
+    require_known_codes(settings)
     case, floor = open_case(evidence, settings.atol, settings.rtol)
     comparisons = case.comparisons
     findings, skipped = _ask_rules(case, settings)
@@ -134,9 +134,7 @@ def _status(command: Command, case: Case, findings: list[Finding], settings: Jud
     # What raises without any padding says nothing about padding, and what could not be seen neither.
     silent = {"PAD903"} | ({"PAD902"} if reference is not None and reference.error is not None else set())
     telling = [finding for finding in findings if finding.code not in silent]
-    failing = settings.fail_on is not None and any(
-        finding.severity.rank >= settings.fail_on.rank for finding in telling
-    )
+    failing = any(settings.fails(finding.severity) for finding in telling)
     if command == "compare":
         padded = any(row.num_pad_tokens for comparison in case.comparisons.values() for row in comparison.rows)
         compared = case.ran("left")
@@ -147,7 +145,12 @@ def _status(command: Command, case: Case, findings: list[Finding], settings: Jud
     return "fail" if failing else "pass"
 
 
-def _require_known_codes(settings: JudgeSettings) -> None:
+def require_known_codes(settings: JudgeSettings) -> None:
+    """Finds a code that does not exist before anything is run.
+
+    Raises:
+        UsageError: `select` or `ignore` names no rule.
+    """
     for option, prefixes in (("--select", settings.select), ("--ignore", settings.ignore)):
         for prefix in prefixes:
             if not any(rule.code.startswith(prefix) for rule in RULES):

@@ -27,6 +27,12 @@ class FailOn(str, Enum):
 Model = Annotated[
     str, typer.Argument(help="Hub id, local folder, or `demo`, the small model inside the package.", metavar="MODEL")
 ]
+ModelTypes = Annotated[
+    list[str] | None,
+    typer.Argument(
+        help="Model types such as llama. [default: all of transformers]", metavar="[MODEL_TYPE]...", show_default=False
+    ),
+]
 ReportFile = Annotated[Path, typer.Argument(help="A report written with --format json.", metavar="REPORT.json")]
 Code = Annotated[str, typer.Argument(help="A code such as PAD202, or its name.", metavar="CODE")]
 
@@ -92,6 +98,11 @@ Seed = Annotated[int, typer.Option("--seed", metavar="N", help="Of the draws, an
 BatchSize = Annotated[int, typer.Option("--batch-size", metavar="N", help="Prompts in a padded batch.")]
 
 Thorough = Annotated[bool, typer.Option("--thorough", help="Run the dear probes too, although the cheap ones agree.")]
+
+Jobs = Annotated[
+    int | None, typer.Option("--jobs", "-j", metavar="N", help="How many processes. [default: one a core, up to 8]")
+]
+Timeout = Annotated[float, typer.Option("--timeout", metavar="SECONDS", help="How long one model type may take.")]
 
 Atol = Annotated[
     float | None, typer.Option("--atol", metavar="X", help="Allowed difference of logits. [default: measured]")

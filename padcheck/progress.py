@@ -1,6 +1,6 @@
 """How the engine says what it is doing, without knowing of a screen."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
@@ -18,6 +18,10 @@ class Progress(Protocol):
         """A context that lasts as long as the stage does; `downloads` where a library may draw bars in it."""
         ...
 
+    def steps(self, description: str, total: int) -> AbstractContextManager[Callable[[str], None]]:
+        """A context for many steps; what it gives is called with the name of each step that is done."""
+        ...
+
 
 class Silent:
     """Says nothing: not a terminal, or --quiet."""
@@ -28,3 +32,8 @@ class Silent:
     def stage(self, description: str, *, downloads: bool = False) -> Iterator[None]:  # noqa: ARG002
         """Says nothing."""
         yield
+
+    @contextmanager
+    def steps(self, description: str, total: int) -> Iterator[Callable[[str], None]]:  # noqa: ARG002
+        """Says nothing."""
+        yield lambda _name: None

@@ -1,11 +1,14 @@
-"""What is said about the evidence: verdicts, findings, status. How it was measured and is shown is not known."""
+"""What is said about the evidence: verdicts, findings, status. How it was measured and is shown is not known.
+
+Of one model that is a `Report`; of many architectures a `Survey`, which keeps what was found and not what was measured.
+"""
 
 from enum import Enum
 from typing import Literal
 
 import msgspec
 
-from padcheck.evidence import SINGLE, Evidence, PaddingSide, TokenFlip
+from padcheck.evidence import SINGLE, Environment, Evidence, PaddingSide, PositionEncoding, TokenFlip
 from padcheck.exits import ExitCode
 from padcheck.severity import Severity
 
@@ -140,3 +143,37 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     findings: tuple[Finding, ...] = ()
     advice: tuple[Advice, ...] = ()
     skipped: tuple[Skipped, ...] = ()
+
+
+class Architecture(msgspec.Struct, frozen=True, kw_only=True):
+    """One model type of a survey.
+
+    `verdicts` and `max_abs_diffs` go by what was done with it (`left_generate`, `right_score`, ...), each read against
+    the prompts alone but for `left_no_mask`, which is read against `left_generate`. `findings` are the codes, `details`
+    the findings themselves. `exit_code` is what `compare` would have ended with; `reason` says why it is not judged.
+    """
+
+    model_type: str
+    architecture: str | None = None
+    status: Literal["judged", "not_built"]
+    exit_code: ExitCode
+    position_encoding: PositionEncoding | None = None
+    verdicts: dict[str, Verdict] = {}
+    max_abs_diffs: dict[str, float | None] = {}
+    allowed: float | None = None
+    findings: tuple[str, ...] = ()
+    known_limit: str | None = None
+    reason: str | None = None
+    seconds: float
+    details: tuple[Finding, ...] = ()
+
+
+class Survey(msgspec.Struct, frozen=True, kw_only=True):
+    """Many architectures at toy size, each judged; `settings` are those of every run."""
+
+    command: Literal["survey"] = "survey"
+    status: Status
+    exit_code: ExitCode
+    environment: Environment
+    settings: dict[str, object]
+    architectures: tuple[Architecture, ...]

@@ -1,6 +1,6 @@
-"""A report to JSON and back: `schema_version` 1.
+"""A report or a survey to JSON and back: `schema_version` 1.
 
-The document is flat: the evidence's keys stand beside the verdict's, since that is how callers read it.
+A report's document is flat: the evidence's keys stand beside the verdict's, since that is how callers read it.
 """
 
 from pathlib import Path
@@ -11,26 +11,31 @@ import msgspec
 from padcheck import __version__
 from padcheck.errors import UsageError
 from padcheck.evidence import Evidence
-from padcheck.report import Report
+from padcheck.report import Report, Survey
 
 SCHEMA_VERSION = 1
 
 
-def dump(report: Report) -> str:
+def dump(report: Report | Survey) -> str:
     """The report as a JSON document, keys in the order of the contract. NaN and infinity become null."""
     document: dict[str, Any] = {"schema_version": SCHEMA_VERSION, "padcheck_version": __version__}
+    document |= msgspec.to_builtins(report) if isinstance(report, Survey) else _flat(report)
+    return msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n"
+
+
+def _flat(report: Report) -> dict[str, Any]:
     fields: dict[str, Any] = msgspec.to_builtins(report)
     evidence = fields.pop("evidence")
     samples = evidence.pop("samples")
     evidence["samples"] = {side: sample["rows"] for side, sample in samples.items()}
     evidence["sample_errors"] = {side: sample["error"] for side, sample in samples.items() if sample["error"]}
     verdict = {key: fields.pop(key) for key in ("command", "status", "exit_code")}
-    document |= verdict | evidence | fields
-    return msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n"
+    document: dict[str, Any] = verdict | evidence | fields
+    return document
 
 
-def load(path: Path) -> Report:
-    """Reads a report that `dump` wrote.
+def load(path: Path) -> Report | Survey:
+    """Reads a report or a survey that `dump` wrote.
 
     Raises:
         UsageError: The file cannot be read, is not JSON, is of another schema version, or lacks something.
@@ -46,6 +51,8 @@ def load(path: Path) -> Report:
                 meaning="It was written by another version of padcheck.",
                 change="Run the command again, or use that version to read it.",
             )
+        if document.get("command") == "survey":
+            return msgspec.convert(document, Survey)
         return msgspec.convert({**document, "evidence": msgspec.convert(_with_samples(document), Evidence)}, Report)
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror or error}.", change=change) from error

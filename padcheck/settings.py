@@ -96,6 +96,27 @@ class JudgeSettings:
         selected = not self.select or code.startswith(self.select)
         return selected and not (self.ignore and code.startswith(self.ignore))
 
+    def fails(self, severity: Severity) -> bool:
+        """True where a finding of this severity makes the command fail."""
+        return self.fail_on is not None and severity.rank >= self.fail_on.rank
+
+
+@dataclass(frozen=True, kw_only=True)
+class SurveySettings:
+    """Which model types (none: all), in how many processes, and how long one may take, in seconds.
+
+    Raises:
+        UsageError: A number is out of its range.
+    """
+
+    model_types: tuple[str, ...] = ()
+    jobs: int | None = None
+    timeout: float = 120.0
+
+    def __post_init__(self) -> None:
+        _require(self.jobs is None or self.jobs >= 1, f"--jobs is {self.jobs}", "Use 1 or more.")
+        _require(0 < self.timeout < math.inf, f"--timeout is {self.timeout}", "Use a number of seconds above 0.")
+
 
 @dataclass(frozen=True, kw_only=True)
 class OutputSettings:

@@ -3,7 +3,7 @@
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from textwrap import wrap
@@ -17,7 +17,7 @@ from padcheck.checks import Rule
 from padcheck.endings import leave_pipe
 from padcheck.errors import UsageError
 from padcheck.progress import Progress, Silent
-from padcheck.report import Report
+from padcheck.report import Report, Survey
 from padcheck.reporters import Format, View, render
 from padcheck.settings import OutputSettings
 
@@ -48,6 +48,19 @@ class Spinner:
             with self._console.status(Text(description)):
                 yield
 
+    @contextmanager
+    def steps(self, description: str, total: int) -> Iterator[Callable[[str], None]]:
+        """How many are done, and which was the last; nothing is left behind."""
+        done = 0
+        with self._console.status(Text(f"{description} {total}")) as status:
+
+            def step(name: str) -> None:
+                nonlocal done
+                done += 1
+                status.update(Text(f"{description} {done} of {total}: {name}"))
+
+            yield step
+
 
 def progress_for(output: OutputSettings) -> Progress:
     """A spinner where stderr is a terminal and --quiet is not given; else nothing."""
@@ -74,7 +87,7 @@ def require_writable(path: Path | None) -> None:
         )
 
 
-def write(report: Report, output: OutputSettings) -> None:
+def write(report: Report | Survey, output: OutputSettings) -> None:
     """Writes the report where the user wants it.
 
     Raises:
@@ -99,7 +112,7 @@ def write(report: Report, output: OutputSettings) -> None:
         sys.stderr.write(f"wrote {output.path}\n")
 
 
-def finish(report: Report, output: OutputSettings) -> NoReturn:
+def finish(report: Report | Survey, output: OutputSettings) -> NoReturn:
     """Writes the report and ends the command with its exit code, also where the reader has seen enough of it."""
     try:
         write(report, output)

@@ -420,7 +420,7 @@ MASK_IGNORED = {
     "left_forward_no_mask": rows_of("left_forward_no_mask", 0.0),
 }
 PADS_SEEN = {"scrambled": rows_of("scrambled", 0.5)}
-KNOWN = {"model": model_facts(model_type="ctrl")}
+KNOWN = {"model": model_facts(model_type="trocr")}
 
 
 def _with(story: str, **changes: tuple[RowDifference, ...]) -> dict[str, object]:

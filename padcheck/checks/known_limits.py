@@ -19,6 +19,7 @@ _POOLS_BEFORE_THE_MASK = "it pools windows of slots before the mask is applied, 
 _BLOCKS_OF_SLOTS = "its blocks are anchored to absolute slots"
 _TOP_K = "its hard top-k selection of tokens flips when the prompt is shifted"
 _NOT_SUPPORTED = "left padding is not supported, and upstream does not plan to"
+_CUT_FROM_ENCODER_DECODER = "it is cut from an encoder-decoder, whose decoder counts positions by slot"
 
 KNOWN_LIMITS: dict[str, Limit] = {
     "rwkv": Limit("it takes an attention_mask and does not read it", None),
@@ -31,7 +32,13 @@ KNOWN_LIMITS: dict[str, Limit] = {
     "dots3_note": Limit(_TOP_K, None),
     "dots3_note_text": Limit(_TOP_K, None),
     "recurrent_gemma": Limit("its recurrent state runs over the pads", None),
-    "ctrl": Limit(_NOT_SUPPORTED, "right"),
     "reformer": Limit(_NOT_SUPPORTED, None),
+    "trocr": Limit(_NOT_SUPPORTED, "right"),
+    **dict.fromkeys(
+        ("bart", "bigbird_pegasus", "blenderbot", "blenderbot-small", "marian", "mbart", "mvp", "pegasus", "plbart"),
+        Limit(_CUT_FROM_ENCODER_DECODER, "right"),
+    ),
+    "prophetnet": Limit(_CUT_FROM_ENCODER_DECODER, None),
+    "whisper": Limit(_CUT_FROM_ENCODER_DECODER, "right"),
 }
 """By model_type."""

@@ -3,7 +3,8 @@
 import logging
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
+from io import StringIO
 from typing import Any
 
 import torch
@@ -23,14 +24,18 @@ class _Collector(logging.Handler):
 
 @contextmanager
 def captured_warnings() -> Iterator[list[str]]:
-    """Collects each different warning of the libraries in the context, and keeps it from reaching stderr."""
+    """Collects each different warning of the libraries in the context, and keeps it from reaching stderr.
+
+    Some print theirs, and stdout is the report's: what is printed is a warning as well, line by line.
+    """
     messages: list[str] = []
     collector = _Collector(messages)
     loggers = [logging.getLogger(name) for name in _LOGGERS]
     before = [(logger.handlers[:], logger.propagate, logger.level) for logger in loggers]
     # A `warning_once` that an earlier arm has used up would be missing under this one.
     transformers_logging.warning_once.cache_clear()
-    with warnings.catch_warnings():
+    printed = StringIO()
+    with warnings.catch_warnings(), redirect_stdout(printed):
         warnings.simplefilter("always")
         warnings.showwarning = lambda message, *_args, **_kwargs: _append_once(messages, str(message))
         try:
@@ -39,6 +44,8 @@ def captured_warnings() -> Iterator[list[str]]:
                 logger.setLevel(logging.WARNING)
             yield messages
         finally:
+            for line in printed.getvalue().splitlines():
+                _append_once(messages, line)
             for logger, (handlers, propagate, level) in zip(loggers, before, strict=True):
                 logger.handlers, logger.propagate = handlers, propagate
                 logger.setLevel(level)

@@ -5,16 +5,15 @@ Nothing here imports modelling code, which takes as long to import as the rest o
 
 from dataclasses import dataclass
 
-from padcheck.demo import load_prompts
 from padcheck.evidence import Evidence, ModelFacts
 from padcheck.hf.capture import captured_warnings, library_bars
 from padcheck.hf.encoding import encode_prompts, render_prompts, tokenizer_samples
 from padcheck.hf.facts import environment, generation_settings, special_token_ids, tokenizer_facts
-from padcheck.hf.loading import Loaded, load_without_weights
+from padcheck.hf.loading import Load, Loaded, load_without_weights
 from padcheck.hf.pad_tokens import PadToken, choose_pad_token
 from padcheck.hf.positions import max_position_embeddings, num_layers, position_encoding
 from padcheck.progress import Progress
-from padcheck.settings import DEFAULT_PROMPTS, DEMO, MeasureSettings
+from padcheck.settings import MeasureSettings
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,7 @@ class Inspected:
     evidence: Evidence
 
 
-def inspect(settings: MeasureSettings, progress: Progress) -> Inspected:
+def inspect(settings: MeasureSettings, progress: Progress, load: Load = load_without_weights) -> Inspected:
     """Loads and reads everything but the weights.
 
     Raises:
@@ -38,14 +37,13 @@ def inspect(settings: MeasureSettings, progress: Progress) -> Inspected:
         library_bars(shown=progress.is_watched),
         captured_warnings() as messages,
     ):
-        loaded = load_without_weights(settings)
+        loaded = load(settings)
         tokenizer = loaded.tokenizer
         pad_token = choose_pad_token(tokenizer, settings.pad_token)
         ids = special_token_ids(tokenizer, loaded.text_config, loaded.generation_config)
         rows = getattr(loaded.text_config, "vocab_size", None)
         facts = tokenizer_facts(tokenizer, ids, pad_token, rows)
-        given = settings.prompts or (load_prompts() if settings.model == DEMO else DEFAULT_PROMPTS)
-        prompts = render_prompts(tokenizer, given, chat=settings.chat)
+        prompts = render_prompts(tokenizer, settings.prompts or loaded.prompts, chat=settings.chat)
         encoded = encode_prompts(tokenizer, prompts)
         samples = tokenizer_samples(tokenizer, prompts, pad_token)
     evidence = Evidence(

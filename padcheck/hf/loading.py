@@ -4,7 +4,7 @@ Where they come from (cache, hub, proxy, token, offline mode) is decided by hugg
 Nothing here ever asks a question: code from a repository runs only with `trust_remote_code`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,21 +18,23 @@ from transformers import (
 )
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES, MODEL_FOR_MASKED_LM_MAPPING_NAMES
 
-from padcheck.demo import MODEL_FOLDER
-from padcheck.errors import NotMeasuredError, PadcheckError
+from padcheck.demo import MODEL_FOLDER, load_prompts
+from padcheck.errors import NotMeasuredError, PadcheckError, UsageError
+from padcheck.hf.architectures import default_config, means_architecture, number_prompts, number_tokenizer
 from padcheck.hf.hub import Source, bounded_requests, find
 from padcheck.hf.load_errors import explain_load_error, is_missing_file, is_silence
-from padcheck.settings import DEMO, MeasureSettings
+from padcheck.settings import DEFAULT_PROMPTS, DEMO, MeasureSettings
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """All of a model but its weights."""
+    """All of a model but its weights, and the prompts that suit it where the user gives none."""
 
     source: Source
     config: PretrainedConfig
     tokenizer: PreTrainedTokenizerBase
     generation_config: GenerationConfig
+    prompts: tuple[str, ...]
 
     @property
     def text_config(self) -> PretrainedConfig:
@@ -40,12 +42,18 @@ class Loaded:
         return self.config.get_text_config(decoder=True)
 
 
+Load = Callable[[MeasureSettings], Loaded]
+
+
 def load_without_weights(settings: MeasureSettings) -> Loaded:
-    """Loads config, tokenizer and generation_config.
+    """Loads config, tokenizer and generation_config; with `tiny` the name of a model type stands for its default ones.
 
     Raises:
         NotMeasuredError: One of them cannot be had, or the model is not a decoder-only one.
+        UsageError: Options contradict each other.
     """
+    if settings.tiny and means_architecture(settings.model):
+        return load_architecture(settings)
     source = _find(settings.model, settings.revision)
     trust = {"trust_remote_code": settings.trust_remote_code}
     with explained(source, "config"):
@@ -59,7 +67,32 @@ def load_without_weights(settings: MeasureSettings) -> Loaded:
             raise FileNotFoundError("its vocabulary is empty")
     with explained(source, "generation_config"):
         generation_config = _load_generation_config(source, config)
-    return Loaded(source, config, tokenizer, generation_config)
+    prompts = load_prompts() if settings.model == DEMO else DEFAULT_PROMPTS
+    return Loaded(source, config, tokenizer, generation_config, prompts)
+
+
+def load_architecture(settings: MeasureSettings) -> Loaded:
+    """The default config of the model type that `settings` name as the model, and a tokenizer of numbers for it.
+
+    The generation_config names neither eos nor pad: every row gives all its tokens, and no mask can be inferred.
+
+    Raises:
+        NotMeasuredError: The default config is none that runs, or needs a package that is not installed.
+        UsageError: A tokenizer or a revision is named, which an architecture has not.
+    """
+    for option, value in (("--tokenizer", settings.tokenizer), ("--revision", settings.revision)):
+        if value is not None:
+            raise UsageError(
+                f"{option} {value} does not go with {settings.model}, which is the name of a model type.",
+                meaning="Its default config is built, with a tokenizer of numbers.",
+                change=f"Leave out {option}, or give a hub id or a folder.",
+            )
+    source = Source(settings.model)
+    with explained(source, "config"):
+        config = default_config(settings.model)
+        bos = getattr(config.get_text_config(decoder=True), "bos_token_id", None)
+        generation_config = GenerationConfig(bos_token_id=bos)
+        return Loaded(source, config, number_tokenizer(config), generation_config, number_prompts(config))
 
 
 def _find(model: str, revision: str | None) -> Source:

@@ -10,18 +10,19 @@ from padcheck.hf.capture import captured_warnings, library_bars
 from padcheck.hf.generation import overridden_settings
 from padcheck.hf.inspection import Inspected, inspect
 from padcheck.hf.labels import labels_keep_eos
+from padcheck.hf.loading import Load, load_without_weights
 from padcheck.hf.weights import load_model
 from padcheck.progress import Progress
 from padcheck.settings import MeasureSettings
 
 
-def measure_model(settings: MeasureSettings, progress: Progress) -> Evidence:
+def measure_model(settings: MeasureSettings, progress: Progress, load: Load = load_without_weights) -> Evidence:
     """All that can be said without weights, and what the arms gave.
 
     Raises:
         PadcheckError: Something cannot be loaded or does not fit into memory, or the settings do not fit it.
     """
-    inspected = inspect(settings, progress)
+    inspected = inspect(settings, progress, load)
     _require_room(inspected)
     what = "building a toy-size model" if settings.tiny else "loading the weights"
     with (

@@ -5,7 +5,7 @@ from typing import Any
 
 from transformers import PretrainedConfig
 
-from padcheck.hf.tiny_sizes import DERIVED, FILLED_IN, REPLACED, Original, rotary_dim, shrink_number
+from padcheck.hf.tiny_sizes import DERIVED, REPLACED, Original, rotary_dim, shrink_number
 
 _Dict = dict[str, Any]
 
@@ -62,7 +62,6 @@ def _shrink(config: _Dict, outer: Original) -> _Dict:
         if key not in dropped
     }
     _keep_one_layer_of_each_kind(toy, copies=2 if model_type in _SHARED_LAYERS else 1)
-    toy |= {key: value for key, value in FILLED_IN.get(model_type, {}).items() if toy.get(key) is None}
     return toy | REPLACED.get(model_type, {})
 
 

@@ -182,22 +182,6 @@ _RULES: tuple[tuple[re.Pattern[str], _Rule], ...] = tuple(
 DERIVED = {"head_dim": _HEAD_DIM, "num_key_value_heads": _NUM_HEADS}
 """Sizes that a config may leave to be derived, as they would be. Some architectures fail to derive them."""
 
-FILLED_IN: dict[str, dict[str, Any]] = {
-    "bamba": {"attn_layer_indices": [1]},
-    "deepseek_v2": {"num_experts_per_tok": 2},
-    "dots1": {"n_routed_experts": 8, "n_shared_experts": 1, "num_experts_per_tok": 2},
-    "lfm2_moe": {"layer_types": ["conv", "full_attention"]},
-    "qwen4_exp_text": {
-        "indexer_n_heads": 2,
-        "indexer_kv_heads": 1,
-        "indexer_head_dim": _HEAD_DIM,
-        "indexer_budget": _WINDOW,
-        "indexer_compress_ratio": _WINDOW // 2,
-    },
-    "xmod": {"default_language": "en_XX"},
-}
-"""By model type, what a bare config lacks to run at all; a checkpoint's config states it."""
-
 REPLACED: dict[str, dict[str, Any]] = {
     # The depth is derived: two stacks of this many layers, run in cycles.
     "hrm_text": {"num_hidden_layers": 2, "num_layers_per_stack": None},

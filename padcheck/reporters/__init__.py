@@ -1,4 +1,7 @@
-"""Report to text, one file a format. A reporter is pure: it opens no file and prints nothing."""
+"""Report to text, one file a format. A reporter is pure: it opens no file and prints nothing.
+
+The formats of a survey are in a folder of their own, under the same names.
+"""
 
 from collections.abc import Callable
 from enum import Enum
@@ -8,7 +11,7 @@ from typing import TYPE_CHECKING
 from padcheck.reporters.view import View
 
 if TYPE_CHECKING:
-    from padcheck.report import Report
+    from padcheck.report import Report, Survey
 
 __all__ = ["Format", "View", "render"]
 
@@ -22,7 +25,8 @@ class Format(str, Enum):
     SVG = "svg"
 
 
-def render(report: "Report", fmt: Format, view: View) -> str:
+def render(report: "Report | Survey", fmt: Format, view: View) -> str:
     """The report in one format."""
-    reporter: Callable[[Report, View], str] = import_module(f"padcheck.reporters.{fmt.value}").render
+    package = "padcheck.reporters.survey" if report.command == "survey" else "padcheck.reporters"
+    reporter: Callable[[Report | Survey, View], str] = import_module(f"{package}.{fmt.value}").render
     return reporter(report, view)

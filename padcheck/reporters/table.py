@@ -2,19 +2,17 @@
 
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
-from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
 from padcheck.evidence import Row
-from padcheck.report import Finding, Report, Verdict
+from padcheck.report import Report, Verdict
 from padcheck.reporters import wording
 from padcheck.reporters.grid import grid
+from padcheck.reporters.layout import STATUS_STYLE, captured, pairs, print_finding, section, section_title
 from padcheck.reporters.view import View
 from padcheck.reporters.visible import visible, visible_edges, visible_pads, visible_token
-from padcheck.severity import Severity
 
-_SEVERITY_STYLE = {Severity.ERROR: "bold red", Severity.WARNING: "bold yellow", Severity.INFO: "bold blue"}
 _VERDICT_STYLE = {
     Verdict.IDENTICAL: "green",
     Verdict.EQUIVALENT: "green",
@@ -22,79 +20,55 @@ _VERDICT_STYLE = {
     Verdict.NON_FINITE: "bold red",
     Verdict.NOT_RUN: "bold yellow",
 }
-_STATUS_STYLE = {"pass": "bold green", "fail": "bold red", "not_measured": "bold yellow", "error": "bold red"}
 _MANY_PROMPTS = 4
 
 
 def render(report: Report, view: View) -> str:
     """The report as text, with ANSI colours where the view has them."""
-    console = view.console()
-    with console.capture() as captured:
-        print_report(report, view, console)
-    # Rich fills lines up with spaces; in a log or a diff they are noise.
-    return captured.get() if view.color else "".join(line.rstrip() + "\n" for line in captured.get().split("\n")[:-1])
+    return captured(view, lambda console: print_report(report, view, console))
 
 
 def print_report(report: Report, view: View, console: Console) -> None:
     """Prints every section of the report."""
     evidence = report.evidence
-    _section(console, f"padcheck {report.command} {visible(evidence.model.id)}", _pairs(wording.header(report)))
-    _section(console, "Special tokens", _special_tokens(report))
+    section(console, f"padcheck {report.command} {visible(evidence.model.id)}", pairs(wording.header(report)))
+    section(console, "Special tokens", _special_tokens(report))
     if report.command == "inspect-tokenizer":
-        _section(console, "Tokenizer", _pairs(wording.tokenizer_settings(evidence)))
-        _section(
+        section(console, "Tokenizer", pairs(wording.tokenizer_settings(evidence)))
+        section(
             console, "generation_config", Text(wording.settings_text(evidence.generation_config) or "nothing is set")
         )
         _print_samples(report, view, console)
     else:
         _print_prompts(report, view, console)
     if warnings := wording.warnings(evidence):
-        _section(console, "Warnings of the libraries, by arm", _pairs(warnings))
+        section(console, "Warnings of the libraries, by arm", pairs(warnings))
     _print_judgement(report, console)
     if view.verbose and report.skipped:
-        _section(console, "Rules not decided", Text(wording.skipped_rules(report)))
+        section(console, "Rules not decided", Text(wording.skipped_rules(report)))
     console.print()
-    console.print(Text(wording.conclusion(report), style=_STATUS_STYLE[report.status]))
+    console.print(Text(wording.conclusion(report), style=STATUS_STYLE[report.status]))
 
 
 def _print_judgement(report: Report, console: Console) -> None:
     if report.comparisons:
         if probes := wording.probes(report):
-            _section(console, "Probes", _probes(probes))
+            section(console, "Probes", _probes(probes))
             if dear_probes := wording.dear_probes(report):
                 console.print(Text(dear_probes, style="dim"))
-        _section(console, "What rounding does", _pairs(wording.noise_floor(report)))
-        _section(console, "Verdict", _verdicts(report))
+        section(console, "What rounding does", pairs(wording.noise_floor(report)))
+        section(console, "Verdict", _verdicts(report))
     if report.findings:
-        _section_title(console, "Findings")
+        section_title(console, "Findings")
         for number, finding in enumerate(report.findings):
             if number:
                 console.print()
-            _print_finding(finding, console)
+            print_finding(finding, console)
     if report.advice:
-        _section_title(console, "Advice")
+        section_title(console, "Advice")
         for task, line in wording.advice(report):
             # Neither folded nor cut, like a fix: it is meant to be pasted.
             console.print(Text.assemble((f"{task:<12}", "dim"), (line, "cyan")), soft_wrap=True)
-
-
-def _section(console: Console, title: str, body: RenderableType) -> None:
-    _section_title(console, title)
-    console.print(body)
-
-
-def _section_title(console: Console, title: str) -> None:
-    console.print()
-    console.print(Rule(Text(title, style="bold"), align="left", style="dim"))
-
-
-def _pairs(pairs: list[tuple[str, str]]) -> Table:
-    table = Table.grid(padding=(0, 2))
-    table.add_column(style="dim", no_wrap=True)
-    table.add_column(overflow="fold")
-    for label, value in pairs:
-        table.add_row(Text(label), Text(value))
-    return table
 
 
 def _special_tokens(report: Report) -> RenderableType:
@@ -107,13 +81,13 @@ def _special_tokens(report: Report) -> RenderableType:
     lines: list[RenderableType] = [table]
     if report.command == "compare":
         tokenizer = evidence.tokenizer
-        pairs = [
+        labelled = [
             ("padding side", f"{tokenizer.padding_side} ({tokenizer.padding_side_source})"),
             ("pad token used", wording.pad_token_used(evidence)),
         ]
         if evidence.overridden:
-            pairs.append(("switched off for the run", wording.settings_text(evidence.overridden)))
-        lines.append(_pairs(pairs))
+            labelled.append(("switched off for the run", wording.settings_text(evidence.overridden)))
+        lines.append(pairs(labelled))
     return Group(*lines)
 
 
@@ -124,7 +98,7 @@ def _print_prompts(report: Report, view: View, console: Console) -> None:
         outputs = wording.outputs(report, index)
         if not outputs:
             continue
-        _section(console, f"Prompt {index}: {visible_edges(prompt)}", _outputs(report, outputs))
+        section(console, f"Prompt {index}: {visible_edges(prompt)}", _outputs(report, outputs))
         if index not in with_grid:
             continue
         for title, row in wording.columns(outputs):
@@ -187,14 +161,14 @@ def _legend(report: Report, *, some_hidden: bool) -> Text:
 def _print_samples(report: Report, view: View, console: Console) -> None:
     for side, sample in report.evidence.samples.items():
         if sample.error is not None:
-            _section(console, wording.sample_title(side), Text(visible(sample.error), style="red"))
+            section(console, wording.sample_title(side), Text(visible(sample.error), style="red"))
             continue
         rows = sample.rows if view.verbose else sample.rows[:_MANY_PROMPTS]
         lines = [
             Padding(Group(Text(visible(str(list(row.input_ids)))), *grid(row, view.width)), (0, 0, 1, 0))
             for row in rows
         ]
-        _section(console, f"The prompts {wording.sample_title(side)}", Group(*lines))
+        section(console, f"The prompts {wording.sample_title(side)}", Group(*lines))
 
 
 def _probes(probes: list[tuple[str, str, str]]) -> Table:
@@ -215,15 +189,3 @@ def _verdicts(report: Report) -> RenderableType:
     for name, verdict, reason in wording.verdicts(report):
         table.add_row(Text(name), Text(verdict, style=_VERDICT_STYLE[report.comparisons[name].verdict]), Text(reason))
     return table
-
-
-def _print_finding(finding: Finding, console: Console) -> None:
-    console.print(
-        Text.assemble(
-            (finding.code, "bold"), " ", (finding.severity.value, _SEVERITY_STYLE[finding.severity]), " ", finding.name
-        )
-    )
-    console.print(Padding(Text(visible(finding.message)), (0, 0, 0, 2)))
-    for line in finding.fix.split("\n"):
-        # Neither folded nor cut: a line that is meant to be pasted stays one line.
-        console.print(Text("    " + visible(line), style="cyan"), soft_wrap=True)

@@ -63,5 +63,5 @@ def test_a_limit_that_only_float32_shows_is_no_surprise() -> None:
 
 
 def test_nan_is_neither_the_limit_nor_a_surprise() -> None:
-    outcome = ask(KnownLimit(), model=model_facts(model_type="ctrl"), **probes(left=None))
+    outcome = ask(KnownLimit(), model=model_facts(model_type="trocr"), **probes(left=None))
     assert outcome == Skipped(code="PAD207", reason="left padding is wrong in another way than the limit's")

@@ -1,0 +1,1 @@
+"""A survey to text, one file a format."""

@@ -1,0 +1,44 @@
+"""A survey as GitHub markdown: the table for documentation."""
+
+from collections.abc import Iterator
+
+from padcheck.report import Survey
+from padcheck.reporters.markup import escape, table
+from padcheck.reporters.survey import wording
+from padcheck.reporters.view import View
+
+
+def render(survey: Survey, view: View) -> str:  # noqa: ARG001  a document has no screen
+    """The survey as a markdown document."""
+    return "\n".join(_lines(survey)).rstrip("\n") + "\n"
+
+
+def _lines(survey: Survey) -> Iterator[str]:
+    yield "# padcheck survey"
+    yield ""
+    yield f"**{escape(wording.conclusion(survey))}**"
+    yield ""
+    yield from table(("", ""), wording.header(survey))
+    yield from table(("", "of those judged"), wording.tally(survey))
+    yield from table(
+        ("model type", "class", "positions", *wording.COLUMNS.values(), "findings"),
+        (
+            (
+                architecture.model_type,
+                architecture.architecture or "",
+                architecture.position_encoding or "",
+                *(wording.cell(architecture, name) for name in wording.COLUMNS),
+                " ".join(wording.codes(architecture)),
+            )
+            for architecture in wording.judged(survey)
+        ),
+    )
+    yield from table(("", ""), wording.LEGEND)
+    if limits := wording.known_limits(survey):
+        yield "## Cannot be left-padded by design, say upstream's tests"
+        yield ""
+        yield from table(("model type", "why"), limits)
+    if reasons := wording.not_judged(survey):
+        yield "## Not judged"
+        yield ""
+        yield from table(("model type", "why not"), reasons)

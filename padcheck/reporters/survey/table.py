@@ -1,0 +1,58 @@
+"""A survey for a person at a terminal; the sum comes last."""
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from padcheck.report import Architecture, Survey
+from padcheck.reporters.layout import STATUS_STYLE, captured, pairs, print_finding, section
+from padcheck.reporters.survey import wording
+from padcheck.reporters.view import View
+
+
+def render(survey: Survey, view: View) -> str:
+    """The survey as text, with ANSI colours where the view has them."""
+    return captured(view, lambda console: print_survey(survey, view, console))
+
+
+def print_survey(survey: Survey, view: View, console: Console) -> None:
+    """Prints every section."""
+    section(console, "padcheck survey", pairs(wording.header(survey)))
+    if architectures := wording.judged(survey):
+        section(console, "Left and right padding, architecture by architecture", _architectures(architectures))
+        console.print()
+        console.print(pairs(list(wording.LEGEND)), style="dim")
+    if view.verbose:
+        for architecture in wording.judged(survey):
+            if architecture.details:
+                section(console, architecture.model_type, Text(architecture.architecture or "", style="dim"))
+                for finding in architecture.details:
+                    console.print()
+                    print_finding(finding, console)
+    if limits := wording.known_limits(survey):
+        section(console, "Cannot be left-padded by design, say upstream's tests", pairs(limits))
+    if reasons := wording.not_judged(survey):
+        section(console, "Not judged", pairs(reasons))
+    section(console, "In sum", pairs(wording.tally(survey)))
+    console.print()
+    console.print(Text(wording.conclusion(survey), style=STATUS_STYLE[survey.status]))
+
+
+def _architectures(architectures: list[Architecture]) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
+    table.add_column("model type", no_wrap=True)
+    table.add_column("positions", no_wrap=True)
+    for heading in wording.COLUMNS.values():
+        table.add_column(heading.replace(" ", "\n", 1), no_wrap=True, justify="right")
+    table.add_column("findings", overflow="fold")
+    for architecture in architectures:
+        cells = [_cell(architecture, name) for name in wording.COLUMNS]
+        codes = Text(" ".join(wording.codes(architecture)))
+        table.add_row(Text(architecture.model_type), Text(architecture.position_encoding or ""), *cells, codes)
+    return table
+
+
+def _cell(architecture: Architecture, name: str) -> Text:
+    style = "red" if wording.is_wrong(architecture, name) else "green"
+    text = wording.cell(architecture, name)
+    return Text(text, style="dim" if text == "not run" else style)

@@ -1,0 +1,108 @@
+"""What every format says of a survey, in the same words."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from padcheck.report import Architecture, Survey, Verdict
+from padcheck.reporters.visible import visible
+from padcheck.severity import Severity
+
+COLUMNS = {
+    "left_generate": "generate left",
+    "right_generate": "generate right",
+    "right_score": "score right",
+    "left_forward_no_position_ids": "forward left",
+    "left_no_mask": "no mask",
+}
+"""What was done, by its verdict's name, and the heading above it."""
+
+LEGEND = (
+    ("generate", "generate() on a padded batch, against each prompt alone, all steps"),
+    ("score", "forward() on a right-padded batch, read at each row's last real token"),
+    ("forward left", "forward() on a left-padded batch, mask given and position_ids left to the model"),
+    ("no mask", "left-padded generate() without attention_mask: what is right here reads no mask"),
+    ("a number", "by how much logits differ at most, of a standard deviation of about 2"),
+)
+
+_IN_A_COLUMN = {"PAD202", "PAD203", "PAD401", "PAD402"}
+"""Codes that only say what a column shows."""
+
+
+def header(survey: Survey) -> list[tuple[str, str]]:
+    """Versions and settings."""
+    versions, settings = survey.environment, survey.settings
+    given = ", ".join(f"{key} {value}" for key, value in settings.items() if value is not None)
+    libraries = f"transformers {versions.transformers}, tokenizers {versions.tokenizers}, torch {versions.torch}"
+    return [
+        ("versions", f"padcheck {versions.padcheck}, {libraries}, Python {versions.python}"),
+        ("models", visible(f"default configs at toy size, random weights, {given}")),
+    ]
+
+
+def judged(survey: Survey) -> list[Architecture]:
+    """Those that were."""
+    return [architecture for architecture in survey.architectures if architecture.status == "judged"]
+
+
+def not_judged(survey: Survey) -> list[tuple[str, str]]:
+    """Model type and reason of those that were not."""
+    return [
+        (architecture.model_type, visible(architecture.reason or ""))
+        for architecture in survey.architectures
+        if architecture.status != "judged"
+    ]
+
+
+def cell(architecture: Architecture, name: str) -> str:
+    """`ok`, or by how much it is off."""
+    verdict = architecture.verdicts.get(name, Verdict.NOT_RUN)
+    if verdict is Verdict.NOT_RUN:
+        return "not run"
+    if verdict is Verdict.NON_FINITE:
+        return "NaN"
+    far = architecture.max_abs_diffs.get(name)
+    return "ok" if verdict.within_rounding or far is None else f"{far:.2g}"
+
+
+def is_wrong(architecture: Architecture, name: str) -> bool:
+    """True where padding changes what the model says."""
+    return architecture.verdicts.get(name) in (Verdict.DIFFERENT, Verdict.NON_FINITE)
+
+
+def codes(architecture: Architecture) -> list[str]:
+    """The findings that no column shows: what is wrong, and the cause."""
+    return [
+        finding.code
+        for finding in architecture.details
+        if finding.code not in _IN_A_COLUMN and finding.severity is not Severity.INFO
+    ]
+
+
+def known_limits(survey: Survey) -> list[tuple[str, str]]:
+    """Model type and reason where left padding cannot be right by design, and whether that shows."""
+    return [
+        (
+            architecture.model_type,
+            architecture.known_limit + ("" if is_wrong(architecture, "left_generate") else " (does not show here)"),
+        )
+        for architecture in judged(survey)
+        if architecture.known_limit is not None
+    ]
+
+
+def tally(survey: Survey) -> list[tuple[str, str]]:
+    """For each column how many are right, and how many not."""
+    return [(heading, _count(judged(survey), name)) for name, heading in COLUMNS.items()]
+
+
+def conclusion(survey: Survey) -> str:
+    """The whole survey in one sentence."""
+    number, of = len(judged(survey)), len(survey.architectures)
+    right = sum(not is_wrong(architecture, "left_generate") for architecture in judged(survey))
+    verdict = {"pass": "PASS", "fail": "FAIL", "not_measured": "NOT ALL MEASURED", "error": "A BUG IN PADCHECK"}
+    return f"{verdict[survey.status]}: {number} of {of} judged, {right} of them right when left-padded for generating"
+
+
+def _count(architectures: Iterable[Architecture], name: str) -> str:
+    found = Counter("wrong" if is_wrong(each, name) else cell(each, name) for each in architectures)
+    return ", ".join(f"{found[kind]} {kind}" for kind in ("ok", "wrong", "not run") if found[kind])

@@ -1,0 +1,188 @@
+"""The survey: the architectures of the installed transformers at toy size, each judged like any model."""
+
+import time
+from dataclasses import replace
+from difflib import get_close_matches
+from functools import partial
+
+import msgspec
+
+from padcheck.checks.known_limits import KNOWN_LIMITS
+from padcheck.errors import PadcheckError, UsageError
+from padcheck.evidence import SINGLE, Environment
+from padcheck.exits import ExitCode
+from padcheck.judge import judge, open_case, require_known_codes
+from padcheck.progress import Progress, Silent
+from padcheck.report import Architecture, Comparison, Report, Status, Survey
+from padcheck.settings import JudgeSettings, MeasureSettings, SurveySettings
+from padcheck.workers import Lost, available_cores, run_each
+
+_ARMS = {
+    "left_generate": "left",
+    "right_generate": "right",
+    "left_forward_no_position_ids": "left_forward",
+    "left_forward_position_ids": "left_forward_positions",
+    "right_score": "right_forward",
+    "right_continue": "right_continued",
+    "left_no_mask": "left_no_mask",
+    "batch_of_copies": "batched",
+    "forward_alone": "forward",
+}
+"""What a survey calls the arms that it tells of."""
+
+_STATUS: dict[ExitCode, Status] = {
+    ExitCode.OK: "pass",
+    ExitCode.FINDINGS: "fail",
+    ExitCode.NOT_MEASURED: "not_measured",
+    ExitCode.BUG: "error",
+}
+
+_MOST_PROCESSES = 8
+"""Each takes about 0.7 GiB, and a survey ends soon enough."""
+
+
+def survey(wanted: SurveySettings, measure: MeasureSettings, judgement: JudgeSettings, progress: Progress) -> Survey:
+    """Judges every model type that is wanted, or all that the installed transformers has a causal language model for.
+
+    One that cannot be built, crashes or hangs stops none of the others.
+
+    Raises:
+        UsageError: A model type is unknown here, or a code.
+    """
+    require_known_codes(judgement)
+    with progress.stage("looking up the model types"):
+        from padcheck.hf.architectures import causal_model_types
+        from padcheck.hf.facts import environment
+
+        known = causal_model_types()
+    for model_type in wanted.model_types:
+        _require_known(model_type, known)
+    model_types = tuple(dict.fromkeys(wanted.model_types)) or known
+    processes = min(wanted.jobs or min(available_cores(), _MOST_PROCESSES), len(model_types))
+    judge_one = partial(_judge_architecture, measure=measure, judgement=judgement)
+    judged = {}
+    with progress.steps("surveying", len(model_types)) as done:
+        for model_type, result in run_each(judge_one, model_types, processes=processes, seconds=wanted.timeout):
+            judged[model_type] = (
+                _not_judged(model_type, result.reason, ExitCode.NOT_MEASURED, wanted.timeout)
+                if isinstance(result, Lost)
+                else result
+            )
+            done(model_type)
+    settings = {
+        key: getattr(measure, key) for key in ("dtype", "device", "attn_implementation", "max_new_tokens", "seed")
+    }
+    return _survey([judged[model_type] for model_type in model_types], environment(), settings)
+
+
+def judge_again(survey: Survey, judgement: JudgeSettings) -> Survey:
+    """The same survey with other codes and another --fail-on.
+
+    Raises:
+        UsageError: A tolerance is given, which needs the logits; or a code is unknown.
+    """
+    require_known_codes(judgement)
+    if judgement.atol is not None or judgement.rtol is not None:
+        raise UsageError(
+            "--atol and --rtol do not go with a survey.",
+            meaning="It keeps what was found, and not what was measured.",
+            change="Run `padcheck survey` again with them.",
+        )
+    architectures = [_with_findings(architecture, judgement) for architecture in survey.architectures]
+    return _survey(architectures, survey.environment, survey.settings)
+
+
+def _survey(architectures: list[Architecture], environment: Environment, settings: dict[str, object]) -> Survey:
+    exit_code = max(architecture.exit_code for architecture in architectures)
+    return Survey(
+        status=_STATUS[exit_code],
+        exit_code=exit_code,
+        environment=environment,
+        settings=settings,
+        architectures=tuple(architectures),
+    )
+
+
+def _require_known(model_type: str, known: tuple[str, ...]) -> None:
+    if model_type in known:
+        return
+    near = get_close_matches(model_type, known)
+    raise UsageError(
+        f"{model_type} is no model type that the installed transformers has a causal language model for.",
+        meaning="A survey takes model types, such as llama; `padcheck compare MODEL` takes a hub id or a folder.",
+        change=f"Did you mean {' or '.join(near)}?"
+        if near
+        else f"It knows {len(known)}, from {known[0]} to {known[-1]}.",
+    )
+
+
+def _judge_architecture(model_type: str, measure: MeasureSettings, judgement: JudgeSettings) -> Architecture:
+    """Runs in a worker process, where torch and transformers are imported once."""
+    started = time.monotonic()
+    try:
+        from padcheck.hf.loading import load_architecture
+        from padcheck.hf.measure import measure_model
+
+        evidence = measure_model(replace(measure, model=model_type, tiny=True), Silent(), load_architecture)
+        report = judge("compare", evidence, judgement)
+    except PadcheckError as error:
+        return _not_judged(model_type, error.what, error.exit_code, time.monotonic() - started)
+    except Exception as error:  # noqa: BLE001  one architecture must not stop the others
+        reason = f"a bug in padcheck: {type(error).__name__}: {error}"
+        return _not_judged(model_type, reason, ExitCode.BUG, time.monotonic() - started)
+    return _summary(model_type, report, judgement, time.monotonic() - started)
+
+
+def _summary(model_type: str, report: Report, judgement: JudgeSettings, seconds: float) -> Architecture:
+    alone = report.evidence.arms[SINGLE].error
+    if alone is not None or report.status == "not_measured":
+        reason = f"generate() raises on a prompt alone: {alone}" if alone else "a fault made on purpose does not show"
+        return _not_judged(model_type, reason, ExitCode.NOT_MEASURED, seconds)
+    compared = {name: report.comparisons[arm] for name, arm in _ARMS.items() if arm in report.comparisons}
+    compared["left_first_token"] = _first_token(report, judgement)
+    limit = KNOWN_LIMITS.get(model_type)
+    architecture = Architecture(
+        model_type=model_type,
+        architecture=report.evidence.model.architecture,
+        status="judged",
+        exit_code=report.exit_code,
+        position_encoding=report.evidence.model.position_encoding,
+        verdicts={name: comparison.verdict for name, comparison in compared.items()},
+        max_abs_diffs={name: comparison.max_abs_diff for name, comparison in compared.items()},
+        allowed=report.comparisons["left"].allowed,
+        known_limit=None if limit is None else limit.reason,
+        seconds=round(seconds, 3),
+        details=report.findings,
+    )
+    return _with_findings(architecture, judgement)
+
+
+def _first_token(report: Report, judgement: JudgeSettings) -> Comparison:
+    """Of the left-padded batch only the first new token, which the prompt alone decides and no cache."""
+    first = {
+        "left": tuple(
+            msgspec.structs.replace(row, steps=row.steps[:1], flip=None) for row in report.evidence.differences["left"]
+        )
+    }
+    evidence = msgspec.structs.replace(report.evidence, differences=report.evidence.differences | first)
+    case, _ = open_case(evidence, judgement.atol, judgement.rtol)
+    return case.comparisons["left"]
+
+
+def _with_findings(architecture: Architecture, judgement: JudgeSettings) -> Architecture:
+    """Only the findings that count, and the exit code that follows from them."""
+    if architecture.status != "judged":
+        return architecture
+    details = tuple(finding for finding in architecture.details if judgement.counts(finding.code))
+    return msgspec.structs.replace(
+        architecture,
+        exit_code=ExitCode.FINDINGS if any(judgement.fails(finding.severity) for finding in details) else ExitCode.OK,
+        findings=tuple(finding.code for finding in details),
+        details=details,
+    )
+
+
+def _not_judged(model_type: str, reason: str, exit_code: ExitCode, seconds: float) -> Architecture:
+    return Architecture(
+        model_type=model_type, status="not_built", exit_code=exit_code, reason=reason, seconds=round(seconds, 3)
+    )
