@@ -156,9 +156,9 @@ def inspect_tokenizer(
 @app.command(short_help="Judge every architecture of transformers.")
 def survey(
     model_types: options.ModelTypes = None,
+    multimodal: options.Multimodal = False,
     max_new_tokens: options.MaxNewTokens = 6,
     seed: options.Seed = 0,
-    thorough: options.Thorough = False,
     dtype: options.Dtype = None,
     device: options.Device = None,
     attn_implementation: options.AttnImplementation = None,
@@ -176,11 +176,11 @@ def survey(
 ) -> None:
     """Judge every causal architecture of the installed transformers at toy size; nothing is downloaded."""
     with exits(verbose=verbose):
-        wanted = SurveySettings(model_types=tuple(model_types or ()), jobs=jobs, timeout=timeout)
+        wanted = SurveySettings(model_types=tuple(model_types or ()), multimodal=multimodal, jobs=jobs, timeout=timeout)
         measure = MeasureSettings(
             max_new_tokens=max_new_tokens,
             seed=seed,
-            thorough=thorough,
+            thorough=True,
             dtype=dtype,
             device=device,
             attn_implementation=attn_implementation,

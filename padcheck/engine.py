@@ -1,6 +1,5 @@
 """The only composer: measure, then judge. Torch is imported in here, when a model is really wanted."""
 
-from padcheck import survey as surveys
 from padcheck.judge import judge
 from padcheck.progress import Progress
 from padcheck.report import Report, Survey
@@ -35,6 +34,8 @@ def survey(wanted: SurveySettings, measure: MeasureSettings, judgement: JudgeSet
     Raises:
         UsageError: A model type is unknown here, or a code.
     """
+    from padcheck import survey as surveys
+
     return surveys.survey(wanted, measure, judgement, progress)
 
 
@@ -45,5 +46,7 @@ def judge_again(report: Report | Survey, judgement: JudgeSettings) -> Report | S
         UsageError: A survey is to be judged with other tolerances, or a code is unknown.
     """
     if isinstance(report, Survey):
+        from padcheck import survey as surveys
+
         return surveys.judge_again(report, judgement)
     return judge(report.command, report.evidence, judgement)

@@ -1,6 +1,7 @@
 """Evidence to report: compares each arm under a tolerance, asks every rule, and settles status and exit code."""
 
 from padcheck.advice import advise
+from padcheck.behaviour import library_behaviour
 from padcheck.checks import RULES, Case, Rule
 from padcheck.errors import UsageError
 from padcheck.evidence import SINGLE, Evidence, RowDifference
@@ -31,6 +32,7 @@ def judge(command: Command, evidence: Evidence, settings: JudgeSettings) -> Repo
         noise_floor=floor if comparisons else None,
         findings=tuple(findings),
         advice=advise(case),
+        library_behaviour=library_behaviour(evidence),
         skipped=tuple(skipped),
     )
 

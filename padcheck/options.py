@@ -99,6 +99,9 @@ BatchSize = Annotated[int, typer.Option("--batch-size", metavar="N", help="Promp
 
 Thorough = Annotated[bool, typer.Option("--thorough", help="Run the dear probes too, although the cheap ones agree.")]
 
+Multimodal = Annotated[
+    bool, typer.Option("--multimodal", help="Also the language models inside multimodal classes, on text alone.")
+]
 Jobs = Annotated[
     int | None, typer.Option("--jobs", "-j", metavar="N", help="How many processes. [default: one a core, up to 8]")
 ]

@@ -132,7 +132,7 @@ class NoiseFloor(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """A run, measured and judged."""
+    """A run, measured and judged. `library_behaviour` is what `padcheck.behaviour` saw of this transformers."""
 
     command: Command
     status: Status
@@ -142,6 +142,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     noise_floor: NoiseFloor | None = None
     findings: tuple[Finding, ...] = ()
     advice: tuple[Advice, ...] = ()
+    library_behaviour: dict[str, str] = {}
     skipped: tuple[Skipped, ...] = ()
 
 
@@ -165,6 +166,7 @@ class Architecture(msgspec.Struct, frozen=True, kw_only=True):
     known_limit: str | None = None
     reason: str | None = None
     seconds: float
+    library_behaviour: dict[str, str] = {}
     details: tuple[Finding, ...] = ()
 
 

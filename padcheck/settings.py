@@ -103,13 +103,16 @@ class JudgeSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class SurveySettings:
-    """Which model types (none: all), in how many processes, and how long one may take, in seconds.
+    """Which model types, in how many processes, and how long one may take, in seconds.
+
+    Where none are named that is all that have a causal language model, and with `multimodal` the others as well.
 
     Raises:
         UsageError: A number is out of its range.
     """
 
     model_types: tuple[str, ...] = ()
+    multimodal: bool = False
     jobs: int | None = None
     timeout: float = 120.0
 

@@ -51,13 +51,13 @@ def survey(wanted: SurveySettings, measure: MeasureSettings, judgement: JudgeSet
     """
     require_known_codes(judgement)
     with progress.stage("looking up the model types"):
-        from padcheck.hf.architectures import causal_model_types
+        from padcheck.hf.auto_classes import causal_model_types, multimodal_model_types
         from padcheck.hf.facts import environment
 
-        known = causal_model_types()
+        causal, multimodal = causal_model_types(), multimodal_model_types()
     for model_type in wanted.model_types:
-        _require_known(model_type, known)
-    model_types = tuple(dict.fromkeys(wanted.model_types)) or known
+        _require_known(model_type, (*causal, *multimodal))
+    model_types = tuple(dict.fromkeys(wanted.model_types)) or (*causal, *(multimodal if wanted.multimodal else ()))
     processes = min(wanted.jobs or min(available_cores(), _MOST_PROCESSES), len(model_types))
     judge_one = partial(_judge_architecture, measure=measure, judgement=judgement)
     judged = {}
@@ -152,6 +152,7 @@ def _summary(model_type: str, report: Report, judgement: JudgeSettings, seconds:
         allowed=report.comparisons["left"].allowed,
         known_limit=None if limit is None else limit.reason,
         seconds=round(seconds, 3),
+        library_behaviour=report.library_behaviour,
         details=report.findings,
     )
     return _with_findings(architecture, judgement)

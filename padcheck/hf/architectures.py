@@ -13,9 +13,9 @@ from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import WhitespaceSplit
 from transformers import AutoConfig, PretrainedConfig, PreTrainedTokenizerFast
-from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES, MODEL_FOR_MASKED_LM_MAPPING_NAMES
 
 from padcheck.errors import NotMeasuredError
+from padcheck.hf.auto_classes import causal_model_types, is_encoder, multimodal_model_types
 
 _VOCAB_SIZE = 512
 _PROMPT_LENGTHS = (20, 19, 13, 4)
@@ -28,6 +28,13 @@ _INDEXER = {
     "indexer_budget": 2048,
     "indexer_compress_ratio": 4,
 }
+
+
+def _in_sections(theta: float, *sections: int) -> dict[str, Any]:
+    rope = {"rope_type": "default", "rope_theta": theta, "mrope_section": list(sections)}
+    return {"text_config": {"rope_parameters": rope}}
+
+
 _COMPLETED: dict[str, dict[str, Any]] = {
     "bamba": {"attn_layer_indices": [9, 18, 27]},
     "blt": {"num_hidden_layers": 25},  # its cache counts layers, and so far only the config's parts have any
@@ -37,6 +44,8 @@ _COMPLETED: dict[str, dict[str, Any]] = {
     "dots1": {"n_routed_experts": 128, "n_shared_experts": 2, "num_experts_per_tok": 6},
     "granitemoehybrid": {"layer_types": ["linear_attention", "full_attention"] * 16},
     "lfm2_moe": {"layer_types": ["conv", "conv", "full_attention", "conv"] * 8},
+    **{key: _in_sections(1e4, 8, 12, 12) for key in ("glm46v", "glm4v", "glm4v_moe", "glm_ocr", "glmga")},
+    **{key: _in_sections(1e6, 16, 24, 24) for key in ("paddleocr_vl", "qwen2_5_vl", "qwen2_vl")},
     "qwen4_exp": {"text_config": _INDEXER},
     "qwen4_exp_text": _INDEXER,
     "reformer": {"hash_seed": 0},  # without one it draws other buckets at every call
@@ -62,14 +71,10 @@ _VOCAB_SIZE_KEY = re.compile(r"(\w+_)?vocab_size(_per_layer_input)?|n_words")
 _TOKEN_ID_KEY = re.compile(r"\w+_(token|tok)_(ids?|index)|pad_index")
 
 
-def causal_model_types() -> tuple[str, ...]:
-    """Every model type for which the installed transformers has a causal language model, sorted."""
-    return tuple(sorted(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES))
-
-
 def means_architecture(name: str) -> bool:
     """True where a name can be nothing but that of a model type: no folder and no id on the hub."""
-    return name in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES and name not in _HUB_IDS and not Path(name).is_dir()
+    known = (*causal_model_types(), *multimodal_model_types())
+    return name in known and name not in _HUB_IDS and not Path(name).is_dir()
 
 
 def default_config(model_type: str) -> PretrainedConfig:
@@ -84,7 +89,7 @@ def default_config(model_type: str) -> PretrainedConfig:
     if model_type in _NO_PROMPT:
         raise NotMeasuredError(f"{model_type} does not run on text alone: {_NO_PROMPT[model_type]}.")
     settings = _COMPLETED.get(model_type, {})
-    if model_type in MODEL_FOR_MASKED_LM_MAPPING_NAMES:
+    if is_encoder(model_type):
         settings = settings | {"is_decoder": True}  # without it an encoder looks both ways
     config = _with_small_vocabulary(AutoConfig.for_model(model_type, **settings))
     text = config.get_text_config(decoder=True)

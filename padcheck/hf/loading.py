@@ -16,11 +16,11 @@ from transformers import (
     PretrainedConfig,
     PreTrainedTokenizerBase,
 )
-from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES, MODEL_FOR_MASKED_LM_MAPPING_NAMES
 
 from padcheck.demo import MODEL_FOLDER, load_prompts
 from padcheck.errors import NotMeasuredError, PadcheckError, UsageError
 from padcheck.hf.architectures import default_config, means_architecture, number_prompts, number_tokenizer
+from padcheck.hf.auto_classes import has_language_model, is_encoder, multimodal_model_types
 from padcheck.hf.hub import Source, bounded_requests, find
 from padcheck.hf.load_errors import explain_load_error, is_missing_file, is_silence
 from padcheck.settings import DEFAULT_PROMPTS, DEMO, MeasureSettings
@@ -90,6 +90,8 @@ def load_architecture(settings: MeasureSettings) -> Loaded:
     source = Source(settings.model)
     with explained(source, "config"):
         config = default_config(settings.model)
+        if config.is_encoder_decoder and settings.model in multimodal_model_types():
+            raise NotMeasuredError(f"{settings.model} is an encoder-decoder model.")
         bos = getattr(config.get_text_config(decoder=True), "bos_token_id", None)
         generation_config = GenerationConfig(bos_token_id=bos)
         return Loaded(source, config, number_tokenizer(config), generation_config, number_prompts(config))
@@ -156,8 +158,7 @@ def _require_decoder_only(name: str, config: PretrainedConfig) -> None:
             "starts from one token of its own: the side of the padding does not decide where it continues.",
             change="Give a decoder-only (causal) language model.",
         )
-    causal = model_type in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
-    if model_type in MODEL_FOR_MASKED_LM_MAPPING_NAMES and not getattr(config, "is_decoder", False):
+    if is_encoder(model_type) and not getattr(config, "is_decoder", False):
         kind, meaning = (
             "an encoder-only model",
             (
@@ -165,10 +166,10 @@ def _require_decoder_only(name: str, config: PretrainedConfig) -> None:
                 "the attention_mask, on either side."
             ),
         )
-    elif not causal and "AutoModelForCausalLM" not in (getattr(config, "auto_map", None) or {}):
+    elif not has_language_model(config):
         kind, meaning = (
-            "not a causal language model that transformers knows",
-            ("AutoModelForCausalLM has no class for it; a model that also takes images or sound has one of its own."),
+            "not a language model that transformers knows",
+            "Neither AutoModelForCausalLM nor an Auto class of a model that also takes images or sound has it.",
         )
     else:
         return

@@ -31,7 +31,7 @@ def measure_model(settings: MeasureSettings, progress: Progress, load: Load = lo
         captured_warnings() as messages,
     ):
         model = load_model(inspected.loaded, settings)
-    embedding_rows = model.get_input_embeddings().weight.shape[0]
+    embedding_rows = _embedding_rows(model)
     measured = _run(model, inspected, embedding_rows, settings, progress)
     evidence = inspected.evidence
     return msgspec.structs.replace(
@@ -43,6 +43,17 @@ def measure_model(settings: MeasureSettings, progress: Progress, load: Load = lo
         load_warnings=(*evidence.load_warnings, *(m for m in messages if m not in evidence.load_warnings)),
         **vars(measured),
     )
+
+
+def _embedding_rows(model: PreTrainedModel) -> int:
+    try:
+        return int(model.get_input_embeddings().weight.shape[0])
+    except NotImplementedError as error:
+        raise NotMeasuredError(
+            f"{type(model).__name__} does not say which of its parts embeds text.",
+            meaning="It joins several models, and runs on more than text.",
+            change="Give the language model alone, if it has a folder of its own.",
+        ) from error
 
 
 def _require_room(inspected: Inspected) -> None:

@@ -2,12 +2,14 @@
 
 import torch
 from torch import nn
-from transformers import AutoModelForCausalLM, PretrainedConfig, PreTrainedModel
+from transformers import PretrainedConfig, PreTrainedModel
 
+from padcheck.hf.auto_classes import auto_class
 from padcheck.hf.tiny_config import shrink_config
 from padcheck.hf.versions import DTYPE_ARGUMENT
 
 _LOGITS_STD = 2.0
+_STD_OF_ZEROS = 0.1
 
 
 def build_tiny_model(
@@ -28,12 +30,13 @@ def build_tiny_model(
     toy_config = shrink_config(config)
 
     def build(dtype: torch.dtype) -> PreTrainedModel:
-        return AutoModelForCausalLM.from_config(
+        model: PreTrainedModel = auto_class(config).from_config(
             toy_config,
             attn_implementation=attn_implementation,
             trust_remote_code=trust_remote_code,
             **{DTYPE_ARGUMENT: dtype},
         )
+        return model
 
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
@@ -55,14 +58,18 @@ def _enliven(model: PreTrainedModel) -> None:
     layers next to nothing beside the embedding and the logits flat, so that a fault would drown in rounding. Here
     activations keep a scale of about 1, and logits get a standard deviation of about 2 over the vocabulary.
 
-    What is no matrix drawn around zero stays as the architecture starts it: norms, biases, the decay and step size of
-    state spaces, fixed position tables. A padding row of an embedding is drawn like the others: a checkpoint may hold
-    anything there, and a row of zeros would hide a leak.
+    What is no matrix drawn around zero stays as the architecture starts it: norms, the decay and step size of state
+    spaces, fixed position tables. What starts as nothing but zeros does not: biases hide what they would let through,
+    and scores that are all equal leave a choice of the largest to chance. A padding row of an embedding is drawn like
+    the others: a checkpoint may hold anything there, and a row of zeros would hide a leak.
     """
     output = model.get_output_embeddings()
     tables = {id(module.weight) for module in model.modules() if isinstance(module, nn.Embedding)}
     tables.add(id(getattr(output, "weight", None)))
     for name, weight in model.named_parameters():
+        if weight.requires_grad and not weight.any():
+            weight.normal_(std=_STD_OF_ZEROS)
+            continue
         drawn_around_zero = weight.mean().abs() <= 0.2 * weight.std()
         if weight.ndim <= 1 or not weight.requires_grad or not drawn_around_zero:
             continue

@@ -142,7 +142,9 @@ _RULES: tuple[tuple[re.Pattern[str], _Rule], ...] = tuple(
         (r"query_pre_attn_scalar", _to(_HEAD_DIM)),
         (r"rotary_dim", _rotated),
         (r"(q|kv|o)_lora_rank|adapter_rank|laurel_rank|hc_lowrank", _at_most(_HEAD_DIM)),
-        (r"o_groups|index_n_heads", _at_most(2)),
+        (r"o_groups", _at_most(2)),
+        # With few of them most scores of an indexer are zero in each, and which of many equal ones it picks is chance.
+        (r"index_n_heads|indexer_n_heads", _at_most(16)),
         # Linear attention and state spaces
         (r"linear_num_value_heads", _to(_NUM_HEADS)),
         (r"linear_num_key_heads", _linear_key_heads),

@@ -5,9 +5,10 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM, PreTrainedModel
+from transformers import PreTrainedModel
 
 from padcheck.errors import NotMeasuredError, UsageError
+from padcheck.hf.auto_classes import auto_class
 from padcheck.hf.loading import Loaded, explained
 from padcheck.hf.tiny import build_tiny_model
 from padcheck.hf.versions import DTYPE_ARGUMENT
@@ -34,7 +35,7 @@ def load_model(loaded: Loaded, settings: MeasureSettings) -> PreTrainedModel:
             )
             model.generation_config = loaded.generation_config
         else:
-            model, info = AutoModelForCausalLM.from_pretrained(
+            model, info = auto_class(loaded.config).from_pretrained(
                 loaded.source.name,
                 config=loaded.config,
                 trust_remote_code=settings.trust_remote_code,

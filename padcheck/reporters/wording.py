@@ -39,7 +39,22 @@ def header(report: Report) -> list[tuple[str, str]]:
         lines.append(("run", f"{run}, {_decoding(report.evidence)}"))
     libraries = f"transformers {versions.transformers}, tokenizers {versions.tokenizers}, torch {versions.torch}"
     lines.append(("versions", f"padcheck {versions.padcheck}, {libraries}, Python {versions.python}"))
+    if does := behaviour(report.library_behaviour):
+        lines.append(("this transformers", does))
     return lines
+
+
+def behaviour(seen: dict[str, str]) -> str:
+    """What this transformers does where its versions differ, as far as it was seen."""
+    told = []
+    if (pads := seen.get("pad_position_ids")) is not None:
+        told.append(f"gives pads the position {visible(pads)}")
+    if (counted := seen.get("new_position_ids")) is not None:
+        told.append(f"counts the new tokens of a right-padded row from its {visible(counted)}")
+    for key, what in (("warns_of_right_padding", "right padding"), ("warns_of_missing_mask", "a missing mask")):
+        if key in seen:
+            told.append(f"warns of {what}" if seen[key] == "yes" else f"does not warn of {what}")
+    return ", ".join(told)
 
 
 def special_tokens(evidence: Evidence) -> list[tuple[str, str, str, str]]:

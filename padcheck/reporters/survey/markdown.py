@@ -37,7 +37,7 @@ def _lines(survey: Survey) -> Iterator[str]:
     if limits := wording.known_limits(survey):
         yield "## Cannot be left-padded by design, say upstream's tests"
         yield ""
-        yield from table(("model type", "why"), limits)
+        yield from table(("model types", "why"), limits)
     if reasons := wording.not_judged(survey):
         yield "## Not judged"
         yield ""

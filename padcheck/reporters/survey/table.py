@@ -30,7 +30,8 @@ def print_survey(survey: Survey, view: View, console: Console) -> None:
                     console.print()
                     print_finding(finding, console)
     if limits := wording.known_limits(survey):
-        section(console, "Cannot be left-padded by design, say upstream's tests", pairs(limits))
+        lines = [f"{model_types}: {reason}" for model_types, reason in limits]
+        section(console, "Cannot be left-padded by design, say upstream's tests", Text("\n".join(lines)))
     if reasons := wording.not_judged(survey):
         section(console, "Not judged", pairs(reasons))
     section(console, "In sum", pairs(wording.tally(survey)))
@@ -53,6 +54,6 @@ def _architectures(architectures: list[Architecture]) -> Table:
 
 
 def _cell(architecture: Architecture, name: str) -> Text:
-    style = "red" if wording.is_wrong(architecture, name) else "green"
     text = wording.cell(architecture, name)
-    return Text(text, style="dim" if text == "not run" else style)
+    neutral = name == wording.WITHOUT_MASK or text == "not run"
+    return Text(text, style="dim" if neutral else "red" if wording.is_wrong(architecture, name) else "green")

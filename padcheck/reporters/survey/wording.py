@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 from padcheck.report import Architecture, Survey, Verdict
 from padcheck.reporters.visible import visible
+from padcheck.reporters.wording import behaviour
 from padcheck.severity import Severity
 
 COLUMNS = {
@@ -20,9 +21,12 @@ LEGEND = (
     ("generate", "generate() on a padded batch, against each prompt alone, all steps"),
     ("score", "forward() on a right-padded batch, read at each row's last real token"),
     ("forward left", "forward() on a left-padded batch, mask given and position_ids left to the model"),
-    ("no mask", "left-padded generate() without attention_mask: what is right here reads no mask"),
+    ("no mask", "left-padded generate() without attention_mask; same: the mask changes nothing"),
     ("a number", "by how much logits differ at most, of a standard deviation of about 2"),
 )
+
+WITHOUT_MASK = "left_no_mask"
+"""The column in which a difference is no fault."""
 
 _IN_A_COLUMN = {"PAD202", "PAD203", "PAD401", "PAD402"}
 """Codes that only say what a column shows."""
@@ -33,8 +37,11 @@ def header(survey: Survey) -> list[tuple[str, str]]:
     versions, settings = survey.environment, survey.settings
     given = ", ".join(f"{key} {value}" for key, value in settings.items() if value is not None)
     libraries = f"transformers {versions.transformers}, tokenizers {versions.tokenizers}, torch {versions.torch}"
+    seen = Counter(each for architecture in judged(survey) for each in architecture.library_behaviour.items())
+    usual = {key: max((count, value) for (other, value), count in seen.items() if other == key)[1] for key, _ in seen}
     return [
         ("versions", f"padcheck {versions.padcheck}, {libraries}, Python {versions.python}"),
+        *([("this transformers", does)] if (does := behaviour(usual)) else []),
         ("models", visible(f"default configs at toy size, random weights, {given}")),
     ]
 
@@ -54,14 +61,16 @@ def not_judged(survey: Survey) -> list[tuple[str, str]]:
 
 
 def cell(architecture: Architecture, name: str) -> str:
-    """`ok`, or by how much it is off."""
+    """`ok`, or by how much it is off; without a mask `same` is neither good nor bad."""
     verdict = architecture.verdicts.get(name, Verdict.NOT_RUN)
     if verdict is Verdict.NOT_RUN:
         return "not run"
     if verdict is Verdict.NON_FINITE:
         return "NaN"
     far = architecture.max_abs_diffs.get(name)
-    return "ok" if verdict.within_rounding or far is None else f"{far:.2g}"
+    if verdict.within_rounding or far is None:
+        return "same" if name == WITHOUT_MASK else "ok"
+    return f"{far:.2g}"
 
 
 def is_wrong(architecture: Architecture, name: str) -> bool:
@@ -79,15 +88,13 @@ def codes(architecture: Architecture) -> list[str]:
 
 
 def known_limits(survey: Survey) -> list[tuple[str, str]]:
-    """Model type and reason where left padding cannot be right by design, and whether that shows."""
-    return [
-        (
-            architecture.model_type,
-            architecture.known_limit + ("" if is_wrong(architecture, "left_generate") else " (does not show here)"),
-        )
-        for architecture in judged(survey)
-        if architecture.known_limit is not None
-    ]
+    """Why left padding cannot be right by design, and the model types that it is said of."""
+    told: dict[str, list[str]] = {}
+    for architecture in judged(survey):
+        if architecture.known_limit is not None:
+            shows = "" if is_wrong(architecture, "left_generate") else " (does not show here)"
+            told.setdefault(architecture.known_limit, []).append(architecture.model_type + shows)
+    return [(", ".join(model_types), reason) for reason, model_types in told.items()]
 
 
 def tally(survey: Survey) -> list[tuple[str, str]]:
@@ -104,5 +111,6 @@ def conclusion(survey: Survey) -> str:
 
 
 def _count(architectures: Iterable[Architecture], name: str) -> str:
-    found = Counter("wrong" if is_wrong(each, name) else cell(each, name) for each in architectures)
-    return ", ".join(f"{found[kind]} {kind}" for kind in ("ok", "wrong", "not run") if found[kind])
+    off = "need the mask" if name == WITHOUT_MASK else "wrong"
+    found = Counter(off if is_wrong(each, name) else cell(each, name) for each in architectures)
+    return ", ".join(f"{found[kind]} {kind}" for kind in ("ok", "same", off, "not run") if found[kind])
