@@ -3,6 +3,9 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
+CONSTRAINTS ?= constraints.txt
+# The oldest transformers that is supported, and what goes with it; all else is as in constraints.txt.
+OLDEST := transformers==4.48.3 tokenizers==0.21.4 huggingface_hub==0.36.2
 
 .DEFAULT_GOAL := help
 
@@ -11,12 +14,12 @@ help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 # A CPU build of torch where pip can find one (it is a tenth of the size), else the ordinary one.
-$(INSTALLED): pyproject.toml constraints.txt
+$(INSTALLED): pyproject.toml $(CONSTRAINTS)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "padcheck needs Python 3.10 or newer: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt 'torch==2.13.0+cpu' 2>/dev/null \
-		|| $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS) 'torch==2.13.0+cpu' 2>/dev/null \
+		|| $(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS) torch
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS) -e '.[dev]'
 	@touch $@
 
 .PHONY: install
@@ -29,6 +32,13 @@ demo: $(INSTALLED) ## run the main job on the model inside the package
 .PHONY: test
 test: $(INSTALLED) ## run the tests
 	$(BIN)/python -m pytest -n auto
+
+constraints-oldest.txt: constraints.txt Makefile
+	sed -E $(foreach pin,$(OLDEST),-e 's/^$(firstword $(subst ==, ,$(pin)))==.*/$(pin)/') constraints.txt > $@
+
+.PHONY: test-oldest
+test-oldest: constraints-oldest.txt ## run the tests with the oldest transformers that is supported
+	$(MAKE) test VENV=.venv-oldest CONSTRAINTS=constraints-oldest.txt
 
 .PHONY: lint
 lint: $(INSTALLED) ## ruff, and the arrows between the modules
@@ -48,6 +58,10 @@ bench: $(INSTALLED) ## speed, as ratios against bare scripts
 accuracy: $(INSTALLED) ## false alarms and missed faults, over every cell of both tables (long)
 	$(BIN)/python tests/accuracy.py --write
 
+.PHONY: survey
+survey: $(INSTALLED) ## write docs/compatibility.md, every architecture of transformers (long)
+	$(BIN)/python tests/compatibility.py --write
+
 .PHONY: docs
 docs: $(INSTALLED) ## refresh what the program writes in README.md, and its picture
 	$(BIN)/python tests/readme.py
@@ -63,4 +77,4 @@ check: lint type test ## all that CI runs
 
 .PHONY: clean
 clean: ## remove the environment and all caches
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) .venv-oldest constraints-oldest.txt build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -35,7 +35,7 @@ def replace_block(text: str, name: str, block: str) -> str:
     pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
     text, found = pattern.subn(lambda match: f"{match[1]}\n{block}\n\n{match[2]}", text)
     if found != 1:
-        raise ValueError(f"README.md has {found} blocks named {name}")
+        raise ValueError(f"there are {found} blocks named {name}")
     return text
 
 

@@ -28,6 +28,7 @@ _INDEXER = {
     "indexer_budget": 2048,
     "indexer_compress_ratio": 4,
 }
+_ROPE = {"rope_type": "default", "rope_theta": 50000.0}
 
 
 def _in_sections(theta: float, *sections: int) -> dict[str, Any]:
@@ -37,15 +38,23 @@ def _in_sections(theta: float, *sections: int) -> dict[str, Any]:
 
 _COMPLETED: dict[str, dict[str, Any]] = {
     "bamba": {"attn_layer_indices": [9, 18, 27]},
+    "bert-generation": {"is_decoder": True},
     "blt": {"num_hidden_layers": 25},  # its cache counts layers, and so far only the config's parts have any
-    "cohere_compass_text": {"rope_parameters": {"full_attention": {"rope_type": "default", "rope_theta": 50000.0}}},
+    "cohere_compass_text": {
+        "layer_types": [*["sliding_attention"] * 3, "full_attention"] * 10,
+        "rope_parameters": {"sliding_attention": _ROPE, "full_attention": _ROPE},
+    },
     "dbrx": {"attn_config": {"rope_theta": 500000.0, "clip_qkv": 8.0}},
     "deepseek_v2": {"num_experts_per_tok": 6},
     "dots1": {"n_routed_experts": 128, "n_shared_experts": 2, "num_experts_per_tok": 6},
     "granitemoehybrid": {"layer_types": ["linear_attention", "full_attention"] * 16},
+    "laguna": {"layer_types": ["sliding_attention", "full_attention"] * 20},
+    "lfm2": {"full_attn_idxs": [2, 5, 8, 10, 12, 14]},
     "lfm2_moe": {"layer_types": ["conv", "conv", "full_attention", "conv"] * 8},
     **{key: _in_sections(1e4, 8, 12, 12) for key in ("glm46v", "glm4v", "glm4v_moe", "glm_ocr", "glmga")},
     **{key: _in_sections(1e6, 16, 24, 24) for key in ("paddleocr_vl", "qwen2_5_vl", "qwen2_vl")},
+    "mellum": {"layer_types": ["sliding_attention", "full_attention"] * 14},
+    "minimax_m3_vl_text": {"layer_types": ["full_attention", "minimax_m3_sparse"] * 30},
     "qwen4_exp": {"text_config": _INDEXER},
     "qwen4_exp_text": _INDEXER,
     "reformer": {"hash_seed": 0},  # without one it draws other buckets at every call

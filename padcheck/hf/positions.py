@@ -7,7 +7,8 @@ from padcheck.evidence import PositionEncoding
 _BY_MODEL_TYPE: dict[str, PositionEncoding] = {
     **dict.fromkeys(("bloom", "mpt"), "alibi"),
     **dict.fromkeys(("ctrl", "xglm", "marian", "pegasus", "musicgen", "musicgen_melody"), "sinusoidal"),
-    **dict.fromkeys(("xlnet", "cpmant"), "relative"),
+    **dict.fromkeys(("xlnet", "cpmant", "inkling_text", "inkling2_text"), "relative"),
+    "roformer": "rotary",
     **dict.fromkeys(
         ("mamba", "mamba2", "falcon_mamba", "rwkv", "xlstm", "jamba", "zamba", "nemotron_h", "kimi_linear"), "none"
     ),

@@ -162,7 +162,24 @@ def test_the_header_names_what_was_run() -> None:
         ("position encoding", "rotary, 64 positions"),
         ("run", "float32 on cpu, attention sdpa, 2 new tokens, greedy"),
         ("versions", "padcheck 0.0, transformers 4.48, tokenizers 0.21, torch 2.4, Python 3.10"),
+        (
+            "this transformers",
+            ", ".join(
+                (
+                    "gives pads the position 1",
+                    "counts the new tokens of a right-padded row from its mask",
+                    "does not warn of right padding",
+                )
+            ),
+        ),
     ]
+
+
+def test_what_this_transformers_does_is_told_as_far_as_it_was_seen() -> None:
+    assert wording.behaviour({}) == ""
+    assert wording.behaviour({"new_position_ids": "last column", "warns_of_missing_mask": "yes"}) == (
+        "counts the new tokens of a right-padded row from its last column, warns of a missing mask"
+    )
 
 
 def test_the_header_of_an_inspection_leaves_out_what_needs_weights() -> None:

@@ -1,0 +1,120 @@
+"""A survey in every format: what is judged, what is not and why, and nothing hostile gets through."""
+
+import builders
+import pytest
+from builders import HOSTILE
+from rich.cells import cell_len
+
+from padcheck.exits import ExitCode
+from padcheck.report import Architecture, Finding, Survey, Verdict
+from padcheck.reporters import Format, View, render
+from padcheck.severity import Severity
+
+
+def finding(code, severity=Severity.ERROR):
+    return Finding(code=code, name="a-name", severity=severity, message=f"About {code}.", evidence={}, fix="# mend it")
+
+
+def architecture(model_type="llama", left=Verdict.EQUIVALENT, *findings, **changes):
+    verdicts = {
+        "left_generate": left,
+        "right_generate": Verdict.DIFFERENT,
+        "right_score": Verdict.IDENTICAL,
+        "left_forward_no_position_ids": Verdict.NOT_RUN,
+        "left_no_mask": Verdict.IDENTICAL,
+    }
+    far = {name: 0.0 if verdict.within_rounding else 6.54 for name, verdict in verdicts.items()}
+    given = {
+        "model_type": model_type,
+        "architecture": f"{model_type}ForCausalLM",
+        "status": "judged",
+        "exit_code": ExitCode.OK,
+        "position_encoding": "rotary",
+        "verdicts": verdicts,
+        "max_abs_diffs": far,
+        "allowed": 1e-4,
+        "findings": tuple(each.code for each in findings),
+        "details": findings,
+        "seconds": 0.5,
+        "library_behaviour": {"pad_position_ids": "0"},
+    }
+    return Architecture(**given | changes)
+
+
+def not_judged(model_type, reason):
+    return Architecture(
+        model_type=model_type, status="not_built", exit_code=ExitCode.NOT_MEASURED, reason=reason, seconds=1.0
+    )
+
+
+def a_survey(*architectures, status="fail"):
+    return Survey(
+        status=status,
+        exit_code=ExitCode.FINDINGS,
+        environment=builders.report().evidence.environment,
+        settings={"dtype": None, "max_new_tokens": 6},
+        architectures=architectures,
+    )
+
+
+MIXED = a_survey(
+    architecture("llama"),
+    architecture("gpt_odd", Verdict.DIFFERENT, finding("PAD201"), finding("PAD202", Severity.WARNING)),
+    architecture("nan", Verdict.NON_FINITE, finding("PAD204"), known_limit="its blocks are anchored"),
+    not_judged("gemma3n", "it needs timm"),
+)
+
+
+def line(text, model_type):
+    return next(line for line in text.splitlines() if line.startswith((model_type, f"| {model_type}")))
+
+
+def test_the_table_says_how_far_off_each_one_is_and_what_was_found():
+    text = render(MIXED, Format.TABLE, View(width=100))
+    assert line(text, "llama").split() == ["llama", "rotary", "ok", "6.5", "ok", "not", "run", "same"]
+    assert line(text, "gpt_odd").split()[2:] == ["6.5", "6.5", "ok", "not", "run", "same", "PAD201"]
+    assert line(text, "nan ").split()[2] == "NaN"
+    assert "nan: its blocks are anchored" in text
+    assert "gemma3n  it needs timm" in text
+    assert "generate left   1 ok, 2 wrong" in text
+    assert "no mask         3 same" in text
+    assert "gives pads the position 0" in text
+    assert text.rstrip().endswith("FAIL: 3 of 4 judged, 1 of them right when left-padded for generating")
+
+
+def test_the_limit_that_does_not_show_is_marked():
+    text = render(a_survey(architecture(known_limit="its blocks are anchored")), Format.TABLE, View(width=100))
+    assert "llama (does not show here): its blocks are anchored" in text
+
+
+def test_messages_and_fixes_are_for_those_who_ask():
+    assert "About PAD201" not in render(MIXED, Format.TABLE, View(width=100))
+    verbose = render(MIXED, Format.TABLE, View(width=100, verbose=True))
+    assert "About PAD201." in verbose
+    assert "# mend it" in verbose
+
+
+@pytest.mark.parametrize("width", [40, 80, 120])
+def test_no_line_is_wider_than_the_screen(width):
+    text = render(MIXED, Format.TABLE, View(width=width))
+    assert max(cell_len(line) for line in text.splitlines()) <= width
+
+
+def test_markdown_has_a_row_for_each():
+    text = render(MIXED, Format.MARKDOWN, View())
+    assert line(text, "llama") == "| llama | llamaForCausalLM | rotary | ok | 6.5 | ok | not run | same |  |"
+    assert "| gemma3n | it needs timm |" in text
+    assert text.startswith("# padcheck survey\n\n**FAIL: 3 of 4 judged")
+
+
+def test_a_survey_in_which_nothing_was_judged_says_so():
+    nothing = a_survey(not_judged("gemma3n", "it needs timm"), status="not_measured")
+    for fmt in (Format.TABLE, Format.MARKDOWN):
+        assert "NOT ALL MEASURED: 0 of 1 judged" in render(nothing, fmt, View(width=100))
+
+
+@pytest.mark.parametrize("fmt", Format)
+def test_a_hostile_reason_is_shown_as_text(fmt):
+    text = render(a_survey(not_judged("gemma3n", HOSTILE)), fmt, View(width=100))
+    assert "\x1b[31m" not in text.replace("\\u001b", "")
+    assert "</svg><script>" not in text

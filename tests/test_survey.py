@@ -1,0 +1,206 @@
+"""The survey as a user runs it, on real architectures at toy size, and what becomes of those that cannot be judged."""
+
+import json
+
+import pytest
+from conftest import run_in_process
+
+from padcheck import survey
+from padcheck.errors import NotMeasuredError
+from padcheck.exits import ExitCode
+from padcheck.settings import JudgeSettings, MeasureSettings
+
+MODEL_TYPES = ("gpt2", "llama", "mamba", "rwkv", "bart", "bert", "gpt_neox")
+CONTRACT = ("left_generate", "right_generate", "left_forward_no_position_ids", "right_score", "left_no_mask")
+
+
+@pytest.fixture(scope="module")
+def outcome():
+    """One run for many questions; of several model types, in two processes."""
+    return run_in_process("survey", *MODEL_TYPES, "--jobs", 2, "--format", "json", timeout=300)
+
+
+@pytest.fixture(scope="module")
+def saved(outcome, tmp_path_factory):
+    path = tmp_path_factory.mktemp("survey") / "survey.json"
+    path.write_text(outcome.stdout, encoding="utf-8")
+    return path
+
+
+def of(outcome, model_type):
+    return next(each for each in outcome.report["architectures"] if each["model_type"] == model_type)
+
+
+def test_the_document_is_as_the_contract_has_it(outcome):
+    report = outcome.report
+    assert (report["schema_version"], report["command"]) == (1, "survey")
+    assert [each["model_type"] for each in report["architectures"]] == list(MODEL_TYPES)
+    for each in report["architectures"]:
+        assert each["status"] == "judged"
+        assert set(CONTRACT) <= set(each["verdicts"])
+        assert each["reason"] is None
+        assert each["seconds"] > 0
+        assert each["findings"] == [finding["code"] for finding in each["details"]]
+    assert not outcome.stderr
+
+
+@pytest.mark.parametrize("model_type", ["gpt2", "llama", "mamba", "bert", "gpt_neox"])
+def test_left_padding_is_harmless_where_transformers_supports_it(outcome, model_type):
+    verdicts = of(outcome, model_type)["verdicts"]
+    assert verdicts["left_generate"] in ("identical", "equivalent")
+    assert verdicts["left_first_token"] in ("identical", "equivalent")
+    assert verdicts["right_score"] in ("identical", "equivalent")
+    assert verdicts["right_generate"] == "different"
+    assert verdicts["left_no_mask"] == "different"
+
+
+@pytest.mark.parametrize("model_type", ["rwkv", "bart"])
+def test_known_limits_are_told_and_measured(outcome, model_type):
+    found = of(outcome, model_type)
+    assert found["known_limit"]
+    assert "PAD207" in found["findings"]
+    assert found["verdicts"]["left_generate"] == "different"
+
+
+def test_learned_positions_need_position_ids_in_forward(outcome):
+    for model_type, wrong in (("gpt2", True), ("bert", True), ("llama", False), ("gpt_neox", False)):
+        found = of(outcome, model_type)
+        assert ("PAD401" in found["findings"]) == wrong
+        assert (found["verdicts"]["left_forward_no_position_ids"] == "different") == wrong
+
+
+def test_rwkv_differs_in_any_batch(outcome):
+    assert of(outcome, "rwkv")["verdicts"]["batch_of_copies"] == "different"
+    assert "PAD206" in of(outcome, "rwkv")["findings"]
+
+
+def test_findings_make_it_fail(outcome):
+    assert outcome.report["status"] == "fail"
+    assert outcome.exit_code == outcome.report["exit_code"] == 1
+
+
+@pytest.mark.parametrize("fmt", ["table", "json", "markdown", "svg"])
+def test_it_can_be_shown_again_in_any_format(padcheck, saved, fmt):
+    shown = padcheck("render", saved, "--format", fmt)
+    assert shown.exit_code == 1
+    assert "rwkv" in shown.stdout
+    if fmt == "json":
+        assert shown.stdout == saved.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("options", "exit_code"),
+    [
+        (("--fail-on", "never"), 0),
+        (("--ignore", "PAD206,PAD207"), 0),
+        (("--select", "PAD207"), 1),
+        (("--select", "PAD401", "--fail-on", "warning"), 1),
+        (("--select", "PAD401"), 0),
+    ],
+)
+def test_it_is_judged_anew_by_codes(padcheck, saved, options, exit_code):
+    shown = padcheck("render", saved, "--format", "json", *options)
+    assert shown.exit_code == shown.report["exit_code"] == exit_code
+    codes = {code for each in shown.report["architectures"] for code in each["findings"]}
+    if "--select" in options:
+        assert codes == {options[1]}
+
+
+def test_other_tolerances_need_the_logits(padcheck, saved):
+    outcome = padcheck("render", saved, "--atol", "1")
+    assert outcome.exit_code == 2
+    assert "--atol and --rtol do not go with a survey" in outcome.stderr
+
+
+def test_a_survey_that_was_cut_off_is_told(padcheck, saved, tmp_path):
+    document = json.loads(saved.read_text(encoding="utf-8"))
+    del document["architectures"][0]["seconds"]
+    (tmp_path / "cut.json").write_text(json.dumps(document), encoding="utf-8")
+    outcome = padcheck("render", tmp_path / "cut.json")
+    assert outcome.exit_code == 2
+    assert "seconds" in outcome.stderr
+
+
+def test_a_tolerance_that_allows_anything_finds_nothing(padcheck):
+    outcome = padcheck("survey", "bart", "--atol", "1000", "--format", "json")
+    # What was broken on purpose does not show either.
+    assert outcome.exit_code == 3
+    assert "made on purpose" in of(outcome, "bart")["reason"]
+
+
+def test_what_does_not_run_on_text_is_listed_and_stops_nothing(padcheck):
+    outcome = padcheck("survey", "llama", "musicgen", "--format", "json")
+    assert outcome.exit_code == 3
+    assert of(outcome, "llama")["status"] == "judged"
+    assert of(outcome, "musicgen")["status"] == "not_built"
+    assert "audio codebooks" in of(outcome, "musicgen")["reason"]
+
+
+def test_what_takes_too_long_is_listed(padcheck):
+    outcome = padcheck("survey", "llama", "--timeout", "0.01", "--format", "json")
+    assert outcome.exit_code == 3
+    assert of(outcome, "llama")["reason"] == "it did not end within 0.01 seconds"
+
+
+def test_the_language_model_of_a_multimodal_class_is_judged_on_text(padcheck):
+    outcome = padcheck("survey", "llava", "--format", "json")
+    assert outcome.exit_code == 0
+    assert of(outcome, "llava")["architecture"] == "LlavaForConditionalGeneration"
+    assert of(outcome, "llava")["verdicts"]["left_generate"] in ("identical", "equivalent")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "says"), [("lama", "llama"), ("meta-llama/Llama-2-7b-hf", "It knows"), ("bart-large", "bart")]
+)
+def test_an_unknown_model_type_is_a_wrong_command_line(padcheck, wanted, says):
+    outcome = padcheck("survey", wanted)
+    assert outcome.exit_code == 2
+    assert f"{wanted} is no model type" in outcome.stderr
+    assert says in outcome.stderr
+
+
+@pytest.mark.parametrize("options", [("--jobs", "0"), ("--timeout", "0"), ("--timeout", "nan"), ("--select", "XYZ")])
+def test_numbers_and_codes_that_make_no_sense_are_refused(padcheck, options):
+    assert padcheck("survey", "llama", *options).exit_code == 2
+
+
+def judged_here(model_type, monkeypatch, error):
+    def measure_model(*_args):
+        raise error
+
+    monkeypatch.setattr("padcheck.hf.measure.measure_model", measure_model)
+    return survey._judge_architecture(model_type, MeasureSettings(), JudgeSettings())
+
+
+def test_a_bug_in_padcheck_is_told_from_what_cannot_be_measured(monkeypatch):
+    bug = judged_here("llama", monkeypatch, ZeroDivisionError("by zero"))
+    assert (bug.status, bug.exit_code) == ("not_built", ExitCode.BUG)
+    assert bug.reason == "a bug in padcheck: ZeroDivisionError: by zero"
+    missing = judged_here("llama", monkeypatch, NotMeasuredError("It needs timm.", change="Install it."))
+    assert (missing.exit_code, missing.reason) == (ExitCode.NOT_MEASURED, "It needs timm.")
+
+
+def test_the_gravest_exit_code_is_that_of_the_survey():
+    architectures = [
+        survey._not_judged("llama", "a bug in padcheck", ExitCode.BUG, 1.0),
+        survey._not_judged("gpt2", "it did not end", ExitCode.NOT_MEASURED, 1.0),
+    ]
+    environment = run_in_process("inspect-tokenizer", "demo", "--format", "json").report["environment"]
+    told = survey._survey(architectures, environment, {})
+    assert (told.status, told.exit_code) == ("error", ExitCode.BUG)
+    told = survey._survey(architectures[1:], environment, {})
+    assert (told.status, told.exit_code) == ("not_measured", ExitCode.NOT_MEASURED)
+
+
+def test_a_bare_name_is_compared_too(padcheck):
+    outcome = padcheck("compare", "llama", "--tiny", "--format", "json", "--max-new-tokens", 2)
+    assert outcome.exit_code == 0
+    assert outcome.report["model"]["architecture"] == "LlamaForCausalLM"
+    assert outcome.report["model"]["weights"] == "random"
+    assert outcome.report["tokenizer"]["pad_token"] == "<pad>"
+    assert not {"PAD101", "PAD102", "PAD104", "PAD105", "PAD106", "PAD113"} & outcome.codes
+
+
+def test_what_a_library_prints_stays_off_the_report(padcheck):
+    outcome = padcheck("compare", "reformer", "--tiny", "--format", "json", "--max-new-tokens", 2)
+    assert outcome.report["model"]["model_type"] == "reformer"  # stdout is one document
