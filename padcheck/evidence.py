@@ -83,7 +83,11 @@ class TokenizerFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """The model. What needs weights is None where only the tokenizer was inspected."""
+    """The model. What needs weights is None where only the tokenizer was inspected.
+
+    `adapter_of` is the model that an adapter belongs to. `batch_dependent` says why a row depends on its neighbours by
+    construction; None where it should not.
+    """
 
     id: str
     revision: str | None
@@ -98,6 +102,9 @@ class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
     device: str | None = None
     attn_implementation: str | None = None
     weights: Literal["pretrained", "random"] | None = None
+    adapter_of: str | None = None
+    quantization: str | None = None
+    batch_dependent: str | None = None
 
 
 class Environment(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,6 +11,9 @@ from padcheck.report import Command, Comparison, Finding, NoiseFloor, Report, Ro
 from padcheck.settings import JudgeSettings
 from padcheck.tolerances import Tolerance, share_of_allowance
 
+_BATCH = "PAD206"
+"""What tells that rows depend on their batch."""
+
 
 def judge(command: Command, evidence: Evidence, settings: JudgeSettings) -> Report:
     """The report on some evidence.
@@ -110,10 +113,7 @@ def _compare_row(difference: RowDifference, tolerance: Tolerance) -> RowComparis
 
 
 def _ask_rules(case: Case, settings: JudgeSettings) -> tuple[list[Finding], list[Skipped]]:
-    outcomes = {
-        rule: rule.judge(case) if settings.counts(rule.code) else rule.skip("left out by --select or --ignore")
-        for rule in RULES
-    }
+    outcomes = {rule: _ask(rule, case, settings) for rule in RULES}
     found = {rule: outcome for rule, outcome in outcomes.items() if isinstance(outcome, Finding)}
     skipped = [outcome for outcome in outcomes.values() if isinstance(outcome, Skipped)]
     for rule in list(found):
@@ -126,6 +126,14 @@ def _ask_rules(case: Case, settings: JudgeSettings) -> tuple[list[Finding], list
     return findings, sorted(skipped, key=lambda outcome: outcome.code)
 
 
+def _ask(rule: Rule, case: Case, settings: JudgeSettings) -> Finding | Skipped | None:
+    if not settings.counts(rule.code):
+        return rule.skip("left out by --select or --ignore")
+    if _BATCH in rule.told_by and case.undecidable() is not None:
+        return rule.skip("rows depend on their batch by construction")
+    return rule.judge(case)
+
+
 def _tells(finding: Finding, rule: Rule) -> bool:
     return finding.code in rule.told_by and finding.severity.rank >= rule.severity.rank
 
@@ -135,6 +143,8 @@ def _status(command: Command, case: Case, findings: list[Finding], settings: Jud
     reference = case.evidence.arms.get(SINGLE)
     # What raises without any padding says nothing about padding, and what could not be seen neither.
     silent = {"PAD903"} | ({"PAD902"} if reference is not None and reference.error is not None else set())
+    if case.undecidable() is not None:
+        silent.add(_BATCH)
     telling = [finding for finding in findings if finding.code not in silent]
     failing = any(settings.fails(finding.severity) for finding in telling)
     if command == "compare":
@@ -142,7 +152,8 @@ def _status(command: Command, case: Case, findings: list[Finding], settings: Jud
         compared = case.ran("left")
         if (compared and not padded) or not (compared or failing):
             return "not_measured"
-        if not failing and case.control_was_seen() is False and not case.harmed():
+        unseen = case.control_was_seen() is False and not case.harmed()
+        if not failing and (unseen or case.undecidable() is not None):
             return "not_measured"
     return "fail" if failing else "pass"
 

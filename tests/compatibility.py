@@ -30,7 +30,9 @@ _USUAL = {"PAD202", "PAD203", "PAD401", "PAD402"}
 _PREFILL_ALONE = "Upstream tests the first new token alone; later ones differ."
 _DOES_NOT_SHOW = "Upstream skips its test; here the limit does not show."
 
-_MORE = "[The whole table](docs/compatibility.md) says why, with a script for each fault that seems to be transformers' own."
+_MORE = (
+    "[The whole table](docs/compatibility.md) says why, with a script for each that looks like a fault of transformers."
+)
 
 Architecture = dict[str, Any]
 

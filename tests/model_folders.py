@@ -17,7 +17,14 @@ import torch
 from safetensors.torch import load_file, save_file
 from tokenizers import ByteLevelBPETokenizer
 from tokenizers.processors import TemplateProcessing
-from transformers import AutoModelForCausalLM, GPT2Config, LlamaConfig, PretrainedConfig, PreTrainedTokenizerFast
+from transformers import (
+    AutoModelForCausalLM,
+    BitsAndBytesConfig,
+    GPT2Config,
+    LlamaConfig,
+    PretrainedConfig,
+    PreTrainedTokenizerFast,
+)
 
 Builder = Callable[[Path], Path]
 
@@ -148,6 +155,31 @@ def padding_in_tokenizer_json(folder: Path) -> Path:
     return folder
 
 
+def adapter(folder: Path) -> Path:
+    """A PEFT adapter beside the model that it belongs to."""
+    import peft
+
+    base = _beside(folder, "base")
+    tokenizer_json(base)
+    model = AutoModelForCausalLM.from_pretrained(base)
+    # Not at zero, where an adapter begins: what it adds is to be seen.
+    settings = peft.LoraConfig(r=4, target_modules=["q_proj", "v_proj"], init_lora_weights=False)
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(0)
+        peft.get_peft_model(model, settings).save_pretrained(folder)
+    return folder
+
+
+def quantized(folder: Path) -> Path:
+    """Weights in LLM.int8, whose rows depend on their batch by construction."""
+    tokenizer_json(folder)
+    model = AutoModelForCausalLM.from_pretrained(
+        folder, quantization_config=BitsAndBytesConfig(load_in_8bit=True), device_map="cpu"
+    )
+    model.save_pretrained(folder)
+    return folder
+
+
 # Folders with something to find
 
 
@@ -164,6 +196,28 @@ def fewer_rows_than_tokens(folder: Path) -> Path:
 
 
 # Folders that do not load
+
+
+def adapter_without_a_base(folder: Path) -> Path:
+    """It does not say which model it belongs to."""
+    return edit_json(adapter(folder) / "adapter_config.json", base_model_name_or_path=None)
+
+
+def adapter_that_is_no_json(folder: Path) -> Path:
+    """adapter_config.json was cut off."""
+    return _cut(adapter(folder) / "adapter_config.json")
+
+
+def adapter_of_a_model_that_is_gone(folder: Path) -> Path:
+    """The model that it belongs to was moved."""
+    return edit_json(adapter(folder) / "adapter_config.json", base_model_name_or_path=str(folder / "gone"))
+
+
+def adapter_of_another_model(folder: Path) -> Path:
+    """The model that it belongs to has another shape by now."""
+    adapter(folder)
+    save_model(_beside(folder, "base"), llama_config(hidden_size=64))
+    return folder
 
 
 def own_code_without_its_file(folder: Path) -> Path:
@@ -372,6 +426,12 @@ def _letters(folder: Path, class_name: str) -> Path:
         {"tokenizer_class": class_name, "auto_map": auto_map, "padding_side": "left", **SPECIAL_TOKENS},
     )
     return save_model(folder, llama_config(vocab_size=len(tokens)))
+
+
+def _beside(folder: Path, name: str) -> Path:
+    other = folder.with_name(f"{folder.name}-{name}")
+    other.mkdir(exist_ok=True)
+    return other
 
 
 def _without(folder: Path, name: str) -> Path:

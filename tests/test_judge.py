@@ -1,3 +1,4 @@
+import msgspec
 import pytest
 from builders import (
     arms,
@@ -444,6 +445,25 @@ def test_a_batch_that_matters_without_pads_tells_what_padding_would(code: str) -
     changes = _with(code, **BATCH_MATTERS)
     assert _reasons(**changes)[code] == "PAD206 tells it"
     assert code in _codes(settings=JudgeSettings(ignore=("PAD206",)), **changes)
+
+
+@pytest.mark.parametrize("code", [code for code in STORIES if code != "PAD304"])
+@pytest.mark.parametrize(
+    "settings", [JudgeSettings(), JudgeSettings(ignore=("PAD206",)), JudgeSettings(fail_on=Severity.WARNING)]
+)
+def test_rows_that_depend_on_their_batch_by_construction_leave_nothing_to_judge(
+    code: str, settings: JudgeSettings
+) -> None:
+    model = msgspec.structs.replace(STORIES[code].get("model", model_facts()), batch_dependent="its columns are shared")
+    found = report(settings=settings, **_with(code, **BATCH_MATTERS) | {"model": model})
+    assert found.status == "not_measured"
+    assert code not in [finding.code for finding in found.findings]
+    reasons = {skipped.code: skipped.reason for skipped in found.skipped}
+    assert reasons[code] == "rows depend on their batch by construction"
+
+
+def test_rows_that_may_depend_on_their_batch_and_do_not_are_judged() -> None:
+    assert report(model=model_facts(batch_dependent="its columns are shared")).status == "pass"
 
 
 @pytest.mark.parametrize("code", ["PAD201", "PAD205", "PAD301", "PAD302", "PAD303", "PAD304", "PAD305"])

@@ -50,6 +50,17 @@ class Case(NamedTuple):
         """True where left padding is wrong: in the batch, alone, or in float32."""
         return any(self.ran(arm) and not self.right(arm) for arm in ("left", "left_alone", "left_float32"))
 
+    def undecidable(self) -> str | None:
+        """Why nothing that differs says anything about padding: rows depend on their batch by construction.
+
+        None where they should not, or where nothing differs.
+        """
+        differs = self.harmed() or any(comparison.verdict is Verdict.DIFFERENT for comparison in self._without_pads())
+        return self.evidence.model.batch_dependent if differs else None
+
+    def _without_pads(self) -> list[Comparison]:
+        return [self.comparisons[arm] for arm in ("few_copies", "batched", "right_forward") if self.ran(arm)]
+
     def first_steps(self, arm: str) -> list[Step]:
         """The first step of each padded row of an arm."""
         return [self._step(arm, row, 0) for row in self.evidence.differences.get(arm, ()) if row.num_pad_tokens]

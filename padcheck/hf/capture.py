@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from transformers.utils import logging as transformers_logging
 
-_LOGGERS = ("transformers", "huggingface_hub", "accelerate")
+_LOGGERS = ("transformers", "huggingface_hub", "accelerate", "peft", "bitsandbytes")
 
 
 class _Collector(logging.Handler):

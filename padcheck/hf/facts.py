@@ -55,6 +55,25 @@ def generation_settings(generation_config: GenerationConfig) -> dict[str, object
     }
 
 
+def quantization(config: PretrainedConfig) -> tuple[str | None, str | None]:
+    """How the weights are quantized, and why rows then depend on each other by construction; None where they do not.
+
+    Source: huggingface/transformers#22269: LLM.int8 (Dettmers et al., 2022) keeps a column of the activations in 16 bit
+    where any row of the batch passes the threshold.
+    """
+    settings = getattr(config, "quantization_config", None)
+    if settings is None:
+        return None, None
+    settings = settings if isinstance(settings, dict) else settings.to_dict()
+    method = str(settings.get("quant_method", "unknown"))
+    if not settings.get("load_in_8bit"):
+        bits = settings.get("bits") or (4 if settings.get("load_in_4bit") else None)
+        return (method if bits is None else f"{method}, {bits} bit"), None
+    outliers = settings.get("llm_int8_threshold", 6.0) > 0
+    reason = "LLM.int8 keeps a column in 16 bit where any row of the batch has an outlier in it"
+    return f"{method}, LLM.int8", reason if outliers else None
+
+
 def eos_ids(ids: SpecialTokenIds) -> set[int]:
     """Every id that one of the three places calls eos."""
     return {token_id for place in (ids.tokenizer, ids.config, ids.generation_config) for token_id in place.eos or ()}

@@ -29,12 +29,22 @@ class Source:
             in the cache by the name of the branch, by padcheck or by anybody else.
         commit: What the revision stands for, so that a result can be repeated; None for a folder, or where unknown.
         silence: Why the hub gave no answer: the files are then loaded from the cache. None where it did.
+        files: What the hub says it holds; empty for a folder, or where the hub was silent.
     """
 
     name: str
     revision: str | None = None
     commit: str | None = None
     silence: Exception | None = None
+    files: frozenset[str] = frozenset()
+
+    def has(self, file: str) -> bool:
+        """True where it holds a file of that name: the folder, the hub, or the cache where the hub is silent."""
+        if Path(self.name).is_dir():
+            return (Path(self.name) / file).is_file()
+        if self.silence is None:
+            return file in self.files
+        return _cached(self.name, file, self.revision) is not None
 
     @property
     def where(self) -> dict[str, Any]:
@@ -59,15 +69,20 @@ def find(name: str, revision: str | None) -> Source:
         if not is_silence(error):
             raise explain_load_error(error, name, "model", revision) from error
         return Source(name, revision, _cached_commit(name, revision), error)
-    return Source(name, revision, info.sha)
+    return Source(name, revision, info.sha, files=frozenset(file.rfilename for file in info.siblings or ()))
 
 
 def _cached_commit(name: str, revision: str | None) -> str | None:
+    commit: str | None = extract_commit_hash(_cached(name, "config.json", revision), None)
+    return commit
+
+
+def _cached(name: str, file: str, revision: str | None) -> str | None:
     try:
-        config_file = try_to_load_from_cache(name, "config.json", revision=revision)
+        path: object = try_to_load_from_cache(name, file, revision=revision)
     except huggingface_hub.errors.HFValidationError:
         return None
-    return extract_commit_hash(config_file, None) if isinstance(config_file, str) else None
+    return path if isinstance(path, str) else None
 
 
 @contextmanager

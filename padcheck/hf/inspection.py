@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from padcheck.evidence import Evidence, ModelFacts
 from padcheck.hf.capture import captured_warnings, library_bars
 from padcheck.hf.encoding import encode_prompts, render_prompts, tokenizer_samples
-from padcheck.hf.facts import environment, generation_settings, special_token_ids, tokenizer_facts
+from padcheck.hf.facts import environment, generation_settings, quantization, special_token_ids, tokenizer_facts
 from padcheck.hf.loading import Load, Loaded, load_without_weights
 from padcheck.hf.pad_tokens import PadToken, choose_pad_token
 from padcheck.hf.positions import max_position_embeddings, num_layers, position_encoding
@@ -63,6 +63,8 @@ def inspect(settings: MeasureSettings, progress: Progress, load: Load = load_wit
 
 
 def _without_weights(settings: MeasureSettings, loaded: Loaded, embedding_rows: int | None) -> ModelFacts:
+    # A toy is not quantized.
+    quantized, batch_dependent = (None, None) if settings.tiny else quantization(loaded.config)
     return ModelFacts(
         id=settings.model,
         revision=loaded.source.commit,
@@ -72,4 +74,7 @@ def _without_weights(settings: MeasureSettings, loaded: Loaded, embedding_rows: 
         max_position_embeddings=max_position_embeddings(loaded.text_config),
         num_layers=num_layers(loaded.text_config),
         embedding_rows=embedding_rows,
+        adapter_of=None if loaded.adapter is None else loaded.source.name,
+        quantization=quantized,
+        batch_dependent=batch_dependent,
     )

@@ -196,6 +196,7 @@ _FILE_CASES = {
     "config": (_BAD_JSON, _UNKNOWN_TYPE),
     "tokenizer": (_NO_TOKENIZER,),
     "generation_config": (_BAD_JSON,),
+    "adapter": (_BAD_JSON,),
     "model": (_BROKEN_WEIGHTS, _NO_WEIGHTS, _BAD_JSON),
 }
 
@@ -206,7 +207,7 @@ def explain_load_error(error: Exception, source: str, part: str, revision: str |
     Args:
         error: The outermost exception.
         source: Hub id or folder.
-        part: "config", "tokenizer", "generation_config" or "model".
+        part: "config", "tokenizer", "generation_config", "adapter" or "model".
         revision: The one that was asked for.
     """
     hub_cases = () if Path(source).is_dir() else (*_REFUSALS, *_SILENCES)
@@ -218,11 +219,16 @@ def explain_load_error(error: Exception, source: str, part: str, revision: str |
             part=part,
             revision=revision,
             kind=type(cause).__name__,
-            error=textwrap.shorten(str(cause), _LONGEST_ERROR),
+            error=shortened(cause),
         )
         for text in (case.what, case.meaning, case.change)
     )
     return NotMeasuredError(what, meaning=meaning, change=change)
+
+
+def shortened(error: BaseException) -> str:
+    """A library's own message, in one line and not without end."""
+    return textwrap.shorten(str(error), _LONGEST_ERROR)
 
 
 def is_silence(error: Exception) -> bool:

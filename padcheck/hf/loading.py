@@ -19,6 +19,7 @@ from transformers import (
 
 from padcheck.demo import MODEL_FOLDER, load_prompts
 from padcheck.errors import NotMeasuredError, PadcheckError, UsageError
+from padcheck.hf.adapters import ADAPTER_CONFIG, Adapter, find_adapter
 from padcheck.hf.architectures import default_config, means_architecture, number_prompts, number_tokenizer
 from padcheck.hf.auto_classes import has_language_model, is_encoder, multimodal_model_types
 from padcheck.hf.hub import Source, bounded_requests, find
@@ -28,13 +29,17 @@ from padcheck.settings import DEFAULT_PROMPTS, DEMO, MeasureSettings
 
 @dataclass(frozen=True)
 class Loaded:
-    """All of a model but its weights, and the prompts that suit it where the user gives none."""
+    """All of a model but its weights, and the prompts that suit it where the user gives none.
+
+    Of an adapter, `source` and `config` are those of the model that it belongs to.
+    """
 
     source: Source
     config: PretrainedConfig
     tokenizer: PreTrainedTokenizerBase
     generation_config: GenerationConfig
     prompts: tuple[str, ...]
+    adapter: Adapter | None = None
 
     @property
     def text_config(self) -> PretrainedConfig:
@@ -54,12 +59,18 @@ def load_without_weights(settings: MeasureSettings) -> Loaded:
     """
     if settings.tiny and means_architecture(settings.model):
         return load_architecture(settings)
-    source = _find(settings.model, settings.revision)
+    given = source = _find(settings.model, settings.revision)
     trust = {"trust_remote_code": settings.trust_remote_code}
+    with explained(given, "adapter"):
+        adapter = find_adapter(given)
+    if adapter is not None:
+        source = _find_base(settings, adapter)
     with explained(source, "config"):
         config = AutoConfig.from_pretrained(source.name, **source.where, **trust)
     _require_decoder_only(settings.model, config)
-    tokenizer_source = source if settings.tokenizer is None else _find(settings.tokenizer, None)
+    tokenizer_source = given if given.has("tokenizer_config.json") else source
+    if settings.tokenizer is not None:
+        tokenizer_source = _find(settings.tokenizer, None)
     with explained(tokenizer_source, "tokenizer"):
         tokenizer = AutoTokenizer.from_pretrained(tokenizer_source.name, **tokenizer_source.where, **trust)
         if len(tokenizer) <= len(tokenizer.all_special_ids):
@@ -68,7 +79,17 @@ def load_without_weights(settings: MeasureSettings) -> Loaded:
     with explained(source, "generation_config"):
         generation_config = _load_generation_config(source, config)
     prompts = load_prompts() if settings.model == DEMO else DEFAULT_PROMPTS
-    return Loaded(source, config, tokenizer, generation_config, prompts)
+    return Loaded(source, config, tokenizer, generation_config, prompts, adapter)
+
+
+def _find_base(settings: MeasureSettings, adapter: Adapter) -> Source:
+    if settings.tiny:
+        raise UsageError(
+            f"--tiny does not go with {settings.model}, which is an adapter.",
+            meaning="Its weights fit its own model alone, and not a toy.",
+            change=f"Leave out --tiny, or give {adapter.base}.",
+        )
+    return _find(adapter.base, adapter.base_revision)
 
 
 def load_architecture(settings: MeasureSettings) -> Loaded:
@@ -106,23 +127,31 @@ def _find(model: str, revision: str | None) -> Source:
             f"{model} is a file.",
             change="Give the folder that holds config.json, the tokenizer's files and the weights.",
         )
-    if path.is_dir() and not (path / "config.json").is_file():
-        raise NotMeasuredError(
-            f"The folder {model} has no config.json.",
-            meaning="It is not a model's folder, or the model was not saved with save_pretrained().",
-            change="Give the folder that holds config.json, the tokenizer's files and the weights.",
-        )
-    if path.is_dir() and "model_type" not in (path / "config.json").read_text(encoding="utf-8", errors="replace"):
-        # transformers 4 would guess one from the name of the folder.
-        raise NotMeasuredError(
-            f"The config.json of {model} names no model_type.",
-            meaning="It was cut off, edited by hand, or belongs to something else than a transformers model.",
-            change='Add the line that says which architecture it is, such as "model_type": "llama".',
-        )
+    if path.is_dir():
+        _require_config(path)
     looks_like_a_path = model.startswith((".", "/", "~")) or model.count("/") > 1 or "\\" in model
     if looks_like_a_path and not path.is_dir():
         raise NotMeasuredError(f"There is no folder {model}.", change="Check the path, or give a hub id such as gpt2.")
     return find(model, revision)
+
+
+def _require_config(folder: Path) -> None:
+    if Source(str(folder)).has(ADAPTER_CONFIG):
+        return  # the model that it belongs to has one
+    config = folder / "config.json"
+    if not config.is_file():
+        raise NotMeasuredError(
+            f"The folder {folder} has no config.json.",
+            meaning="It is not a model's folder, or the model was not saved with save_pretrained().",
+            change="Give the folder that holds config.json, the tokenizer's files and the weights.",
+        )
+    if "model_type" not in config.read_text(encoding="utf-8", errors="replace"):
+        # transformers 4 would guess one from the name of the folder.
+        raise NotMeasuredError(
+            f"The config.json of {folder} names no model_type.",
+            meaning="It was cut off, edited by hand, or belongs to something else than a transformers model.",
+            change='Add the line that says which architecture it is, such as "model_type": "llama".',
+        )
 
 
 @contextmanager

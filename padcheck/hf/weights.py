@@ -8,6 +8,7 @@ import torch
 from transformers import PreTrainedModel
 
 from padcheck.errors import NotMeasuredError, UsageError
+from padcheck.hf.adapters import put_on, require_peft
 from padcheck.hf.auto_classes import auto_class
 from padcheck.hf.loading import Loaded, explained
 from padcheck.hf.tiny import build_tiny_model
@@ -24,6 +25,8 @@ def load_model(loaded: Loaded, settings: MeasureSettings) -> PreTrainedModel:
     """
     device = _device(settings)
     dtype = _dtype(settings, device)
+    if loaded.adapter is not None:
+        require_peft(settings.model)
     with explained(loaded.source, "model"), _options_taken(settings):
         if settings.tiny:
             model = build_tiny_model(
@@ -46,7 +49,9 @@ def load_model(loaded: Loaded, settings: MeasureSettings) -> PreTrainedModel:
                 **loaded.source.where,
                 **{DTYPE_ARGUMENT: dtype},
             )
-            _require_all_weights(settings.model, model, info)
+            _require_all_weights(loaded.source.name, model, info)
+            if loaded.adapter is not None:
+                put_on(model, loaded.adapter)
         if settings.device_map is None:
             model.to(device)
     return model.eval()

@@ -1,5 +1,5 @@
 import pytest
-from builders import arms, ask, difference, differences, finding, gave, probes, raised, unpadded_difference
+from builders import arms, ask, difference, differences, finding, gave, model_facts, probes, raised, unpadded_difference
 
 from padcheck.checks.pad206_depends_on_batch import DependsOnBatch
 from padcheck.evidence import RowDifference
@@ -52,7 +52,9 @@ def test_silent_where_a_prompt_alone_was_run_in_another_way(arm: str) -> None:
     assert ask(DependsOnBatch(), **probes(**{arm: 0.5})) is None
 
 
-@pytest.mark.parametrize("arm", ["other_positions", "left_other_attention", "right_continued"])
+@pytest.mark.parametrize(
+    "arm", ["other_positions", "left_forward_positions", "left_other_attention", "right_continued"]
+)
 def test_silent_where_a_row_without_pads_differs_in_positions_kernels_or_cache(arm: str) -> None:
     assert ask(DependsOnBatch(), **gave(**{arm: (unpadded_difference(0.5), difference(0.5))})) is None
 
@@ -69,6 +71,24 @@ def test_fires_where_nothing_is_allowed() -> None:
 )
 def test_silent_where_it_is_not_the_batch_alone_that_changes_a_number(rows: tuple[RowDifference, ...]) -> None:
     assert ask(DependsOnBatch(), differences=differences(left=rows)) is None
+
+
+BY_CONSTRUCTION = model_facts(batch_dependent="its columns are shared")
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [(unpadded_difference(0.5),), (unpadded_difference(0.0), difference(0.5))],
+    ids=["a row without pads", "a row with pads"],
+)
+def test_by_construction_it_is_no_error_and_nothing_is_said_of_padding(rows: tuple[RowDifference, ...]) -> None:
+    found = finding(DependsOnBatch(), model=BY_CONSTRUCTION, differences=differences(left=rows))
+    assert found.severity is Severity.WARNING
+    assert "by construction: its columns are shared" in found.message
+
+
+def test_by_construction_too_it_is_silent_where_nothing_differs() -> None:
+    assert ask(DependsOnBatch(), model=BY_CONSTRUCTION) is None
 
 
 @pytest.mark.parametrize(

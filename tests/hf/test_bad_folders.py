@@ -25,6 +25,9 @@ UNREADABLE_BY_EITHER_COMMAND: dict[Builder, tuple[str, ...]] = {
     folders.without_merges: ("tokenizer", "--tokenizer"),
     folders.broken_tokenizer: ("tokenizer", "cut off"),
     folders.tokenizer_that_is_a_pointer: ("tokenizer", "Git LFS pointer"),
+    folders.adapter_without_a_base: ("does not say which model", "base_model_name_or_path"),
+    folders.adapter_that_is_no_json: ("not valid JSON", "cut off"),
+    folders.adapter_of_a_model_that_is_gone: ("no folder", "gone"),
     folders.encoder_decoder: ("t5", "encoder-decoder"),
     folders.encoder_only: ("bert", "encoder-only"),
 }
@@ -38,6 +41,7 @@ UNREADABLE_WITH_WEIGHTS: dict[Builder, tuple[str, ...]] = {
     folders.weights_with_gaps: ("missing", "model.layers.2.", "config.json"),
     folders.base_checkpoint_with_gaps: ("missing", "h.2.", "config.json"),
     folders.weights_of_another_name: ("missing", "h.0.", "config.json"),
+    folders.adapter_of_another_model: ("size mismatch",),
     folders.fewer_rows_than_tokens: ("64 embedding rows", "tokenizer"),
 }
 
