@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import model_folders as folders
 import pytest
 from conftest import Outcome
 from loopback_hub import Fault, LoopbackHub
@@ -136,3 +137,21 @@ def test_weights_that_are_missing_are_no_reason_to_fail_where_none_are_wanted(tm
     assert (tiny.exit_code, whole.exit_code, inspected.exit_code) == (0, 3, 0), whole.stderr
     assert "no weights" in whole.stderr
     assert not [request for request in downloads if "resolve" in request]
+
+
+def test_an_adapter_and_the_model_that_it_belongs_to_come_from_two_repositories(tmp_path):
+    adapter, base = tmp_path / "adapter", tmp_path / "adapter-base"
+    adapter.mkdir()
+    folders.adapter(adapter)
+    folders.edit_json(adapter / "adapter_config.json", base_model_name_or_path="org/base")
+    command_line = ["compare", "org/adapter", "--max-new-tokens", "2", "--format", "json"]
+    with LoopbackHub() as hub:
+        hub.add("org/adapter", adapter)
+        hub.add("org/base", base)
+        [online] = run_against(hub, tmp_path / "home", command_line)
+    assert online.exit_code == 0, online.stderr
+    assert (online.report["model"]["id"], online.report["model"]["adapter_of"]) == ("org/adapter", "org/base")
+    # Once it is in the cache, the hub need not answer.
+    [offline] = run_against(hub, tmp_path / "home", command_line, HF_HUB_OFFLINE="1")
+    assert offline.exit_code == 0, offline.stderr
+    assert offline.report["arms"]["left"] == online.report["arms"]["left"]

@@ -41,7 +41,7 @@ UNREADABLE_WITH_WEIGHTS: dict[Builder, tuple[str, ...]] = {
     folders.weights_with_gaps: ("missing", "model.layers.2.", "config.json"),
     folders.base_checkpoint_with_gaps: ("missing", "h.2.", "config.json"),
     folders.weights_of_another_name: ("missing", "h.0.", "config.json"),
-    folders.adapter_of_another_model: ("size mismatch",),
+    folders.adapter_of_another_model: ("does not fit", "base_model_name_or_path"),
     folders.fewer_rows_than_tokens: ("64 embedding rows", "tokenizer"),
 }
 
