@@ -73,7 +73,7 @@ train-demo: $(INSTALLED) ## train the embedded model anew
 	$(BIN)/python -m padcheck.demo.train
 
 .PHONY: check
-check: lint type test ## all that CI runs
+check: lint type test ## the linters and the tests
 
 .PHONY: clean
 clean: ## remove the environment and all caches

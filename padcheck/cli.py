@@ -172,7 +172,7 @@ def survey(
     format: options.FormatOption = Format.TABLE,  # noqa: A002
     output: options.Output = None,
     quiet: options.Quiet = False,
-    verbose: options.Verbose = False,
+    verbose: options.VerboseSurvey = False,
 ) -> None:
     """Judge every causal architecture of the installed transformers at toy size; nothing is downloaded."""
     with exits(verbose=verbose):

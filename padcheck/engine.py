@@ -32,7 +32,7 @@ def survey(wanted: SurveySettings, measure: MeasureSettings, judgement: JudgeSet
     """Judges every model type that is wanted, or all that the installed transformers has a causal language model for.
 
     Raises:
-        UsageError: A model type is unknown here, or a code.
+        UsageError: A model type, a code, a dtype or a device is unknown here.
     """
     from padcheck import survey as surveys
 

@@ -30,7 +30,7 @@ Model = Annotated[
 ModelTypes = Annotated[
     list[str] | None,
     typer.Argument(
-        help="Model types such as llama. [default: all of transformers]", metavar="[MODEL_TYPE]...", show_default=False
+        help="Model types such as llama. [default: all of transformers]", metavar="MODEL_TYPE", show_default=False
     ),
 ]
 ReportFile = Annotated[Path, typer.Argument(help="A report written with --format json.", metavar="REPORT.json")]
@@ -129,4 +129,5 @@ FailOnOption = Annotated[
 FormatOption = Annotated[Format, typer.Option("--format", help="How the report is written.")]
 Output = Annotated[Path | None, typer.Option("--output", "-o", help="Write the report to this file.", metavar="FILE")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, and nothing on stderr but errors.")]
+VerboseSurvey = Annotated[bool, typer.Option("--verbose", "-v", help="Every finding in full, tracebacks.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Every prompt's columns, undecided rules, tracebacks.")]

@@ -47,13 +47,15 @@ def survey(wanted: SurveySettings, measure: MeasureSettings, judgement: JudgeSet
     One that cannot be built, crashes or hangs stops none of the others.
 
     Raises:
-        UsageError: A model type is unknown here, or a code.
+        UsageError: A model type, a code, a dtype or a device is unknown here.
     """
     require_known_codes(judgement)
     with progress.stage("looking up the model types"):
         from padcheck.hf.auto_classes import causal_model_types, multimodal_model_types
         from padcheck.hf.facts import environment
+        from padcheck.hf.weights import dtype_and_device
 
+        dtype_and_device(measure)  # what is wrong for every architecture is wrong before the first
         causal, multimodal = causal_model_types(), multimodal_model_types()
     for model_type in wanted.model_types:
         _require_known(model_type, (*causal, *multimodal))
@@ -125,8 +127,8 @@ def _judge_architecture(model_type: str, measure: MeasureSettings, judgement: Ju
 
         evidence = measure_model(replace(measure, model=model_type, tiny=True), Silent(), load_architecture)
         report = judge("compare", evidence, judgement)
-    except PadcheckError as error:
-        return _not_judged(model_type, error.what, error.exit_code, time.monotonic() - started)
+    except PadcheckError as error:  # an attention implementation that this one lacks, too
+        return _not_judged(model_type, error.what, ExitCode.NOT_MEASURED, time.monotonic() - started)
     except Exception as error:  # noqa: BLE001  one architecture must not stop the others
         reason = f"a bug in padcheck: {type(error).__name__}: {error}"
         return _not_judged(model_type, reason, ExitCode.BUG, time.monotonic() - started)
@@ -141,7 +143,7 @@ def _summary(model_type: str, report: Report, judgement: JudgeSettings, seconds:
     compared = {name: report.comparisons[arm] for name, arm in _ARMS.items() if arm in report.comparisons}
     compared["left_first_token"] = _first_token(report, judgement)
     limit = KNOWN_LIMITS.get(model_type)
-    architecture = Architecture(
+    return Architecture(
         model_type=model_type,
         architecture=report.evidence.model.architecture,
         status="judged",
@@ -150,12 +152,12 @@ def _summary(model_type: str, report: Report, judgement: JudgeSettings, seconds:
         verdicts={name: comparison.verdict for name, comparison in compared.items()},
         max_abs_diffs={name: comparison.max_abs_diff for name, comparison in compared.items()},
         allowed=report.comparisons["left"].allowed,
+        findings=tuple(finding.code for finding in report.findings),
         known_limit=None if limit is None else limit.reason,
         seconds=round(seconds, 3),
         library_behaviour=report.library_behaviour,
         details=report.findings,
     )
-    return _with_findings(architecture, judgement)
 
 
 def _first_token(report: Report, judgement: JudgeSettings) -> Comparison:

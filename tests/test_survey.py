@@ -142,6 +142,14 @@ def test_what_takes_too_long_is_listed(padcheck):
     assert of(outcome, "llama")["reason"] == "it did not end within 0.01 seconds"
 
 
+def test_an_attention_implementation_that_one_of_them_lacks_stops_nothing(padcheck):
+    outcome = padcheck("survey", "llama", "xlnet", "--attn-implementation", "flex_attention", "--format", "json")
+    assert of(outcome, "xlnet")["status"] == "not_built"
+    assert "flex_attention" in of(outcome, "xlnet")["reason"]
+    assert of(outcome, "llama")["status"] == "judged"
+    assert outcome.exit_code == 3
+
+
 def test_the_language_model_of_a_multimodal_class_is_judged_on_text(padcheck):
     outcome = padcheck("survey", "llava", "--format", "json")
     assert outcome.exit_code == 0
@@ -159,8 +167,14 @@ def test_an_unknown_model_type_is_a_wrong_command_line(padcheck, wanted, says):
     assert says in outcome.stderr
 
 
-@pytest.mark.parametrize("options", [("--jobs", "0"), ("--timeout", "0"), ("--timeout", "nan"), ("--select", "XYZ")])
-def test_numbers_and_codes_that_make_no_sense_are_refused(padcheck, options):
+@pytest.mark.parametrize(
+    "options",
+    [
+        *(("--jobs", "0"), ("--timeout", "0"), ("--timeout", "nan"), ("--select", "XYZ")),
+        *(("--dtype", "int8"), ("--device", "abacus")),
+    ],
+)
+def test_what_makes_no_sense_for_any_architecture_is_refused(padcheck, options):
     assert padcheck("survey", "llama", *options).exit_code == 2
 
 

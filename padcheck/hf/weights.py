@@ -23,8 +23,7 @@ def load_model(loaded: Loaded, settings: MeasureSettings) -> PreTrainedModel:
         NotMeasuredError: The weights cannot be had, do not belong to this config, or do not fit.
         UsageError: The dtype or the device is not one that torch knows here.
     """
-    device = _device(settings)
-    dtype = _dtype(settings, device)
+    dtype, device = dtype_and_device(settings)
     if loaded.adapter is not None:
         require_peft(settings.model)
     with explained(loaded.source, "model"), _options_taken(settings):
@@ -87,6 +86,16 @@ def _require_all_weights(name: str, model: PreTrainedModel, info: dict[str, Any]
                 "would fill in random numbers.",
                 change="Check config.json against the checkpoint. --tiny measures the architecture without weights.",
             )
+
+
+def dtype_and_device(settings: MeasureSettings) -> tuple[Any, torch.device]:
+    """What the model is to run in, and where; the dtype is "auto" where the checkpoint decides.
+
+    Raises:
+        UsageError: torch does not know one of them here.
+    """
+    device = _device(settings)
+    return _dtype(settings, device), device
 
 
 def _device(settings: MeasureSettings) -> torch.device:

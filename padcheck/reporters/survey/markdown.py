@@ -19,6 +19,9 @@ def _lines(survey: Survey) -> Iterator[str]:
     yield f"**{escape(wording.conclusion(survey))}**"
     yield ""
     yield from table(("", ""), wording.header(survey))
+    if not wording.judged(survey):
+        yield from _unjudged(survey)
+        return
     yield from table(("", "of those judged"), wording.tally(survey))
     yield from table(
         ("model type", "class", "positions", *wording.COLUMNS.values(), "findings"),
@@ -38,6 +41,10 @@ def _lines(survey: Survey) -> Iterator[str]:
         yield "## Cannot be left-padded by design, say upstream's tests"
         yield ""
         yield from table(("model types", "why"), limits)
+    yield from _unjudged(survey)
+
+
+def _unjudged(survey: Survey) -> Iterator[str]:
     if reasons := wording.not_judged(survey):
         yield "## Not judged"
         yield ""

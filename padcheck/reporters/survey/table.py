@@ -34,7 +34,8 @@ def print_survey(survey: Survey, view: View, console: Console) -> None:
         section(console, "Cannot be left-padded by design, say upstream's tests", Text("\n".join(lines)))
     if reasons := wording.not_judged(survey):
         section(console, "Not judged", pairs(reasons))
-    section(console, "In sum", pairs(wording.tally(survey)))
+    if wording.judged(survey):
+        section(console, "In sum", pairs(wording.tally(survey)))
     console.print()
     console.print(Text(wording.conclusion(survey), style=STATUS_STYLE[survey.status]))
 
