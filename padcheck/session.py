@@ -40,7 +40,7 @@ def load(path: Path) -> Report | Survey:
     Raises:
         UsageError: The file cannot be read, is not JSON, is of another schema version, or lacks something.
     """
-    change = "Give the file that `padcheck compare MODEL --format json --output FILE` wrote."
+    change = "Give the file that padcheck wrote with --format json --output FILE."
     try:
         document = msgspec.json.decode(path.read_bytes())
         if not isinstance(document, dict) or "schema_version" not in document:

@@ -63,39 +63,40 @@ def survey(wanted: SurveySettings, measure: MeasureSettings, judgement: JudgeSet
     processes = min(wanted.jobs or min(available_cores(), _MOST_PROCESSES), len(model_types))
     judge_one = partial(_judge_architecture, measure=measure, judgement=judgement)
     judged = {}
+    calls = run_each(judge_one, model_types, prepare=_import_all, processes=processes, seconds=wanted.timeout)
     with progress.steps("surveying", len(model_types)) as done:
-        for model_type, result in run_each(judge_one, model_types, processes=processes, seconds=wanted.timeout):
+        for model_type, result in calls:
             judged[model_type] = (
                 _not_judged(model_type, result.reason, ExitCode.NOT_MEASURED, wanted.timeout)
                 if isinstance(result, Lost)
                 else result
             )
             done(model_type)
-    settings = {
+    settings: dict[str, object] = {
         key: getattr(measure, key) for key in ("dtype", "device", "attn_implementation", "max_new_tokens", "seed")
     }
+    settings |= {key: getattr(judgement, key) for key in ("atol", "rtol", "select", "ignore")}
     return _survey([judged[model_type] for model_type in model_types], environment(), settings)
 
 
 def judge_again(survey: Survey, judgement: JudgeSettings) -> Survey:
-    """The same survey with other codes and another --fail-on.
+    """The same survey with another --fail-on.
 
     Raises:
-        UsageError: A tolerance is given, which needs the logits; or a code is unknown.
+        UsageError: A tolerance or a code is given: what other rules would have said is not known.
     """
-    require_known_codes(judgement)
-    if judgement.atol is not None or judgement.rtol is not None:
+    if (judgement.atol, judgement.rtol, judgement.select, judgement.ignore) != (None, None, (), ()):
         raise UsageError(
-            "--atol and --rtol do not go with a survey.",
+            "--atol, --rtol, --select and --ignore do not go with a saved survey.",
             meaning="It keeps what was found, and not what was measured.",
             change="Run `padcheck survey` again with them.",
         )
-    architectures = [_with_findings(architecture, judgement) for architecture in survey.architectures]
+    architectures = [_judged_again(architecture, judgement) for architecture in survey.architectures]
     return _survey(architectures, survey.environment, survey.settings)
 
 
 def _survey(architectures: list[Architecture], environment: Environment, settings: dict[str, object]) -> Survey:
-    exit_code = max(architecture.exit_code for architecture in architectures)
+    exit_code = max((architecture.exit_code for architecture in architectures), default=ExitCode.NOT_MEASURED)
     return Survey(
         status=_STATUS[exit_code],
         exit_code=exit_code,
@@ -108,18 +109,23 @@ def _survey(architectures: list[Architecture], environment: Environment, setting
 def _require_known(model_type: str, known: tuple[str, ...]) -> None:
     if model_type in known:
         return
-    near = get_close_matches(model_type, known)
+    near = get_close_matches(model_type.lower(), known)
     raise UsageError(
-        f"{model_type} is no model type that the installed transformers has a causal language model for.",
+        f"{model_type} is no model type that the installed transformers has a language model for.",
         meaning="A survey takes model types, such as llama; `padcheck compare MODEL` takes a hub id or a folder.",
         change=f"Did you mean {' or '.join(near)}?"
         if near
-        else f"It knows {len(known)}, from {known[0]} to {known[-1]}.",
+        else f"It knows {len(known)}, from {min(known)} to {max(known)}.",
     )
 
 
+def _import_all() -> None:
+    """Once in each worker process, so that no architecture's time has it in it."""
+    import padcheck.hf.measure  # noqa: F401
+
+
 def _judge_architecture(model_type: str, measure: MeasureSettings, judgement: JudgeSettings) -> Architecture:
-    """Runs in a worker process, where torch and transformers are imported once."""
+    """Runs in a worker process."""
     started = time.monotonic()
     try:
         from padcheck.hf.loading import load_architecture
@@ -136,10 +142,8 @@ def _judge_architecture(model_type: str, measure: MeasureSettings, judgement: Ju
 
 
 def _summary(model_type: str, report: Report, judgement: JudgeSettings, seconds: float) -> Architecture:
-    alone = report.evidence.arms[SINGLE].error
-    if alone is not None or report.status == "not_measured":
-        reason = f"generate() raises on a prompt alone: {alone}" if alone else "a fault made on purpose does not show"
-        return _not_judged(model_type, reason, ExitCode.NOT_MEASURED, seconds)
+    if report.evidence.arms[SINGLE].error is not None or report.status == "not_measured":
+        return _not_judged(model_type, _why_not(report), ExitCode.NOT_MEASURED, seconds)
     compared = {name: report.comparisons[arm] for name, arm in _ARMS.items() if arm in report.comparisons}
     compared["left_first_token"] = _first_token(report, judgement)
     limit = KNOWN_LIMITS.get(model_type)
@@ -160,6 +164,13 @@ def _summary(model_type: str, report: Report, judgement: JudgeSettings, seconds:
     )
 
 
+def _why_not(report: Report) -> str:
+    for arm in (SINGLE, "left"):
+        if (error := report.evidence.arms[arm].error) is not None:
+            return f"{report.evidence.arms[arm].description} raises: {error}"
+    return "a fault made on purpose does not show"
+
+
 def _first_token(report: Report, judgement: JudgeSettings) -> Comparison:
     """Of the left-padded batch only the first new token, which the prompt alone decides and no cache."""
     first = {
@@ -172,17 +183,11 @@ def _first_token(report: Report, judgement: JudgeSettings) -> Comparison:
     return case.comparisons["left"]
 
 
-def _with_findings(architecture: Architecture, judgement: JudgeSettings) -> Architecture:
-    """Only the findings that count, and the exit code that follows from them."""
+def _judged_again(architecture: Architecture, judgement: JudgeSettings) -> Architecture:
     if architecture.status != "judged":
         return architecture
-    details = tuple(finding for finding in architecture.details if judgement.counts(finding.code))
-    return msgspec.structs.replace(
-        architecture,
-        exit_code=ExitCode.FINDINGS if any(judgement.fails(finding.severity) for finding in details) else ExitCode.OK,
-        findings=tuple(finding.code for finding in details),
-        details=details,
-    )
+    failing = any(judgement.fails(finding.severity) for finding in architecture.details)
+    return msgspec.structs.replace(architecture, exit_code=ExitCode.FINDINGS if failing else ExitCode.OK)
 
 
 def _not_judged(model_type: str, reason: str, exit_code: ExitCode, seconds: float) -> Architecture:

@@ -21,16 +21,21 @@ class Lost:
 
 
 def run_each(
-    function: Callable[[str], _Result], arguments: Sequence[str], *, processes: int, seconds: float
+    function: Callable[[str], _Result],
+    arguments: Sequence[str],
+    *,
+    prepare: Callable[[], None],
+    processes: int,
+    seconds: float,
 ) -> Iterator[tuple[str, _Result | Lost]]:
     """Each argument with its result, as soon as it is there.
 
-    The processes stay for all arguments, so that what the function imports is imported once in each. What they write to
-    stdout and stderr is dropped.
+    The processes stay for all arguments, and what they write to stdout and stderr is dropped.
 
     Args:
         function: Defined at the top of a module, where a new process finds it.
         arguments: One call each.
+        prepare: Called once in each process, before any call and outside its time: what takes long to import.
         processes: How many run at a time; each calculates with its share of the cores.
         seconds: How long one call may take before its process is stopped.
 
@@ -41,7 +46,7 @@ def run_each(
         max_workers=processes,
         context=multiprocessing.get_context("spawn"),  # a fork of a process with threads, such as torch's, may hang
         initializer=_prepare,
-        initargs=(max(1, available_cores() // processes),),
+        initargs=(max(1, available_cores() // processes), prepare),
     )
     try:
         futures = {pool.schedule(function, args=(argument,), timeout=seconds): argument for argument in arguments}
@@ -69,9 +74,10 @@ def _result(future: "ProcessFuture[_Result]", seconds: float) -> _Result | Lost:
         return Lost(f"its process crashed (exit code {error.exitcode})")
 
 
-def _prepare(num_threads: int) -> None:
+def _prepare(num_threads: int, prepare: Callable[[], None]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that waits
     os.environ["OMP_NUM_THREADS"] = str(num_threads)
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for stream in (1, 2):
         os.dup2(nowhere, stream)
+    prepare()

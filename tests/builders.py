@@ -161,15 +161,16 @@ DEAR: dict[str, tuple[str, PaddingSide | None]] = {
 IN_FLOAT32: dict[str, tuple[str | None, PaddingSide | None]] = {
     "single_float32": (None, None),
     "left_float32": ("single_float32", "left"),
-    "right_float32": ("single_float32", "right"),
-    "broken_mask_float32": ("left_float32", "left"),
+    "forward_float32": ("single_float32", None),
+    "right_float32": ("forward_float32", "right"),
+    "broken_mask_float32": ("forward_float32", "left"),
 }
 """The same of those that run only where the model is in 16 bit."""
 
 CONTROLS = ("left_forward_no_mask", "broken_mask")
 """What changes a healthy model's padded rows."""
 
-_WITHOUT_PADS = {"shifted", *(name for name, (_, side) in (PROBES | DEAR).items() if side is None)}
+_WITHOUT_PADS = {"shifted", "forward_float32", *(name for name, (_, side) in (PROBES | DEAR).items() if side is None)}
 
 
 def arms(**changes: Arm) -> dict[str, Arm]:
@@ -216,6 +217,7 @@ def in_half(
     changes["model"] = model_facts(dtype=dtype)
     changes["arms"] |= {name: _probe(name) for name in IN_FLOAT32}
     changes["differences"] |= {
+        "forward_float32": rows_of("forward_float32", 0.0),
         "left_float32": rows_of("left_float32", left_float32),
         "right_float32": rows_of("right_float32", right_float32),
         "broken_mask_float32": rows_of("broken_mask_float32", broken_mask_float32),

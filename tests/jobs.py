@@ -5,6 +5,14 @@ import sys
 import time
 
 
+def import_nothing() -> None:
+    pass
+
+
+def import_slowly() -> None:
+    time.sleep(2)
+
+
 def shout(word: str) -> str:
     sys.stdout.write(word)
     sys.stderr.write(word)

@@ -213,6 +213,29 @@ def adapter_of_a_model_that_is_gone(folder: Path) -> Path:
     return edit_json(adapter(folder) / "adapter_config.json", base_model_name_or_path=str(folder / "gone"))
 
 
+def adapter_of_an_adapter(folder: Path) -> Path:
+    """The model that it belongs to is an adapter itself."""
+    inner = _beside(folder, "inner")
+    adapter(inner)
+    return edit_json(adapter(folder) / "adapter_config.json", base_model_name_or_path=str(inner))
+
+
+def adapter_whose_base_is_no_name(folder: Path) -> Path:
+    """base_model_name_or_path holds a list."""
+    return edit_json(adapter(folder) / "adapter_config.json", base_model_name_or_path=["a"])
+
+
+def adapter_without_weights(folder: Path) -> Path:
+    """Its config alone was copied."""
+    (adapter(folder) / "adapter_model.safetensors").unlink()
+    return folder
+
+
+def adapter_that_is_a_prompt(folder: Path) -> Path:
+    """It was trained by prompt tuning."""
+    return edit_json(adapter(folder) / "adapter_config.json", peft_type="PROMPT_TUNING")
+
+
 def adapter_of_another_model(folder: Path) -> Path:
     """The model that it belongs to has another shape by now."""
     adapter(folder)

@@ -79,7 +79,13 @@ def test_a_script_shows_a_fault_of_transformers_and_what_is_right_beside_it(scri
 def architecture(left="equivalent", first="equivalent", known_limit=None, *codes):
     verdicts = {"left_generate": left, "left_first_token": first}
     details = [{"code": code, "severity": "error"} for code in codes]
-    return {"model_type": "some", "verdicts": verdicts, "known_limit": known_limit, "details": details}
+    return {
+        "model_type": "some",
+        "verdicts": verdicts,
+        "allowed": 1e-4,
+        "known_limit": known_limit,
+        "details": details,
+    }
 
 
 NOTE = compatibility.Note("It is so.", None)
@@ -89,6 +95,11 @@ TESTED, SKIPPED = {"status": "tested"}, {"status": "skipped", "reason": "why"}
 def test_where_both_agree_there_is_nothing_to_explain():
     assert compatibility.explanation(architecture(), TESTED, None) == ""
     assert compatibility.explanation(architecture("different", "different", "limit"), SKIPPED, None) == ""
+
+
+def test_an_allowance_in_which_a_fault_could_hide_does_not_get_into_the_table():
+    with pytest.raises(ValueError, match=r"some: 0\.5 is allowed for rounding"):
+        compatibility.explanation(architecture() | {"allowed": 0.5}, TESTED, NOTE)
 
 
 def test_a_difference_while_decoding_is_explained_by_what_upstream_tests():

@@ -1,11 +1,15 @@
 """Worker processes: results as they come, and no crash or hang that takes the others with it."""
 
 import time
+from functools import partial
 
 import jobs
 import pytest
 
-from padcheck.workers import Lost, run_each
+from padcheck import workers
+from padcheck.workers import Lost
+
+run_each = partial(workers.run_each, prepare=jobs.import_nothing)
 
 
 def test_each_argument_gives_its_result():
@@ -29,6 +33,11 @@ def test_a_crash_and_a_hang_do_not_take_the_others_with_them():
 def test_processes_stay_for_many_arguments():
     results = dict(run_each(jobs.process, [str(number) for number in range(6)], processes=2, seconds=60))
     assert len(set(results.values())) == 2
+
+
+def test_what_is_imported_first_takes_no_time_of_a_call():
+    run = workers.run_each(jobs.shout, ["a"], prepare=jobs.import_slowly, processes=1, seconds=1)
+    assert dict(run) == {"a": "A"}
 
 
 def test_what_a_function_raises_is_raised():

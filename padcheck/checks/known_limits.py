@@ -1,4 +1,4 @@
-"""Architectures that cannot be padded on a side by design, as transformers' own tests say where they skip or override.
+"""Architectures that cannot be padded on a side by design: transformers' own tests skip them, or all of their kind.
 
 The reasons were read in the tests and sources of transformers 5.23.0; see also huggingface/transformers#22322.
 """

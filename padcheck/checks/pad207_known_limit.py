@@ -15,9 +15,10 @@ class KnownLimit(Rule):
         way. It is told apart from a fault so that nobody looks for one.
 
     How padcheck knows:
-        The model type is one of those whose left padding transformers' own tests skip with a reason, and left padding
-        was measured to change the output. Where it was measured to change nothing, that is reported as a surprise:
-        the limit may be gone, or this configuration or these prompts may not reach it.
+        The model type is one of those whose left padding transformers' own tests skip with a reason, or a decoder cut
+        from an encoder-decoder, and left padding was measured to change the output. Where it was measured to change
+        nothing, that is reported as a surprise: the limit may be gone, or this configuration or these prompts may not
+        reach it.
 
     Fix:
         Batch prompts of equal length, or run them one by one; the finding says where the other side serves.
@@ -43,8 +44,8 @@ class KnownLimit(Rule):
             return self.skip("left padding is wrong in another way than the limit's")
         if not rows:
             return self.found(
-                f"Upstream's tests say that {model_type} cannot be left-padded ({limit.reason}); here left padding "
-                "changes nothing beyond rounding.",
+                f"{model_type} is known as one that cannot be left-padded ({limit.reason}); here left padding changes "
+                "nothing beyond rounding.",
                 severity=Severity.INFO,
                 fix="# nothing to change; other prompts or another size of the model may reach the limit",
                 expected="different",

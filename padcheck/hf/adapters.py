@@ -13,6 +13,8 @@ from padcheck.hf.hub import Source, bounded_requests
 from padcheck.hf.load_errors import shortened
 
 ADAPTER_CONFIG = "adapter_config.json"
+_PROMPTS = {"PROMPT_TUNING", "MULTITASK_PROMPT_TUNING", "P_TUNING", "PREFIX_TUNING", "CPT"}
+"""Kinds of adapters that peft puts in front of each row, in code of its own; transformers loads none of them."""
 
 
 @dataclass(frozen=True)
@@ -23,11 +25,13 @@ class Adapter:
         folder: With adapter_config.json and the adapter's weights.
         base: Hub id or folder of the model.
         base_revision: The one that it was trained on, where it says.
+        is_prompt: Its weights are a prompt, or keys and values in front of one.
     """
 
     folder: Path
     base: str
     base_revision: str | None
+    is_prompt: bool
 
 
 def find_adapter(source: Source) -> Adapter | None:
@@ -42,21 +46,28 @@ def find_adapter(source: Source) -> Adapter | None:
     folder = Path(source.name) if Path(source.name).is_dir() else _download(source)
     settings = json.loads((folder / ADAPTER_CONFIG).read_text(encoding="utf-8"))
     base = settings.get("base_model_name_or_path")
-    if not base:
+    if not base or not isinstance(base, str):
         raise NotMeasuredError(
             f"The adapter {source.name} does not say which model it belongs to.",
-            meaning=f"{ADAPTER_CONFIG} has no base_model_name_or_path.",
-            change="Add it, or merge the adapter into its model and give that.",
+            meaning=f"{ADAPTER_CONFIG} has no base_model_name_or_path, or one that is no name.",
+            change="Correct it, or merge the adapter into its model and give that.",
         )
-    return Adapter(folder, base, settings.get("revision"))
+    kind = str(settings.get("peft_type", ""))
+    return Adapter(folder, base, settings.get("revision"), kind in _PROMPTS)
 
 
-def require_peft(name: str) -> None:
+def require_loadable(name: str, adapter: Adapter) -> None:
     """Says so before the large model is loaded that the adapter belongs to.
 
     Raises:
-        NotMeasuredError: peft is not installed.
+        NotMeasuredError: The adapter is of a kind that transformers does not load, or peft is not installed.
     """
+    if adapter.is_prompt:
+        raise NotMeasuredError(
+            f"{name} is a learned prompt, which transformers does not load.",
+            meaning="peft puts it in front of each row in code of its own, before or behind the pads.",
+            change=f"Measure {adapter.base}, the model that it belongs to.",
+        )
     if importlib.util.find_spec("peft") is None:
         raise NotMeasuredError(
             f"{name} is an adapter, and peft is not installed.",
@@ -69,15 +80,23 @@ def put_on(model: PreTrainedModel, adapter: Adapter) -> None:
     """Adds the adapter's weights to the model that it belongs to, as transformers itself does.
 
     Raises:
-        NotMeasuredError: They do not fit.
+        NotMeasuredError: They do not fit, or cannot be read.
     """
     try:
         model.load_adapter(str(adapter.folder))
+    except OSError as error:
+        raise NotMeasuredError(
+            f"The adapter's weights cannot be read: {shortened(error)}",
+            meaning="The folder holds its config alone, or the file was cut off.",
+            change="Save it again with save_pretrained(), or download it anew.",
+        ) from error
     except Exception as error:
         raise NotMeasuredError(
             f"The adapter does not fit {adapter.base}: {type(error).__name__}: {shortened(error)}",
-            meaning="It was trained on another model or another size of it, or peft is older than the adapter.",
-            change=f"Check base_model_name_or_path in {ADAPTER_CONFIG}, or upgrade peft.",
+            meaning="It was trained on another model or another size of it, after resize_token_embeddings() (for a pad "
+            "token that was added, say), or with a newer peft.",
+            change=f"Check base_model_name_or_path in {ADAPTER_CONFIG} and upgrade peft; merge one with a resized "
+            "embedding into its model with merge_and_unload(), and give the result.",
         ) from error
 
 

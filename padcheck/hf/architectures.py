@@ -61,7 +61,8 @@ _COMPLETED: dict[str, dict[str, Any]] = {
     "xlm": {"causal": True},
     "xmod": {"default_language": "en_XX"},
 }
-"""By model type, what its default config lacks to run as a causal language model; a checkpoint's config states it."""
+"""By model type, what a checkpoint's config states and the default one lacks: to run as a causal language model, or a
+kind of layer. It holds for a part of another config as well."""
 
 _DRAFTS = "it drafts for another model, and takes that one's hidden states and keys in place of a prompt"
 _AUDIO_CODES = "it continues the codes of several audio codebooks, and no text"
@@ -100,7 +101,13 @@ def default_config(model_type: str) -> PretrainedConfig:
     settings = _COMPLETED.get(model_type, {})
     if is_encoder(model_type):
         settings = settings | {"is_decoder": True}  # without it an encoder looks both ways
-    config = _with_small_vocabulary(AutoConfig.for_model(model_type, **settings))
+    config = AutoConfig.for_model(model_type, **settings)
+    parts = {
+        key: _COMPLETED[part.model_type]
+        for key, part in vars(config).items()
+        if isinstance(part, PretrainedConfig) and part.model_type in _COMPLETED and key not in settings
+    }
+    config = _with_small_vocabulary(AutoConfig.for_model(model_type, **settings, **parts) if parts else config)
     text = config.get_text_config(decoder=True)
     pad = getattr(text, "pad_token_id", None)
     if pad is None or pad < 0 or pad in _listed(getattr(text, "eos_token_id", None)):

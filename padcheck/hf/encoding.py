@@ -32,7 +32,7 @@ def render_prompts(tokenizer: PreTrainedTokenizerBase, prompts: tuple[str, ...],
         raise UsageError(
             "--chat was given, but the tokenizer has no chat template.",
             meaning="It belongs to a base model.",
-            change="Leave out --chat, or name the tokenizer of the chat model with --tokenizer.",
+            change="Leave out --chat, or give the model that was trained to chat, or its tokenizer.",
         )
     try:
         return PromptTexts(tuple(render_chat(tokenizer, prompt) for prompt in prompts), add_special_tokens=False)

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
+from torch import nn
 from transformers import GenerationConfig, PreTrainedModel
 
 from padcheck.hf.batches import Rows, unpadded
@@ -152,13 +153,13 @@ def continue_from_cache(model: PreTrainedModel, rows: Rows, new: list[tuple[int,
     """Two steps: the prompt's next token, and the one after the first of `new`, from the cache that the prompt left.
 
     Unlike generate() this reads a right-padded row at its last real token, and gives the new token the position behind
-    it: what is wrong then is the cache itself.
+    it, as the model itself counts: what is wrong then is the cache itself.
     """
     input_ids, attention_mask = _tensors(model, rows)
     first = torch.tensor([[tokens[0]] for tokens in new], device=model.device)  # (batch, 1)
     grown = torch.cat([attention_mask, torch.ones_like(first)], dim=1)  # (batch, width + 1)
     lengths = attention_mask.sum(dim=1)  # (batch,)
-    positions = {"position_ids": lengths[:, None]} if takes_position_ids(model) else {}
+    positions = {"position_ids": _first_position(model) + lengths[:, None]} if takes_position_ids(model) else {}
     with torch.inference_mode():
         prompt = model(input_ids, attention_mask=attention_mask, use_cache=True)
         key = "past_key_values" if hasattr(prompt, "past_key_values") else "cache_params"
@@ -175,6 +176,13 @@ def continue_from_cache(model: PreTrainedModel, rows: Rows, new: list[tuple[int,
 def takes_position_ids(model: PreTrainedModel) -> bool:
     """True where forward() has an argument for them."""
     return "position_ids" in inspect.signature(model.forward).parameters
+
+
+def _first_position(model: PreTrainedModel) -> int:
+    """The position that the model itself gives to the first token: RoBERTa and its kin start behind a row for pads."""
+    tables = (module for name, module in model.named_modules() if name.endswith("position_embeddings"))
+    rows = (table.padding_idx for table in tables if isinstance(table, nn.Embedding))
+    return next((row + 1 for row in rows if row is not None), 0)
 
 
 def replay(model: PreTrainedModel, prompt: tuple[int, ...], new: tuple[int, ...]) -> RowTrace:

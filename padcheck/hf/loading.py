@@ -89,7 +89,14 @@ def _find_base(settings: MeasureSettings, adapter: Adapter) -> Source:
             meaning="Its weights fit its own model alone, and not a toy.",
             change=f"Leave out --tiny, or give {adapter.base}.",
         )
-    return _find(adapter.base, adapter.base_revision)
+    base = _find(adapter.base, adapter.base_revision)
+    with explained(base, "config"):
+        if base.has(ADAPTER_CONFIG) and not base.has("config.json"):
+            raise NotMeasuredError(
+                f"{adapter.base}, which the adapter {settings.model} belongs to, is an adapter itself.",
+                change="Merge that one into its model with merge_and_unload(), and name the result.",
+            )
+    return base
 
 
 def load_architecture(settings: MeasureSettings) -> Loaded:

@@ -11,6 +11,7 @@ from padcheck.hf.generation import overridden_settings
 from padcheck.hf.inspection import Inspected, inspect
 from padcheck.hf.labels import labels_keep_eos
 from padcheck.hf.loading import Load, load_without_weights
+from padcheck.hf.positions import num_layers
 from padcheck.hf.weights import load_model
 from padcheck.progress import Progress
 from padcheck.settings import MeasureSettings
@@ -100,6 +101,7 @@ def _with_weights(facts: ModelFacts, model: PreTrainedModel, embedding_rows: int
         facts,
         architecture=type(model).__name__,
         embedding_rows=embedding_rows,
+        num_layers=num_layers(model.config),
         num_parameters=model.num_parameters(),
         dtype=str(model.dtype).removeprefix("torch."),
         device=str(model.device),

@@ -147,6 +147,10 @@ def _left_float32(run: Run) -> list[RowTrace]:
     return generate(run.twin.model(), run.batch.padded("left"), run.settings)
 
 
+def _forward_float32(run: Run) -> list[RowTrace]:
+    return [trace for rows in run.batch.alone() for trace in forward(run.twin.model(), rows, run.settings)]
+
+
 def _right_float32(run: Run) -> list[RowTrace]:
     return forward(run.twin.model(), run.batch.padded("right"), run.settings)
 
@@ -233,11 +237,14 @@ PLANS = {
     "left_float32": ArmPlan(
         "in float32, the left-padded batch", "single_float32", "left", _left_float32, half_only=True
     ),
+    "forward_float32": ArmPlan(
+        "in float32, forward(), each prompt alone", "single_float32", None, _forward_float32, half_only=True
+    ),
     "right_float32": ArmPlan(
-        "in float32, right, forward(), last real token", "single_float32", "right", _right_float32, half_only=True
+        "in float32, right, forward(), last real token", "forward_float32", "right", _right_float32, half_only=True
     ),
     "broken_mask_float32": ArmPlan(
-        "in float32, the mask broken on purpose", "left_float32", "left", _broken_mask_float32, half_only=True
+        "in float32, the mask broken on purpose", "forward_float32", "left", _broken_mask_float32, half_only=True
     ),
     "uncached": ArmPlan("each prompt alone, no cache", SINGLE, None, _uncached, dear=True),
     "left_uncached": ArmPlan("the left-padded batch, no cache", "uncached", "left", _left_uncached, dear=True),

@@ -12,7 +12,10 @@ _Dict = dict[str, Any]
 _DROPPED = {"dtype", "torch_dtype", "quantization_config"}
 _BASE_KEYS = PretrainedConfig().to_dict().keys()
 
-_DEPTHS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers", "decoder_layers", "num_decoder_layers", "depth")
+_DEPTHS = (
+    *("num_hidden_layers", "n_layer", "n_layers", "num_layers", "layers"),
+    *("decoder_layers", "num_decoder_layers", "depth"),
+)
 """The number of layers that a config is about."""
 
 _FOLLOWING_DEPTHS = ("encoder_layers", "num_encoder_layers", "num_blocks", "conf_num_hidden_layers")
@@ -31,6 +34,8 @@ _LAYER_INDICES = {
 }
 _FIRST_LAYERS = ("first_k_dense_replace", "max_window_layers", "moe_layer_start_index", "num_dense_layers")
 _LAST_LAYERS = ("num_kv_shared_layers",)
+_SOURCE_LAYERS = ("kv_source_layers",)
+"""Lists that name, for each layer, the layer whose keys and values it reads: its own number where it has some."""
 _SHARED_LAYERS = ("zamba", "zamba2")
 """Their attention layers are one set of weights used several times, which takes two of them to show."""
 
@@ -97,21 +102,27 @@ def _keep_one_layer_of_each_kind(toy: _Dict, copies: int) -> None:
     lists = {key: value for key, value in toy.items() if isinstance(value, list)}
     indices = {key: value for key, value in lists.items() if key in _LAYER_INDICES}
     lists = {key: value for key, value in lists.items() if key not in indices and len(value) == depth}
+    sources = {key: lists.pop(key) for key in _SOURCE_LAYERS if key in lists}
     ends = {key: toy[key] for key in _FIRST_LAYERS if isinstance(toy.get(key), int)}
     starts = {key: depth - toy[key] for key in _LAST_LAYERS if isinstance(toy.get(key), int)}
     overrides = {int(layer): override for layer, override in (toy.get("per_layer_config") or {}).items()}
 
+    telling = [value for value in lists.values() if not _is_a_number_for_each(value)]
+
     def kind(layer: int) -> str:
-        listed = [value[layer] for value in lists.values()], [layer in value for value in indices.values()]
+        listed = [value[layer] for value in telling], [layer in value for value in indices.values()]
         counted = [layer < end for end in ends.values()], [layer >= start for start in starts.values()]
-        return repr((listed, counted, overrides.get(layer)))
+        shared = [(value[layer] == layer, layer in value[layer + 1 :]) for value in sources.values()]
+        return repr((listed, counted, shared, overrides.get(layer)))
 
     kinds = [kind(layer) for layer in range(depth)]
     kept = [layer for layer in range(depth) if kinds[:layer].count(kinds[layer]) < copies]
     if len(kept) == 1:  # a fault may take a layer that reads what another one wrote
         kept = list(range(min(2, depth)))
+    kept = sorted({*kept, *(value[layer] for value in sources.values() for layer in kept)})
 
     toy |= {key: [value[layer] for layer in kept] for key, value in lists.items()}
+    toy |= {key: [kept.index(value[layer]) for layer in kept] for key, value in sources.items()}
     toy |= {key: [new for new, old in enumerate(kept) if old in value] for key, value in indices.items()}
     toy |= {key: sum(layer < end for layer in kept) for key, end in ends.items()}
     toy |= {key: sum(layer >= start for layer in kept) for key, start in starts.items()}
@@ -120,3 +131,8 @@ def _keep_one_layer_of_each_kind(toy: _Dict, copies: int) -> None:
         toy["per_layer_config"] = {new: overrides[old] for new, old in enumerate(kept) if old in overrides}
     if "attention_types" in toy:  # the kinds once more, as [[kinds, repetitions]]
         toy["attention_types"] = [[toy["attention_layers"], 1]]
+
+
+def _is_a_number_for_each(values: list[Any]) -> bool:
+    """True where most layers have a number that no other has: a scale or a size, and no kind of layer."""
+    return all(isinstance(value, (int, float)) for value in values) and 2 * len(set(values)) > len(values)

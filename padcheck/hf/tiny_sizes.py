@@ -3,7 +3,7 @@
 A key is recognised by its meaning: `hidden_size`, `d_model` and `n_embd` are one thing, so they get one toy value. The
 toy values fit together (4 heads of 16 make the width of 64, state-space heads of 16 make `expand` times the width), as
 the checks inside the architectures ask. What an original states as a ratio (key-value heads to heads, rotated part to
-head) stays that ratio. `FILLED_IN` and `REPLACED` hold what no such rule can know.
+head) stays that ratio. `REPLACED` holds what no such rule can know.
 """
 
 import re
@@ -124,6 +124,7 @@ _RULES: tuple[tuple[re.Pattern[str], _Rule], ...] = tuple(
     for pattern, rule in (
         # Widths
         (r"hidden_size(_global)?|backbone_hidden_size|d_model|n_embd|emb_dim|dim_model_base", _to(_WIDTH)),
+        (r"embed_dim", _at_most(_WIDTH)),
         (r"out_hidden_size|projector_(in|out)put_dim|adapter_(input_size|in_dim|out_dim)", _to(_WIDTH)),
         (r"attention_hidden_size|(input_|output_)?embedding_size|embedding_dim", _as_a_width),
         (r"word_embed_proj_dim|lru_width", _as_a_width),

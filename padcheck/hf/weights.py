@@ -8,7 +8,7 @@ import torch
 from transformers import PreTrainedModel
 
 from padcheck.errors import NotMeasuredError, UsageError
-from padcheck.hf.adapters import put_on, require_peft
+from padcheck.hf.adapters import put_on, require_loadable
 from padcheck.hf.auto_classes import auto_class
 from padcheck.hf.loading import Loaded, explained
 from padcheck.hf.tiny import build_tiny_model
@@ -25,7 +25,7 @@ def load_model(loaded: Loaded, settings: MeasureSettings) -> PreTrainedModel:
     """
     dtype, device = dtype_and_device(settings)
     if loaded.adapter is not None:
-        require_peft(settings.model)
+        require_loadable(settings.model, loaded.adapter)
     with explained(loaded.source, "model"), _options_taken(settings):
         if settings.tiny:
             model = build_tiny_model(

@@ -34,7 +34,7 @@ def test_fires_where_left_padding_does_what_upstream_says(model_type: str) -> No
 def test_a_limit_that_does_not_show_is_a_surprise_and_no_error(left: float, measured: str) -> None:
     found = finding(KnownLimit(), model=model_facts(model_type="rwkv"), **probes(left=left))
     assert found.severity is Severity.INFO
-    assert "Upstream's tests say that rwkv cannot be left-padded" in found.message
+    assert "rwkv is known as one that cannot be left-padded" in found.message
     assert "here left padding changes nothing beyond rounding" in found.message
     assert found.evidence == {"expected": "different", "measured": measured}
 

@@ -108,6 +108,19 @@ def test_every_kind_of_layer_that_checkpoints_have_occurs(model_type):
     assert set(getattr(shrink_config(config_of(model_type)), attribute)) == kinds
 
 
+@pytest.mark.parametrize(
+    ("model_type", "kinds"),
+    [
+        ("lfm2_vl", {"conv", "full_attention"}),
+        ("minimax_m3_vl", {"full_attention", "minimax_m3_sparse"}),
+        ("cohere_compass", {"sliding_attention", "full_attention"}),
+    ],
+)
+def test_a_part_of_a_multimodal_config_has_every_kind_of_layer_too(model_type, kinds):
+    text = config_of(model_type).get_text_config(decoder=True)
+    assert set(text.layer_types) == kinds
+
+
 def test_what_does_not_run_on_text_is_refused_with_the_reason():
     with pytest.raises(NotMeasuredError, match="audio codebooks"):
         config_of("musicgen")

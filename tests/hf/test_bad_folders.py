@@ -27,6 +27,8 @@ UNREADABLE_BY_EITHER_COMMAND: dict[Builder, tuple[str, ...]] = {
     folders.tokenizer_that_is_a_pointer: ("tokenizer", "Git LFS pointer"),
     folders.adapter_without_a_base: ("does not say which model", "base_model_name_or_path"),
     folders.adapter_that_is_no_json: ("not valid JSON", "cut off"),
+    folders.adapter_whose_base_is_no_name: ("does not say which model", "one that is no name"),
+    folders.adapter_of_an_adapter: ("is an adapter itself", "merge_and_unload"),
     folders.adapter_of_a_model_that_is_gone: ("no folder", "gone"),
     folders.encoder_decoder: ("t5", "encoder-decoder"),
     folders.encoder_only: ("bert", "encoder-only"),
@@ -42,6 +44,8 @@ UNREADABLE_WITH_WEIGHTS: dict[Builder, tuple[str, ...]] = {
     folders.base_checkpoint_with_gaps: ("missing", "h.2.", "config.json"),
     folders.weights_of_another_name: ("missing", "h.0.", "config.json"),
     folders.adapter_of_another_model: ("does not fit", "base_model_name_or_path"),
+    folders.adapter_without_weights: ("weights cannot be read", "config alone"),
+    folders.adapter_that_is_a_prompt: ("is a learned prompt", "model that it belongs to"),
     folders.fewer_rows_than_tokens: ("64 embedding rows", "tokenizer"),
 }
 

@@ -180,5 +180,20 @@ def test_a_quantised_original_gives_a_toy_that_is_not() -> None:
     assert not hasattr(toy, "quantization_config")
 
 
+def test_a_number_of_its_own_for_each_layer_is_no_kind_of_layer() -> None:
+    config = AutoConfig.for_model("llama", num_hidden_layers=40, per_layer_scale=[layer / 40 for layer in range(40)])
+    toy = shrink_config(config)
+    assert toy.num_hidden_layers == 2
+    assert toy.per_layer_scale == [0.0, 0.025]
+
+
+def test_a_layer_that_reads_anothers_keys_keeps_that_one() -> None:
+    sources = [0, 1, 2, 3, 3, 5, 6, 3]
+    toy = shrink_config(AutoConfig.for_model("llama", num_hidden_layers=8, kv_source_layers=sources))
+    # Of its own, read by others, reading another's.
+    assert toy.num_hidden_layers == 3
+    assert toy.kv_source_layers == [0, 1, 1]
+
+
 def test_an_original_of_one_layer_keeps_one() -> None:
     assert shrink_config(config_of("llama", num_hidden_layers=1)).num_hidden_layers == 1

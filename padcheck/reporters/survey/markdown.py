@@ -38,7 +38,7 @@ def _lines(survey: Survey) -> Iterator[str]:
     )
     yield from table(("", ""), wording.LEGEND)
     if limits := wording.known_limits(survey):
-        yield "## Cannot be left-padded by design, say upstream's tests"
+        yield "## Cannot be left-padded by design"
         yield ""
         yield from table(("model types", "why"), limits)
     yield from _unjudged(survey)

@@ -31,7 +31,7 @@ def print_survey(survey: Survey, view: View, console: Console) -> None:
                     print_finding(finding, console)
     if limits := wording.known_limits(survey):
         lines = [f"{model_types}: {reason}" for model_types, reason in limits]
-        section(console, "Cannot be left-padded by design, say upstream's tests", Text("\n".join(lines)))
+        section(console, "Cannot be left-padded by design", Text("\n".join(lines)))
     if reasons := wording.not_judged(survey):
         section(console, "Not judged", pairs(reasons))
     if wording.judged(survey):
@@ -46,7 +46,7 @@ def _architectures(architectures: list[Architecture]) -> Table:
     table.add_column("positions", no_wrap=True)
     for heading in wording.COLUMNS.values():
         table.add_column(heading.replace(" ", "\n", 1), no_wrap=True, justify="right")
-    table.add_column("findings", overflow="fold")
+    table.add_column("findings", overflow="fold", min_width=len("PAD000"))
     for architecture in architectures:
         cells = [_cell(architecture, name) for name in wording.COLUMNS]
         codes = Text(" ".join(wording.codes(architecture)))

@@ -28,21 +28,26 @@ LEGEND = (
 WITHOUT_MASK = "left_no_mask"
 """The column in which a difference is no fault."""
 
-_IN_A_COLUMN = {"PAD202", "PAD203", "PAD401", "PAD402"}
-"""Codes that only say what a column shows."""
+_IN_A_COLUMN = {
+    "PAD202": "right_generate",
+    "PAD203": WITHOUT_MASK,
+    "PAD401": "left_forward_no_position_ids",
+    "PAD402": "right_score",
+}
+"""Codes that only say what a column shows, and which."""
 
 
 def header(survey: Survey) -> list[tuple[str, str]]:
     """Versions and settings."""
     versions, settings = survey.environment, survey.settings
-    given = ", ".join(f"{key} {value}" for key, value in settings.items() if value is not None)
+    given = ", ".join(f"{key} {_listed(value)}" for key, value in settings.items() if value not in (None, (), []))
     libraries = f"transformers {versions.transformers}, tokenizers {versions.tokenizers}, torch {versions.torch}"
     seen = Counter(each for architecture in judged(survey) for each in architecture.library_behaviour.items())
     usual = {key: max((count, value) for (other, value), count in seen.items() if other == key)[1] for key, _ in seen}
     return [
         ("versions", f"padcheck {versions.padcheck}, {libraries}, Python {versions.python}"),
         *([("this transformers", does)] if (does := behaviour(usual)) else []),
-        ("models", visible(f"default configs at toy size, random weights, {given}")),
+        ("models", visible(f"default configs, completed and at toy size, random weights, {given}")),
     ]
 
 
@@ -73,6 +78,11 @@ def cell(architecture: Architecture, name: str) -> str:
     return f"{far:.2g}"
 
 
+def is_right(architecture: Architecture, name: str) -> bool:
+    """True where it ran, and padding changes nothing beyond rounding."""
+    return architecture.verdicts.get(name, Verdict.NOT_RUN).within_rounding
+
+
 def is_wrong(architecture: Architecture, name: str) -> bool:
     """True where padding changes what the model says."""
     return architecture.verdicts.get(name) in (Verdict.DIFFERENT, Verdict.NON_FINITE)
@@ -83,7 +93,7 @@ def codes(architecture: Architecture) -> list[str]:
     return [
         finding.code
         for finding in architecture.details
-        if finding.code not in _IN_A_COLUMN and finding.severity is not Severity.INFO
+        if finding.severity is not Severity.INFO and not is_wrong(architecture, _IN_A_COLUMN.get(finding.code, ""))
     ]
 
 
@@ -92,7 +102,7 @@ def known_limits(survey: Survey) -> list[tuple[str, str]]:
     told: dict[str, list[str]] = {}
     for architecture in judged(survey):
         if architecture.known_limit is not None:
-            shows = "" if is_wrong(architecture, "left_generate") else " (does not show here)"
+            shows = " (does not show here)" if is_right(architecture, "left_generate") else ""
             told.setdefault(architecture.known_limit, []).append(architecture.model_type + shows)
     return [(", ".join(model_types), reason) for reason, model_types in told.items()]
 
@@ -105,9 +115,13 @@ def tally(survey: Survey) -> list[tuple[str, str]]:
 def conclusion(survey: Survey) -> str:
     """The whole survey in one sentence."""
     number, of = len(judged(survey)), len(survey.architectures)
-    right = sum(not is_wrong(architecture, "left_generate") for architecture in judged(survey))
+    right = sum(is_right(architecture, "left_generate") for architecture in judged(survey))
     verdict = {"pass": "PASS", "fail": "FAIL", "not_measured": "NOT ALL MEASURED", "error": "A BUG IN PADCHECK"}
     return f"{verdict[survey.status]}: {number} of {of} judged, {right} of them right when left-padded for generating"
+
+
+def _listed(value: object) -> str:
+    return ",".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
 
 
 def _count(architectures: Iterable[Architecture], name: str) -> str:
