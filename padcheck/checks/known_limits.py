@@ -1,4 +1,4 @@
-"""Architectures that cannot be padded on a side by design: transformers' own tests skip them, or all of their kind.
+"""Architectures that cannot be padded on a side by design: upstream skips them or their kind, or their code says so.
 
 The reasons were read in the tests and sources of transformers 5.23.0; see also huggingface/transformers#22322.
 """
@@ -18,6 +18,7 @@ class Limit(NamedTuple):
 _POOLS_BEFORE_THE_MASK = "it pools windows of slots before the mask is applied, so pads are folded into real entries"
 _BLOCKS_OF_SLOTS = "its blocks are anchored to absolute slots"
 _TOP_K = "its hard top-k selection of tokens flips when the prompt is shifted"
+_TIES = "equal tokens tie in its hard top-k selection, and which of them it keeps depends on their slots"
 _NOT_SUPPORTED = "left padding is not supported, and upstream does not plan to"
 _CUT_FROM_ENCODER_DECODER = "it is cut from an encoder-decoder, whose decoder counts positions by slot"
 
@@ -31,6 +32,7 @@ KNOWN_LIMITS: dict[str, Limit] = {
     "axk2": Limit(_TOP_K, None),
     "dots3_note": Limit(_TOP_K, None),
     "dots3_note_text": Limit(_TOP_K, None),
+    "doge": Limit(_TIES, None),
     "recurrent_gemma": Limit("its recurrent state runs over the pads", None),
     "reformer": Limit(_NOT_SUPPORTED, None),
     "trocr": Limit(_NOT_SUPPORTED, "right"),

@@ -15,10 +15,9 @@ class KnownLimit(Rule):
         way. It is told apart from a fault so that nobody looks for one.
 
     How padcheck knows:
-        The model type is one of those whose left padding transformers' own tests skip with a reason, or a decoder cut
-        from an encoder-decoder, and left padding was measured to change the output. Where it was measured to change
-        nothing, that is reported as a surprise: the limit may be gone, or this configuration or these prompts may not
-        reach it.
+        The model type is one of those whose left padding transformers' own tests skip with a reason, or whose code
+        leaves no way, and left padding was measured to change the output. Where it was measured to change nothing, that
+        is reported as a surprise: the limit may be gone, or this configuration or these prompts may not reach it.
 
     Fix:
         Batch prompts of equal length, or run them one by one; the finding says where the other side serves.
