@@ -70,7 +70,13 @@ def upstream() -> dict[str, dict[str, str]]:
 
 
 def is_ok(architecture: Architecture, name: str) -> bool:
-    """True where it ran, and is within rounding."""
+    """True where it ran, and is within rounding; not where rounding alone moves so much that this says nothing."""
+    return _is_within_rounding(architecture, name) and (
+        architecture["allowed"] <= _LARGEST_ALLOWANCE or architecture["max_abs_diffs"][name] <= _LARGEST_ALLOWANCE
+    )
+
+
+def _is_within_rounding(architecture: Architecture, name: str) -> bool:
     return architecture["verdicts"].get(name) in _OK
 
 
@@ -207,14 +213,12 @@ def rows(architectures: list[Architecture]) -> str:
 
 
 def _cell(architecture: Architecture, name: str, ok: str = "ok") -> str:
-    verdict = architecture["verdicts"].get(name, "not_run")
+    if is_ok(architecture, name):
+        return ok
     far = architecture["max_abs_diffs"].get(name)
-    if verdict in _OK:
-        # Where rounding alone moves that much, so little is known that it must not look like the other cells.
-        return (
-            ok if architecture["allowed"] <= _LARGEST_ALLOWANCE or far < _LARGEST_ALLOWANCE else f"{far:.2g}, rounding"
-        )
-    return verdict.replace("_", " ") if far is None else f"{far:.2g}"
+    if far is None:
+        return str(architecture["verdicts"].get(name, "not_run")).replace("_", " ")
+    return f"{far:.2g}, rounding" if _is_within_rounding(architecture, name) else f"{far:.2g}"
 
 
 def _scored_left(architecture: Architecture) -> str:

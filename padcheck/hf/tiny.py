@@ -66,7 +66,6 @@ def _enliven(model: PreTrainedModel) -> None:
     output = model.get_output_embeddings()
     tables = {id(module.weight) for module in model.modules() if isinstance(module, nn.Embedding)}
     tables.add(id(getattr(output, "weight", None)))
-    inputs = {id(module.weight): module.in_features for module in model.modules() if isinstance(module, nn.Linear)}
     for name, weight in model.named_parameters():
         if weight.requires_grad and not weight.any():
             weight.normal_(std=_STD_OF_ZEROS)
@@ -79,6 +78,5 @@ def _enliven(model: PreTrainedModel) -> None:
         elif "conv" in name:
             std = (weight.numel() / weight.shape[0]) ** -0.5
         else:
-            # Of a matrix that is no layer's, whichever way round the architecture stores it.
-            std = inputs.get(id(weight), min(weight.shape[-2:])) ** -0.5
+            std = min(weight.shape[-2:]) ** -0.5  # whichever way round the architecture stores it
         weight.normal_(std=std)
