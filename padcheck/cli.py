@@ -4,12 +4,14 @@ import os
 import sys
 from pathlib import Path
 
+import msgspec
 import typer
 
 from padcheck import __version__, options
 from padcheck.endings import exits
 from padcheck.reporters import Format
 from padcheck.settings import DEMO, JudgeSettings, MeasureSettings, OutputSettings, SurveySettings
+from padcheck.use import Use
 
 app = typer.Typer(
     name="padcheck",
@@ -70,6 +72,8 @@ def compare(
     tokenizer: options.Tokenizer = None,
     trust_remote_code: options.TrustRemoteCode = False,
     tiny: options.Tiny = False,
+    task: options.TaskOption = None,
+    padding_side: options.PaddingSideOption = None,
     atol: options.Atol = None,
     rtol: options.Rtol = None,
     select: options.Select = None,
@@ -105,7 +109,12 @@ def compare(
             tiny=tiny,
         )
         judgement = JudgeSettings(
-            atol=atol, rtol=rtol, select=_codes(select), ignore=_codes(ignore), fail_on=fail_on.severity
+            atol=atol,
+            rtol=rtol,
+            select=_codes(select),
+            ignore=_codes(ignore),
+            fail_on=fail_on.severity,
+            use=_use(task, padding_side),
         )
         out = OutputSettings(format=format, path=output, quiet=quiet, verbose=verbose)
         from padcheck import engine, terminal
@@ -199,6 +208,8 @@ def survey(
 @app.command(short_help="Show a saved report, or judge it anew.")
 def render(
     report: options.ReportFile,
+    task: options.TaskOption = None,
+    padding_side: options.PaddingSideOption = None,
     atol: options.Atol = None,
     rtol: options.Rtol = None,
     select: options.Select = None,
@@ -212,7 +223,12 @@ def render(
     """Show a saved report in any format, judged anew with other tolerances; the model is not run."""
     with exits(verbose=verbose):
         judgement = JudgeSettings(
-            atol=atol, rtol=rtol, select=_codes(select), ignore=_codes(ignore), fail_on=fail_on.severity
+            atol=atol,
+            rtol=rtol,
+            select=_codes(select),
+            ignore=_codes(ignore),
+            fail_on=fail_on.severity,
+            use=_use(task, padding_side),
         )
         out = OutputSettings(format=format, path=output, quiet=quiet, verbose=verbose)
         from padcheck import engine, session, terminal
@@ -247,6 +263,11 @@ def _prompts(given: list[str] | None, file: str | None) -> tuple[str, ...]:
     from padcheck.prompts import load_prompts
 
     return (*(given or ()), *load_prompts(file))
+
+
+def _use(task: options.Task | None, padding_side: options.Side | None) -> Use:
+    given = {"task": task, "padding_side": padding_side}
+    return msgspec.convert({key: option.value for key, option in given.items() if option is not None}, Use)
 
 
 def _codes(given: list[str] | None) -> tuple[str, ...]:

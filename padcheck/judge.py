@@ -10,9 +10,12 @@ from padcheck.floor import noise_floor, tolerance_of
 from padcheck.report import Command, Comparison, Finding, NoiseFloor, Report, RowComparison, Skipped, Status, Verdict
 from padcheck.settings import JudgeSettings
 from padcheck.tolerances import Tolerance, share_of_allowance
+from padcheck.use import Use
 
 _BATCH = "PAD206"
 """What tells that rows depend on their batch."""
+
+_ANY_USE = Use()
 
 
 def judge(command: Command, evidence: Evidence, settings: JudgeSettings) -> Report:
@@ -22,7 +25,7 @@ def judge(command: Command, evidence: Evidence, settings: JudgeSettings) -> Repo
         UsageError: `select` or `ignore` names no rule.
     """
     require_known_codes(settings)
-    case, floor = open_case(evidence, settings.atol, settings.rtol)
+    case, floor = open_case(evidence, settings.atol, settings.rtol, settings.use)
     comparisons = case.comparisons
     findings, skipped = _ask_rules(case, settings)
     status = _status(command, case, findings, settings)
@@ -30,6 +33,7 @@ def judge(command: Command, evidence: Evidence, settings: JudgeSettings) -> Repo
         command=command,
         status=status,
         exit_code={"pass": ExitCode.OK, "fail": ExitCode.FINDINGS, "not_measured": ExitCode.NOT_MEASURED}[status],
+        use=settings.use,
         evidence=evidence,
         comparisons=comparisons,
         noise_floor=floor if comparisons else None,
@@ -40,7 +44,9 @@ def judge(command: Command, evidence: Evidence, settings: JudgeSettings) -> Repo
     )
 
 
-def open_case(evidence: Evidence, atol: float | None = None, rtol: float | None = None) -> tuple[Case, NoiseFloor]:
+def open_case(
+    evidence: Evidence, atol: float | None = None, rtol: float | None = None, use: Use = _ANY_USE
+) -> tuple[Case, NoiseFloor]:
     """What the rules look at: every arm compared under the tolerance in force, and the floor that it comes from."""
     floor = noise_floor(
         evidence.model.dtype, evidence.model.num_layers, evidence.noise, evidence.differences, atol=atol, rtol=rtol
@@ -51,7 +57,7 @@ def open_case(evidence: Evidence, atol: float | None = None, rtol: float | None 
         for name, arm in evidence.arms.items()
         if arm.reference is not None
     }
-    return Case(evidence, comparisons, tolerances), floor
+    return Case(evidence, comparisons, tolerances, use), floor
 
 
 def _compare_arm(evidence: Evidence, name: str, tolerance: Tolerance) -> Comparison:
@@ -127,8 +133,11 @@ def _ask_rules(case: Case, settings: JudgeSettings) -> tuple[list[Finding], list
 
 
 def _ask(rule: Rule, case: Case, settings: JudgeSettings) -> Finding | Skipped | None:
-    if not settings.counts(rule.code):
-        return rule.skip("left out by --select or --ignore")
+    left_out = settings.left_out(rule.code)
+    if left_out is not None:
+        return rule.skip(left_out)
+    if not rule.concerns(case.use):
+        return rule.skip(f"says nothing about {case.use}")
     if _BATCH in rule.told_by and case.undecidable() is not None:
         return rule.skip("rows depend on their batch by construction")
     return rule.judge(case)
@@ -149,7 +158,7 @@ def _status(command: Command, case: Case, findings: list[Finding], settings: Jud
     failing = any(settings.fails(finding.severity) for finding in telling)
     if command == "compare":
         padded = any(row.num_pad_tokens for comparison in case.comparisons.values() for row in comparison.rows)
-        compared = case.ran("left")
+        compared = case.ran(case.use.arm)
         if (compared and not padded) or not (compared or failing):
             return "not_measured"
         unseen = case.control_was_seen() is False and not case.harmed()

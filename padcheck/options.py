@@ -24,6 +24,21 @@ class FailOn(str, Enum):
         return None if self is FailOn.NEVER else Severity(self.value)
 
 
+class Task(str, Enum):
+    """What is done with the model."""
+
+    GENERATE = "generate"
+    SCORE = "score"
+    TRAIN = "train"
+
+
+class Side(str, Enum):
+    """Where the pads go."""
+
+    LEFT = "left"
+    RIGHT = "right"
+
+
 Model = Annotated[
     str, typer.Argument(help="Hub id, local folder, or `demo`, the small model inside the package.", metavar="MODEL")
 ]
@@ -107,6 +122,14 @@ Jobs = Annotated[
 ]
 Timeout = Annotated[float, typer.Option("--timeout", metavar="SECONDS", help="How long one model type may take.")]
 
+TaskOption = Annotated[
+    Task | None,
+    typer.Option("--task", help="Judge what your code does with the model, and no other task. [default: all]"),
+]
+PaddingSideOption = Annotated[
+    Side | None,
+    typer.Option("--padding-side", help="Judge the side that your code pads on, and not the other. [default: both]"),
+]
 Atol = Annotated[
     float | None, typer.Option("--atol", metavar="X", help="Allowed difference of logits. [default: measured]")
 ]

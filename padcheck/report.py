@@ -11,6 +11,7 @@ import msgspec
 from padcheck.evidence import SINGLE, Environment, Evidence, PaddingSide, PositionEncoding, TokenFlip
 from padcheck.exits import ExitCode
 from padcheck.severity import Severity
+from padcheck.use import Use
 
 Command = Literal["compare", "inspect-tokenizer"]
 Status = Literal["pass", "fail", "not_measured", "error"]
@@ -137,6 +138,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     command: Command
     status: Status
     exit_code: ExitCode
+    use: Use = Use()
     evidence: Evidence
     comparisons: dict[str, Comparison] = {}
     noise_floor: NoiseFloor | None = None

@@ -1,11 +1,12 @@
 """What the user asked for: what to measure, how to judge it, how to say it. One frozen object each, validated here."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from padcheck.errors import UsageError
 from padcheck.severity import Severity
+from padcheck.use import Use
 
 DEMO = "demo"
 DEFAULT_PROMPTS = ("big unpadded five token prompt ", "padded three token ")
@@ -75,7 +76,9 @@ class MeasureSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class JudgeSettings:
-    """The tolerance and the rules that count. `select` and `ignore` hold codes or prefixes of codes.
+    """The tolerance, the rules that count, and what the verdict is about.
+
+    `select` and `ignore` hold codes or prefixes of codes.
 
     Raises:
         UsageError: A tolerance is negative.
@@ -85,16 +88,18 @@ class JudgeSettings:
     rtol: float | None = None
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
-    fail_on: Severity | None = field(default=Severity.ERROR)
+    fail_on: Severity | None = Severity.ERROR
+    use: Use = Use()  # noqa: RUF009  it is frozen
 
     def __post_init__(self) -> None:
         for name, value in (("--atol", self.atol), ("--rtol", self.rtol)):
             _require(value is None or 0 <= value < math.inf, f"{name} is {value}", "Use 0 or more.")
 
-    def counts(self, code: str) -> bool:
-        """True where neither `select` leaves the code out nor `ignore` names it."""
-        selected = not self.select or code.startswith(self.select)
-        return selected and not (self.ignore and code.startswith(self.ignore))
+    def left_out(self, code: str) -> str | None:
+        """Why a code does not count; None where it does."""
+        if self.ignore and code.startswith(self.ignore):
+            return "left out by --ignore"
+        return None if not self.select or code.startswith(self.select) else "left out by --select"
 
     def fails(self, severity: Severity) -> bool:
         """True where a finding of this severity makes the command fail."""

@@ -83,11 +83,11 @@ def judge_again(survey: Survey, judgement: JudgeSettings) -> Survey:
     """The same survey with another --fail-on.
 
     Raises:
-        UsageError: A tolerance or a code is given: what other rules would have said is not known.
+        UsageError: Anything else is given: what the rules would then have said is not known.
     """
-    if (judgement.atol, judgement.rtol, judgement.select, judgement.ignore) != (None, None, (), ()):
+    if replace(judgement, fail_on=None) != JudgeSettings(fail_on=None):
         raise UsageError(
-            "--atol, --rtol, --select and --ignore do not go with a saved survey.",
+            "--atol, --rtol, --select, --ignore, --task and --padding-side do not go with a saved survey.",
             meaning="It keeps what was found, and not what was measured.",
             change="Run `padcheck survey` again with them.",
         )

@@ -31,6 +31,7 @@ from padcheck.checks.pad305_slots_anchored import SlotsAnchored
 from padcheck.checks.pad401_forward_needs_position_ids import ForwardNeedsPositionIds
 from padcheck.checks.pad402_right_padded_scores_differ import RightPaddedScoresDiffer
 from padcheck.checks.pad403_labels_lose_eos import LabelsLoseEos
+from padcheck.checks.pad404_left_padded_scores_differ import LeftPaddedScoresDiffer
 from padcheck.checks.pad901_no_padding import NoPadding
 from padcheck.checks.pad902_arm_not_run import ArmNotRun
 from padcheck.checks.pad903_control_not_seen import ControlNotSeen
@@ -68,6 +69,7 @@ RULES: tuple[Rule, ...] = (
     ForwardNeedsPositionIds(),
     RightPaddedScoresDiffer(),
     LabelsLoseEos(),
+    LeftPaddedScoresDiffer(),
     NoPadding(),
     ArmNotRun(),
     ControlNotSeen(),

@@ -9,8 +9,10 @@ from abc import ABC, abstractmethod
 from typing import ClassVar
 
 from padcheck.checks.case import Case
+from padcheck.evidence import PaddingSide
 from padcheck.report import Finding, Skipped
 from padcheck.severity import Severity
+from padcheck.use import Task, Use
 
 
 class Rule(ABC):
@@ -22,16 +24,24 @@ class Rule(ABC):
         severity: The usual one; a finding may carry another where the evidence is milder or graver.
         told_by: Codes whose finding already tells this rule's story: where one of them fired, no milder than this rule
             would, this rule is skipped.
+        tasks: The tasks that it is about; none where it is about all of them.
+        side: The padding side that it is about; None where it is about both.
     """
 
     code: ClassVar[str]
     name: ClassVar[str]
     severity: ClassVar[Severity]
     told_by: ClassVar[tuple[str, ...]] = ()
+    tasks: ClassVar[tuple[Task, ...]] = ()
+    side: ClassVar[PaddingSide | None] = None
 
     @abstractmethod
     def judge(self, case: Case) -> Finding | Skipped | None:
         """A finding, or the reason why it could not be decided, or None where all is well."""
+
+    def concerns(self, use: Use) -> bool:
+        """False where it says nothing about what the caller does."""
+        return (not self.tasks or use.task is None or use.task in self.tasks) and use.pads(self.side)
 
     def found(self, message: str, *, fix: str, severity: Severity | None = None, **evidence: object) -> Finding:
         """A finding of this rule."""

@@ -6,6 +6,7 @@ from typing import NamedTuple, TypeVar
 from padcheck.evidence import OTHER_ATTENTION, SINGLE, Evidence, RowDifference
 from padcheck.report import Comparison, RowComparison, Verdict
 from padcheck.tolerances import Tolerance, share_of_allowance
+from padcheck.use import Use
 
 
 class Step(NamedTuple):
@@ -27,11 +28,12 @@ _CONTROLS = ("broken_mask", "left_no_mask", "broken_mask_float32")
 
 
 class Case(NamedTuple):
-    """What a rule looks at: the evidence, and each arm's comparison under the tolerance in force for it."""
+    """What a rule looks at: the evidence, each arm's comparison under the tolerance in force for it, and the use."""
 
     evidence: Evidence
     comparisons: dict[str, Comparison]
     tolerances: dict[str, Tolerance]
+    use: Use = Use()
 
     def ran(self, *arms: str) -> bool:
         """True where each of these arms ran and was compared."""

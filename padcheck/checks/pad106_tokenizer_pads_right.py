@@ -4,6 +4,7 @@ from padcheck.checks.base import Rule
 from padcheck.checks.case import Case
 from padcheck.report import Finding
 from padcheck.severity import Severity
+from padcheck.use import Use
 
 
 class TokenizerPadsRight(Rule):
@@ -28,6 +29,11 @@ class TokenizerPadsRight(Rule):
     code = "PAD106"
     name = "tokenizer-pads-right"
     severity = Severity.WARNING
+    tasks = ("generate",)
+
+    def concerns(self, use: Use) -> bool:
+        """Not where the caller asks for a side: then the default is never used."""
+        return super().concerns(use) and use.padding_side is None
 
     def judge(self, case: Case) -> Finding | None:
         """Fires where the default side is right."""

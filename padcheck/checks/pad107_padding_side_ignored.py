@@ -38,6 +38,7 @@ class PaddingSideIgnored(Rule):
         wrong = {
             side: row.prompt_index
             for side, sample in samples.items()
+            if case.use.pads(side)
             for row in sample.rows
             if not _is_padded(row, case.evidence.num_prompt_tokens, tokenizer.pad_token_used_id, side)
         }

@@ -30,7 +30,9 @@ class PaddingSideRejected(Rule):
 
     def judge(self, case: Case) -> Finding | None:
         """Fires where a sample raised."""
-        errors = {side: sample.error for side, sample in case.evidence.samples.items() if sample.error}
+        errors = {
+            side: sample.error for side, sample in case.evidence.samples.items() if sample.error and case.use.pads(side)
+        }
         if not errors:
             return None
         return self.found(

@@ -32,6 +32,8 @@ class LeftPaddingChangesOutput(Rule):
     name = "left-padding-changes-output"
     severity = Severity.ERROR
     told_by = ("PAD206", "PAD207", "PAD208")
+    tasks = ("generate",)
+    side = "left"
 
     def judge(self, case: Case) -> Finding | Skipped | None:
         """Fires where a padded row of the left arm is different."""

@@ -5,6 +5,7 @@ from padcheck.checks.case import Case, worst
 from padcheck.evidence import Row
 from padcheck.report import Finding, Skipped
 from padcheck.severity import Severity
+from padcheck.use import Use
 
 
 class RightPaddingContinuesFromPad(Rule):
@@ -18,7 +19,8 @@ class RightPaddingContinuesFromPad(Rule):
     How padcheck knows:
         Each prompt runs alone and in a right-padded batch; a row with pads gives other logits. The positions that
         forward() received are compared with those of the formula. The cache that a right-padded prompt leaves is then
-        continued by hand from the last real token: a state that ran on over the pads shows there.
+        continued by hand from the last real token: a state that ran on over the pads shows there. It is an error where
+        the caller says that this is how the model is used (`--task generate --padding-side right`).
 
     Fix:
         Pad on the left for generating. Right padding stays right for training and scoring.
@@ -31,9 +33,11 @@ class RightPaddingContinuesFromPad(Rule):
     code = "PAD202"
     name = "right-padding-continues-from-pad"
     severity = Severity.WARNING
+    tasks = ("generate",)
+    side = "right"
 
     def judge(self, case: Case) -> Finding | Skipped | None:
-        """Fires where a padded row of the right arm is different."""
+        """Fires where a padded row of the right arm is different; an error where that is how the caller generates."""
         if not case.ran("right"):
             return self.skip("the right arm has no row to compare")
         wrong = case.wrong("right")
@@ -43,12 +47,14 @@ class RightPaddingContinuesFromPad(Rule):
         rows = [row for row in case.evidence.arms["right"].rows if row.prompt_index in prompts]
         cache = [step for step in case.later_steps("right_continued") if step.off]
         colliding = [row.prompt_index for row in rows if _collides(row)]
+        on_purpose = case.use == Use(task="generate", padding_side="right")
         return self.found(
             f"With right padding {len(wrong)} of {len(case.evidence.prompts)} prompts continue from a pad slot and "
             f"differ from the same prompt alone (max_abs_diff {furthest.max_abs_diff:.2g}, "
             f"{furthest.allowed:.2g} allowed)."
             + (" Their new tokens got positions that the prompt already uses." if colliding else "")
             + (" Nor can its cache be continued from the last real token." if cache else ""),
+            severity=Severity.ERROR if on_purpose else None,
             fix='tokenizer.padding_side = "left"  # before the prompts are tokenized',
             prompts=prompts,
             max_abs_diff=furthest.max_abs_diff,

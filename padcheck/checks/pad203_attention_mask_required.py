@@ -30,6 +30,7 @@ class AttentionMaskRequired(Rule):
     name = "attention-mask-required"
     severity = Severity.INFO
     told_by = ("PAD206", "PAD304")
+    tasks = ("generate",)
 
     def judge(self, case: Case) -> Finding | Skipped | None:
         """Fires where a padded row changes without the mask."""

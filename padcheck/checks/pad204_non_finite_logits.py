@@ -41,7 +41,7 @@ class NonFiniteLogits(Rule):
             return self.skip("no arm has logits")
         prompts: dict[str, list[int]] = {}
         for name, arm in evidence.arms.items():
-            if name in _NOT_THE_USERS:
+            if name in _NOT_THE_USERS or not case.use.pads(arm.padding_side):
                 continue
             broken = {row.prompt_index for row in arm.rows if row.non_finite_logits}
             broken |= {d.prompt_index for d in evidence.differences.get(name, ()) if any(s.non_finite for s in d.steps)}

@@ -32,6 +32,8 @@ class DependsOnPadCount(Rule):
     name = "depends-on-pad-count"
     severity = Severity.ERROR
     told_by = ("PAD206", "PAD207", "PAD305")
+    tasks = ("generate",)
+    side = "left"
 
     def judge(self, case: Case) -> Finding | Skipped | None:
         """Fires where the sweep has both."""

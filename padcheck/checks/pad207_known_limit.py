@@ -29,6 +29,8 @@ class KnownLimit(Rule):
     code = "PAD207"
     name = "known-limit"
     severity = Severity.ERROR
+    tasks = ("generate",)
+    side = "left"
 
     def judge(self, case: Case) -> Finding | Skipped | None:
         """An error where the limit shows, an info where it is known and does not show."""

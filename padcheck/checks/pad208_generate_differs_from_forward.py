@@ -31,6 +31,7 @@ class GenerateDiffersFromForward(Rule):
     name = "generate-differs-from-forward"
     severity = Severity.WARNING
     told_by = ("PAD206",)
+    tasks = ("generate",)
 
     def judge(self, case: Case) -> Finding | Skipped | None:
         """Fires where forward(), or the run without a cache, differs from the unpadded run."""

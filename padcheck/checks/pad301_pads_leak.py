@@ -30,6 +30,8 @@ class PadsLeak(Rule):
     name = "pads-leak"
     severity = Severity.ERROR
     told_by = ("PAD206", "PAD207", "PAD304")
+    tasks = ("generate",)
+    side = "left"
 
     def judge(self, case: Case) -> Finding | Skipped | None:
         """Fires where a padded row changes with the ids under its mask."""

@@ -35,6 +35,8 @@ class PositionsCountPadding(Rule):
     name = "positions-count-padding"
     severity = Severity.ERROR
     told_by = ("PAD206", "PAD207", "PAD301", "PAD304")
+    tasks = ("generate",)
+    side = "left"
 
     def judge(self, case: Case) -> Finding | Skipped | None:
         """Fires where shifted positions alone do what the pads do, or position_ids are not read."""

@@ -30,6 +30,8 @@ class WrongAfterPrefill(Rule):
     name = "wrong-after-prefill"
     severity = Severity.ERROR
     told_by = ("PAD206", "PAD207", "PAD208")
+    tasks = ("generate",)
+    side = "left"
 
     def judge(self, case: Case) -> Finding | Skipped | None:
         """Fires where no wrong row of the left arm is wrong at its first step."""

@@ -30,6 +30,8 @@ class MaskIgnored(Rule):
     name = "mask-ignored"
     severity = Severity.ERROR
     told_by = ("PAD207",)
+    tasks = ("generate",)
+    side = "left"
 
     def judge(self, case: Case) -> Finding | Skipped | None:
         """Fires where left padding does harm, and the mask makes no difference."""

@@ -31,6 +31,8 @@ class SlotsAnchored(Rule):
     name = "slots-anchored"
     severity = Severity.ERROR
     told_by = ("PAD206", "PAD207", "PAD301", "PAD302", "PAD304")
+    tasks = ("generate",)
+    side = "left"
 
     def judge(self, case: Case) -> Finding | Skipped | None:
         """Fires where the sweep has a period, or varies although positions are innocent."""

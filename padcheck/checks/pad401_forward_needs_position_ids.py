@@ -26,6 +26,8 @@ class ForwardNeedsPositionIds(Rule):
     code = "PAD401"
     name = "forward-needs-position-ids"
     severity = Severity.WARNING
+    tasks = ("score", "train")
+    side = "left"
 
     def judge(self, case: Case) -> Finding | Skipped | None:
         """Fires where positions alone make a padded row right."""

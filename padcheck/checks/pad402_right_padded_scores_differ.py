@@ -28,6 +28,8 @@ class RightPaddedScoresDiffer(Rule):
     name = "right-padded-scores-differ"
     severity = Severity.ERROR
     told_by = ("PAD206",)
+    tasks = ("score", "train")
+    side = "right"
 
     def judge(self, case: Case) -> Finding | Skipped | None:
         """Fires where a padded row is different."""

@@ -28,6 +28,7 @@ class LabelsLoseEos(Rule):
     name = "labels-lose-eos"
     severity = Severity.WARNING
     told_by = ("PAD102",)
+    tasks = ("train",)
 
     def judge(self, case: Case) -> Finding | Skipped | None:
         """Fires where the label of a text's eos is ignored."""

@@ -31,8 +31,11 @@ class ArmNotRun(Rule):
     def judge(self, case: Case) -> Finding | None:
         """An error where the reference or the left arm raised, a warning where only the right one did."""
         # A probe that a model does not take is no fault of it; the rules that need it are skipped.
-        arms = {name: arm for name, arm in case.evidence.arms.items() if name in GENERATED}
-        errors = {name: arm.error for name, arm in arms.items() if arm.error}
+        errors = {
+            name: arm.error
+            for name, arm in case.evidence.arms.items()
+            if arm.error and name in GENERATED and case.use.pads(arm.padding_side)
+        }
         if not errors:
             return None
         only_right = set(errors) == {"right"}

@@ -6,6 +6,7 @@ from padcheck.evidence import GENERATED, SINGLE, Evidence, PaddingSide, Row, Tok
 from padcheck.report import Comparison, Report, Verdict
 from padcheck.reporters.visible import visible, visible_token
 from padcheck.severity import Severity
+from padcheck.use import Use
 
 PAD = "⟨pad⟩"
 NEW = "▸"
@@ -41,6 +42,8 @@ def header(report: Report) -> list[tuple[str, str]]:
     if model.dtype is not None:
         run = visible(f"{model.dtype} on {model.device}, attention {model.attn_implementation or 'of its own'}")
         lines.append(("run", f"{run}, {_decoding(report.evidence)}"))
+    if report.use != Use():
+        lines.append(("judged for", str(report.use)))
     libraries = f"transformers {versions.transformers}, tokenizers {versions.tokenizers}, torch {versions.torch}"
     lines.append(("versions", f"padcheck {versions.padcheck}, {libraries}, Python {versions.python}"))
     if does := behaviour(report.library_behaviour):
@@ -200,28 +203,37 @@ def conclusion(report: Report) -> str:
         return "NOT MEASURED: no verdict on padding" + findings
     if report.command == "inspect-tokenizer":
         return ("FAIL" if report.status == "fail" else "PASS") + (findings or ": nothing to report")
-    said = _left_in_words(report)
+    said = _in_words(report)
     right, left = report.comparisons["right"].verdict, report.comparisons["left"].verdict
-    if right in (Verdict.DIFFERENT, Verdict.NON_FINITE) and left.within_rounding:
+    if report.use == Use() and right in (Verdict.DIFFERENT, Verdict.NON_FINITE) and left.within_rounding:
         said += ", right padding does" if said.startswith("left padding changes nothing") else ", as does right padding"
     return f"{'FAIL' if report.status == 'fail' else 'PASS'}: {said}{findings}"
 
 
-def _left_in_words(report: Report) -> str:
-    left = report.comparisons["left"].verdict
+_PADDING = {
+    "left": "left padding",
+    "right": "right padding",
+    "left_forward_positions": "left padding for scoring and training, with position_ids,",
+    "right_forward": "right padding for scoring and training",
+}
+"""What the arm that answers for a use is about."""
+
+
+def _in_words(report: Report) -> str:
+    padding, verdict = _PADDING[report.use.arm], report.comparisons[report.use.arm].verdict
     elsewhere = {name for name, found in report.comparisons.items() if found.verdict is Verdict.DIFFERENT}
-    if left.within_rounding and "left_alone" in elsewhere:
+    if report.use.arm == "left" and verdict.within_rounding and "left_alone" in elsewhere:
         return "left padding changes what the model says in a batch of one"
-    if left.within_rounding and "left_float32" in elsewhere:
+    if report.use.arm == "left" and verdict.within_rounding and "left_float32" in elsewhere:
         dtype = visible(str(report.evidence.model.dtype))
         return f"left padding changes what the model says in float32, which rounding hides in {dtype}"
     return {
-        Verdict.IDENTICAL: "left padding changes nothing",
-        Verdict.EQUIVALENT: "left padding changes nothing beyond rounding",
-        Verdict.DIFFERENT: "left padding changes what the model says",
-        Verdict.NON_FINITE: "left padding gives NaN or infinity",
-        Verdict.NOT_RUN: "the left-padded batch did not run",
-    }[left]
+        Verdict.IDENTICAL: f"{padding} changes nothing",
+        Verdict.EQUIVALENT: f"{padding} changes nothing beyond rounding",
+        Verdict.DIFFERENT: f"{padding} changes what the model says",
+        Verdict.NON_FINITE: f"{padding} gives NaN or infinity",
+        Verdict.NOT_RUN: f"the {padding.split()[0]}-padded batch did not run",
+    }[verdict]
 
 
 def skipped_rules(report: Report) -> str:

@@ -38,6 +38,7 @@ PROMISED = {
     "PAD401": "forward-needs-position-ids",
     "PAD402": "right-padded-scores-differ",
     "PAD403": "labels-lose-eos",
+    "PAD404": "left-padded-scores-differ",
     "PAD901": "no-padding",
     "PAD902": "arm-not-run",
     "PAD903": "control-not-seen",
