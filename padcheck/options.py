@@ -109,7 +109,7 @@ DoSample = Annotated[
 Temperature = Annotated[float, typer.Option("--temperature", metavar="X", help="With --do-sample.")]
 TopK = Annotated[int | None, typer.Option("--top-k", metavar="N", help="With --do-sample.")]
 TopP = Annotated[float | None, typer.Option("--top-p", metavar="X", help="With --do-sample.")]
-Seed = Annotated[int, typer.Option("--seed", metavar="N", help="Of the draws, and of --tiny's weights.")]
+Seed = Annotated[int, typer.Option("--seed", metavar="N", help="Of the draws, and of a toy's weights.")]
 BatchSize = Annotated[int, typer.Option("--batch-size", metavar="N", help="Prompts in a padded batch.")]
 
 Thorough = Annotated[bool, typer.Option("--thorough", help="Run the dear probes too, although the cheap ones agree.")]

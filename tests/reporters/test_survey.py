@@ -118,3 +118,12 @@ def test_a_hostile_reason_is_shown_as_text(fmt):
     text = render(a_survey(not_judged("gemma3n", HOSTILE)), fmt, View(width=100))
     assert "\x1b[31m" not in text.replace("\\u001b", "")
     assert "</svg><script>" not in text
+
+
+def test_where_rounding_moves_as_much_as_a_fault_nothing_is_called_right():
+    blind = architecture("doge", known_limit="ties", max_abs_diffs={"left_generate": 2.03}, allowed=4.06)
+    shown = render(a_survey(blind, architecture()), Format.TABLE, View(width=120))
+    assert " 2?" in shown
+    assert "generate left   1 ok, 1 unclear" in shown
+    assert "1 of them right when left-padded" in shown
+    assert "does not show here" not in shown

@@ -56,5 +56,7 @@ def _architectures(architectures: list[Architecture]) -> Table:
 
 def _cell(architecture: Architecture, name: str) -> Text:
     text = wording.cell(architecture, name)
-    neutral = name == wording.WITHOUT_MASK or text == "not run"
-    return Text(text, style="dim" if neutral else "red" if wording.is_wrong(architecture, name) else "green")
+    if name == wording.WITHOUT_MASK or text == "not run":
+        return Text(text, style="dim")
+    wrong, right = wording.is_wrong(architecture, name), wording.is_right(architecture, name)
+    return Text(text, style="red" if wrong else "green" if right else "yellow")
