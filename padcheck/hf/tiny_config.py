@@ -36,6 +36,8 @@ _FIRST_LAYERS = ("first_k_dense_replace", "max_window_layers", "moe_layer_start_
 _LAST_LAYERS = ("num_kv_shared_layers",)
 _SOURCE_LAYERS = ("kv_source_layers",)
 """Lists that name, for each layer, the layer whose keys and values it reads: its own number where it has some."""
+_MOST_KINDS = 4
+"""Different numbers that a list with one for each layer may hold, to be taken for kinds of layers."""
 _SHARED_LAYERS = ("zamba", "zamba2")
 """Their attention layers are one set of weights used several times, which takes two of them to show."""
 
@@ -134,5 +136,6 @@ def _keep_one_layer_of_each_kind(toy: _Dict, copies: int) -> None:
 
 
 def _is_a_number_for_each(values: list[Any]) -> bool:
-    """True where most layers have a number that no other has: a scale or a size, and no kind of layer."""
-    return all(isinstance(value, (int, float)) for value in values) and 2 * len(set(values)) > len(values)
+    """True where the numbers are too many to be kinds of layers: a scale or a size of each."""
+    several = max(_MOST_KINDS, len(values) / 2)
+    return all(isinstance(value, (int, float)) for value in values) and len(set(values)) > several

@@ -187,6 +187,12 @@ def test_a_number_of_its_own_for_each_layer_is_no_kind_of_layer() -> None:
     assert toy.per_layer_scale == [0.0, 0.025]
 
 
+def test_two_numbers_in_few_layers_are_kinds_of_layers() -> None:
+    toy = shrink_config(AutoConfig.for_model("llama", num_hidden_layers=3, no_rope_layers=[1, 1, 0]))
+    assert toy.num_hidden_layers == 2
+    assert toy.no_rope_layers == [1, 0]
+
+
 def test_a_layer_that_reads_anothers_keys_keeps_that_one() -> None:
     sources = [0, 1, 2, 3, 3, 5, 6, 3]
     toy = shrink_config(AutoConfig.for_model("llama", num_hidden_layers=8, kv_source_layers=sources))
