@@ -13,6 +13,7 @@ from padcheck.hf.hub import Source, bounded_requests
 from padcheck.hf.load_errors import shortened
 
 ADAPTER_CONFIG = "adapter_config.json"
+_WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")
 _PROMPTS = {"PROMPT_TUNING", "MULTITASK_PROMPT_TUNING", "P_TUNING", "PREFIX_TUNING", "CPT"}
 """Kinds of adapters that peft puts in front of each row, in code of its own; transformers loads none of them."""
 
@@ -60,13 +61,20 @@ def require_loadable(name: str, adapter: Adapter) -> None:
     """Says so before the large model is loaded that the adapter belongs to.
 
     Raises:
-        NotMeasuredError: The adapter is of a kind that transformers does not load, or peft is not installed.
+        NotMeasuredError: The adapter has no weights or is of a kind that transformers does not load, or peft is not
+            installed.
     """
     if adapter.is_prompt:
         raise NotMeasuredError(
             f"{name} is a learned prompt, which transformers does not load.",
             meaning="peft puts it in front of each row in code of its own, before or behind the pads.",
             change=f"Measure {adapter.base}, the model that it belongs to.",
+        )
+    if not any((adapter.folder / file).is_file() for file in _WEIGHTS):
+        raise NotMeasuredError(
+            f"{name} is an adapter without weights.",
+            meaning=f"Its config is there, but neither {' nor '.join(_WEIGHTS)}.",
+            change="Save it again with save_pretrained(), or download it anew.",
         )
     if importlib.util.find_spec("peft") is None:
         raise NotMeasuredError(
@@ -80,16 +88,10 @@ def put_on(model: PreTrainedModel, adapter: Adapter) -> None:
     """Adds the adapter's weights to the model that it belongs to, as transformers itself does.
 
     Raises:
-        NotMeasuredError: They do not fit, or cannot be read.
+        NotMeasuredError: They do not fit.
     """
     try:
         model.load_adapter(str(adapter.folder))
-    except OSError as error:
-        raise NotMeasuredError(
-            f"The adapter's weights cannot be read: {shortened(error)}",
-            meaning="The folder holds its config alone, or the file was cut off.",
-            change="Save it again with save_pretrained(), or download it anew.",
-        ) from error
     except Exception as error:
         raise NotMeasuredError(
             f"The adapter does not fit {adapter.base}: {type(error).__name__}: {shortened(error)}",

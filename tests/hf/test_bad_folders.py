@@ -44,7 +44,7 @@ UNREADABLE_WITH_WEIGHTS: dict[Builder, tuple[str, ...]] = {
     folders.base_checkpoint_with_gaps: ("missing", "h.2.", "config.json"),
     folders.weights_of_another_name: ("missing", "h.0.", "config.json"),
     folders.adapter_of_another_model: ("does not fit", "base_model_name_or_path"),
-    folders.adapter_without_weights: ("weights cannot be read", "config alone"),
+    folders.adapter_without_weights: ("is an adapter without weights", "adapter_model.safetensors"),
     folders.adapter_that_is_a_prompt: ("is a learned prompt", "model that it belongs to"),
     folders.fewer_rows_than_tokens: ("64 embedding rows", "tokenizer"),
 }
