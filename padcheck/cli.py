@@ -108,14 +108,7 @@ def compare(
             trust_remote_code=trust_remote_code,
             tiny=tiny,
         )
-        judgement = JudgeSettings(
-            atol=atol,
-            rtol=rtol,
-            select=_codes(select),
-            ignore=_codes(ignore),
-            fail_on=fail_on.severity,
-            use=_use(task, padding_side),
-        )
+        judgement = _judgement(select, ignore, fail_on, atol=atol, rtol=rtol, task=task, padding_side=padding_side)
         out = OutputSettings(format=format, path=output, quiet=quiet, verbose=verbose)
         from padcheck import engine, terminal
 
@@ -154,7 +147,7 @@ def inspect_tokenizer(
             tokenizer=tokenizer,
             trust_remote_code=trust_remote_code,
         )
-        judgement = JudgeSettings(select=_codes(select), ignore=_codes(ignore), fail_on=fail_on.severity)
+        judgement = _judgement(select, ignore, fail_on)
         out = OutputSettings(format=format, path=output, quiet=quiet, verbose=verbose)
         from padcheck import engine, terminal
 
@@ -195,9 +188,7 @@ def survey(
             attn_implementation=attn_implementation,
             tiny=True,
         )
-        judgement = JudgeSettings(
-            atol=atol, rtol=rtol, select=_codes(select), ignore=_codes(ignore), fail_on=fail_on.severity
-        )
+        judgement = _judgement(select, ignore, fail_on, atol=atol, rtol=rtol)
         out = OutputSettings(format=format, path=output, quiet=quiet, verbose=verbose)
         from padcheck import engine, terminal
 
@@ -222,14 +213,7 @@ def render(
 ) -> None:
     """Show a saved report in any format, judged anew with other tolerances; the model is not run."""
     with exits(verbose=verbose):
-        judgement = JudgeSettings(
-            atol=atol,
-            rtol=rtol,
-            select=_codes(select),
-            ignore=_codes(ignore),
-            fail_on=fail_on.severity,
-            use=_use(task, padding_side),
-        )
+        judgement = _judgement(select, ignore, fail_on, atol=atol, rtol=rtol, task=task, padding_side=padding_side)
         out = OutputSettings(format=format, path=output, quiet=quiet, verbose=verbose)
         from padcheck import engine, session, terminal
 
@@ -263,6 +247,26 @@ def _prompts(given: list[str] | None, file: str | None) -> tuple[str, ...]:
     from padcheck.prompts import load_prompts
 
     return (*(given or ()), *load_prompts(file))
+
+
+def _judgement(
+    select: list[str] | None,
+    ignore: list[str] | None,
+    fail_on: options.FailOn,
+    *,
+    atol: float | None = None,
+    rtol: float | None = None,
+    task: options.Task | None = None,
+    padding_side: options.Side | None = None,
+) -> JudgeSettings:
+    return JudgeSettings(
+        atol=atol,
+        rtol=rtol,
+        select=_codes(select),
+        ignore=_codes(ignore),
+        fail_on=fail_on.severity,
+        use=_use(task, padding_side),
+    )
 
 
 def _use(task: options.Task | None, padding_side: options.Side | None) -> Use:
