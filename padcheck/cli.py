@@ -2,16 +2,18 @@
 
 import os
 import sys
+from collections.abc import Mapping
+from enum import Enum
 from pathlib import Path
+from typing import Any, TypeVar
 
-import msgspec
 import typer
 
 from padcheck import __version__, options
 from padcheck.endings import exits
-from padcheck.reporters import Format
-from padcheck.settings import DEMO, JudgeSettings, MeasureSettings, OutputSettings, SurveySettings
-from padcheck.use import Use
+from padcheck.settings import DEMO, JudgeSettings, MeasureSettings, OutputSettings, SurveySettings, those_of
+
+Settings = TypeVar("Settings", MeasureSettings, JudgeSettings, OutputSettings, SurveySettings)
 
 app = typer.Typer(
     name="padcheck",
@@ -50,175 +52,116 @@ def _root(
 
 
 @app.command(short_help="Run prompts unpadded, left- and right-padded.")
-def compare(
-    model: options.Model = DEMO,
-    prompt: options.Prompt = None,
-    prompts: options.Prompts = None,
-    chat: options.Chat = False,
-    pad_token: options.PadToken = None,
-    max_new_tokens: options.MaxNewTokens = 10,
-    do_sample: options.DoSample = False,
-    temperature: options.Temperature = 1.0,
-    top_k: options.TopK = None,
-    top_p: options.TopP = None,
-    seed: options.Seed = 0,
-    batch_size: options.BatchSize = 8,
-    thorough: options.Thorough = False,
-    dtype: options.Dtype = None,
-    device: options.Device = None,
-    device_map: options.DeviceMap = None,
-    attn_implementation: options.AttnImplementation = None,
-    revision: options.Revision = None,
-    tokenizer: options.Tokenizer = None,
-    trust_remote_code: options.TrustRemoteCode = False,
-    tiny: options.Tiny = False,
-    task: options.TaskOption = None,
-    padding_side: options.PaddingSideOption = None,
-    atol: options.Atol = None,
-    rtol: options.Rtol = None,
-    select: options.Select = None,
-    ignore: options.Ignore = None,
-    fail_on: options.FailOnOption = options.FailOn.ERROR,
-    format: options.FormatOption = Format.TABLE,  # noqa: A002
-    output: options.Output = None,
-    quiet: options.Quiet = False,
-    verbose: options.Verbose = False,
-) -> None:
+@options.takes(
+    options.PROMPTS,
+    options.LENGTH,
+    options.DECODING,
+    options.RUNNING,
+    options.WEIGHTS,
+    options.LOADING,
+    options.USE,
+    options.TOLERANCE,
+    options.RULES,
+    options.OUTPUT,
+)
+def compare(model: options.Model = DEMO, **asked: Any) -> None:
     """Run the same prompts unpadded, left-padded and right-padded, and judge what padding changed."""
-    with exits(verbose=verbose):
-        measure = MeasureSettings(
-            model=model,
-            prompts=_prompts(prompt, prompts),
-            chat=chat,
-            pad_token=pad_token,
-            max_new_tokens=max_new_tokens,
-            do_sample=do_sample,
-            temperature=temperature,
-            top_k=top_k,
-            top_p=top_p,
-            seed=seed,
-            batch_size=batch_size,
-            thorough=thorough,
-            dtype=dtype,
-            device=device,
-            device_map=device_map,
-            attn_implementation=attn_implementation,
-            revision=revision,
-            tokenizer=tokenizer,
-            trust_remote_code=trust_remote_code,
-            tiny=tiny,
-        )
-        judgement = _judgement(select, ignore, fail_on, atol=atol, rtol=rtol, task=task, padding_side=padding_side)
-        out = OutputSettings(format=format, path=output, quiet=quiet, verbose=verbose)
+    with exits(verbose=bool(asked["verbose"])):
+        given = _given(asked)
+        measure, judgement = _settings(MeasureSettings, given, model=model), _settings(JudgeSettings, given)
+        out = _settings(OutputSettings, given)
         from padcheck import engine, terminal
 
-        terminal.require_writable(out.path)
+        terminal.require_writable(out)
         terminal.finish(engine.compare(measure, judgement, terminal.progress_for(out)), out)
 
 
 @app.command(short_help="All that can be said without weights.")
-def inspect_tokenizer(
-    model: options.Model,
-    prompt: options.Prompt = None,
-    prompts: options.Prompts = None,
-    chat: options.Chat = False,
-    pad_token: options.PadToken = None,
-    max_new_tokens: options.MaxNewTokens = 10,
-    revision: options.Revision = None,
-    tokenizer: options.Tokenizer = None,
-    trust_remote_code: options.TrustRemoteCode = False,
-    select: options.Select = None,
-    ignore: options.Ignore = None,
-    fail_on: options.FailOnOption = options.FailOn.ERROR,
-    format: options.FormatOption = Format.TABLE,  # noqa: A002
-    output: options.Output = None,
-    quiet: options.Quiet = False,
-    verbose: options.Verbose = False,
-) -> None:
+@options.takes(options.PROMPTS, options.LENGTH, options.LOADING, options.RULES, options.OUTPUT)
+def inspect_tokenizer(model: options.Model, **asked: Any) -> None:
     """Say everything about padding that can be said without the weights: none are loaded or downloaded."""
-    with exits(verbose=verbose):
-        measure = MeasureSettings(
-            model=model,
-            prompts=_prompts(prompt, prompts),
-            chat=chat,
-            pad_token=pad_token,
-            max_new_tokens=max_new_tokens,
-            revision=revision,
-            tokenizer=tokenizer,
-            trust_remote_code=trust_remote_code,
-        )
-        judgement = _judgement(select, ignore, fail_on)
-        out = OutputSettings(format=format, path=output, quiet=quiet, verbose=verbose)
+    with exits(verbose=bool(asked["verbose"])):
+        given = _given(asked)
+        measure, judgement = _settings(MeasureSettings, given, model=model), _settings(JudgeSettings, given)
+        out = _settings(OutputSettings, given)
         from padcheck import engine, terminal
 
-        terminal.require_writable(out.path)
+        terminal.require_writable(out)
         terminal.finish(engine.inspect_tokenizer(measure, judgement, terminal.progress_for(out)), out)
 
 
+@app.command(short_help="Several models, as padcheck.toml or pyproject.toml has it: for CI.")
+@options.takes(
+    options.CONFIGURATION,
+    options.negatable(options.PROMPTS),
+    options.LENGTH,
+    options.negatable(options.DECODING),
+    options.RUNNING,
+    options.negatable(options.WEIGHTS),
+    options.negatable(options.LOADING),
+    options.USE,
+    options.TOLERANCE,
+    options.RULES,
+    options.OUTPUT,
+)
+def check(models: options.Models = None, **asked: Any) -> None:
+    """Measure and judge one model after another, with the settings of a file: padcheck.toml or pyproject.toml.
+
+    What the command line says wins over the file. One model that cannot be measured stops none of the others.
+    """
+    with exits(verbose=bool(asked["verbose"])):
+        from padcheck import baseline, configuration, engine, terminal
+        from padcheck.reporters import files_by_format
+
+        given = _given(asked)
+        configured = configuration.read(given.get("config"))
+        reports = files_by_format(f"{name}={file}" for name, file in configured.reports.items())
+        out = _settings(OutputSettings, given | {"reports": reports | given.get("reports", {})})
+        jobs = configured.jobs(models or (), given)
+        file, writes = given.get("baseline", configured.baseline), "write_baseline" in given
+        known = baseline.read(file, may_be_new=writes)
+        terminal.require_writable(out, baseline=file if writes else None)
+        found = engine.check(jobs, known, terminal.progress_for(out))
+        if writes and file is not None:
+            terminal.write_file(file, baseline.dump(baseline.updated(known, found)), out)
+            found = engine.accept(found)
+        terminal.finish(found, out)
+
+
 @app.command(short_help="Judge every architecture of transformers.")
-def survey(
-    model_types: options.ModelTypes = None,
-    multimodal: options.Multimodal = False,
-    max_new_tokens: options.MaxNewTokens = 6,
-    seed: options.Seed = 0,
-    dtype: options.Dtype = None,
-    device: options.Device = None,
-    attn_implementation: options.AttnImplementation = None,
-    jobs: options.Jobs = None,
-    timeout: options.Timeout = 120.0,
-    atol: options.Atol = None,
-    rtol: options.Rtol = None,
-    select: options.Select = None,
-    ignore: options.Ignore = None,
-    fail_on: options.FailOnOption = options.FailOn.ERROR,
-    format: options.FormatOption = Format.TABLE,  # noqa: A002
-    output: options.Output = None,
-    quiet: options.Quiet = False,
-    verbose: options.VerboseSurvey = False,
-) -> None:
+@options.takes(
+    options.SURVEYING,
+    options.LENGTH,
+    {"seed": options.Seed},
+    options.RUNNING,
+    options.TOLERANCE,
+    options.RULES,
+    options.OUTPUT | {"verbose": options.VerboseSurvey},
+)
+def survey(model_types: options.ModelTypes = None, **asked: Any) -> None:
     """Judge every causal architecture of the installed transformers at toy size; nothing is downloaded."""
-    with exits(verbose=verbose):
-        wanted = SurveySettings(model_types=tuple(model_types or ()), multimodal=multimodal, jobs=jobs, timeout=timeout)
-        measure = MeasureSettings(
-            max_new_tokens=max_new_tokens,
-            seed=seed,
-            thorough=True,
-            dtype=dtype,
-            device=device,
-            attn_implementation=attn_implementation,
-            tiny=True,
-        )
-        judgement = _judgement(select, ignore, fail_on, atol=atol, rtol=rtol)
-        out = OutputSettings(format=format, path=output, quiet=quiet, verbose=verbose)
+    with exits(verbose=bool(asked["verbose"])):
+        given = {"max_new_tokens": 6} | _given(asked)
+        wanted = _settings(SurveySettings, given, model_types=tuple(model_types or ()))
+        measure = _settings(MeasureSettings, given, thorough=True, tiny=True)
+        judgement, out = _settings(JudgeSettings, given), _settings(OutputSettings, given)
         from padcheck import engine, terminal
 
-        terminal.require_writable(out.path)
+        terminal.require_writable(out)
         terminal.finish(engine.survey(wanted, measure, judgement, terminal.progress_for(out)), out)
 
 
 @app.command(short_help="Show a saved report, or judge it anew.")
-def render(
-    report: options.ReportFile,
-    task: options.TaskOption = None,
-    padding_side: options.PaddingSideOption = None,
-    atol: options.Atol = None,
-    rtol: options.Rtol = None,
-    select: options.Select = None,
-    ignore: options.Ignore = None,
-    fail_on: options.FailOnOption = options.FailOn.ERROR,
-    format: options.FormatOption = Format.TABLE,  # noqa: A002
-    output: options.Output = None,
-    quiet: options.Quiet = False,
-    verbose: options.Verbose = False,
-) -> None:
-    """Show a saved report in any format, judged anew with other tolerances; the model is not run."""
-    with exits(verbose=verbose):
-        judgement = _judgement(select, ignore, fail_on, atol=atol, rtol=rtol, task=task, padding_side=padding_side)
-        out = OutputSettings(format=format, path=output, quiet=quiet, verbose=verbose)
+@options.takes(options.USE, options.TOLERANCE, options.RULES, options.OUTPUT)
+def render(report_file: options.ReportFile, **asked: Any) -> None:
+    """Show a saved report in any format, judged as it was, or anew with what is given; the model is not run."""
+    with exits(verbose=bool(asked["verbose"])):
+        given = _given(asked)
+        out = _settings(OutputSettings, given)
         from padcheck import engine, session, terminal
 
-        terminal.require_writable(out.path)
-        terminal.finish(engine.judge_again(session.load(report), judgement), out)
+        terminal.require_writable(out)
+        terminal.finish(engine.judge_again(session.load(report_file), those_of(JudgeSettings, given)), out)
 
 
 @app.command(short_help="Say what a code means and how to fix it.")
@@ -241,38 +184,35 @@ def rules() -> None:
         terminal.print_rules(RULES)
 
 
-def _prompts(given: list[str] | None, file: str | None) -> tuple[str, ...]:
+def _given(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """What the command line says, by the settings' own names and as they have it; what it leaves open is not there."""
+    given = {name: each.value if isinstance(each, Enum) else each for name, each in asked.items() if each is not None}
+    if "prompt" in given or "prompts" in given:
+        given["prompts"] = _prompts(given.pop("prompt", []), given.get("prompts"))
+    if "select" in given:
+        given["select"] = tuple(_codes(given["select"]))
+    if "ignore" in given:
+        given["ignore"] = dict.fromkeys(_codes(given["ignore"]), "left out by --ignore")
+    if "fail_on" in given:
+        given["fail_on"] = asked["fail_on"].severity
+    if "reports" in given:
+        from padcheck.reporters import files_by_format
+
+        given["reports"] = files_by_format(given["reports"])
+    return given
+
+
+def _settings(kind: type[Settings], given: Mapping[str, Any], **more: Any) -> Settings:
+    return kind(**those_of(kind, given), **more)
+
+
+def _prompts(given: list[str], file: str | None) -> tuple[str, ...]:
     if file is None:
-        return tuple(given or ())
+        return tuple(given)
     from padcheck.prompts import load_prompts
 
-    return (*(given or ()), *load_prompts(file))
+    return (*given, *load_prompts(file))
 
 
-def _judgement(
-    select: list[str] | None,
-    ignore: list[str] | None,
-    fail_on: options.FailOn,
-    *,
-    atol: float | None = None,
-    rtol: float | None = None,
-    task: options.Task | None = None,
-    padding_side: options.Side | None = None,
-) -> JudgeSettings:
-    return JudgeSettings(
-        atol=atol,
-        rtol=rtol,
-        select=_codes(select),
-        ignore=_codes(ignore),
-        fail_on=fail_on.severity,
-        use=_use(task, padding_side),
-    )
-
-
-def _use(task: options.Task | None, padding_side: options.Side | None) -> Use:
-    given = {"task": task, "padding_side": padding_side}
-    return msgspec.convert({key: option.value for key, option in given.items() if option is not None}, Use)
-
-
-def _codes(given: list[str] | None) -> tuple[str, ...]:
-    return tuple(code.strip().upper() for option in given or () for code in option.split(",") if code.strip())
+def _codes(given: list[str]) -> list[str]:
+    return [code.strip().upper() for option in given for code in option.split(",") if code.strip()]

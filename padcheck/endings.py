@@ -11,10 +11,8 @@ from contextlib import contextmanager
 from typing import NoReturn
 
 from padcheck import __version__
-from padcheck.errors import NotMeasuredError, PadcheckError, UsageError
+from padcheck.errors import ISSUES, NotMeasuredError, PadcheckError, UsageError, memory_ran_out
 from padcheck.exits import ExitCode
-
-_ISSUES = "https://github.com/padcheck/padcheck/issues"
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EIO}
 
@@ -29,15 +27,7 @@ def exits(*, verbose: bool = False) -> Iterator[None]:
     except KeyboardInterrupt:
         _fail(NotMeasuredError("Interrupted: nothing was measured."), verbose=False)
     except MemoryError as error:
-        _fail(
-            NotMeasuredError(
-                "Memory ran out.",
-                meaning="The model does not fit into this machine's memory.",
-                change="Use --dtype bfloat16, --device-map auto, or --tiny for the architecture alone.",
-            ),
-            verbose=verbose,
-            cause=error,
-        )
+        _fail(memory_ran_out(), verbose=verbose, cause=error)
     except BrokenPipeError:
         leave_pipe()
         sys.exit(ExitCode.OK)
@@ -73,7 +63,7 @@ def _fail(error: PadcheckError, *, verbose: bool, cause: BaseException | None = 
 
 def _fail_on_bug(error: Exception, *, verbose: bool) -> NoReturn:
     sys.stderr.write(f"padcheck: a bug in padcheck {__version__}: {type(error).__name__}: {error}\n")
-    sys.stderr.write(f"Please report it at {_ISSUES} with the command and what --verbose shows.\n")
+    sys.stderr.write(f"Please report it at {ISSUES} with the command and what --verbose shows.\n")
     if verbose:
         _print_traceback(error)
     sys.exit(ExitCode.BUG)

@@ -1,9 +1,17 @@
 """The only composer: measure, then judge. Torch is imported in here, when a model is really wanted."""
 
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
 from padcheck.judge import judge
 from padcheck.progress import Progress
-from padcheck.report import Report, Survey
+from padcheck.report import Check, Document, Report, Survey
 from padcheck.settings import JudgeSettings, MeasureSettings, SurveySettings
+
+if TYPE_CHECKING:
+    from padcheck.baseline import Baseline
+    from padcheck.check import Job
 
 
 def compare(measure: MeasureSettings, judgement: JudgeSettings, progress: Progress) -> Report:
@@ -28,6 +36,24 @@ def inspect_tokenizer(measure: MeasureSettings, judgement: JudgeSettings, progre
     return judge("inspect-tokenizer", inspect(measure, progress).evidence, judgement)
 
 
+def check(jobs: "Iterable[Job]", baseline: "Baseline", progress: Progress) -> Check:
+    """Measures and judges several models, against what a baseline knows.
+
+    Raises:
+        UsageError: A code, a dtype or a device is unknown here.
+    """
+    from padcheck import check as checks
+
+    return checks.check(jobs, baseline, progress)
+
+
+def accept(found: Check) -> Check:
+    """The same check after everything in it was written to the baseline."""
+    from padcheck import check as checks
+
+    return checks.accept(found)
+
+
 def survey(wanted: SurveySettings, measure: MeasureSettings, judgement: JudgeSettings, progress: Progress) -> Survey:
     """Judges every model type that is wanted, or all that the installed transformers has a causal language model for.
 
@@ -39,14 +65,18 @@ def survey(wanted: SurveySettings, measure: MeasureSettings, judgement: JudgeSet
     return surveys.survey(wanted, measure, judgement, progress)
 
 
-def judge_again(report: Report | Survey, judgement: JudgeSettings) -> Report | Survey:
-    """The same evidence under other tolerances and rules; no model is needed.
+def judge_again(document: Document, changes: Mapping[str, Any]) -> Document:
+    """The same evidence, judged as it was but for these settings of `JudgeSettings`; no model is needed.
 
     Raises:
         UsageError: A survey is to be judged with other tolerances, or a code is unknown.
     """
-    if isinstance(report, Survey):
+    if isinstance(document, Survey):
         from padcheck import survey as surveys
 
-        return surveys.judge_again(report, judgement)
-    return judge(report.command, report.evidence, judgement)
+        return surveys.judge_again(document, JudgeSettings(**changes))
+    if isinstance(document, Check):
+        from padcheck import check as checks
+
+        return checks.judge_again(document, changes)
+    return judge(document.command, document.evidence, replace(document.judgement, **changes))

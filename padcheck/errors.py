@@ -8,6 +8,9 @@ from typing import ClassVar
 
 from padcheck.exits import ExitCode
 
+ISSUES = "https://github.com/padcheck/padcheck/issues"
+"""Where a bug is reported."""
+
 
 class PadcheckError(Exception):
     """An end that the user can do something about.
@@ -37,3 +40,12 @@ class NotMeasuredError(PadcheckError):
     """Nothing could be measured: not found, gated, offline, unreadable, out of memory."""
 
     exit_code = ExitCode.NOT_MEASURED
+
+
+def memory_ran_out() -> NotMeasuredError:
+    """What a bare MemoryError means, wherever it is caught."""
+    return NotMeasuredError(
+        "Memory ran out.",
+        meaning="The model does not fit into this machine's memory.",
+        change="Use --dtype bfloat16, --device-map auto, or --tiny for the architecture alone.",
+    )

@@ -237,7 +237,8 @@ class PadCountSweep(msgspec.Struct, frozen=True, kw_only=True):
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """All that one run measured. `arms` and `differences` are empty where only the tokenizer was inspected.
 
-    `left_out` names the dear probes that were not run, since the cheap ones agreed.
+    `left_out` names the dear probes that were not run, since the cheap ones agreed. `settings` are those of
+    `padcheck.settings.MeasureSettings` that were not left at their defaults.
     """
 
     model: ModelFacts
@@ -259,3 +260,4 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     left_out: tuple[str, ...] = ()
     noise: dict[str, NoiseProbe] = {}
     sweep: PadCountSweep | None = None
+    settings: dict[str, object] = {}

@@ -1,5 +1,7 @@
 """Evidence to report: compares each arm under a tolerance, asks every rule, and settles status and exit code."""
 
+import msgspec
+
 from padcheck.advice import advise
 from padcheck.behaviour import library_behaviour
 from padcheck.checks import RULES, Case, Rule
@@ -7,7 +9,7 @@ from padcheck.errors import UsageError
 from padcheck.evidence import SINGLE, Evidence, RowDifference
 from padcheck.exits import ExitCode
 from padcheck.floor import noise_floor, tolerance_of
-from padcheck.report import Command, Comparison, Finding, NoiseFloor, Report, RowComparison, Skipped, Status, Verdict
+from padcheck.report import STATUS, Command, Comparison, Finding, NoiseFloor, Report, RowComparison, Skipped, Verdict
 from padcheck.settings import JudgeSettings
 from padcheck.tolerances import Tolerance, share_of_allowance
 from padcheck.use import Use
@@ -28,12 +30,12 @@ def judge(command: Command, evidence: Evidence, settings: JudgeSettings) -> Repo
     case, floor = open_case(evidence, settings.atol, settings.rtol, settings.use)
     comparisons = case.comparisons
     findings, skipped = _ask_rules(case, settings)
-    status = _status(command, case, findings, settings)
+    exit_code = _exit_code(command, case, findings, settings)
     return Report(
         command=command,
-        status=status,
-        exit_code={"pass": ExitCode.OK, "fail": ExitCode.FINDINGS, "not_measured": ExitCode.NOT_MEASURED}[status],
-        use=settings.use,
+        status=STATUS[exit_code],
+        exit_code=exit_code,
+        judgement=settings,
         evidence=evidence,
         comparisons=comparisons,
         noise_floor=floor if comparisons else None,
@@ -128,7 +130,10 @@ def _ask_rules(case: Case, settings: JudgeSettings) -> tuple[list[Finding], list
         if teller is not None:
             del found[rule]
             skipped.append(rule.skip(f"{teller} tells it"))
-    findings = sorted(found.values(), key=lambda finding: (-finding.severity.rank, finding.code))
+    findings = [
+        msgspec.structs.replace(finding, known=settings.knows(finding.code, finding.severity))
+        for finding in sorted(found.values(), key=lambda finding: (-finding.severity.rank, finding.code))
+    ]
     return findings, sorted(skipped, key=lambda outcome: outcome.code)
 
 
@@ -147,24 +152,24 @@ def _tells(finding: Finding, rule: Rule) -> bool:
     return finding.code in rule.told_by and finding.severity.rank >= rule.severity.rank
 
 
-def _status(command: Command, case: Case, findings: list[Finding], settings: JudgeSettings) -> Status:
+def _exit_code(command: Command, case: Case, findings: list[Finding], settings: JudgeSettings) -> ExitCode:
     """Nothing measured is never a pass, whatever --fail-on says."""
     reference = case.evidence.arms.get(SINGLE)
     # What raises without any padding says nothing about padding, and what could not be seen neither.
     silent = {"PAD903"} | ({"PAD902"} if reference is not None and reference.error is not None else set())
     if case.undecidable() is not None:
         silent.add(_BATCH)
-    telling = [finding for finding in findings if finding.code not in silent]
+    telling = [finding for finding in findings if finding.code not in silent and not finding.known]
     failing = any(settings.fails(finding.severity) for finding in telling)
     if command == "compare":
         padded = any(row.num_pad_tokens for comparison in case.comparisons.values() for row in comparison.rows)
         compared = case.ran(case.use.arm)
         if (compared and not padded) or not (compared or failing):
-            return "not_measured"
+            return ExitCode.NOT_MEASURED
         unseen = case.control_was_seen() is False and not case.harmed()
         if not failing and (unseen or case.undecidable() is not None):
-            return "not_measured"
-    return "fail" if failing else "pass"
+            return ExitCode.NOT_MEASURED
+    return ExitCode.FINDINGS if failing else ExitCode.OK
 
 
 def require_known_codes(settings: JudgeSettings) -> None:

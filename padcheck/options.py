@@ -1,8 +1,13 @@
-"""The options of the commands and their help texts. Names follow the transformers argument of the same meaning."""
+"""The options of the commands and their help texts. Names follow the transformers argument of the same meaning.
 
+None of them has a default here: what is not given is left to the settings, or to a configuration file.
+"""
+
+import inspect
+from collections.abc import Callable
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, get_args
 
 import typer
 
@@ -42,6 +47,12 @@ class Side(str, Enum):
 Model = Annotated[
     str, typer.Argument(help="Hub id, local folder, or `demo`, the small model inside the package.", metavar="MODEL")
 ]
+Models = Annotated[
+    list[str] | None,
+    typer.Argument(
+        help="Hub ids, local folders, or `demo`. [default: those of the file]", metavar="MODEL", show_default=False
+    ),
+]
 ModelTypes = Annotated[
     list[str] | None,
     typer.Argument(
@@ -59,7 +70,7 @@ Tokenizer = Annotated[
     ),
 ]
 TrustRemoteCode = Annotated[
-    bool, typer.Option("--trust-remote-code", help="Run Python code that comes with the model.")
+    bool | None, typer.Option("--trust-remote-code", help="Run Python code that comes with the model.")
 ]
 Dtype = Annotated[
     str | None,
@@ -78,7 +89,7 @@ AttnImplementation = Annotated[
     str | None, typer.Option("--attn-implementation", metavar="NAME", help="eager, sdpa, flash_attention_2, ...")
 ]
 Tiny = Annotated[
-    bool,
+    bool | None,
     typer.Option("--tiny", help="Build the architecture at toy size with random weights: none are downloaded."),
 ]
 
@@ -91,36 +102,49 @@ Prompts = Annotated[
         metavar="FILE",
     ),
 ]
-Chat = Annotated[bool, typer.Option("--chat", help="Apply the chat template to each prompt.")]
+Chat = Annotated[bool | None, typer.Option("--chat", help="Apply the chat template to each prompt.")]
 PadToken = Annotated[
     str | None,
     typer.Option(
         "--pad-token", metavar="TOKEN", help="Pad with this token of the vocabulary instead of the tokenizer's."
     ),
 ]
-MaxNewTokens = Annotated[int, typer.Option("--max-new-tokens", metavar="N", help="How many tokens to generate.")]
+MaxNewTokens = Annotated[
+    int | None,
+    typer.Option("--max-new-tokens", metavar="N", help="How many tokens to generate. [default: 10; survey: 6]"),
+]
 DoSample = Annotated[
-    bool,
+    bool | None,
     typer.Option(
         "--do-sample",
         help="Sample; the arms share their randomness, so a difference means something.",
     ),
 ]
-Temperature = Annotated[float, typer.Option("--temperature", metavar="X", help="With --do-sample.")]
+Temperature = Annotated[
+    float | None, typer.Option("--temperature", metavar="X", help="With --do-sample. [default: 1.0]")
+]
 TopK = Annotated[int | None, typer.Option("--top-k", metavar="N", help="With --do-sample.")]
 TopP = Annotated[float | None, typer.Option("--top-p", metavar="X", help="With --do-sample.")]
-Seed = Annotated[int, typer.Option("--seed", metavar="N", help="Of the draws, and of a toy's weights.")]
-BatchSize = Annotated[int, typer.Option("--batch-size", metavar="N", help="Prompts in a padded batch.")]
+Seed = Annotated[
+    int | None, typer.Option("--seed", metavar="N", help="Of the draws, and of a toy's weights. [default: 0]")
+]
+BatchSize = Annotated[
+    int | None, typer.Option("--batch-size", metavar="N", help="Prompts in a padded batch. [default: 8]")
+]
 
-Thorough = Annotated[bool, typer.Option("--thorough", help="Run the dear probes too, although the cheap ones agree.")]
+Thorough = Annotated[
+    bool | None, typer.Option("--thorough", help="Run the dear probes too, although the cheap ones agree.")
+]
 
 Multimodal = Annotated[
-    bool, typer.Option("--multimodal", help="Also the language models inside multimodal classes, on text alone.")
+    bool | None, typer.Option("--multimodal", help="Also the language models inside multimodal classes, on text alone.")
 ]
 Jobs = Annotated[
     int | None, typer.Option("--jobs", "-j", metavar="N", help="How many processes. [default: one a core, up to 8]")
 ]
-Timeout = Annotated[float, typer.Option("--timeout", metavar="SECONDS", help="How long one model type may take.")]
+Timeout = Annotated[
+    float | None, typer.Option("--timeout", metavar="SECONDS", help="How long one model type may take. [default: 120]")
+]
 
 TaskOption = Annotated[
     Task | None,
@@ -146,11 +170,94 @@ Ignore = Annotated[
     typer.Option("--ignore", help="Not these codes; prefixes count.", metavar="CODE[,CODE]"),
 ]
 FailOnOption = Annotated[
-    FailOn, typer.Option("--fail-on", help="Exit with 1 on findings of this severity or a graver one.")
+    FailOn | None,
+    typer.Option("--fail-on", help="Exit with 1 on findings of this severity or a graver one. [default: error]"),
 ]
 
-FormatOption = Annotated[Format, typer.Option("--format", help="How the report is written.")]
+FormatOption = Annotated[Format | None, typer.Option("--format", help="How the report is written. [default: table]")]
 Output = Annotated[Path | None, typer.Option("--output", "-o", help="Write the report to this file.", metavar="FILE")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, and nothing on stderr but errors.")]
-VerboseSurvey = Annotated[bool, typer.Option("--verbose", "-v", help="Every finding in full, tracebacks.")]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Every prompt's columns, undecided rules, tracebacks.")]
+Quiet = Annotated[bool | None, typer.Option("--quiet", "-q", help="No progress, and nothing on stderr but errors.")]
+VerboseSurvey = Annotated[bool | None, typer.Option("--verbose", "-v", help="Every finding in full, tracebacks.")]
+Verbose = Annotated[
+    bool | None, typer.Option("--verbose", "-v", help="Every prompt's columns, undecided rules, tracebacks.")
+]
+ReportsOption = Annotated[
+    list[str] | None,
+    typer.Option("--report", help="Write it in this format as well; give it several times.", metavar="FORMAT=FILE"),
+]
+Config = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        help="TOML file with the settings. [default: padcheck.toml, or pyproject.toml with a [tool.padcheck]]",
+        metavar="FILE",
+    ),
+]
+BaselineOption = Annotated[
+    Path | None,
+    typer.Option("--baseline", help="Accept the findings of this file, and fail on new ones.", metavar="FILE"),
+]
+WriteBaseline = Annotated[
+    bool | None, typer.Option("--write-baseline", help="Write what is found to the file of --baseline.")
+]
+
+Group = dict[str, Any]
+"""Options by the name of what they set."""
+
+PROMPTS: Group = {"prompt": Prompt, "prompts": Prompts, "chat": Chat, "pad_token": PadToken}
+LENGTH: Group = {"max_new_tokens": MaxNewTokens}
+DECODING: Group = {
+    "do_sample": DoSample,
+    "temperature": Temperature,
+    "top_k": TopK,
+    "top_p": TopP,
+    "seed": Seed,
+    "batch_size": BatchSize,
+    "thorough": Thorough,
+}
+RUNNING: Group = {"dtype": Dtype, "device": Device, "attn_implementation": AttnImplementation}
+LOADING: Group = {"revision": Revision, "tokenizer": Tokenizer, "trust_remote_code": TrustRemoteCode}
+WEIGHTS: Group = {"device_map": DeviceMap, "tiny": Tiny}
+SURVEYING: Group = {"multimodal": Multimodal, "jobs": Jobs, "timeout": Timeout}
+USE: Group = {"task": TaskOption, "padding_side": PaddingSideOption}
+TOLERANCE: Group = {"atol": Atol, "rtol": Rtol}
+RULES: Group = {"select": Select, "ignore": Ignore, "fail_on": FailOnOption}
+CONFIGURATION: Group = {"config": Config, "baseline": BaselineOption, "write_baseline": WriteBaseline}
+OUTPUT: Group = {
+    "format": FormatOption,
+    "path": Output,
+    "reports": ReportsOption,
+    "quiet": Quiet,
+    "verbose": Verbose,
+}
+
+
+def takes(*groups: Group) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Gives a command the options of these groups, which it gets by name: None where one is not given."""
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        own = [each for each in inspect.signature(command).parameters.values() if each.kind is not each.VAR_KEYWORD]
+        shared = [
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=option)
+            for group in groups
+            for name, option in group.items()
+        ]
+        # What Typer reads.
+        vars(command)["__signature__"] = inspect.Signature([*own, *shared])
+        command.__annotations__ = {each.name: each.annotation for each in (*own, *shared)}
+        return command
+
+    return decorate
+
+
+def negatable(group: Group) -> Group:
+    """The group with a --no- for each of its flags: for a command whose flags may be set by a file."""
+    return {name: _with_no(name, option) for name, option in group.items()}
+
+
+def _with_no(name: str, option: Any) -> Any:
+    kind, information = get_args(option)
+    if kind != bool | None:
+        return option
+    name = name.replace("_", "-")
+    return Annotated[kind, typer.Option(f"--{name}/--no-{name}", help=information.help)]

@@ -1,6 +1,7 @@
 """What is said about the evidence: verdicts, findings, status. How it was measured and is shown is not known.
 
-Of one model that is a `Report`; of many architectures a `Survey`, which keeps what was found and not what was measured.
+Of one model that is a `Report`; of several models a `Check`; of many architectures a `Survey`, which keeps what was
+found and not what was measured.
 """
 
 from enum import Enum
@@ -10,12 +11,21 @@ import msgspec
 
 from padcheck.evidence import SINGLE, Environment, Evidence, PaddingSide, PositionEncoding, TokenFlip
 from padcheck.exits import ExitCode
+from padcheck.settings import JudgeSettings
 from padcheck.severity import Severity
-from padcheck.use import Use
 
 Command = Literal["compare", "inspect-tokenizer"]
 Status = Literal["pass", "fail", "not_measured", "error"]
 NoiseMethod = Literal["measured", "bound", "given"]
+
+STATUS: dict[ExitCode, Status] = {
+    ExitCode.OK: "pass",
+    ExitCode.FINDINGS: "fail",
+    ExitCode.USAGE: "not_measured",
+    ExitCode.NOT_MEASURED: "not_measured",
+    ExitCode.BUG: "error",
+}
+"""What an exit code says in a word."""
 
 
 class Verdict(str, Enum):
@@ -43,7 +53,10 @@ class Verdict(str, Enum):
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing to know: the code says which, `evidence` the numbers, `fix` the line to change."""
+    """One thing to know: the code says which, `evidence` the numbers, `fix` the line to change.
+
+    `known` where a baseline accepts it: it makes no command fail.
+    """
 
     code: str
     name: str
@@ -51,6 +64,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     message: str
     evidence: dict[str, object]
     fix: str
+    known: bool = False
 
 
 class Skipped(msgspec.Struct, frozen=True, kw_only=True):
@@ -133,12 +147,12 @@ class NoiseFloor(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """A run, measured and judged. `library_behaviour` is what `padcheck.behaviour` saw of this transformers."""
+    """A run, and how it was judged. `library_behaviour` is what `padcheck.behaviour` saw of this transformers."""
 
     command: Command
     status: Status
     exit_code: ExitCode
-    use: Use = Use()
+    judgement: JudgeSettings = msgspec.field(default_factory=JudgeSettings)
     evidence: Evidence
     comparisons: dict[str, Comparison] = {}
     noise_floor: NoiseFloor | None = None
@@ -146,6 +160,52 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     advice: tuple[Advice, ...] = ()
     library_behaviour: dict[str, str] = {}
     skipped: tuple[Skipped, ...] = ()
+
+
+class Reason(msgspec.Struct, frozen=True, kw_only=True):
+    """Why there is no report: what happened, what it usually means, and what to change."""
+
+    what: str
+    meaning: str = ""
+    change: str = ""
+
+
+class UnmeasuredModel(msgspec.Struct, frozen=True, kw_only=True):
+    """The id of a model of which nothing else is known."""
+
+    id: str
+
+
+class Unmeasured(msgspec.Struct, frozen=True, kw_only=True):
+    """A model of a check that could not be measured, and why; `traceback` where it is a bug in padcheck."""
+
+    command: Command = "compare"
+    status: Status
+    exit_code: ExitCode
+    model: UnmeasuredModel
+    error: Reason
+    traceback: str | None = None
+
+
+class KnownFinding(msgspec.Struct, frozen=True, kw_only=True):
+    """A finding that a baseline accepts, up to this severity."""
+
+    model: str
+    code: str
+    severity: Severity
+
+
+class Check(msgspec.Struct, frozen=True, kw_only=True):
+    """Several models, each measured and judged as its settings have it.
+
+    `vanished` are findings of the baseline that are no longer there; what could not be decided has not vanished.
+    """
+
+    command: Literal["check"] = "check"
+    status: Status
+    exit_code: ExitCode
+    reports: tuple[Report | Unmeasured, ...]
+    vanished: tuple[KnownFinding, ...] = ()
 
 
 class Architecture(msgspec.Struct, frozen=True, kw_only=True):
@@ -181,3 +241,7 @@ class Survey(msgspec.Struct, frozen=True, kw_only=True):
     environment: Environment
     settings: dict[str, object]
     architectures: tuple[Architecture, ...]
+
+
+Document = Report | Check | Survey
+"""What a command gives, and a file keeps."""

@@ -1,12 +1,15 @@
 """What the user asked for: what to measure, how to judge it, how to say it. One frozen object each, validated here."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import Any
 
 from padcheck.errors import UsageError
+from padcheck.evidence import PaddingSide
 from padcheck.severity import Severity
-from padcheck.use import Use
+from padcheck.use import Task, Use
 
 DEMO = "demo"
 DEFAULT_PROMPTS = ("big unpadded five token prompt ", "padded three token ")
@@ -73,36 +76,58 @@ class MeasureSettings:
                 bool(prompt), f"Prompt {index} is empty", "Give it at least one character: nothing can be continued."
             )
 
+    @property
+    def given(self) -> dict[str, object]:
+        """All that is not left at its default, so that the same can be asked for again."""
+        values = {each.name: (getattr(self, each.name), each.default) for each in fields(self)}
+        return {name: value for name, (value, default) in values.items() if value != default}
+
 
 @dataclass(frozen=True, kw_only=True)
 class JudgeSettings:
     """The tolerance, the rules that count, and what the verdict is about.
 
-    `select` and `ignore` hold codes or prefixes of codes.
+    `select` holds codes or prefixes of codes, and `ignore` why each of its own is left out. `known` are the findings
+    of this model that a baseline accepts, by code, up to that severity. A report keeps them, so that it can be shown
+    and judged anew as it was.
 
     Raises:
-        UsageError: A tolerance is negative.
+        UsageError: A tolerance is negative, or there is no reason to ignore a code.
     """
 
     atol: float | None = None
     rtol: float | None = None
     select: tuple[str, ...] = ()
-    ignore: tuple[str, ...] = ()
+    ignore: dict[str, str] = field(default_factory=dict)
     fail_on: Severity | None = Severity.ERROR
-    use: Use = Use()  # noqa: RUF009  it is frozen
+    task: Task | None = None
+    padding_side: PaddingSide | None = None
+    known: dict[str, Severity] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name, value in (("--atol", self.atol), ("--rtol", self.rtol)):
             _require(value is None or 0 <= value < math.inf, f"{name} is {value}", "Use 0 or more.")
+        for code, reason in self.ignore.items():
+            _require(bool(reason.strip()), f"{code} is ignored without a reason", f'Write ignore = {{{code} = "why"}}.')
+
+    @property
+    def use(self) -> Use:
+        """What the verdict is about."""
+        return Use(task=self.task, padding_side=self.padding_side)
 
     def left_out(self, code: str) -> str | None:
         """Why a code does not count; None where it does."""
-        if self.ignore and code.startswith(self.ignore):
-            return "left out by --ignore"
-        return None if not self.select or code.startswith(self.select) else "left out by --select"
+        reason = next((reason for prefix, reason in self.ignore.items() if code.startswith(prefix)), None)
+        if reason is None and self.select and not code.startswith(self.select):
+            return "left out by --select"
+        return reason
+
+    def knows(self, code: str, severity: Severity) -> bool:
+        """True where the baseline accepts such a finding."""
+        return code in self.known and severity.rank <= self.known[code].rank
 
     def fails(self, severity: Severity) -> bool:
-        """True where a finding of this severity makes the command fail."""
+        """True where a new finding of this severity makes the command fail."""
         return self.fail_on is not None and severity.rank >= self.fail_on.rank
 
 
@@ -128,12 +153,19 @@ class SurveySettings:
 
 @dataclass(frozen=True, kw_only=True)
 class OutputSettings:
-    """Where the report goes and in which form."""
+    """Where the report goes and in which form; `reports` are further ones, by format."""
 
     format: str = "table"
     path: Path | None = None
+    reports: dict[str, Path] = field(default_factory=dict)
     quiet: bool = False
     verbose: bool = False
+
+
+def those_of(kind: type, given: Mapping[str, Any]) -> dict[str, Any]:
+    """What is given for the settings of this kind, among other things."""
+    names = {each.name for each in fields(kind)}
+    return {name: value for name, value in given.items() if name in names}
 
 
 def _is_unicode(text: str) -> bool:

@@ -13,7 +13,7 @@ from padcheck.evidence import SINGLE, Environment
 from padcheck.exits import ExitCode
 from padcheck.judge import judge, open_case, require_known_codes
 from padcheck.progress import Progress, Silent
-from padcheck.report import Architecture, Comparison, Report, Status, Survey
+from padcheck.report import STATUS, Architecture, Comparison, Report, Survey
 from padcheck.settings import JudgeSettings, MeasureSettings, SurveySettings
 from padcheck.workers import Lost, available_cores, run_each
 
@@ -29,13 +29,6 @@ _ARMS = {
     "forward_alone": "forward",
 }
 """What a survey calls the arms that it tells of."""
-
-_STATUS: dict[ExitCode, Status] = {
-    ExitCode.OK: "pass",
-    ExitCode.FINDINGS: "fail",
-    ExitCode.NOT_MEASURED: "not_measured",
-    ExitCode.BUG: "error",
-}
 
 _MOST_PROCESSES = 8
 """Each takes about 0.7 GiB, and a survey ends soon enough."""
@@ -75,7 +68,9 @@ def survey(wanted: SurveySettings, measure: MeasureSettings, judgement: JudgeSet
     settings: dict[str, object] = {
         key: getattr(measure, key) for key in ("dtype", "device", "attn_implementation", "max_new_tokens", "seed")
     }
-    settings |= {key: getattr(judgement, key) for key in ("atol", "rtol", "select", "ignore")}
+    settings |= {key: getattr(judgement, key) for key in ("atol", "rtol", "select")} | {
+        "ignore": tuple(judgement.ignore)
+    }
     return _survey([judged[model_type] for model_type in model_types], environment(), settings)
 
 
@@ -98,7 +93,7 @@ def judge_again(survey: Survey, judgement: JudgeSettings) -> Survey:
 def _survey(architectures: list[Architecture], environment: Environment, settings: dict[str, object]) -> Survey:
     exit_code = max((architecture.exit_code for architecture in architectures), default=ExitCode.NOT_MEASURED)
     return Survey(
-        status=_STATUS[exit_code],
+        status=STATUS[exit_code],
         exit_code=exit_code,
         environment=environment,
         settings=settings,

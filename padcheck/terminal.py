@@ -17,7 +17,7 @@ from padcheck.checks import Rule
 from padcheck.endings import leave_pipe
 from padcheck.errors import UsageError
 from padcheck.progress import Progress, Silent
-from padcheck.report import Report, Survey
+from padcheck.report import Document
 from padcheck.reporters import Format, View, render
 from padcheck.settings import OutputSettings
 
@@ -68,65 +68,87 @@ def progress_for(output: OutputSettings) -> Progress:
     return Spinner(Console(stderr=True)) if sys.stderr.isatty() and not output.quiet else Silent()
 
 
-def require_writable(path: Path | None) -> None:
-    """Finds out before the run, not after it, that the report has nowhere to go.
+def require_writable(output: OutputSettings, *, baseline: Path | None = None) -> None:
+    """Finds out before the run, not after it, that a report, or a baseline that is to be written, has nowhere to go.
 
     Raises:
-        UsageError: The folder does not exist or cannot be written, or the path is a folder.
+        UsageError: A folder does not exist or cannot be written, or a path is a folder or given twice.
     """
-    if path is None:
-        return
-    if path.is_dir():
-        raise UsageError(f"--output {path} is a folder.", change="Name a file in it.")
-    if not path.parent.is_dir():
-        raise UsageError(f"The folder of --output {path} does not exist.", change=f"Make it: mkdir -p {path.parent}")
-    # A file is replaced, not rewritten, so what counts is the folder.
-    if not os.access(path.parent, os.W_OK) or (path.exists() and not os.access(path, os.W_OK)):
-        raise UsageError(
-            f"--output {path} cannot be written.", change="Choose another place, or change its permissions."
-        )
+    files = [(option, path) for option, _, path in _files(output)]
+    seen: dict[Path, str] = {}
+    for option, path in files if baseline is None else [*files, ("--baseline", baseline)]:
+        if path.is_dir():
+            raise UsageError(f"{option} {path} is a folder.", change="Name a file in it.")
+        if not path.parent.is_dir():
+            raise UsageError(
+                f"The folder of {option} {path} does not exist.", change=f"Make it: mkdir -p {path.parent}"
+            )
+        # A file is replaced, not rewritten, so what counts is the folder.
+        if not os.access(path.parent, os.W_OK) or (path.exists() and not os.access(path, os.W_OK)):
+            raise UsageError(
+                f"{option} {path} cannot be written.", change="Choose another place, or change its permissions."
+            )
+        if path.resolve() in seen:
+            raise UsageError(
+                f"{option} and {seen[path.resolve()]} name the same file, {path}.",
+                change="Give each a file of its own.",
+            )
+        seen[path.resolve()] = option
 
 
-def write(report: Report | Survey, output: OutputSettings) -> None:
-    """Writes the report where the user wants it.
+def write(document: Document, output: OutputSettings) -> None:
+    """Writes the report wherever the user wants it, files first: a reader of stdout may leave early.
 
     Raises:
-        UsageError: The file cannot be written.
+        UsageError: A file cannot be written.
     """
+    for option, fmt, path in _files(output):
+        text = render(document, fmt, View(width=_FILE_WIDTH, verbose=output.verbose))
+        try:
+            write_file(path, text, output)
+        except OSError as error:
+            raise UsageError(
+                f"{option} {path} cannot be written: {error.strerror or error}.", change="Choose another place."
+            ) from error
     if output.path is None:
         console = Console()
         view = View(
             width=max(console.width, _NARROWEST), color=console.color_system is not None, verbose=output.verbose
         )
-        sys.stdout.write(render(report, Format(output.format), view))
+        sys.stdout.write(render(document, Format(output.format), view))
         sys.stdout.flush()
-        return
-    text = render(report, Format(output.format), View(width=_FILE_WIDTH, verbose=output.verbose))
-    try:
-        _replace(output.path, text)
-    except OSError as error:
-        raise UsageError(
-            f"--output {output.path} cannot be written: {error.strerror or error}.", change="Choose another place."
-        ) from error
-    if not output.quiet:
-        sys.stderr.write(f"wrote {output.path}\n")
 
 
-def finish(report: Report | Survey, output: OutputSettings) -> NoReturn:
+def finish(document: Document, output: OutputSettings) -> NoReturn:
     """Writes the report and ends the command with its exit code, also where the reader has seen enough of it."""
     try:
-        write(report, output)
+        write(document, output)
     except BrokenPipeError:
         leave_pipe()
-    sys.exit(report.exit_code)
+    sys.exit(document.exit_code)
+
+
+def _files(output: OutputSettings) -> list[tuple[str, Format, Path]]:
+    """Option, format and path of everything that is written to a file."""
+    main = [("--output", Format(output.format), output.path)] if output.path is not None else []
+    return main + [(f"--report {name}", Format(name), path) for name, path in output.reports.items()]
+
+
+def write_file(path: Path, text: str, output: OutputSettings) -> None:
+    """Writes all of a file or none of it, since a reader must never see half of one, and says so.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    if path.exists() and not path.is_file():
+        path.write_text(text, encoding="utf-8")  # /dev/stdout, a named pipe
+    else:
+        _replace(path.resolve(), text)  # a link stays one
+    if not output.quiet:
+        sys.stderr.write(f"wrote {path}\n")
 
 
 def _replace(path: Path, text: str) -> None:
-    """All of the file or none of it: a reader never sees half a report."""
-    if path.exists() and not path.is_file():
-        path.write_text(text, encoding="utf-8")  # /dev/stdout, a named pipe
-        return
-    path = path.resolve()  # a link stays one
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
         written = Path(folder) / path.name
         written.write_text(text, encoding="utf-8")

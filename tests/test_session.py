@@ -176,7 +176,7 @@ def test_a_report_without_the_keys_that_came_later_is_shown_and_can_be_judged_an
     loaded = load(file)
     assert (loaded.evidence.left_out, loaded.evidence.noise, loaded.evidence.sweep, loaded.advice) == ((), {}, None, ())
     assert "SomeForCausalLM" in render(loaded, fmt, View())
-    assert judge_again(loaded, JudgeSettings()).status == "fail"
+    assert judge_again(loaded, {}).status == "fail"
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf"), -float("inf")])

@@ -8,7 +8,7 @@ from builders import difference as off
 
 from padcheck.evidence import Sample
 from padcheck.report import Report
-from padcheck.reporters.wording import conclusion
+from padcheck.reporters.conclusion import conclusion
 from padcheck.settings import JudgeSettings
 from padcheck.use import Use
 
@@ -20,7 +20,7 @@ TRAIN_RIGHT = Use(task="train", padding_side="right")
 
 
 def judged(use: Use, **changes: object) -> Report:
-    return report(settings=JudgeSettings(use=use), **changes)
+    return report(settings=JudgeSettings(task=use.task, padding_side=use.padding_side), **changes)
 
 
 def codes(use: Use, **changes: object) -> set[str]:
@@ -100,13 +100,13 @@ def test_the_command_line_says_what_the_code_does(padcheck, tmp_path) -> None:
     used = ("--task", "generate", "--padding-side", "right")
     exit_code, found = ends("compare", "demo", *used, "--max-new-tokens", 2)
     assert exit_code == 1
-    assert found["use"] == {"task": "generate", "padding_side": "right"}
+    assert (found["judgement"]["task"], found["judgement"]["padding_side"]) == ("generate", "right")
     (tmp_path / "report.json").write_text(json.dumps(found), encoding="utf-8")
     # Another use of the same model, without running it again.
     exit_code, found = ends("render", tmp_path / "report.json", "--task", "score", "--padding-side", "right")
     assert exit_code == 0
     assert "PAD202" not in {finding["code"] for finding in found["findings"]}
-    assert found["use"] == {"task": "score", "padding_side": "right"}
+    assert (found["judgement"]["task"], found["judgement"]["padding_side"]) == ("score", "right")
     shown = padcheck("render", tmp_path / "report.json", *used).stdout
     assert "generating with padding on the right" in shown
     assert "FAIL: right padding changes what the model says" in " ".join(shown.split())

@@ -58,6 +58,7 @@ def inspect(settings: MeasureSettings, progress: Progress, load: Load = load_wit
         max_new_tokens=settings.max_new_tokens,
         samples=samples,
         load_warnings=tuple(messages),
+        settings=settings.given,
     )
     return Inspected(loaded, pad_token, encoded, evidence)
 

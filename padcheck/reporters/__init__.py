@@ -1,19 +1,22 @@
 """Report to text, one file a format. A reporter is pure: it opens no file and prints nothing.
 
-The formats of a survey are in a folder of their own, under the same names.
+What looks different for a survey or a check is in a folder of its own, under the same names.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from difflib import get_close_matches
 from enum import Enum
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from padcheck.errors import UsageError
 from padcheck.reporters.view import View
 
 if TYPE_CHECKING:
-    from padcheck.report import Report, Survey
+    from padcheck.report import Document
 
-__all__ = ["Format", "View", "render"]
+__all__ = ["Format", "View", "files_by_format", "render"]
 
 
 class Format(str, Enum):
@@ -25,8 +28,39 @@ class Format(str, Enum):
     SVG = "svg"
 
 
-def render(report: "Report | Survey", fmt: Format, view: View) -> str:
-    """The report in one format."""
-    package = "padcheck.reporters.survey" if report.command == "survey" else "padcheck.reporters"
-    reporter: Callable[[Report | Survey, View], str] = import_module(f"{package}.{fmt.value}").render
-    return reporter(report, view)
+_OF_ANY_DOCUMENT = {Format.JSON}
+"""The formats that say the same of a report, a check and a survey."""
+
+
+def render(document: "Document", fmt: Format, view: View) -> str:
+    """The document in one format."""
+    own = "" if fmt in _OF_ANY_DOCUMENT or document.command not in ("check", "survey") else f".{document.command}"
+    reporter: Callable[[Document, View], str] = import_module(f"padcheck.reporters{own}.{fmt.value}").render
+    return reporter(document, view)
+
+
+def files_by_format(given: Iterable[str]) -> dict[str, Path]:
+    """What each `FORMAT=FILE` names.
+
+    Raises:
+        UsageError: One is written otherwise, names no format, or names one that was named before.
+    """
+    files: dict[str, Path] = {}
+    known = [fmt.value for fmt in Format]
+    for each in given:
+        name, _, file = each.partition("=")
+        if not file:
+            raise UsageError(f"--report {each} names no file.", change=f"Write --report {name or 'json'}=FILE.")
+        if name not in known:
+            near = get_close_matches(name, known, 1)
+            raise UsageError(
+                f"--report {each}: there is no format {name}.",
+                change=f"Did you mean {near[0]}?" if near else f"The formats are {', '.join(known)}.",
+            )
+        if name in files:
+            raise UsageError(
+                f"--report {name} is given twice, for {files[name]} and for {file}.",
+                change="Give each format once; `padcheck render` makes any other from --report json=FILE.",
+            )
+        files[name] = Path(file)
+    return files

@@ -8,13 +8,22 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from padcheck.report import Finding
+from padcheck.report import Finding, Report, Verdict
+from padcheck.reporters import wording
 from padcheck.reporters.view import View
 from padcheck.reporters.visible import visible
 from padcheck.severity import Severity
 
 SEVERITY_STYLE = {Severity.ERROR: "bold red", Severity.WARNING: "bold yellow", Severity.INFO: "bold blue"}
 STATUS_STYLE = {"pass": "bold green", "fail": "bold red", "not_measured": "bold yellow", "error": "bold red"}
+
+VERDICT_STYLE = {
+    Verdict.IDENTICAL: "green",
+    Verdict.EQUIVALENT: "green",
+    Verdict.DIFFERENT: "bold red",
+    Verdict.NON_FINITE: "bold red",
+    Verdict.NOT_RUN: "bold yellow",
+}
 
 
 def captured(view: View, print_to: Callable[[Console], None]) -> str:
@@ -52,10 +61,26 @@ def print_finding(finding: Finding, console: Console) -> None:
     """Code, message and the line to change."""
     console.print(
         Text.assemble(
-            (finding.code, "bold"), " ", (finding.severity.value, SEVERITY_STYLE[finding.severity]), " ", finding.name
+            (finding.code, "bold"),
+            " ",
+            (finding.severity.value, SEVERITY_STYLE[finding.severity]),
+            " ",
+            finding.name,
+            (" (known)" if finding.known else "", "dim"),
         )
     )
     console.print(Padding(Text(visible(finding.message)), (0, 0, 0, 2)))
     for line in finding.fix.split("\n"):
         # Neither folded nor cut: a line that is meant to be pasted stays one line.
         console.print(Text("    " + visible(line), style="cyan"), soft_wrap=True)
+
+
+def verdicts(report: Report) -> RenderableType:
+    """The verdict of each side, with its reason."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, verdict, reason in wording.verdicts(report):
+        table.add_row(Text(name), Text(verdict, style=VERDICT_STYLE[report.comparisons[name].verdict]), Text(reason))
+    return table

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from padcheck.evidence import Row
 from padcheck.report import Finding, Report
 from padcheck.reporters import wording
+from padcheck.reporters.conclusion import conclusion
 from padcheck.reporters.grid import grid
 from padcheck.reporters.markup import block, code, escape, table
 from padcheck.reporters.view import View
@@ -23,7 +24,7 @@ def _lines(report: Report) -> Iterator[str]:
     evidence = report.evidence
     yield f"# padcheck {report.command} {code(visible(evidence.model.id))}"
     yield ""
-    yield f"**{escape(wording.conclusion(report))}**"
+    yield f"**{escape(conclusion(report))}**"
     yield ""
     if report.comparisons:
         yield from table(("arm", "verdict", "reason"), wording.verdicts(report))
@@ -37,7 +38,7 @@ def _lines(report: Report) -> Iterator[str]:
         yield "## Findings"
         yield ""
         for finding in report.findings:
-            yield from _finding(finding)
+            yield from finding_lines(finding)
     if report.advice:
         yield "## Advice"
         yield ""
@@ -59,8 +60,10 @@ def _lines(report: Report) -> Iterator[str]:
     yield from _warnings(report)
 
 
-def _finding(finding: Finding) -> Iterator[str]:
-    yield f"**{finding.code} {finding.name}** ({finding.severity.value}): {escape(visible(finding.message))}"
+def finding_lines(finding: Finding) -> Iterator[str]:
+    """Code, message and the line to change."""
+    known = ", known" if finding.known else ""
+    yield f"**{finding.code} {finding.name}** ({finding.severity.value}{known}): {escape(visible(finding.message))}"
     yield ""
     yield from block([visible_lines(finding.fix)], "python")
 

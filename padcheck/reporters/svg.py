@@ -1,8 +1,10 @@
 """The table as a picture: what the terminal shows, by Rich's own SVG export."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from rich.cells import cell_len
+from rich.console import Console
 
 from padcheck.report import Report
 from padcheck.reporters import wording
@@ -16,14 +18,25 @@ _WIDEST = 200
 
 def render(report: Report, view: View) -> str:
     """The report as an SVG document, always in colour."""
-    view = replace(view, color=True, width=max(view.width, min(_longest_line_to_paste(report), _WIDEST)))
+    title = f"padcheck {report.command} {report.evidence.model.id}"
+    return picture(title, with_room_for([report], view), lambda wide, console: print_report(report, wide, console))
+
+
+def picture(title: str, view: View, print_to: Callable[[View, Console], None]) -> str:
+    """What is printed, as an SVG document."""
+    view = replace(view, color=True)
     console = view.console(record=True)
-    print_report(report, view, console)
-    return console.export_svg(title=visible(f"padcheck {report.command} {report.evidence.model.id}"))
+    print_to(view, console)
+    return console.export_svg(title=visible(title))
+
+
+def with_room_for(reports: Iterable[Report], view: View) -> View:
+    """A view as wide as the longest line to paste: the table never folds one, and a picture would cut it off."""
+    longest = max((_longest_line_to_paste(report) for report in reports), default=0)
+    return replace(view, width=max(view.width, min(longest, _WIDEST)))
 
 
 def _longest_line_to_paste(report: Report) -> int:
-    """In columns. The table never folds such a line, and a picture would cut it off."""
     fixes = ["    " + visible(line) for finding in report.findings for line in finding.fix.split("\n")]
     advice = [f"{task:<12}{line}" for task, line in wording.advice(report)]
     return max(map(cell_len, [*fixes, *advice]), default=0)

@@ -8,18 +8,21 @@ from rich.text import Text
 from padcheck.evidence import Row
 from padcheck.report import Report, Verdict
 from padcheck.reporters import wording
+from padcheck.reporters.conclusion import conclusion
 from padcheck.reporters.grid import grid
-from padcheck.reporters.layout import STATUS_STYLE, captured, pairs, print_finding, section, section_title
+from padcheck.reporters.layout import (
+    STATUS_STYLE,
+    VERDICT_STYLE,
+    captured,
+    pairs,
+    print_finding,
+    section,
+    section_title,
+    verdicts,
+)
 from padcheck.reporters.view import View
 from padcheck.reporters.visible import visible, visible_edges, visible_pads, visible_token
 
-_VERDICT_STYLE = {
-    Verdict.IDENTICAL: "green",
-    Verdict.EQUIVALENT: "green",
-    Verdict.DIFFERENT: "bold red",
-    Verdict.NON_FINITE: "bold red",
-    Verdict.NOT_RUN: "bold yellow",
-}
 _MANY_PROMPTS = 4
 
 
@@ -47,7 +50,7 @@ def print_report(report: Report, view: View, console: Console) -> None:
     if view.verbose and report.skipped:
         section(console, "Rules not decided", Text(wording.skipped_rules(report)))
     console.print()
-    console.print(Text(wording.conclusion(report), style=STATUS_STYLE[report.status]))
+    console.print(Text(conclusion(report), style=STATUS_STYLE[report.status]))
 
 
 def _print_judgement(report: Report, console: Console) -> None:
@@ -57,7 +60,7 @@ def _print_judgement(report: Report, console: Console) -> None:
             if dear_probes := wording.dear_probes(report):
                 console.print(Text(dear_probes, style="dim"))
         section(console, "What rounding does", pairs(wording.noise_floor(report)))
-        section(console, "Verdict", _verdicts(report))
+        section(console, "Verdict", verdicts(report))
     if report.findings:
         section_title(console, "Findings")
         for number, finding in enumerate(report.findings):
@@ -131,7 +134,7 @@ def _outputs(report: Report, outputs: list[wording.Output]) -> Table:
     for output in outputs:
         comparison = report.comparisons.get(output.arm)
         verdicts = {row.prompt_index: row.verdict for row in comparison.rows} if comparison else {}
-        style = _VERDICT_STYLE.get(verdicts.get(output.row.prompt_index, Verdict.NOT_RUN), "")
+        style = VERDICT_STYLE.get(verdicts.get(output.row.prompt_index, Verdict.NOT_RUN), "")
         table.add_row(
             Text(output.arm),
             _output_text(report, output.arm, output.row),
@@ -178,14 +181,4 @@ def _probes(probes: list[tuple[str, str, str]]) -> Table:
     table.add_column(no_wrap=True, style="dim")
     for cells in probes:
         table.add_row(*map(Text, cells))
-    return table
-
-
-def _verdicts(report: Report) -> RenderableType:
-    table = Table.grid(padding=(0, 2))
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
-    for name, verdict, reason in wording.verdicts(report):
-        table.add_row(Text(name), Text(verdict, style=_VERDICT_STYLE[report.comparisons[name].verdict]), Text(reason))
     return table

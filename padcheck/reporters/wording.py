@@ -5,7 +5,6 @@ from typing import NamedTuple
 from padcheck.evidence import GENERATED, SINGLE, Evidence, PaddingSide, Row, TokenIds
 from padcheck.report import Comparison, Report, Verdict
 from padcheck.reporters.visible import visible, visible_token
-from padcheck.severity import Severity
 from padcheck.use import Use
 
 PAD = "⟨pad⟩"
@@ -42,8 +41,8 @@ def header(report: Report) -> list[tuple[str, str]]:
     if model.dtype is not None:
         run = visible(f"{model.dtype} on {model.device}, attention {model.attn_implementation or 'of its own'}")
         lines.append(("run", f"{run}, {_decoding(report.evidence)}"))
-    if report.use != Use():
-        lines.append(("judged for", str(report.use)))
+    if report.judgement.use != Use():
+        lines.append(("judged for", str(report.judgement.use)))
     libraries = f"transformers {versions.transformers}, tokenizers {versions.tokenizers}, torch {versions.torch}"
     lines.append(("versions", f"padcheck {versions.padcheck}, {libraries}, Python {versions.python}"))
     if does := behaviour(report.library_behaviour):
@@ -195,47 +194,6 @@ def _verdict(comparison: Comparison) -> str:
     return comparison.verdict.value.replace("_", " ")
 
 
-def conclusion(report: Report) -> str:
-    """The whole report in one sentence."""
-    worst = [f"{count} {name}" for name, count in _counts(report) if count]
-    findings = f" ({', '.join(worst)})" if worst else ""
-    if report.status == "not_measured":
-        return "NOT MEASURED: no verdict on padding" + findings
-    if report.command == "inspect-tokenizer":
-        return ("FAIL" if report.status == "fail" else "PASS") + (findings or ": nothing to report")
-    said = _in_words(report)
-    right, left = report.comparisons["right"].verdict, report.comparisons["left"].verdict
-    if report.use == Use() and right in (Verdict.DIFFERENT, Verdict.NON_FINITE) and left.within_rounding:
-        said += ", right padding does" if said.startswith("left padding changes nothing") else ", as does right padding"
-    return f"{'FAIL' if report.status == 'fail' else 'PASS'}: {said}{findings}"
-
-
-_PADDING = {
-    "left": "left padding",
-    "right": "right padding",
-    "left_forward_positions": "left padding for scoring and training, with position_ids,",
-    "right_forward": "right padding for scoring and training",
-}
-"""What the arm that answers for a use is about."""
-
-
-def _in_words(report: Report) -> str:
-    padding, verdict = _PADDING[report.use.arm], report.comparisons[report.use.arm].verdict
-    elsewhere = {name for name, found in report.comparisons.items() if found.verdict is Verdict.DIFFERENT}
-    if report.use.arm == "left" and verdict.within_rounding and "left_alone" in elsewhere:
-        return "left padding changes what the model says in a batch of one"
-    if report.use.arm == "left" and verdict.within_rounding and "left_float32" in elsewhere:
-        dtype = visible(str(report.evidence.model.dtype))
-        return f"left padding changes what the model says in float32, which rounding hides in {dtype}"
-    return {
-        Verdict.IDENTICAL: f"{padding} changes nothing",
-        Verdict.EQUIVALENT: f"{padding} changes nothing beyond rounding",
-        Verdict.DIFFERENT: f"{padding} changes what the model says",
-        Verdict.NON_FINITE: f"{padding} gives NaN or infinity",
-        Verdict.NOT_RUN: f"the {padding.split()[0]}-padded batch did not run",
-    }[verdict]
-
-
 def skipped_rules(report: Report) -> str:
     """The rules that could not be decided, and why."""
     return "; ".join(f"{skipped.code}: {skipped.reason}" for skipped in report.skipped)
@@ -293,15 +251,6 @@ def dear_probes(report: Report) -> str:
     if left_out:
         said.append(f"not run, since nothing called for them (--thorough does): {', '.join(left_out)}")
     return "; ".join(said)
-
-
-def _counts(report: Report) -> list[tuple[str, int]]:
-    names = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "info"}
-    counted = []
-    for severity, name in names.items():
-        count = sum(finding.severity is severity for finding in report.findings)
-        counted.append((name + ("s" if count > 1 and severity is not Severity.INFO else ""), count))
-    return counted
 
 
 def _decoding(evidence: Evidence) -> str:

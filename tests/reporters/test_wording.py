@@ -25,6 +25,7 @@ from builders import (
 
 from padcheck.evidence import Arm, PadTokenSuggestion, RowDifference, SpecialTokenIds, TokenFlip, TokenIds
 from padcheck.reporters import wording
+from padcheck.reporters.conclusion import conclusion as conclusion_of
 from padcheck.reporters.visible import visible, visible_token
 from padcheck.settings import JudgeSettings
 
@@ -84,7 +85,7 @@ def _differ(left: float | None = 0.0, right: float | None = 0.0) -> dict[str, ob
     ],
 )
 def test_a_comparison_ends_in_one_sentence(changes: dict[str, object], conclusion: str) -> None:
-    assert wording.conclusion(report(**changes)) == conclusion
+    assert conclusion_of(report(**changes)) == conclusion
 
 
 @pytest.mark.parametrize(
@@ -96,14 +97,14 @@ def test_a_comparison_ends_in_one_sentence(changes: dict[str, object], conclusio
     ],
 )
 def test_an_inspection_ends_in_one_sentence(changes: dict[str, object], conclusion: str) -> None:
-    assert wording.conclusion(report("inspect-tokenizer", **changes)) == conclusion
+    assert conclusion_of(report("inspect-tokenizer", **changes)) == conclusion
 
 
 def test_what_did_not_run_is_not_called_a_pass() -> None:
     found = report(
         settings=JudgeSettings(fail_on=None), arms=arms(left=raised("left")), differences=differences(left=())
     )
-    assert not wording.conclusion(found).startswith("PASS")
+    assert not conclusion_of(found).startswith("PASS")
 
 
 @pytest.mark.parametrize(
@@ -233,9 +234,9 @@ def test_settings_are_written_like_arguments() -> None:
 
 def test_what_float32_says_does_not_stand_in_for_nan_or_an_error() -> None:
     broken = in_half("float16", left=None, left_float32=0.5)
-    assert wording.conclusion(report(**broken)).startswith("FAIL: left padding gives NaN or infinity")
+    assert conclusion_of(report(**broken)).startswith("FAIL: left padding gives NaN or infinity")
     broken["arms"]["left"], broken["differences"]["left"] = raised("left"), ()
-    assert wording.conclusion(report(**broken)).startswith("FAIL: the left-padded batch did not run")
+    assert conclusion_of(report(**broken)).startswith("FAIL: the left-padded batch did not run")
 
 
 # Verdicts

@@ -1,0 +1,113 @@
+"""The check: several models, each measured and judged as its settings have it."""
+
+import traceback
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from padcheck.baseline import Baseline
+from padcheck.errors import ISSUES, PadcheckError, memory_ran_out
+from padcheck.exits import ExitCode
+from padcheck.judge import judge, require_known_codes
+from padcheck.progress import Progress
+from padcheck.report import STATUS, Check, KnownFinding, Reason, Report, Unmeasured, UnmeasuredModel
+from padcheck.settings import JudgeSettings, MeasureSettings
+
+
+class Job(NamedTuple):
+    """One model of a check: what to measure, and how to judge it."""
+
+    measure: MeasureSettings
+    judgement: JudgeSettings
+
+
+def check(jobs: Iterable[Job], baseline: Baseline, progress: Progress) -> Check:
+    """Measures and judges one model after another; one that cannot be measured stops none of the others.
+
+    What the baseline knows makes none of them fail.
+
+    Raises:
+        UsageError: A code, a dtype or a device is unknown here.
+    """
+    jobs = [Job(measure, replace(judgement, known=baseline.of(measure.model))) for measure, judgement in jobs]
+    with progress.stage("looking at the settings"):
+        from padcheck.hf.weights import dtype_and_device
+
+        for job in jobs:  # what is wrong is said before anything is measured
+            require_known_codes(job.judgement)
+            dtype_and_device(job.measure)
+    return _checked(_run(job, progress) for job in jobs)
+
+
+def judge_again(check: Check, changes: Mapping[str, Any]) -> Check:
+    """The same evidence, each model judged as it was but for these settings of `JudgeSettings`.
+
+    Raises:
+        UsageError: A code is unknown.
+    """
+    return _checked(_judged_again(report, changes) for report in check.reports)
+
+
+def accept(check: Check) -> Check:
+    """The same check, with everything known that it found: what a baseline that is written now makes of it."""
+    return _checked(
+        _judged_again(report, {"known": {finding.code: finding.severity for finding in report.findings}})
+        if isinstance(report, Report)
+        else report
+        for report in check.reports
+    )
+
+
+def _run(job: Job, progress: Progress) -> Report | Unmeasured:
+    try:
+        from padcheck.hf.measure import measure_model
+
+        return judge("compare", measure_model(job.measure, progress), job.judgement)
+    except PadcheckError as error:
+        return _unmeasured(job, error.exit_code, error)
+    except MemoryError:
+        return _unmeasured(job, ExitCode.NOT_MEASURED, memory_ran_out())
+    except Exception as error:  # noqa: BLE001  one model must not stop the others
+        bug = PadcheckError(
+            f"A bug in padcheck: {type(error).__name__}: {error}", change=f"Please report it: {ISSUES}."
+        )
+        return _unmeasured(job, ExitCode.BUG, bug, "".join(traceback.format_exception(error)))
+
+
+def _unmeasured(job: Job, exit_code: ExitCode, error: PadcheckError, trace: str | None = None) -> Unmeasured:
+    return Unmeasured(
+        status=STATUS[exit_code],
+        exit_code=exit_code,
+        model=UnmeasuredModel(id=job.measure.model),
+        error=Reason(what=error.what, meaning=error.meaning, change=error.change),
+        traceback=trace,
+    )
+
+
+def _judged_again(report: Report | Unmeasured, changes: Mapping[str, Any]) -> Report | Unmeasured:
+    if isinstance(report, Unmeasured):
+        return report
+    return judge(report.command, report.evidence, replace(report.judgement, **changes))
+
+
+def _checked(reports: Iterable[Report | Unmeasured]) -> Check:
+    reports = tuple(reports)
+    exit_code = max(report.exit_code for report in reports)
+    return Check(
+        status=STATUS[exit_code],
+        exit_code=exit_code,
+        reports=reports,
+        vanished=tuple(known for report in reports if isinstance(report, Report) for known in _vanished(report)),
+    )
+
+
+def _vanished(report: Report) -> list[KnownFinding]:
+    """What the baseline knows of this model and is gone: a rule that could not be decided says nothing of it."""
+    if report.status == "not_measured":
+        return []
+    there = {finding.code for finding in report.findings} | {skipped.code for skipped in report.skipped}
+    return [
+        KnownFinding(model=report.evidence.model.id, code=code, severity=severity)
+        for code, severity in report.judgement.known.items()
+        if code not in there
+    ]

@@ -1,0 +1,1 @@
+"""A check to text, one file a format."""

@@ -1,0 +1,55 @@
+"""A check as GitHub markdown: a job summary, the sum first and each model below it."""
+
+from collections.abc import Iterator
+
+from padcheck.report import Check, Report, Unmeasured
+from padcheck.reporters.check import wording
+from padcheck.reporters.conclusion import conclusion, sorted_out
+from padcheck.reporters.markdown import finding_lines
+from padcheck.reporters.markup import block, code, escape, table
+from padcheck.reporters.view import View
+from padcheck.reporters.visible import visible, visible_lines
+from padcheck.reporters.wording import header, verdicts
+
+
+def render(check: Check, view: View) -> str:  # noqa: ARG001  a document has no screen
+    """The check as a markdown document."""
+    return "\n".join(_lines(check)).rstrip("\n") + "\n"
+
+
+def _lines(check: Check) -> Iterator[str]:
+    yield "# padcheck check"
+    yield ""
+    yield f"**{escape(wording.conclusion(check))}**"
+    yield ""
+    yield from table(("model", "", "findings"), wording.sums(check))
+    if vanished := wording.vanished(check):
+        yield f"Gone since the baseline was written: {escape(', '.join(vanished))}"
+        yield ""
+    for report in check.reports:
+        yield f"## {code(wording.model_id(report))}"
+        yield ""
+        yield f"**{escape(conclusion(report))}**"
+        yield ""
+        yield from _report(report) if isinstance(report, Report) else _why_not(report)
+
+
+def _report(report: Report) -> Iterator[str]:
+    if report.comparisons:
+        yield from table(("arm", "verdict", "reason"), verdicts(report))
+    shown, named = sorted_out(report)
+    for finding in shown:
+        yield from finding_lines(finding)
+    if named:
+        yield f"Also: {escape(', '.join(named))}"
+        yield ""
+    yield from table(("", ""), header(report))
+
+
+def _why_not(report: Unmeasured) -> Iterator[str]:
+    for line in (report.error.meaning, report.error.change):
+        if line:
+            yield escape(visible(line))
+            yield ""
+    if report.traceback is not None:
+        yield from block([visible_lines(report.traceback)], "text")

@@ -1,0 +1,12 @@
+"""A check's table as a picture."""
+
+from padcheck.report import Check, Report
+from padcheck.reporters.check.table import print_check
+from padcheck.reporters.svg import picture, with_room_for
+from padcheck.reporters.view import View
+
+
+def render(check: Check, view: View) -> str:
+    """The check as an SVG document, always in colour."""
+    view = with_room_for((report for report in check.reports if isinstance(report, Report)), view)
+    return picture("padcheck check", view, lambda wide, console: print_check(check, wide, console))
