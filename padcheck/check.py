@@ -10,7 +10,7 @@ from padcheck.errors import ISSUES, PadcheckError, memory_ran_out
 from padcheck.exits import ExitCode
 from padcheck.judge import judge, require_known_codes
 from padcheck.progress import Progress
-from padcheck.report import STATUS, Check, KnownFinding, Reason, Report, Unmeasured, UnmeasuredModel
+from padcheck.report import STATUS, Check, ConfigurationFile, KnownFinding, Reason, Report, Unmeasured, UnmeasuredModel
 from padcheck.settings import JudgeSettings, MeasureSettings
 
 
@@ -21,7 +21,9 @@ class Job(NamedTuple):
     judgement: JudgeSettings
 
 
-def check(jobs: Iterable[Job], baseline: Baseline, progress: Progress) -> Check:
+def check(
+    jobs: Iterable[Job], baseline: Baseline, progress: Progress, configuration: ConfigurationFile | None = None
+) -> Check:
     """Measures and judges one model after another; one that cannot be measured stops none of the others.
 
     What the baseline knows makes none of them fail.
@@ -36,7 +38,7 @@ def check(jobs: Iterable[Job], baseline: Baseline, progress: Progress) -> Check:
         for job in jobs:  # what is wrong is said before anything is measured
             require_known_codes(job.judgement)
             dtype_and_device(job.measure)
-    return _checked(_run(job, progress) for job in jobs)
+    return _checked((_run(job, progress) for job in jobs), configuration)
 
 
 def judge_again(check: Check, changes: Mapping[str, Any]) -> Check:
@@ -45,17 +47,17 @@ def judge_again(check: Check, changes: Mapping[str, Any]) -> Check:
     Raises:
         UsageError: A code is unknown.
     """
-    return _checked(_judged_again(report, changes) for report in check.reports)
+    return _checked((_judged_again(report, changes) for report in check.reports), check.configuration)
 
 
 def accept(check: Check) -> Check:
     """The same check, with everything known that it found: what a baseline that is written now makes of it."""
-    return _checked(
-        _judged_again(report, {"known": {finding.code: finding.severity for finding in report.findings}})
-        if isinstance(report, Report)
-        else report
+    found = [
+        {} if isinstance(report, Unmeasured) else {finding.code: finding.severity for finding in report.findings}
         for report in check.reports
-    )
+    ]
+    reports = (_judged_again(report, {"known": known}) for report, known in zip(check.reports, found, strict=True))
+    return _checked(reports, check.configuration)
 
 
 def _run(job: Job, progress: Progress) -> Report | Unmeasured:
@@ -90,12 +92,13 @@ def _judged_again(report: Report | Unmeasured, changes: Mapping[str, Any]) -> Re
     return judge(report.command, report.evidence, replace(report.judgement, **changes))
 
 
-def _checked(reports: Iterable[Report | Unmeasured]) -> Check:
+def _checked(reports: Iterable[Report | Unmeasured], configuration: ConfigurationFile | None) -> Check:
     reports = tuple(reports)
     exit_code = max(report.exit_code for report in reports)
     return Check(
         status=STATUS[exit_code],
         exit_code=exit_code,
+        configuration=configuration,
         reports=reports,
         vanished=tuple(known for report in reports if isinstance(report, Report) for known in _vanished(report)),
     )

@@ -121,7 +121,7 @@ def check(models: options.Models = None, **asked: Any) -> None:
         file, writes = given.get("baseline", configured.baseline), "write_baseline" in given
         known = baseline.read(file, may_be_new=writes)
         terminal.require_writable(out, baseline=file if writes else None)
-        found = engine.check(jobs, known, terminal.progress_for(out))
+        found = engine.check(jobs, known, terminal.progress_for(out), configured.file(jobs))
         if writes and file is not None:
             terminal.write_file(file, baseline.dump(baseline.updated(known, found)), out)
             found = engine.accept(found)

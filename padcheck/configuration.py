@@ -19,6 +19,7 @@ from msgspec import UNSET, Meta, UnsetType
 from padcheck.check import Job
 from padcheck.errors import UsageError
 from padcheck.prompts import load_prompts
+from padcheck.report import ConfigurationFile
 from padcheck.settings import JudgeSettings, MeasureSettings, those_of
 from padcheck.severity import Severity
 
@@ -77,6 +78,7 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
     """A file that was read. `shared` and `tables` hold settings by the names that the program has for them."""
 
     path: Path | None = None
+    text: str = ""
     models: tuple[str, ...] = ()
     baseline: Path | None = None
     reports: dict[str, str] = {}
@@ -104,6 +106,22 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
                 )
         return [self._job(name, given) for name in names]
 
+    def file(self, jobs: Sequence[Job]) -> ConfigurationFile | None:
+        """The file, and where it names the models of these jobs; None where none was read."""
+        if self.path is None:
+            return None
+        names = [job.measure.model for job in jobs]
+        return ConfigurationFile(path=self.path.as_posix(), lines={name: self._line(name) for name in names})
+
+    def _line(self, name: str) -> int:
+        """Where the model stands, else where the section begins."""
+        lines = list(enumerate(self.text.splitlines(), start=1))
+        for wanted in (f'"{name}"', f"'{name}'", "[tool.padcheck]"):
+            for number, line in lines:
+                if wanted in line:
+                    return number
+        return 1
+
     def _job(self, name: str, given: Mapping[str, Any]) -> Job:
         layers = (self.shared, self.tables.get(name, {}), given)
         settings = {key: value for layer in layers for key, value in layer.items()}
@@ -121,19 +139,20 @@ def read(path: Path | None) -> Configuration:
         UsageError: It cannot be read, is not TOML, has no section, or a key or a value that there is not.
     """
     if path is not None:
-        section = _section(path)
-        if section is None:
+        found = _read(path)
+        if found is None:
             raise UsageError(f"{path} has no [tool.padcheck].", change="Add it, or name another file.")
-        return _configuration(path, section)
+        return found
     for file in map(Path, FILES):
-        if file.is_file() and (section := _section(file)) is not None:
-            return _configuration(file, section)
+        if file.is_file() and (found := _read(file)) is not None:
+            return found
     return Configuration()
 
 
-def _section(path: Path) -> dict[str, Any] | None:
+def _read(path: Path) -> Configuration | None:
     try:
-        document: dict[str, Any] = msgspec.toml.decode(path.read_bytes())
+        text = path.read_text(encoding="utf-8")
+        document: dict[str, Any] = msgspec.toml.decode(text)
     except OSError as error:
         raise UsageError(
             f"The configuration {path} cannot be read: {error.strerror or error}.", change="Check the path."
@@ -142,13 +161,11 @@ def _section(path: Path) -> dict[str, Any] | None:
         raise UsageError(
             f"The configuration {path} is not TOML: {error}.", change="Mend that line, or quote its value."
         ) from error
-    if path.name != "pyproject.toml":
-        return document
-    section: dict[str, Any] | None = document.get("tool", {}).get("padcheck")
-    return section
+    section = document.get("tool", {}).get("padcheck") if path.name == "pyproject.toml" else document
+    return None if section is None else _configuration(path, text, section)
 
 
-def _configuration(path: Path, section: dict[str, Any]) -> Configuration:
+def _configuration(path: Path, text: str, section: dict[str, Any]) -> Configuration:
     _require_known_keys(path, section, Section, "")
     tables = section.get("model", {})
     for name, table in tables.items() if isinstance(tables, dict) else ():
@@ -162,6 +179,7 @@ def _configuration(path: Path, section: dict[str, Any]) -> Configuration:
     own = {key: shared.pop(key) for key in ("models", "baseline", "report", "model") if key in shared}
     return Configuration(
         path=path,
+        text=text,
         models=tuple(own.get("models", ())),
         baseline=Path(own["baseline"]) if "baseline" in own else None,
         reports=own.get("report", {}),

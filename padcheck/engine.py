@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from padcheck.judge import judge
 from padcheck.progress import Progress
-from padcheck.report import Check, Document, Report, Survey
+from padcheck.report import Check, ConfigurationFile, Document, Report, Survey
 from padcheck.settings import JudgeSettings, MeasureSettings, SurveySettings
 
 if TYPE_CHECKING:
@@ -36,7 +36,9 @@ def inspect_tokenizer(measure: MeasureSettings, judgement: JudgeSettings, progre
     return judge("inspect-tokenizer", inspect(measure, progress).evidence, judgement)
 
 
-def check(jobs: "Iterable[Job]", baseline: "Baseline", progress: Progress) -> Check:
+def check(
+    jobs: "Iterable[Job]", baseline: "Baseline", progress: Progress, configuration: ConfigurationFile | None = None
+) -> Check:
     """Measures and judges several models, against what a baseline knows.
 
     Raises:
@@ -44,7 +46,7 @@ def check(jobs: "Iterable[Job]", baseline: "Baseline", progress: Progress) -> Ch
     """
     from padcheck import check as checks
 
-    return checks.check(jobs, baseline, progress)
+    return checks.check(jobs, baseline, progress, configuration)
 
 
 def accept(found: Check) -> Check:
@@ -74,7 +76,7 @@ def judge_again(document: Document, changes: Mapping[str, Any]) -> Document:
     if isinstance(document, Survey):
         from padcheck import survey as surveys
 
-        return surveys.judge_again(document, JudgeSettings(**changes))
+        return surveys.judge_again(document, changes)
     if isinstance(document, Check):
         from padcheck import check as checks
 

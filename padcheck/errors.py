@@ -8,7 +8,8 @@ from typing import ClassVar
 
 from padcheck.exits import ExitCode
 
-ISSUES = "https://github.com/padcheck/padcheck/issues"
+HOME = "https://github.com/padcheck/padcheck"
+ISSUES = f"{HOME}/issues"
 """Where a bug is reported."""
 
 

@@ -169,6 +169,11 @@ class Reason(msgspec.Struct, frozen=True, kw_only=True):
     meaning: str = ""
     change: str = ""
 
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """What there is of it, in this order."""
+        return tuple(text for text in (self.what, self.meaning, self.change) if text)
+
 
 class UnmeasuredModel(msgspec.Struct, frozen=True, kw_only=True):
     """The id of a model of which nothing else is known."""
@@ -195,6 +200,13 @@ class KnownFinding(msgspec.Struct, frozen=True, kw_only=True):
     severity: Severity
 
 
+class ConfigurationFile(msgspec.Struct, frozen=True, kw_only=True):
+    """The file that settings came from, and in which of its lines, counted from 1, each model is named."""
+
+    path: str
+    lines: dict[str, int] = {}
+
+
 class Check(msgspec.Struct, frozen=True, kw_only=True):
     """Several models, each measured and judged as its settings have it.
 
@@ -204,6 +216,7 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     command: Literal["check"] = "check"
     status: Status
     exit_code: ExitCode
+    configuration: ConfigurationFile | None = None
     reports: tuple[Report | Unmeasured, ...]
     vanished: tuple[KnownFinding, ...] = ()
 
@@ -233,13 +246,14 @@ class Architecture(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Survey(msgspec.Struct, frozen=True, kw_only=True):
-    """Many architectures at toy size, each judged; `settings` are those of every run."""
+    """Many architectures at toy size, each judged; `settings` and `judgement` are those of every run."""
 
     command: Literal["survey"] = "survey"
     status: Status
     exit_code: ExitCode
     environment: Environment
     settings: dict[str, object]
+    judgement: JudgeSettings = msgspec.field(default_factory=JudgeSettings)
     architectures: tuple[Architecture, ...]
 
 

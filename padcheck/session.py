@@ -12,7 +12,16 @@ from padcheck import __version__
 from padcheck.errors import UsageError
 from padcheck.evidence import Evidence
 from padcheck.exits import ExitCode
-from padcheck.report import Check, Document, KnownFinding, Report, Status, Survey, Unmeasured
+from padcheck.report import (
+    Check,
+    ConfigurationFile,
+    Document,
+    KnownFinding,
+    Report,
+    Status,
+    Survey,
+    Unmeasured,
+)
 
 SCHEMA_VERSION = 1
 
@@ -69,13 +78,16 @@ def _document(written: dict[str, Any]) -> Document:
         return _report(written)
     check = msgspec.convert(written, _WrittenCheck)
     reports = tuple(msgspec.convert(each, Unmeasured) if "error" in each else _report(each) for each in check.reports)
-    return Check(status=check.status, exit_code=check.exit_code, reports=reports, vanished=check.vanished)
+    return Check(**msgspec.structs.asdict(check) | {"reports": reports})
 
 
 class _WrittenCheck(msgspec.Struct):
+    """A check whose reports are not read yet: each is one of two kinds, which msgspec cannot tell apart."""
+
     status: Status
     exit_code: ExitCode
     reports: tuple[dict[str, Any], ...]
+    configuration: ConfigurationFile | None = None
     vanished: tuple[KnownFinding, ...] = ()
 
 

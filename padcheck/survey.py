@@ -1,9 +1,11 @@
 """The survey: the architectures of the installed transformers at toy size, each judged like any model."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from difflib import get_close_matches
 from functools import partial
+from typing import Any
 
 import msgspec
 
@@ -68,35 +70,36 @@ def survey(wanted: SurveySettings, measure: MeasureSettings, judgement: JudgeSet
     settings: dict[str, object] = {
         key: getattr(measure, key) for key in ("dtype", "device", "attn_implementation", "max_new_tokens", "seed")
     }
-    settings |= {key: getattr(judgement, key) for key in ("atol", "rtol", "select")} | {
-        "ignore": tuple(judgement.ignore)
-    }
-    return _survey([judged[model_type] for model_type in model_types], environment(), settings)
+    return _survey([judged[model_type] for model_type in model_types], environment(), settings, judgement)
 
 
-def judge_again(survey: Survey, judgement: JudgeSettings) -> Survey:
+def judge_again(survey: Survey, changes: Mapping[str, Any]) -> Survey:
     """The same survey with another --fail-on.
 
     Raises:
         UsageError: Anything else is given: what the rules would then have said is not known.
     """
-    if replace(judgement, fail_on=None) != JudgeSettings(fail_on=None):
+    if changes.keys() - {"fail_on"}:
         raise UsageError(
             "--atol, --rtol, --select, --ignore, --task and --padding-side do not go with a saved survey.",
             meaning="It keeps what was found, and not what was measured.",
             change="Run `padcheck survey` again with them.",
         )
+    judgement = replace(survey.judgement, **changes)
     architectures = [_judged_again(architecture, judgement) for architecture in survey.architectures]
-    return _survey(architectures, survey.environment, survey.settings)
+    return _survey(architectures, survey.environment, survey.settings, judgement)
 
 
-def _survey(architectures: list[Architecture], environment: Environment, settings: dict[str, object]) -> Survey:
+def _survey(
+    architectures: list[Architecture], environment: Environment, settings: dict[str, object], judgement: JudgeSettings
+) -> Survey:
     exit_code = max((architecture.exit_code for architecture in architectures), default=ExitCode.NOT_MEASURED)
     return Survey(
         status=STATUS[exit_code],
         exit_code=exit_code,
         environment=environment,
         settings=settings,
+        judgement=judgement,
         architectures=tuple(architectures),
     )
 

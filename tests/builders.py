@@ -24,8 +24,9 @@ from padcheck.evidence import (
     TokenIds,
     TokenizerFacts,
 )
+from padcheck.exits import ExitCode
 from padcheck.judge import judge, open_case
-from padcheck.report import Command, Finding, Report, Skipped
+from padcheck.report import STATUS, Check, Command, Finding, Reason, Report, Skipped, Unmeasured, UnmeasuredModel
 from padcheck.settings import JudgeSettings
 from padcheck.textbook import pad_ids, position_ids_from_mask
 
@@ -377,3 +378,17 @@ def finding(rule: Rule, **changes: object) -> Finding:
     found = ask(rule, **changes)
     assert isinstance(found, Finding), f"{rule.code} did not fire: {found}"
     return found
+
+
+def unmeasured(model: str = "nope", exit_code: ExitCode = ExitCode.NOT_MEASURED, **reason: str) -> Unmeasured:
+    reason = {"what": f"There is no {model}.", "meaning": "It is not there.", "change": "Name another."} | reason
+    return Unmeasured(
+        status=STATUS[exit_code], exit_code=exit_code, model=UnmeasuredModel(id=model), error=Reason(**reason)
+    )
+
+
+def check(*reports: Report | Unmeasured, **changes: object) -> Check:
+    """A check of these models, by default of one that is healthy."""
+    reports = reports or (report(),)
+    exit_code = max(each.exit_code for each in reports)
+    return Check(**{"status": STATUS[exit_code], "exit_code": exit_code, "reports": reports} | changes)

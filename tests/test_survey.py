@@ -104,8 +104,9 @@ def test_other_tolerances_and_codes_need_the_logits(padcheck, saved, options):
 def test_how_it_was_judged_is_kept_and_said(padcheck, tmp_path):
     path = tmp_path / "survey.json"
     padcheck("survey", "llama", "--atol", "0.5", "--ignore", "PAD2", "--format", "json", "--output", path)
-    settings = json.loads(path.read_text(encoding="utf-8"))["settings"]
-    assert (settings["atol"], settings["rtol"], settings["ignore"]) == (0.5, None, ["PAD2"])
+    judgement = json.loads(path.read_text(encoding="utf-8"))["judgement"]
+    assert (judgement["atol"], judgement["rtol"]) == (0.5, None)
+    assert judgement["ignore"] == {"PAD2": "left out by --ignore"}
     assert "atol 0.5, ignore PAD2" in " ".join(padcheck("render", path).stdout.split())
 
 
@@ -227,7 +228,7 @@ def test_the_gravest_exit_code_is_that_of_the_survey():
         survey._not_judged("gpt2", "it did not end", ExitCode.NOT_MEASURED, 1.0),
     ]
     environment = run_in_process("inspect-tokenizer", "demo", "--format", "json").report["environment"]
-    told = survey._survey(architectures, environment, {})
+    told = survey._survey(architectures, environment, {}, JudgeSettings())
     assert (told.status, told.exit_code) == ("error", ExitCode.BUG)
     told = survey._survey(architectures[1:], environment, {})
     assert (told.status, told.exit_code) == ("not_measured", ExitCode.NOT_MEASURED)

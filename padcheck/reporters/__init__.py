@@ -26,9 +26,12 @@ class Format(str, Enum):
     JSON = "json"
     MARKDOWN = "markdown"
     SVG = "svg"
+    JUNIT = "junit"
+    SARIF = "sarif"
+    GITHUB = "github"
 
 
-_OF_ANY_DOCUMENT = {Format.JSON}
+_OF_ANY_DOCUMENT = {Format.JSON, Format.JUNIT, Format.SARIF, Format.GITHUB}
 """The formats that say the same of a report, a check and a survey."""
 
 

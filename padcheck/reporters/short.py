@@ -21,9 +21,8 @@ def print_short(report: Report | Unmeasured, console: Console) -> None:
     """Prints conclusion, verdicts and findings; of those that are known or only worth knowing the codes alone."""
     console.print(Text(conclusion(report), style=STATUS_STYLE[report.status]))
     if isinstance(report, Unmeasured):
-        for line in (report.error.meaning, report.error.change):
-            if line:
-                console.print(Padding(Text(visible_lines(line)), (0, 0, 0, 2)))
+        for line in report.error.lines[1:]:
+            console.print(Padding(Text(visible_lines(line)), (0, 0, 0, 2)))
         return
     console.print(Text(" | ".join(value for _, value in wording.header(report)[1:4]), style="dim"))
     if report.comparisons:

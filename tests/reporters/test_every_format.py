@@ -4,6 +4,7 @@ from builders import (
     arm,
     arms,
     batch,
+    check,
     difference,
     differences,
     flip,
@@ -21,12 +22,17 @@ from builders import (
     sweep,
     token_ids,
     tokenizer_facts,
+    unmeasured,
     unpadded_difference,
 )
 
+from padcheck.errors import UsageError
 from padcheck.evidence import Arm, PaddingSide, PadTokenSuggestion, Sample, SpecialTokenIds
-from padcheck.report import Command, Report
-from padcheck.reporters import Format, View, render
+from padcheck.exits import ExitCode
+from padcheck.report import Command, KnownFinding, Report
+from padcheck.reporters import Format, View, files_by_format, render
+from padcheck.settings import JudgeSettings
+from padcheck.severity import Severity
 
 WRONG = (unpadded_difference(0.0), difference(0.5))
 SIDES: dict[str, PaddingSide | None] = {"single": None, "left": "left", "right": "right"}
@@ -137,6 +143,13 @@ HOSTILE_PLACES = {
     "tokens of a sample": {"samples": samples(right=Sample(rows=HOSTILE_ROWS))},
     "error of a sample": {"samples": samples(left=Sample(error=HOSTILE))},
 }
+CHECK = check(
+    *REPORTS.values(),
+    report(settings=JudgeSettings(known={"PAD201": Severity.ERROR}), differences=differences(left=WRONG)),
+    unmeasured("nope"),
+    unmeasured("broken", ExitCode.BUG),
+    vanished=(KnownFinding(model="some/model", code="PAD106", severity=Severity.WARNING),),
+)
 RAW = ("\x1b", "\x07", "\r", "\u202e", "\u200b")
 
 every_format = pytest.mark.parametrize("fmt", Format, ids=lambda fmt: fmt.value)
@@ -173,7 +186,11 @@ def test_the_environment_has_no_say_in_the_width(
     assert render(REPORTS["failing"], fmt, View(width=120)) == before
 
 
-@pytest.mark.parametrize("fmt", [Format.TABLE, Format.MARKDOWN], ids=lambda fmt: fmt.value)
+TEXTS = [fmt for fmt in Format if fmt not in (Format.JSON, Format.SARIF, Format.SVG)]
+"""The formats that are read as they are; the others escape in their own way."""
+
+
+@pytest.mark.parametrize("fmt", TEXTS, ids=lambda fmt: fmt.value)
 @pytest.mark.parametrize("command", ["compare", "inspect-tokenizer"])
 @pytest.mark.parametrize("changes", HOSTILE_PLACES.values(), ids=HOSTILE_PLACES)
 def test_no_control_character_gets_through(fmt: Format, command: Command, changes: dict[str, object]) -> None:
@@ -182,3 +199,41 @@ def test_no_control_character_gets_through(fmt: Format, command: Command, change
         changes = {key: value for key, value in changes.items() if key not in of_arms}
     text = render(report(command, **changes), fmt, View(verbose=True))
     assert [character for character in RAW if character in text] == []
+
+
+@every_format
+def test_every_format_shows_a_check(fmt: Format) -> None:
+    text = render(CHECK, fmt, View())
+    assert "some/model" in text
+    assert "nope" in text
+
+
+@every_format
+def test_hostile_models_of_a_check_get_nowhere(fmt: Format) -> None:
+    found = check(
+        report(model=model_facts(id=HOSTILE)), unmeasured(HOSTILE, what=HOSTILE, meaning=HOSTILE, change=HOSTILE)
+    )
+    text = render(found, fmt, View(verbose=True))
+    assert [character for character in RAW if character in text and fmt in TEXTS] == []
+
+
+def test_reports_are_named_by_format() -> None:
+    assert {name: str(path) for name, path in files_by_format(["json=a", "junit=b=c"]).items()} == {
+        "json": "a",
+        "junit": "b=c",
+    }
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        (["json"], "names no file"),
+        (["=a"], "there is no format"),
+        (["pdf=a"], "The formats are table, json"),
+        (["jsn=a"], "Did you mean json"),
+        (["json=a", "json=b"], "is given twice"),
+    ],
+)
+def test_a_report_that_is_not_named_right_is_a_usage_error(given: list[str], says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        files_by_format(given)

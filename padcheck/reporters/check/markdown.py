@@ -47,9 +47,8 @@ def _report(report: Report) -> Iterator[str]:
 
 
 def _why_not(report: Unmeasured) -> Iterator[str]:
-    for line in (report.error.meaning, report.error.change):
-        if line:
-            yield escape(visible(line))
-            yield ""
+    for line in report.error.lines[1:]:
+        yield escape(visible(line))
+        yield ""
     if report.traceback is not None:
         yield from block([visible_lines(report.traceback)], "text")

@@ -44,7 +44,8 @@ _IN_A_COLUMN = {
 def header(survey: Survey) -> list[tuple[str, str]]:
     """Versions and settings."""
     versions, settings = survey.environment, survey.settings
-    given = ", ".join(f"{key} {_listed(value)}" for key, value in settings.items() if value not in (None, (), []))
+    judged_by = {key: getattr(survey.judgement, key) for key in ("atol", "rtol", "select", "ignore")}
+    given = ", ".join(f"{key} {_listed(value)}" for key, value in (settings | judged_by).items() if _is_given(value))
     libraries = f"transformers {versions.transformers}, tokenizers {versions.tokenizers}, torch {versions.torch}"
     seen = Counter(each for architecture in judged(survey) for each in architecture.library_behaviour.items())
     usual = {key: max((count, value) for (other, value), count in seen.items() if other == key)[1] for key, _ in seen}
@@ -125,8 +126,12 @@ def conclusion(survey: Survey) -> str:
     return f"{verdict[survey.status]}: {number} of {of} judged, {right} of them right when left-padded for generating"
 
 
+def _is_given(value: object) -> bool:
+    return value is not None and value not in ((), {})
+
+
 def _listed(value: object) -> str:
-    return ",".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+    return ",".join(map(str, value)) if isinstance(value, (tuple, dict)) else str(value)
 
 
 def _count(architectures: Iterable[Architecture], name: str) -> str:
