@@ -63,8 +63,9 @@ survey: $(INSTALLED) ## write docs/compatibility.md, every architecture of trans
 	$(BIN)/python tests/compatibility.py --write
 
 .PHONY: docs
-docs: $(INSTALLED) ## refresh what the program writes in README.md, and its picture
+docs: $(INSTALLED) ## refresh what the program writes: README.md, its picture, the schema
 	$(BIN)/python tests/readme.py
+	$(BIN)/python tests/configuration_schema.py
 	COLUMNS=100 $(BIN)/padcheck compare demo --prompt "three plus four is" --prompt "one two three four five six" \
 		--max-new-tokens 6 --format svg --output .github/compare.svg
 

@@ -27,6 +27,11 @@ app = typer.Typer(
 )
 
 
+def _examples(*lines: str) -> str:
+    """What stands at the end of a command's help; the mark keeps its lines apart."""
+    return "\n".join(("\b", "Examples:", *(f"  {line}" for line in lines)))
+
+
 def main() -> None:
     """The console script."""
     for name in ("stdout", "stderr"):
@@ -51,7 +56,16 @@ def _root(
     pass
 
 
-@app.command(short_help="Run prompts unpadded, left- and right-padded.")
+@app.command(
+    short_help="Run prompts unpadded, left- and right-padded.",
+    epilog=_examples(
+        "padcheck compare gpt2",
+        "padcheck compare ./my-model --prompts prompts.txt --dtype bfloat16",
+        "padcheck compare meta-llama/Llama-2-7b-hf --tiny    # no weights are downloaded",
+        "padcheck compare gpt2 --task score --padding-side right",
+        "padcheck compare gpt2 --report html=report.html --report json=report.json",
+    ),
+)
 @options.takes(
     options.PROMPTS,
     options.LENGTH,
@@ -76,7 +90,13 @@ def compare(model: options.Model = DEMO, **asked: Any) -> None:
         terminal.finish(engine.compare(measure, judgement, terminal.progress_for(out)), out)
 
 
-@app.command(short_help="All that can be said without weights.")
+@app.command(
+    short_help="All that can be said without weights.",
+    epilog=_examples(
+        "padcheck inspect-tokenizer meta-llama/Llama-2-7b-hf",
+        "padcheck inspect-tokenizer ./my-model --chat --prompt Hello --prompt 'How are you?'",
+    ),
+)
 @options.takes(options.PROMPTS, options.LENGTH, options.LOADING, options.RULES, options.OUTPUT)
 def inspect_tokenizer(model: options.Model, **asked: Any) -> None:
     """Say everything about padding that can be said without the weights: none are loaded or downloaded."""
@@ -90,7 +110,15 @@ def inspect_tokenizer(model: options.Model, **asked: Any) -> None:
         terminal.finish(engine.inspect_tokenizer(measure, judgement, terminal.progress_for(out)), out)
 
 
-@app.command(short_help="Several models, as padcheck.toml or pyproject.toml has it: for CI.")
+@app.command(
+    short_help="Several models, as a file says: for CI.",
+    epilog=_examples(
+        "padcheck check                                 # the models of the file",
+        "padcheck check gpt2 ./my-model --padding-side left --task generate",
+        "padcheck check --report junit=padcheck.xml --report html=padcheck.html",
+        "padcheck check --baseline known.json --write-baseline",
+    ),
+)
 @options.takes(
     options.CONFIGURATION,
     options.negatable(options.PROMPTS),
@@ -128,7 +156,14 @@ def check(models: options.Models = None, **asked: Any) -> None:
         terminal.finish(found, out)
 
 
-@app.command(short_help="Judge every architecture of transformers.")
+@app.command(
+    short_help="Judge every architecture of transformers.",
+    epilog=_examples(
+        "padcheck survey",
+        "padcheck survey llama qwen3_next --verbose",
+        "padcheck survey --format markdown --output compatibility.md",
+    ),
+)
 @options.takes(
     options.SURVEYING,
     options.LENGTH,
@@ -151,7 +186,14 @@ def survey(model_types: options.ModelTypes = None, **asked: Any) -> None:
         terminal.finish(engine.survey(wanted, measure, judgement, terminal.progress_for(out)), out)
 
 
-@app.command(short_help="Show a saved report, or judge it anew.")
+@app.command(
+    short_help="Show a saved report, or judge it anew.",
+    epilog=_examples(
+        "padcheck render report.json",
+        "padcheck render report.json --format html --output report.html",
+        "padcheck render report.json --atol 0.01 --rtol 0",
+    ),
+)
 @options.takes(options.USE, options.TOLERANCE, options.RULES, options.OUTPUT)
 def render(report_file: options.ReportFile, **asked: Any) -> None:
     """Show a saved report in any format, judged as it was, or anew with what is given; the model is not run."""
@@ -164,7 +206,7 @@ def render(report_file: options.ReportFile, **asked: Any) -> None:
         terminal.finish(engine.judge_again(session.load(report_file), those_of(JudgeSettings, given)), out)
 
 
-@app.command(short_help="Say what a code means and how to fix it.")
+@app.command(short_help="Say what a code means and how to fix it.", epilog=_examples("padcheck explain PAD202"))
 def explain(code: options.Code) -> None:
     """Say what a code means, why it matters, how padcheck knows, and how to fix it."""
     with exits():

@@ -44,6 +44,13 @@ class Side(str, Enum):
     RIGHT = "right"
 
 
+def _codes(incomplete: str) -> list[str]:
+    """What the shell offers for a code."""
+    from padcheck.checks import RULES
+
+    return [rule.code for rule in RULES if rule.code.startswith(incomplete.upper())]
+
+
 Model = Annotated[
     str, typer.Argument(help="Hub id, local folder, or `demo`, the small model inside the package.", metavar="MODEL")
 ]
@@ -60,7 +67,7 @@ ModelTypes = Annotated[
     ),
 ]
 ReportFile = Annotated[Path, typer.Argument(help="A report written with --format json.", metavar="REPORT.json")]
-Code = Annotated[str, typer.Argument(help="A code such as PAD202, or its name.", metavar="CODE")]
+Code = Annotated[str, typer.Argument(help="A code such as PAD202, or its name.", metavar="CODE", autocompletion=_codes)]
 
 Revision = Annotated[str | None, typer.Option("--revision", metavar="NAME", help="Branch, tag or commit on the hub.")]
 Tokenizer = Annotated[
@@ -163,11 +170,11 @@ Rtol = Annotated[
 ]
 Select = Annotated[
     list[str] | None,
-    typer.Option("--select", help="Only these codes; prefixes count.", metavar="CODE[,CODE]"),
+    typer.Option("--select", help="Only these codes; prefixes count.", metavar="CODE[,CODE]", autocompletion=_codes),
 ]
 Ignore = Annotated[
     list[str] | None,
-    typer.Option("--ignore", help="Not these codes; prefixes count.", metavar="CODE[,CODE]"),
+    typer.Option("--ignore", help="Not these codes; prefixes count.", metavar="CODE[,CODE]", autocompletion=_codes),
 ]
 FailOnOption = Annotated[
     FailOn | None,

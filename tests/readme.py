@@ -14,7 +14,7 @@ README = Path(__file__).parent.parent / "README.md"
 _EXIT_CODES = {
     ExitCode.OK: "measured, and nothing at or above `--fail-on`",
     ExitCode.FINDINGS: "findings at or above `--fail-on`",
-    ExitCode.USAGE: "the command line or a prompts file is wrong",
+    ExitCode.USAGE: "the command line, the configuration or a prompts file is wrong",
     ExitCode.NOT_MEASURED: "not measured: not found, gated, offline, out of memory, unreadable; or nothing was padded",
     ExitCode.BUG: "a bug in padcheck; `--verbose` shows where",
 }

@@ -1,6 +1,9 @@
 """padcheck.toml and [tool.padcheck]: what wins, and what a mistake in it is told."""
 
+import configuration_schema
+import msgspec
 import pytest
+from jsonschema import Draft202012Validator
 
 from padcheck.configuration import ModelTable, Section, read
 from padcheck.errors import UsageError
@@ -179,3 +182,25 @@ def test_every_option_of_check_is_a_key_or_only_of_the_command_line():
     names = {name for group in groups for name in group} - {"prompt"}
     assert names | {"prompts_file"} == set(ModelTable.__struct_fields__)
     assert set(Section.__struct_fields__) - names == {"prompts_file", "models", "baseline", "report", "model"}
+
+
+def test_the_schema_for_editors_is_up_to_date():
+    assert configuration_schema.SCHEMA.read_text(encoding="utf-8") == configuration_schema.written(), "run: make docs"
+
+
+@pytest.mark.parametrize(
+    ("text", "valid"),
+    [
+        (FULL, True),
+        ('modles = ["demo"]', False),
+        ("batch-size = 'many'", False),
+        ("padding-side = 'middle'", False),
+        ("fail-on = 'sometimes'", False),
+        ("ignore = { PAD106 = '' }", False),
+        ("report = { junti = 'out.xml' }", False),
+        ("[model.m]\nmodels = ['n']", False),
+    ],
+)
+def test_the_schema_takes_what_the_program_takes(text, valid):
+    validator = Draft202012Validator(configuration_schema.schema())
+    assert validator.is_valid(msgspec.toml.decode(text)) is valid

@@ -230,7 +230,7 @@ def test_the_gravest_exit_code_is_that_of_the_survey():
     environment = run_in_process("inspect-tokenizer", "demo", "--format", "json").report["environment"]
     told = survey._survey(architectures, environment, {}, JudgeSettings())
     assert (told.status, told.exit_code) == ("error", ExitCode.BUG)
-    told = survey._survey(architectures[1:], environment, {})
+    told = survey._survey(architectures[1:], environment, {}, JudgeSettings())
     assert (told.status, told.exit_code) == ("not_measured", ExitCode.NOT_MEASURED)
 
 
