@@ -161,8 +161,12 @@ def _read(path: Path) -> Configuration | None:
         raise UsageError(
             f"The configuration {path} is not TOML: {error}.", change="Mend that line, or quote its value."
         ) from error
-    section = document.get("tool", {}).get("padcheck") if path.name == "pyproject.toml" else document
-    return None if section is None else _configuration(path, text, section)
+    tool = document.get("tool") if path.name == "pyproject.toml" else {"padcheck": document}
+    if not isinstance(tool, dict) or "padcheck" not in tool:
+        return None
+    if not isinstance(tool["padcheck"], dict):
+        raise UsageError(f"{path}: padcheck is not a table there.", change="Write [tool.padcheck], and keys below it.")
+    return _configuration(path, text, tool["padcheck"])
 
 
 def _configuration(path: Path, text: str, section: dict[str, Any]) -> Configuration:

@@ -155,6 +155,16 @@ def test_a_mistake_in_a_value_is_named_before_anything_is_measured(tmp_path, tex
         configured(tmp_path, text).jobs((), {})
 
 
+@pytest.mark.parametrize("text", ["tool = 1", "[tool]\nruff = 1", ""])
+def test_a_pyproject_toml_without_a_word_on_padcheck_is_passed_over(tmp_path, text):
+    assert configured(tmp_path, text, "pyproject.toml").path is None
+
+
+def test_a_section_that_is_no_table_is_an_error(tmp_path):
+    with pytest.raises(UsageError, match="is not a table"):
+        configured(tmp_path, "[tool]\npadcheck = 'demo'", "pyproject.toml")
+
+
 def test_a_file_that_cannot_be_read_is_an_error(tmp_path):
     with pytest.raises(UsageError, match="cannot be read"):
         read(tmp_path / "not there.toml")
