@@ -111,7 +111,7 @@ def test_wrong_options_say_what_is_right(demo, options, message):
 
 
 def test_importing_padcheck_is_light():
-    program = "import sys, padcheck; print({'torch', 'rich', 'msgspec'} & set(sys.modules))"
+    program = "import sys, padcheck, padcheck.pytest_plugin; print({'torch', 'rich', 'msgspec'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"
     assert not hasattr(public, "nothing")
