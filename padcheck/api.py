@@ -131,6 +131,7 @@ def compare(
         The report. Padding that changes something is no exception: see `Report.assert_ok`.
 
     Raises:
+        PadcheckError: There is no verdict; of `padcheck.errors`, like both of its kinds:
         UsageError: An option is out of its range, or does not fit this model or tokenizer.
         NotMeasuredError: There is nothing to measure: an encoder-decoder model or one without a language model's head,
             no token to pad with, or memory ran out.
@@ -161,8 +162,8 @@ def compare(
     judgement = JudgeSettings(
         atol=atol,
         rtol=rtol,
-        select=tuple(select),
-        ignore=dict(ignore),
+        select=tuple(code.upper() for code in select),
+        ignore={code.upper(): why for code, why in ignore.items()},
         fail_on=None if fail_on is None else Severity(fail_on),
         task=task,
         padding_side=padding_side,

@@ -10,7 +10,7 @@ import zoo
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 import padcheck as public
-from padcheck import api
+from padcheck import api, session
 from padcheck.demo import MODEL_FOLDER, load_prompts
 from padcheck.errors import UsageError
 from padcheck.severity import Severity
@@ -85,8 +85,15 @@ def test_findings_fail_as_asked(demo):
     assert lenient.findings == ()
 
 
+def test_it_is_saved_and_shown_like_any_other(demo, padcheck, tmp_path):
+    report = public.compare(*demo, max_new_tokens=2)
+    file = tmp_path / "report.json"
+    file.write_text(session.dump(report), encoding="utf-8")
+    assert padcheck("render", file, "--format", "json").stdout == file.read_text(encoding="utf-8")
+
+
 def test_its_repr_is_one_line(demo):
-    report = public.compare(*demo, max_new_tokens=2, select=["PAD2"])
+    report = public.compare(*demo, max_new_tokens=2, select=["pad2"])
     assert repr(report).startswith(f"<padcheck.Report of {str(MODEL_FOLDER)!r}: PASS: left padding")
     assert "\n" not in repr(report)
 

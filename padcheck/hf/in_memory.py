@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 from torch import nn
-from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from padcheck.errors import NotMeasuredError, UsageError
 from padcheck.evidence import Evidence
@@ -57,7 +57,7 @@ class _InMemory:
             source=Source(settings.model, commit=getattr(config, "_commit_hash", None)),
             config=config,
             tokenizer=self.tokenizer,
-            generation_config=self.model.generation_config or GenerationConfig.from_model_config(config),
+            generation_config=self.model.generation_config,
             prompts=DEFAULT_PROMPTS,
             weights=None,
         )

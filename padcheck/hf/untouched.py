@@ -15,8 +15,9 @@ from transformers import GenerationConfig, PretrainedConfig, PreTrainedTokenizer
 def untouched(model: nn.Module, tokenizer: PreTrainedTokenizerBase) -> Iterator[None]:
     """After the context, model, tokenizer and the state of all random numbers are as they were before it.
 
-    Of every module that is all it holds: training flag, hooks, parameters with their gradients, buffers, configs, and
-    what generate() leaves behind, such as a static cache. Weights are not copied: in eval mode nothing writes to them.
+    Of every module that is all it holds: training flag, hooks, the same parameters and buffers, configs, and what
+    generate() leaves behind, such as a static cache. Weights and gradients are not copied: nothing writes to them in
+    inference mode, in which all arms run.
     """
     with ExitStack() as stack:
         stack.enter_context(_random_numbers(model))

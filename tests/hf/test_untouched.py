@@ -11,9 +11,10 @@ import model_folders as folders
 import numpy as np
 import pytest
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 import padcheck as public
+from padcheck.hf.untouched import untouched
 
 LOGGERS = ("transformers", "huggingface_hub", "accelerate", "peft", "bitsandbytes")
 ROPES: dict[str, dict[str, Any]] = {
@@ -94,6 +95,32 @@ def test_all_comes_back(tmp_path, rope):
     assert set(seen) == {False}  # the hook ran, and dropout did not
     handle.remove()
     assert not model.model._forward_hooks
+
+
+def test_whatever_is_done_to_them_is_undone(tmp_path):
+    model, tokenizer = in_training(tmp_path)
+    model.config.part = LlamaConfig()
+    before = state(model, tokenizer)
+    with untouched(model, tokenizer):
+        model.eval()
+        model.register_forward_hook(print)
+        model.config._attn_implementation = "eager"
+        model.config.part.hidden_size = 7
+        model.generation_config.temperature = 3.0
+        model.generation_config = None
+        model.left_behind = object()
+        model.lm_head, layers = torch.nn.Linear(1, 1), model.model.layers
+        del model.model.layers
+        model.model.layers = layers
+        layers[0].self_attn.register_buffer("inv_freq", torch.ones(1))
+        layers[1].mlp.up_proj.weight = torch.nn.Parameter(torch.ones(1))
+        tokenizer.padding_side = tokenizer.truncation_side = "left"
+        tokenizer.pad_token = "</s>"
+        tokenizer(["a", "big dog"], padding=True, truncation=True, max_length=2)
+        tokenizer.backend_tokenizer.encode_special_tokens = True
+        tokenizer.backend_tokenizer.no_padding()
+    assert_same(state(model, tokenizer), before)
+    assert list(model.model._modules) == ["embed_tokens", "layers", "norm", "rotary_emb"]
 
 
 def test_it_comes_back_with_a_static_cache_too(tmp_path):
