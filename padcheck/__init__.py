@@ -1,3 +1,19 @@
 """Shows what left and right padding do to a causal language model."""
 
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from padcheck.api import Report as Report
+    from padcheck.api import compare as compare
+
 __version__ = "0.1.0"
+
+__all__ = ["Report", "__version__", "compare"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from padcheck import api  # noqa: PLC0415  `import padcheck` and `padcheck --help` stay quick
+
+    return getattr(api, name)

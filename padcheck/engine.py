@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from padcheck.judge import judge
+from padcheck.judge import judge, require_known_codes
 from padcheck.progress import Progress
 from padcheck.report import Check, ConfigurationFile, Document, Report, Survey
 from padcheck.settings import JudgeSettings, MeasureSettings, SurveySettings
@@ -12,6 +12,7 @@ from padcheck.settings import JudgeSettings, MeasureSettings, SurveySettings
 if TYPE_CHECKING:
     from padcheck.baseline import Baseline
     from padcheck.check import Job
+    from padcheck.hf.in_memory import Model, Tokenizer
 
 
 def compare(measure: MeasureSettings, judgement: JudgeSettings, progress: Progress) -> Report:
@@ -23,6 +24,20 @@ def compare(measure: MeasureSettings, judgement: JudgeSettings, progress: Progre
     from padcheck.hf.measure import measure_model
 
     return judge("compare", measure_model(measure, progress), judgement)
+
+
+def compare_in_memory(
+    model: "Model", tokenizer: "Tokenizer", measure: MeasureSettings, judgement: JudgeSettings, progress: Progress
+) -> Report:
+    """The same for objects that are in memory already, and are left as they were found.
+
+    Raises:
+        PadcheckError: Nothing could be measured.
+    """
+    require_known_codes(judgement)
+    from padcheck.hf.in_memory import measure_in_memory
+
+    return judge("compare", measure_in_memory(model, tokenizer, measure, progress), judgement)
 
 
 def inspect_tokenizer(measure: MeasureSettings, judgement: JudgeSettings, progress: Progress) -> Report:

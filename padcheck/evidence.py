@@ -86,7 +86,7 @@ class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
     """The model. What needs weights is None where only the tokenizer was inspected.
 
     `adapter_of` is the model that an adapter belongs to. `batch_dependent` says why a row depends on its neighbours by
-    construction; None where it should not.
+    construction; None where it should not. What the `weights` of a model are that was in memory already, nobody knows.
     """
 
     id: str

@@ -65,7 +65,8 @@ def quantization(config: PretrainedConfig) -> tuple[str | None, str | None]:
     if settings is None:
         return None, None
     settings = settings if isinstance(settings, dict) else settings.to_dict()
-    method = str(settings.get("quant_method", "unknown"))
+    method = settings.get("quant_method", "unknown")
+    method = str(getattr(method, "value", method))  # of a model in memory it is an enum
     if not settings.get("load_in_8bit"):
         bits = settings.get("bits") or (4 if settings.get("load_in_4bit") else None)
         return (method if bits is None else f"{method}, {bits} bit"), None

@@ -55,11 +55,12 @@ def neutral_generation_config(model: PreTrainedModel, pad_token_id: int | None) 
     before = model.generation_config
     kept = {key: value for key in _KEPT if (value := getattr(before, key, None)) is not None}
     neutral = GenerationConfig(
-        **kept | {"pad_token_id": pad_token_id},
         do_sample=False,  # draws are made by the shared noise
         output_logits=True,
         return_dict_in_generate=True,
     )
+    for key, value in (kept | {"pad_token_id": pad_token_id}).items():
+        setattr(neutral, key, value)  # to its constructor transformers 4.48 must not be given a static cache
     model.generation_config = neutral
     try:
         yield neutral

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from transformers import (
     AutoConfig,
@@ -31,7 +32,8 @@ from padcheck.settings import DEFAULT_PROMPTS, DEMO, MeasureSettings
 class Loaded:
     """All of a model but its weights, and the prompts that suit it where the user gives none.
 
-    Of an adapter, `source` and `config` are those of the model that it belongs to.
+    Of an adapter, `source` and `config` are those of the model that it belongs to. `weights` says what the weights will
+    be; None where nobody can tell.
     """
 
     source: Source
@@ -40,6 +42,7 @@ class Loaded:
     generation_config: GenerationConfig
     prompts: tuple[str, ...]
     adapter: Adapter | None = None
+    weights: Literal["pretrained", "random"] | None = "pretrained"
 
     @property
     def text_config(self) -> PretrainedConfig:
@@ -48,6 +51,8 @@ class Loaded:
 
 
 Load = Callable[[MeasureSettings], Loaded]
+
+_GIVE_ANOTHER = "Give a decoder-only (causal) language model."
 
 
 def load_without_weights(settings: MeasureSettings) -> Loaded:
@@ -67,7 +72,8 @@ def load_without_weights(settings: MeasureSettings) -> Loaded:
         source = _find_base(settings, adapter)
     with explained(source, "config"):
         config = AutoConfig.from_pretrained(source.name, **source.where, **trust)
-    _require_decoder_only(settings.model, config)
+    require_decoder_only(settings.model, config)
+    _require_language_model(settings.model, config)
     tokenizer_source = given if given.has("tokenizer_config.json") else source
     if settings.tokenizer is not None:
         tokenizer_source = _find(settings.tokenizer, None)
@@ -79,7 +85,8 @@ def load_without_weights(settings: MeasureSettings) -> Loaded:
     with explained(source, "generation_config"):
         generation_config = _load_generation_config(source, config)
     prompts = load_prompts() if settings.model == DEMO else DEFAULT_PROMPTS
-    return Loaded(source, config, tokenizer, generation_config, prompts, adapter)
+    weights: Literal["pretrained", "random"] = "random" if settings.tiny else "pretrained"
+    return Loaded(source, config, tokenizer, generation_config, prompts, adapter, weights)
 
 
 def _find_base(settings: MeasureSettings, adapter: Adapter) -> Source:
@@ -122,7 +129,9 @@ def load_architecture(settings: MeasureSettings) -> Loaded:
             raise NotMeasuredError(f"{settings.model} is an encoder-decoder model.")
         bos = getattr(config.get_text_config(decoder=True), "bos_token_id", None)
         generation_config = GenerationConfig(bos_token_id=bos)
-        return Loaded(source, config, number_tokenizer(config), generation_config, number_prompts(config))
+        return Loaded(
+            source, config, number_tokenizer(config), generation_config, number_prompts(config), weights="random"
+        )
 
 
 def _find(model: str, revision: str | None) -> Source:
@@ -185,32 +194,32 @@ def _load_generation_config(source: Source, config: PretrainedConfig) -> Generat
         return GenerationConfig.from_model_config(config)
 
 
-def _require_decoder_only(name: str, config: PretrainedConfig) -> None:
-    model_type = config.model_type
+def require_decoder_only(name: str, config: PretrainedConfig) -> None:
+    """Tells an encoder from a decoder by its config.
+
+    Raises:
+        NotMeasuredError: The model has an encoder, or is one.
+    """
     if config.is_encoder_decoder:
         raise NotMeasuredError(
-            f"{name} ({model_type}) is an encoder-decoder model.",
+            f"{name} ({config.model_type}) is an encoder-decoder model.",
             meaning="Its prompt goes through an encoder, where right padding with a mask is normal, and its decoder "
             "starts from one token of its own: the side of the padding does not decide where it continues.",
-            change="Give a decoder-only (causal) language model.",
+            change=_GIVE_ANOTHER,
         )
-    if is_encoder(model_type) and not getattr(config, "is_decoder", False):
-        kind, meaning = (
-            "an encoder-only model",
-            (
-                "It does not continue a text, so no token is generated from a padded row; what padding needs there is "
-                "the attention_mask, on either side."
-            ),
+    if is_encoder(config.model_type) and not getattr(config, "is_decoder", False):
+        raise NotMeasuredError(
+            f"{name} ({config.model_type}) is an encoder-only model.",
+            meaning="It does not continue a text, so no token is generated from a padded row; what padding needs there "
+            "is the attention_mask, on either side.",
+            change=_GIVE_ANOTHER,
         )
-    elif not has_language_model(config):
-        kind, meaning = (
-            "not a language model that transformers knows",
-            "Neither AutoModelForCausalLM nor an Auto class of a model that also takes images or sound has it.",
+
+
+def _require_language_model(name: str, config: PretrainedConfig) -> None:
+    if not has_language_model(config):
+        raise NotMeasuredError(
+            f"{name} ({config.model_type}) is not a language model that transformers knows.",
+            meaning="Neither AutoModelForCausalLM nor an Auto class of a model that also takes images or sound has it.",
+            change=_GIVE_ANOTHER,
         )
-    else:
-        return
-    raise NotMeasuredError(
-        f"{name} ({model_type}) is {kind}.",
-        meaning=meaning,
-        change="Give a decoder-only (causal) language model.",
-    )

@@ -1,5 +1,7 @@
 """The second measurement: the arms, run on the model with its weights."""
 
+from collections.abc import Callable
+
 import msgspec
 from transformers import PreTrainedModel
 
@@ -10,15 +12,26 @@ from padcheck.hf.capture import captured_warnings, library_bars
 from padcheck.hf.generation import overridden_settings
 from padcheck.hf.inspection import Inspected, inspect
 from padcheck.hf.labels import labels_keep_eos
-from padcheck.hf.loading import Load, load_without_weights
+from padcheck.hf.loading import Load, Loaded, load_without_weights
 from padcheck.hf.positions import num_layers
 from padcheck.hf.weights import load_model
 from padcheck.progress import Progress
 from padcheck.settings import MeasureSettings
 
 
-def measure_model(settings: MeasureSettings, progress: Progress, load: Load = load_without_weights) -> Evidence:
+def measure_model(
+    settings: MeasureSettings,
+    progress: Progress,
+    load: Load = load_without_weights,
+    load_weights: Callable[[Loaded, MeasureSettings], PreTrainedModel] = load_model,
+) -> Evidence:
     """All that can be said without weights, and what the arms gave.
+
+    Args:
+        settings: What to measure, and how.
+        progress: Told of each stage.
+        load: Gives all of the model but its weights.
+        load_weights: Gives the model itself, from what `load` gave.
 
     Raises:
         PadcheckError: Something cannot be loaded or does not fit into memory, or the settings do not fit it.
@@ -31,13 +44,13 @@ def measure_model(settings: MeasureSettings, progress: Progress, load: Load = lo
         library_bars(shown=progress.is_watched),
         captured_warnings() as messages,
     ):
-        model = load_model(inspected.loaded, settings)
+        model = load_weights(inspected.loaded, settings)
     embedding_rows = _embedding_rows(model)
     measured = _run(model, inspected, embedding_rows, settings, progress)
     evidence = inspected.evidence
     return msgspec.structs.replace(
         evidence,
-        model=_with_weights(evidence.model, model, embedding_rows, tiny=settings.tiny),
+        model=_with_weights(evidence.model, model, embedding_rows, inspected.loaded),
         overridden=overridden_settings(inspected.loaded.generation_config),
         sampled=settings.do_sample,
         labels_keep_eos=labels_keep_eos(inspected.loaded.tokenizer, inspected.encoded[0], inspected.pad_token),
@@ -96,7 +109,7 @@ def _run(
     )
 
 
-def _with_weights(facts: ModelFacts, model: PreTrainedModel, embedding_rows: int, *, tiny: bool) -> ModelFacts:
+def _with_weights(facts: ModelFacts, model: PreTrainedModel, embedding_rows: int, loaded: Loaded) -> ModelFacts:
     return msgspec.structs.replace(
         facts,
         architecture=type(model).__name__,
@@ -106,5 +119,5 @@ def _with_weights(facts: ModelFacts, model: PreTrainedModel, embedding_rows: int
         dtype=str(model.dtype).removeprefix("torch."),
         device=str(model.device),
         attn_implementation=getattr(model.config, "_attn_implementation", None),
-        weights="random" if tiny else "pretrained",
+        weights=loaded.weights,
     )
