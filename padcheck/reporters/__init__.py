@@ -25,13 +25,14 @@ class Format(str, Enum):
     TABLE = "table"
     JSON = "json"
     MARKDOWN = "markdown"
+    HTML = "html"
     SVG = "svg"
     JUNIT = "junit"
     SARIF = "sarif"
     GITHUB = "github"
 
 
-_OF_ANY_DOCUMENT = {Format.JSON, Format.JUNIT, Format.SARIF, Format.GITHUB}
+_OF_ANY_DOCUMENT = {Format.JSON, Format.HTML, Format.JUNIT, Format.SARIF, Format.GITHUB}
 """The formats that say the same of a report, a check and a survey."""
 
 
