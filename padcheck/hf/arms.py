@@ -20,6 +20,7 @@ from padcheck.hf.noise import NoiseMeter
 from padcheck.hf.pad_tokens import PadToken
 from padcheck.hf.plans import PLANS, ArmPlan, Run
 from padcheck.hf.positions import num_layers
+from padcheck.hf.sharing import may_share, run_shared
 from padcheck.hf.sweep import sweep_pad_counts
 from padcheck.hf.twin import HALF, Float32Twin, error_text
 from padcheck.progress import Progress
@@ -38,6 +39,9 @@ class _ArmLog:
     differences: list[RowDifference] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     error: str | None = None
+
+    def say(self, messages: list[str]) -> None:
+        self.warnings += [message for message in messages if message not in self.warnings]
 
     def evidence(self) -> Arm:
         return Arm(
@@ -119,18 +123,38 @@ class _Bench:
     def run(self, batch: Batch, of: str) -> None:
         """Adds one batch; `of` says to the person who waits which one it is."""
         run = Run(self._model, batch, self._settings, self._twin, self._own_pad_token_id, {})
-        self._run_arms(run, of, [name for name, plan in self._plans.items() if not (plan.half_only or plan.dear)])
+        # Where nothing is wrong, the probes of a few prompts say all that there is to say.
+        few = replace(run, batch=batch.few()) if self._share(run, of) else run
+        cheap = [name for name, plan in self._plans.items() if not (plan.half_only or plan.dear)]
+        self._run_arms(run, few, of, [name for name in cheap if name not in run.traces])
+        replayed = run.traces["replayed"]
         with self._progress.stage(f"measuring what rounding does{of}"):
-            self._noise.measure(batch, run.traces["replayed"])
-        self._run_arms(run, of, [name for name, plan in self._plans.items() if plan.half_only])
+            self._noise.measure(few.batch, [replayed[index] for index in few.batch.prompts if index in replayed])
+        self._run_arms(run, few, of, [name for name, plan in self._plans.items() if plan.half_only])
         # Gone before anything else needs the memory.
         self._twin.drop()
         if not self._settings.thorough and not self._disagree(batch):
             return
-        self._run_arms(run, of, [name for name, plan in self._plans.items() if plan.dear])
+        self._run_arms(run, few, of, [name for name, plan in self._plans.items() if plan.dear])
         if self._sweep is None and run.traces[SINGLE]:
             with self._progress.stage(f"running ever more pads{of}"), captured_warnings():
                 self._sweep = sweep_pad_counts(run)
+
+    def _share(self, run: Run, of: str) -> bool:
+        """True where the batch went the quick way: its reference then is a replay, and no other is needed."""
+        if not may_share(run) or any(log.error is not None for log in self._logs.values()):
+            return False
+        with self._progress.stage(f"running both sides at once{of}"):
+            shared = run_shared(run)
+        if shared is None:
+            return False
+        for name, traces in shared.traces.items():
+            log = self._logs.setdefault(name, _ArmLog(PLANS[name]))
+            log.say(shared.warnings.get(name, []))
+            run.traces[name] = traces
+            _record(log, self._tokenizer, traces, run.traces[SINGLE])
+        run.traces["replayed"] = run.traces[SINGLE]
+        return True
 
     def measured(self) -> Measured:
         """What all batches gave."""
@@ -142,13 +166,15 @@ class _Bench:
             sweep=self._sweep,
         )
 
-    def _run_arms(self, run: Run, of: str, names: list[str]) -> None:
+    def _run_arms(self, run: Run, few: Run, of: str, names: list[str]) -> None:
         for name in names:
             plan = PLANS[name]
             log = self._logs.setdefault(name, _ArmLog(plan))
+            on = run if plan.every_prompt else few
             with self._progress.stage(f"running {plan.description}{of}"):
-                traces = run.traces[name] = _run(log, partial(plan.run, run))
-            _record(log, self._tokenizer, run.batch, traces, run.traces.get(plan.reference or "", []))
+                traces = dict(zip(on.batch.prompts, _run(log, partial(plan.run, on)), strict=False))
+            run.traces[name] = traces
+            _record(log, self._tokenizer, traces, run.traces.get(plan.reference or "", {}))
 
     def _differences(self) -> dict[str, tuple[RowDifference, ...]]:
         return {
@@ -198,19 +224,18 @@ def _run(log: _ArmLog, run: Callable[[], list[RowTrace]]) -> list[RowTrace]:
                 ) from error
             log.error = error_text(error)
             traces = []
-    log.warnings += [message for message in messages if message not in log.warnings]
+    log.say(messages)
     return traces
 
 
 def _record(
     log: _ArmLog,
     tokenizer: PreTrainedTokenizerBase,
-    batch: Batch,
-    traces: list[RowTrace],
-    references: list[RowTrace],
+    traces: dict[int, RowTrace],
+    references: dict[int, RowTrace],
 ) -> None:
     text_of = partial(token_text, tokenizer)
-    for index, trace in zip(batch.prompts, traces, strict=False):
+    for index, trace in traces.items():
         log.rows.append(
             build_row(
                 tokenizer,
@@ -221,9 +246,8 @@ def _record(
                 non_finite_logits=int((trace.logits.isnan() | trace.logits.isposinf()).sum()),
             )
         )
-    if log.plan.reference is not None:
-        for index, trace, reference in zip(batch.prompts, traces, references, strict=False):
-            log.differences.append(compare_rows(reference, trace, prompt_index=index, token_text=text_of))
+        if log.plan.reference is not None and index in references:
+            log.differences.append(compare_rows(references[index], trace, prompt_index=index, token_text=text_of))
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """The inputs of the arms, in plain integers: which rows go together into one call, and how they are padded."""
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from padcheck.evidence import PaddingSide
 from padcheck.textbook import PaddedIds, pad_ids
@@ -25,6 +25,12 @@ class Batch:
     pad_token_id: int
     embedding_rows: int
     seed: int
+
+    def few(self) -> "Batch":
+        """The longest prompt and the shortest, which gets the most pads, padded as in the whole batch."""
+        by_length = sorted(self.prompts, key=lambda index: len(self.prompts[index]))
+        chosen = {by_length[0], by_length[-1]}
+        return replace(self, prompts={index: ids for index, ids in self.prompts.items() if index in chosen})
 
     def alone(self) -> list[Rows]:
         """One call a prompt."""

@@ -186,16 +186,23 @@ def _first_position(model: PreTrainedModel) -> int:
     return next((row + 1 for row in rows if row is not None), 0)
 
 
-def replay(model: PreTrainedModel, prompt: tuple[int, ...], new: tuple[int, ...]) -> RowTrace:
+def replay(
+    model: PreTrainedModel, prompt: tuple[int, ...], new: tuple[int, ...], *, with_positions: bool = False
+) -> RowTrace:
     """All steps of a prompt alone in one forward() without a cache, given the tokens that were chosen.
 
     The model must be in eval mode; it is not changed. Where it is not causal a step also sees the tokens after it.
+    `with_positions` passes the position_ids that generate() would, where the model takes any.
     """
     padded = unpadded(prompt + new[:-1])
     input_ids, attention_mask = _tensors(model, [(0, padded)])
+    width = input_ids.shape[1]
+    positions = {}
+    if with_positions and takes_position_ids(model):
+        positions = {"position_ids": torch.arange(width, device=model.device)[None]}  # (1, width)
     with torch.inference_mode(), received_position_ids(model) as received:
-        logits = model(input_ids, attention_mask=attention_mask).logits  # (1, width, vocab_size)
-    position_ids = position_ids_by_column(received, 0, input_ids.shape[1], len(prompt) + len(new))
+        logits = model(input_ids, attention_mask=attention_mask, **positions).logits  # (1, width, vocab_size)
+    position_ids = position_ids_by_column(received, 0, width, len(prompt) + len(new))
     return RowTrace(unpadded(prompt), new, position_ids, logits[0, len(prompt) - 1 :].to(torch.float32, copy=True))
 
 

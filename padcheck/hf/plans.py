@@ -31,7 +31,7 @@ class Run:
         settings: How many tokens, and how to draw them.
         twin: The model in float32, where it is in 16 bit.
         own_pad_token_id: What the model's generation_config names, which is what generate() infers a missing mask from.
-        traces: Of the arms that ran before on this batch, by arm: one a prompt, none where the arm raised.
+        traces: Of the arms that ran before on this batch, by arm and prompt: none where the arm raised.
     """
 
     model: PreTrainedModel
@@ -39,7 +39,7 @@ class Run:
     settings: MeasureSettings
     twin: Float32Twin
     own_pad_token_id: int | None
-    traces: dict[str, list[RowTrace]]
+    traces: dict[str, dict[int, RowTrace]]
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,7 @@ class ArmPlan:
         reference: The arm it is compared with; None for the first reference.
         padding_side: None where nothing is padded.
         run: Runs the prompts of a batch and gives one trace a prompt.
+        every_prompt: It is a verdict of its own, so that no prompt may be left out although the others agree.
         dear: Runs only where the others disagree, or when asked for.
         half_only: Runs in float32, and only where the model is in 16 bit.
     """
@@ -59,6 +60,7 @@ class ArmPlan:
     reference: str | None
     padding_side: PaddingSide | None
     run: Callable[[Run], list[RowTrace]]
+    every_prompt: bool = False
     dear: bool = False
     half_only: bool = False
 
@@ -115,8 +117,8 @@ def _replayed(run: Run) -> list[RowTrace]:
     if not run.traces[SINGLE]:
         raise RuntimeError("the single arm raised, so there is nothing to replay")
     return [
-        replay(run.model, prompt, trace.generated_ids)
-        for prompt, trace in zip(run.batch.prompts.values(), run.traces[SINGLE], strict=True)
+        replay(run.model, prompt, run.traces[SINGLE][index].generated_ids)
+        for index, prompt in run.batch.prompts.items()
     ]
 
 
@@ -135,7 +137,7 @@ def _left_forward_no_mask(run: Run) -> list[RowTrace]:
 def _right_continued(run: Run) -> list[RowTrace]:
     if not run.traces["replayed"]:
         raise RuntimeError("the replayed arm raised, so there is nothing to continue with")
-    new = [trace.generated_ids for trace in run.traces["replayed"]]
+    new = [run.traces["replayed"][index].generated_ids for index in run.batch.prompts]
     return continue_from_cache(run.model, run.batch.padded("right"), new)
 
 
@@ -209,24 +211,26 @@ def _shifted(run: Run) -> list[RowTrace]:
 
 
 PLANS = {
-    SINGLE: ArmPlan("each prompt alone", None, None, _single),
-    "left": ArmPlan("the left-padded batch", SINGLE, "left", _left),
-    "right": ArmPlan("the right-padded batch", SINGLE, "right", _right),
+    SINGLE: ArmPlan("each prompt alone", None, None, _single, every_prompt=True),
+    "left": ArmPlan("the left-padded batch", SINGLE, "left", _left, every_prompt=True),
+    "right": ArmPlan("the right-padded batch", SINGLE, "right", _right, every_prompt=True),
     "left_alone": ArmPlan("each padded prompt in a batch of one", SINGLE, "left", _left_alone),
     "few_copies": ArmPlan("a few copies of one prompt, nothing padded", SINGLE, None, _few_copies),
     "batched": ArmPlan("a batch of copies of one prompt, nothing padded", SINGLE, None, _batched),
     "scrambled": ArmPlan("left, other ids under the mask", "left", "left", _scrambled),
     "left_no_mask": ArmPlan("left, no attention_mask", "left", "left", _left_no_mask),
-    "forward": ArmPlan("forward(), each prompt alone", SINGLE, None, _forward),
+    "forward": ArmPlan("forward(), each prompt alone", SINGLE, None, _forward, every_prompt=True),
     "replayed": ArmPlan("forward() over prompt and new tokens, no cache", SINGLE, None, _replayed),
     "left_forward": ArmPlan("left, forward(), no position_ids", "forward", "left", _left_forward),
     "left_forward_positions": ArmPlan(
-        "left, forward(), position_ids from mask", "forward", "left", _left_forward_positions
+        "left, forward(), position_ids from mask", "forward", "left", _left_forward_positions, every_prompt=True
     ),
     "left_forward_no_mask": ArmPlan(
         "left, forward(), no attention_mask", "left_forward", "left", _left_forward_no_mask
     ),
-    "right_forward": ArmPlan("right, forward(), last real token", "forward", "right", _right_forward),
+    "right_forward": ArmPlan(
+        "right, forward(), last real token", "forward", "right", _right_forward, every_prompt=True
+    ),
     "right_forward_no_mask": ArmPlan(
         "right, forward(), no attention_mask", "right_forward", "right", _right_forward_no_mask
     ),

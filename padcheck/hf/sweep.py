@@ -26,7 +26,7 @@ def sweep_pad_counts(run: Run) -> PadCountSweep:
     """
     index = max(run.batch.prompts, key=lambda index: len(run.batch.prompts[index]))
     prompt = run.batch.prompts[index]
-    reference = run.traces[SINGLE][list(run.batch.prompts).index(index)]
+    reference = run.traces[SINGLE][index]
     sizes = _sizes(run.model.config)
     counts = []
     try:
