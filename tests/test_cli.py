@@ -183,7 +183,7 @@ def test_ctrl_c_ends_with_not_measured_and_one_line():
         stderr=subprocess.PIPE,
         text=True,
         # A shell that runs the tests in the background has them ignore it.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509  no thread runs here
     )
     time.sleep(1.5)  # waiting for its prompts on stdin
     running.send_signal(signal.SIGINT)
