@@ -177,7 +177,13 @@ def test_a_stream_that_is_not_utf8_gets_escapes_and_no_crash():
 def test_ctrl_c_ends_with_not_measured_and_one_line():
     command = [sys.executable, "-m", "padcheck", "compare", "demo", "--prompts", "-"]
     running = subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell that runs the tests in the background has them ignore it.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509  no thread runs here
     )
     time.sleep(1.5)  # waiting for its prompts on stdin
     running.send_signal(signal.SIGINT)
