@@ -51,7 +51,8 @@ def test_on_a_clean_model_the_dear_probes_are_left_out_and_named(
     clean: dict[torch.dtype, Report], dtype: torch.dtype
 ) -> None:
     evidence = clean[dtype].evidence
-    assert evidence.left_out == DEAR
+    # What stands for the unpadded run is itself a replay, where rounding cannot hide a fault.
+    assert evidence.left_out == (("replayed", *DEAR) if dtype is torch.float32 else DEAR)
     assert not set(DEAR) & (set(evidence.arms) | set(evidence.differences))
     assert evidence.sweep is None
 
@@ -67,16 +68,22 @@ def test_the_arms_in_float32_exist_only_where_the_model_is_in_16_bit(
     assert {arm.dtype for name, arm in evidence.arms.items() if name not in in_float32} == {None}
 
 
-def test_on_a_clean_model_no_arm_raises_and_each_has_a_row_a_prompt(clean: dict[torch.dtype, Report]) -> None:
-    for report in clean.values():
-        evidence, prompts = report.evidence, list(range(len(report.evidence.prompts)))
-        assert {arm.error for arm in evidence.arms.values()} == {None}
-        for arm in evidence.arms.values():
-            assert [row.prompt_index for row in arm.rows] == prompts
-        compared = {name for name, arm in evidence.arms.items() if arm.reference is not None}
-        assert set(evidence.differences) == compared
-        for rows in evidence.differences.values():
-            assert [row.prompt_index for row in rows] == prompts
+@every_dtype
+def test_on_a_clean_model_no_arm_raises_and_each_has_a_row_a_prompt_or_of_two(
+    clean: dict[torch.dtype, Report], dtype: torch.dtype
+) -> None:
+    evidence = clean[dtype].evidence
+    prompts = list(range(len(evidence.prompts)))
+    by_length = sorted(prompts, key=lambda index: evidence.num_prompt_tokens[index])
+    shortest_and_longest = sorted((by_length[0], by_length[-1]))
+    assert {arm.error for arm in evidence.arms.values()} == {None}
+    compared = {name for name, arm in evidence.arms.items() if arm.reference is not None}
+    assert set(evidence.differences) == compared
+    for name, arm in evidence.arms.items():
+        few = dtype is torch.float32 and not PLANS[name].every_prompt
+        expected = shortest_and_longest if few else prompts
+        assert [row.prompt_index for row in arm.rows] == expected
+        assert [row.prompt_index for row in evidence.differences.get(name, arm.rows)] == expected
 
 
 @every_dtype
@@ -84,9 +91,10 @@ def test_the_noise_floor_of_a_clean_model_is_measured(clean: dict[torch.dtype, R
     floor = clean[dtype].noise_floor
     assert floor is not None
     assert floor.method == "measured"
-    steps = [step for row in clean[dtype].evidence.differences["replayed"] for step in row.steps]
+    steps = [step for row in clean[dtype].evidence.differences["left"] for step in row.steps]
     assert 0 < floor.measured < 100 * torch.finfo(dtype).eps * max(step.logit_scale for step in steps)
-    assert {way.name for way in floor.ways} >= {"rounding_errors", "few_copies", "batched", "replayed"}
+    ways = {"rounding_errors", "few_copies", "batched"} | (set() if dtype is torch.float32 else {"replayed"})
+    assert {way.name for way in floor.ways} >= ways
 
 
 @every_dtype
@@ -97,11 +105,12 @@ def test_a_mask_that_is_broken_on_purpose_shows(clean: dict[torch.dtype, Report]
 def test_the_pads_of_the_broken_mask_are_counted_as_pads(clean: dict[torch.dtype, Report]) -> None:
     evidence = clean[torch.float32].evidence
     pads = {
-        name: [row.num_pad_tokens for row in evidence.differences[name]]
+        name: {row.prompt_index: row.num_pad_tokens for row in evidence.differences[name]}
         for name in ("left", "scrambled", "broken_mask")
     }
-    assert pads["left"] == pads["scrambled"] == pads["broken_mask"]
-    assert sum(count == 0 for count in pads["left"]) == 1
+    assert pads["scrambled"] == pads["broken_mask"]
+    assert pads["left"] | pads["scrambled"] == pads["left"]
+    assert sorted(pads["scrambled"].values()) == [0, max(pads["left"].values())]
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
@@ -167,7 +176,7 @@ def test_a_batch_of_copies_and_a_few_copies_are_of_another_size() -> None:
         patch.setattr("zoo.comparing.Silent", Watch)
         for prompts in (4, 2):
             heights.clear()
-            compare(model, encoded=((4, 5, 6), (7, 8), (9,), (10, 11))[:prompts])
+            compare(model, encoded=((4, 5, 6), (7, 8), (9,), (10, 11))[:prompts], thorough=True)
             few, batched = (heights[f"running {PLANS[name].description}"] for name in ("few_copies", "batched"))
             assert batched == {prompts}
             assert few == {3 if prompts == 2 else 2}

@@ -1,0 +1,89 @@
+"""The quick way gives the verdicts of the plain way, and is taken only where nothing differs."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from transformers import PreTrainedModel
+from zoo import CLEAN, FAULTS, compare
+from zoo.families import build_family
+from zoo.masks import ignored
+from zoo.planting import planted
+
+from padcheck.hf import arms, sharing
+from padcheck.report import Report
+
+FLOAT32 = torch.float32
+MODELS = {
+    **{clean.name: clean.build for clean in CLEAN},
+    **{f"fault: {fault.name}": fault.build for fault in FAULTS if fault.expected_left(FLOAT32)},
+}
+
+
+def plainly(model: PreTrainedModel, monkeypatch: pytest.MonkeyPatch, **settings: object) -> Report:
+    with monkeypatch.context() as patch:
+        patch.setattr(arms, "may_share", lambda run: False)
+        return compare(model, **settings)
+
+
+def was_shared(report: Report) -> bool:
+    return "replayed" in report.evidence.left_out
+
+
+@pytest.mark.parametrize("build", MODELS.values(), ids=MODELS)
+def test_it_gives_the_verdicts_of_the_plain_way(
+    build: Callable[[torch.dtype], PreTrainedModel], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quick, plain = compare(build(FLOAT32)), plainly(build(FLOAT32), monkeypatch)
+    assert (quick.status, quick.exit_code) == (plain.status, plain.exit_code)
+    assert [finding.code for finding in quick.findings] == [finding.code for finding in plain.findings]
+    assert quick.advice == plain.advice
+    for name, comparison in quick.comparisons.items():
+        assert comparison.verdict.within_rounding == plain.comparisons[name].verdict.within_rounding, name
+    for name in ("single", "left", "right"):
+        rows, expected = quick.evidence.arms[name].rows, plain.evidence.arms[name].rows
+        for row, other in zip(rows, expected, strict=True):
+            assert (row.generated_ids, row.position_ids) == (other.generated_ids, other.position_ids)
+        assert quick.evidence.arms[name].warnings == plain.evidence.arms[name].warnings
+
+
+def test_it_is_taken_where_nothing_differs_and_left_where_anything_does() -> None:
+    assert was_shared(compare(build_family(FLOAT32)))
+    assert not was_shared(compare(planted(ignored)(FLOAT32)))
+
+
+@pytest.mark.parametrize("settings", [{"thorough": True}, {"do_sample": True}])
+def test_it_is_not_taken_where_the_plain_way_is_asked_for_or_tokens_are_drawn(settings: dict[str, object]) -> None:
+    assert not was_shared(compare(build_family(FLOAT32), **settings))
+
+
+def test_it_is_not_taken_in_16_bit() -> None:
+    assert not was_shared(compare(build_family(torch.bfloat16)))
+
+
+def test_it_is_not_taken_where_no_prompt_gets_a_pad() -> None:
+    assert not was_shared(compare(build_family(FLOAT32), encoded=((4, 5), (6, 7))))
+
+
+@pytest.mark.parametrize("off", ["token", "logits"])
+def test_a_prompt_alone_that_says_something_else_is_a_doubt(off: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = sharing.replay
+
+    def other(*args: object, **kwargs: object) -> object:
+        trace = real(*args, **kwargs)
+        far = 100.0 if off == "token" else 0.01
+        trace.logits[-1, (trace.generated_ids[-1] + 1) % trace.logits.shape[1]] += far
+        return trace
+
+    monkeypatch.setattr(sharing, "replay", other)
+    assert not was_shared(compare(build_family(FLOAT32)))
+
+
+def test_a_model_that_raises_in_the_middle_goes_the_plain_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*args: object, **kwargs: object) -> object:
+        raise RuntimeError("not today")
+
+    monkeypatch.setattr(sharing, "replay", broken)
+    report = compare(build_family(FLOAT32))
+    assert report.status == "pass"
+    assert not was_shared(report)
