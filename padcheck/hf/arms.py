@@ -152,8 +152,8 @@ class _Bench:
             log = self._logs.setdefault(name, _ArmLog(PLANS[name]))
             log.say(shared.warnings.get(name, []))
             run.traces[name] = traces
-            _record(log, self._tokenizer, traces, run.traces[SINGLE])
-        run.traces["replayed"] = run.traces[SINGLE]
+            _record(log, self._tokenizer, traces, shared.traces[SINGLE])
+        run.traces.update(replayed=shared.traces[SINGLE], forward=shared.first_steps)
         return True
 
     def measured(self) -> Measured:

@@ -138,12 +138,13 @@ def forward(
             raise TypeError("forward() takes no position_ids")
         position_ids = [positions(padded.attention_mask) for _, padded in rows]
         arguments["position_ids"] = torch.tensor(position_ids, device=model.device)  # (batch, width)
+    last = [len(padded.attention_mask) - 1 - padded.attention_mask[::-1].index(1) for _, padded in rows]
+    first = min(last)
     with torch.inference_mode(), received_position_ids(model) as received:
-        logits = model(input_ids, **arguments).logits  # (batch, width, vocab_size)
+        logits = _logits_from(model, first, input_ids, arguments)  # (batch, width - first, vocab_size)
     traces = []
     for row, (index, padded) in enumerate(rows):
-        last = len(padded.attention_mask) - 1 - padded.attention_mask[::-1].index(1)
-        read = logits[row, last].to(torch.float32, copy=True)[None]  # (1, vocab_size)
+        read = logits[row, last[row] - first].to(torch.float32, copy=True)[None]  # (1, vocab_size)
         scores = logits_processors(settings, [index], input_ids.shape[1])(input_ids[row : row + 1], read)
         position_ids_received = position_ids_by_column(received, row, input_ids.shape[1], input_ids.shape[1] + 1)
         traces.append(RowTrace(padded, (int(scores.argmax()),), position_ids_received, read))
@@ -200,10 +201,25 @@ def replay(
     positions = {}
     if with_positions and takes_position_ids(model):
         positions = {"position_ids": torch.arange(width, device=model.device)[None]}  # (1, width)
+    first = len(prompt) - 1
     with torch.inference_mode(), received_position_ids(model) as received:
-        logits = model(input_ids, attention_mask=attention_mask, **positions).logits  # (1, width, vocab_size)
+        logits = _logits_from(model, first, input_ids, {"attention_mask": attention_mask, **positions})
     position_ids = position_ids_by_column(received, 0, width, len(prompt) + len(new))
-    return RowTrace(unpadded(prompt), new, position_ids, logits[0, len(prompt) - 1 :].to(torch.float32, copy=True))
+    return RowTrace(unpadded(prompt), new, position_ids, logits[0].to(torch.float32, copy=True))
+
+
+def _logits_from(
+    model: PreTrainedModel, first: int, input_ids: torch.Tensor, arguments: dict[str, torch.Tensor]
+) -> torch.Tensor:
+    """The logits from a column on, (batch, width - first, vocab_size), as generate() itself asks for them.
+
+    The others are not worked out where the model can leave them out: the head is a third of a small model's work, and
+    with a large vocabulary most of its memory.
+    """
+    wanted = input_ids.shape[1] - first
+    can_leave_out = "logits_to_keep" in inspect.signature(model.forward).parameters
+    logits: torch.Tensor = model(input_ids, **arguments, **({"logits_to_keep": wanted} if can_leave_out else {})).logits
+    return logits[:, -wanted:]
 
 
 def _tensors(model: PreTrainedModel, rows: Rows) -> tuple[torch.Tensor, torch.Tensor]:

@@ -219,7 +219,7 @@ PLANS = {
     "batched": ArmPlan("a batch of copies of one prompt, nothing padded", SINGLE, None, _batched),
     "scrambled": ArmPlan("left, other ids under the mask", "left", "left", _scrambled),
     "left_no_mask": ArmPlan("left, no attention_mask", "left", "left", _left_no_mask),
-    "forward": ArmPlan("forward(), each prompt alone", SINGLE, None, _forward, every_prompt=True),
+    "forward": ArmPlan("forward(), each prompt alone", SINGLE, None, _forward),
     "replayed": ArmPlan("forward() over prompt and new tokens, no cache", SINGLE, None, _replayed),
     "left_forward": ArmPlan("left, forward(), no position_ids", "forward", "left", _left_forward),
     "left_forward_positions": ArmPlan(
