@@ -26,10 +26,11 @@ class Format(str, Enum):
     JSON = "json"
     MARKDOWN = "markdown"
     SVG = "svg"
+    HTML = "html"
 
 
-_OF_ANY_DOCUMENT = {Format.JSON}
-"""The formats that say the same of a report, a check and a survey."""
+_OF_ANY_DOCUMENT = {Format.JSON, Format.HTML}
+"""The formats whose one module takes a report, a check and a survey."""
 
 
 def render(document: "Document", fmt: Format, view: View) -> str:

@@ -1,0 +1,70 @@
+"""The report as one page: no network, readable without scripts, in light and dark, on a screen of any width.
+
+The templates only lay out. What is said comes from the wording that all formats share; what is drawn is computed in
+`chart`, `heat_map` and `alignment`.
+"""
+
+import base64
+from functools import cache
+from hashlib import sha256
+from importlib.resources import files
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from padcheck.report import Document, Report
+from padcheck.reporters import conclusion, reproduction, wording
+from padcheck.reporters.check import wording as check_wording
+from padcheck.reporters.html import alignment, page
+from padcheck.reporters.survey import wording as survey_wording
+from padcheck.reporters.view import View
+from padcheck.reporters.visible import visible, visible_edges, visible_lines, visible_pads
+
+
+def render(document: Document, view: View) -> str:  # noqa: ARG001  a page fits any screen
+    """The document as an HTML page."""
+    name = "report" if isinstance(document, Report) else document.command
+    return _environment().get_template(f"{name}.html").render(document=document) + "\n"
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader(__name__),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_seen,
+    )
+    style, script = _asset("style.css"), _asset("script.js")
+    environment.globals |= {
+        "style": style,
+        "script": script,
+        # Nothing is loaded from anywhere, and no script or style runs but these two.
+        "policy": f"default-src 'none'; img-src data:; style-src {_hash(style)}; script-src {_hash(script)}; "
+        "base-uri 'none'; form-action 'none'",
+        "wording": wording,
+        "check_wording": check_wording,
+        "survey_wording": survey_wording,
+        "alignment": alignment,
+        "page": page,
+        "reproduction": reproduction,
+        "conclusion": conclusion.conclusion,
+    }
+    environment.filters |= {"visible": visible, "edges": visible_edges}
+    environment.filters["pads"] = visible_pads
+    return environment
+
+
+def _seen(value: object) -> object:
+    """Whatever a template shows: no control character gets through, whether it was thought of or not."""
+    return visible_lines(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _asset(name: str) -> Markup:
+    return Markup(files(__name__).joinpath("templates", name).read_text(encoding="utf-8"))  # noqa: S704  our own
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{base64.b64encode(sha256(text.encode()).digest()).decode()}'"

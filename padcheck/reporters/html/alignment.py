@@ -1,0 +1,102 @@
+"""One prompt in several arms, its real tokens in the same columns of every arm: so a shift of positions is seen."""
+
+from collections.abc import Iterator, Sequence
+from itertools import takewhile
+from typing import NamedTuple
+
+from padcheck.evidence import Row
+from padcheck.reporters.visible import visible_token
+from padcheck.reporters.wording import PAD, UNLIKE_FORMULA
+
+
+class Cell(NamedTuple):
+    """One column of a line; `kind` is its class, `span` how many columns it stands for where it is empty."""
+
+    text: str
+    kind: str = ""
+    span: int = 1
+
+
+class Line(NamedTuple):
+    """The tokens, the mask or the positions of a row."""
+
+    label: str
+    cells: list[Cell]
+
+
+class Widths(NamedTuple):
+    """How many columns each part has: pads, prompt, pads, new tokens."""
+
+    left: int
+    prompt: int
+    right: int
+    new: int
+
+
+class _Parts(NamedTuple):
+    """The same parts of one row, as its own columns."""
+
+    left: range
+    prompt: range
+    right: range
+    new: range
+
+
+def widths(rows: Sequence[Row]) -> Widths:
+    """The widest of each part."""
+    parts = [_parts(row) for row in rows]
+    return Widths(*(max(map(len, same), default=0) for same in zip(*parts, strict=True)))
+
+
+def lines(row: Row, widths: Widths, *, ids: bool = False) -> Iterator[Line]:
+    """A row's lines, padded to the widths; with its `ids` where that is asked for.
+
+    Received positions are left out where nothing was run, and what the mask gives where it says nothing new.
+    """
+    yield Line("token", _cells(row, widths, [visible_token(text) for text in row.tokens], pad=PAD))
+    if ids:
+        yield Line("input_ids", _cells(row, widths, row.input_ids))
+    yield Line("attention_mask", _cells(row, widths, row.attention_mask))
+    if row.generated_ids:
+        received = [
+            "-" if position is None else f"{position}{UNLIKE_FORMULA if _unlike(row, index) else ''}"
+            for index, position in enumerate(row.position_ids)
+        ]
+        yield Line("position_ids", _cells(row, widths, received, marked=True))
+    if any(_unlike(row, index) for index in range(len(row.tokens))) or set(row.position_ids) <= {None}:
+        yield Line("from the mask", _cells(row, widths, row.position_ids_from_mask))
+
+
+def kind_of(row: Row, index: int) -> str:
+    """What stands in a column: `pad`, `new`, or nothing to remark."""
+    if not row.attention_mask[index]:
+        return "pad"
+    return "new" if index >= len(row.input_ids) - len(row.generated_ids) else ""
+
+
+def _cells(
+    row: Row, widths: Widths, values: Sequence[object], *, pad: str | None = None, marked: bool = False
+) -> list[Cell]:
+    cells: list[Cell] = []
+    for part, columns, width in zip(Widths._fields, _parts(row), widths, strict=True):
+        filled = []
+        for index in columns:
+            kind = "unlike" if marked and _unlike(row, index) else kind_of(row, index)
+            filled.append(Cell(pad if pad and kind == "pad" else str(values[index]), kind))
+        missing = width - len(columns)
+        empty = [Cell("", "none", missing)] if missing else []
+        cells += [*empty, *filled] if part == "left" else [*filled, *empty]
+    return cells
+
+
+def _parts(row: Row) -> _Parts:
+    end = len(row.input_ids) - len(row.generated_ids)
+    mask = row.attention_mask[:end]
+    left = sum(1 for _ in takewhile(lambda real: not real, mask))
+    right = sum(1 for _ in takewhile(lambda real: not real, reversed(mask[left:])))
+    return _Parts(range(left), range(left, end - right), range(end - right, end), range(end, len(row.input_ids)))
+
+
+def _unlike(row: Row, index: int) -> bool:
+    received = row.position_ids[index]
+    return bool(row.attention_mask[index]) and received is not None and received != row.position_ids_from_mask[index]

@@ -1,0 +1,98 @@
+"""What is needed to run the same again: the command line, the packages, the prompts."""
+
+import shlex
+from collections.abc import Iterator
+
+import msgspec
+
+from padcheck.report import Report
+from padcheck.reporters.visible import visible
+from padcheck.settings import JudgeSettings
+
+PROMPTS_FILE = "prompts.jsonl"
+"""Where the command line expects the prompts that it has no room for."""
+
+_MOST_PROMPTS_IN_A_LINE = 16
+
+
+def command_line(report: Report) -> str:
+    """The command for a shell that measures and judges the same.
+
+    The model is pinned to the revision that was loaded. Many prompts are left to a file, which `prompts_file` gives.
+    What a baseline accepts is not in it: only `padcheck check` reads one.
+    """
+    evidence = report.evidence
+    settings = dict(evidence.settings)
+    model = str(settings.pop("model", evidence.model.id))
+    prompts = _prompts(report)
+    settings.pop("prompts", None)
+    if evidence.model.revision is not None:
+        settings["revision"] = evidence.model.revision
+    words = ["padcheck", report.command]
+    if prompts_file(report):
+        words += ["--prompts", PROMPTS_FILE]
+    else:
+        words += [word for prompt in prompts for word in ("--prompt", prompt)]
+    words += [word for name, value in (settings | _judgement(report)).items() for word in _option(name, value)]
+    # A folder may have a name that begins like an option.
+    words += ["--", model] if model.startswith("-") else []
+    words[2:2] = [] if model.startswith("-") else [model]
+    return " ".join(map(_quoted, words))
+
+
+def prompts_file(report: Report) -> str:
+    """The content of the file that the command line names, as JSONL; empty where it names none."""
+    prompts = _prompts(report)
+    if len(prompts) <= _MOST_PROMPTS_IN_A_LINE and not any("\0" in prompt for prompt in prompts):
+        return ""
+    return "".join(f"{msgspec.json.encode({'prompt': prompt}).decode()}\n" for prompt in prompts)
+
+
+def requirements(report: Report) -> str:
+    """The command that installs the versions of the run; of a build such as 2.13.0+cpu the release."""
+    versions = report.evidence.environment
+    pinned = [
+        f"{name}=={getattr(versions, name).partition('+')[0]}"
+        for name in ("padcheck", "torch", "transformers", "tokenizers")
+    ]
+    return " ".join(["pip install", *map(_quoted, pinned)])
+
+
+def _prompts(report: Report) -> list[str]:
+    given = report.evidence.settings.get("prompts", ())
+    return [str(prompt) for prompt in given] if isinstance(given, (list, tuple)) else []
+
+
+def _judgement(report: Report) -> dict[str, object]:
+    """What is not left at its default, as the command takes it."""
+    judgement, default = report.judgement, JudgeSettings()
+    values: dict[str, object] = {
+        "select": ",".join(judgement.select),
+        "ignore": ",".join(judgement.ignore),
+    }
+    if judgement.fail_on is not default.fail_on:
+        values["fail_on"] = "never" if judgement.fail_on is None else judgement.fail_on.value
+    if report.command == "compare":
+        values |= {name: getattr(judgement, name) for name in ("atol", "rtol", "task", "padding_side")}
+    return {name: value for name, value in values.items() if value not in (None, "")}
+
+
+def _option(name: str, value: object) -> Iterator[str]:
+    yield f"--{name.replace('_', '-')}"
+    if value is not True:
+        yield str(value)
+
+
+def _quoted(word: str) -> str:
+    """The word for a shell; what cannot be seen is spelled out, as bash and zsh read it."""
+    if visible(word) == word:
+        return shlex.quote(word)
+    return f"$'{''.join(map(_spelled_out, word))}'"
+
+
+def _spelled_out(character: str) -> str:
+    if character in "\\'":
+        return f"\\{character}"
+    if visible(character) == character:
+        return character
+    return "".join(f"\\x{byte:02x}" for byte in character.encode(errors="backslashreplace"))
