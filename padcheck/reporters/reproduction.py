@@ -22,22 +22,17 @@ def command_line(report: Report) -> str:
     What a baseline accepts is not in it: only `padcheck check` reads one.
     """
     evidence = report.evidence
-    settings = dict(evidence.settings)
-    model = str(settings.pop("model", evidence.model.id))
-    prompts = _prompts(report)
-    settings.pop("prompts", None)
+    settings = {name: value for name, value in evidence.settings.items() if name not in ("model", "prompts")}
     if evidence.model.revision is not None:
         settings["revision"] = evidence.model.revision
-    words = ["padcheck", report.command]
-    if prompts_file(report):
-        words += ["--prompts", PROMPTS_FILE]
-    else:
-        words += [word for prompt in prompts for word in ("--prompt", prompt)]
-    words += [word for name, value in (settings | _judgement(report)).items() for word in _option(name, value)]
+    options: list[tuple[str, object]]
+    options = [("prompts", PROMPTS_FILE)] if prompts_file(report) else [("prompt", text) for text in _prompts(report)]
+    options += (settings | _judgement(report)).items()
+    words = [word for name, value in options for word in _option(name, value)]
+    model = evidence.model.id
     # A folder may have a name that begins like an option.
-    words += ["--", model] if model.startswith("-") else []
-    words[2:2] = [] if model.startswith("-") else [model]
-    return " ".join(map(_quoted, words))
+    words = [*words, "--", model] if model.startswith("-") else [model, *words]
+    return " ".join(map(_quoted, ("padcheck", report.command, *words)))
 
 
 def prompts_file(report: Report) -> str:

@@ -173,7 +173,7 @@ def test_the_environment_has_no_say_in_the_width(
     assert render(REPORTS["failing"], fmt, View(width=120)) == before
 
 
-@pytest.mark.parametrize("fmt", [Format.TABLE, Format.MARKDOWN], ids=lambda fmt: fmt.value)
+@pytest.mark.parametrize("fmt", [Format.TABLE, Format.MARKDOWN, Format.HTML], ids=lambda fmt: fmt.value)
 @pytest.mark.parametrize("command", ["compare", "inspect-tokenizer"])
 @pytest.mark.parametrize("changes", HOSTILE_PLACES.values(), ids=HOSTILE_PLACES)
 def test_no_control_character_gets_through(fmt: Format, command: Command, changes: dict[str, object]) -> None:

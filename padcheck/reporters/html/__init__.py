@@ -10,7 +10,7 @@ from hashlib import sha256
 from importlib.resources import files
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from padcheck.report import Document, Report
 from padcheck.reporters import conclusion, reproduction, wording
@@ -52,14 +52,18 @@ def _environment() -> Environment:
         "reproduction": reproduction,
         "conclusion": conclusion.conclusion,
     }
-    environment.filters |= {"visible": visible, "edges": visible_edges}
-    environment.filters["pads"] = visible_pads
+    environment.filters |= {"lines": _lines, "edges": visible_edges, "pads": visible_pads}
     return environment
 
 
 def _seen(value: object) -> object:
     """Whatever a template shows: no control character gets through, whether it was thought of or not."""
-    return visible_lines(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _lines(text: str) -> Markup:
+    """Text whose line ends stay."""
+    return escape(visible_lines(text))
 
 
 def _asset(name: str) -> Markup:

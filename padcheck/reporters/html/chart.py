@@ -17,6 +17,7 @@ _LANE = 26
 _MOST_TICKS = 8
 _MOST_MARKED_LINES = 12
 """With more prompts than that, single steps are no longer marked."""
+_ROOM_FOR_TWO_LABELS = 30
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -51,6 +52,7 @@ class Chart(NamedTuple):
     y_ticks: list[Tick]
     curves: list[Curve]
     floor: Tick | None
+    floor_label: float
     allowed: tuple[Tick, Tick] | None
     left: float = _LEFT
     right: float = _RIGHT
@@ -98,18 +100,19 @@ def chart(differences: Sequence[RowDifference], comparison: Comparison, floor: f
     num_steps = max(len(difference.steps) for difference in differences)
     changed = {row.prompt_index for row in comparison.rows if row.verdict in (Verdict.DIFFERENT, Verdict.NON_FINITE)}
     every = math.ceil(num_steps / 10)
+    top, floor_place = (axis.place(allowed[0]) if allowed else 0.0), (axis.place(floor) if floor > 0 else 0.0)
     return Chart(
         x_ticks=[Tick(_x(step, num_steps), str(step)) for step in range(0, num_steps, every)],
         y_ticks=axis.ticks(),
         curves=_curves(differences, changed, axis, num_steps),
-        floor=Tick(axis.place(floor), f"{floor:.2g}") if floor > 0 else None,
+        floor=_tick(axis, floor) if floor > 0 else None,
+        # Above its line, where it is in nobody's way, unless that is the place of the other label.
+        floor_label=floor_place - 5 if floor_place - top > _ROOM_FOR_TWO_LABELS else floor_place + 13,
         allowed=(_tick(axis, allowed[0]), _tick(axis, allowed[-1])) if allowed else None,
     )
 
 
-def _curves(
-    differences: Sequence[RowDifference], changed: set[int], axis: LogAxis, num_steps: int
-) -> list[Curve]:
+def _curves(differences: Sequence[RowDifference], changed: set[int], axis: LogAxis, num_steps: int) -> list[Curve]:
     """One a course, those of the prompts that changed last, so that they lie on top."""
     together: dict[tuple[bool, tuple[Mark, ...]], list[int]] = {}
     for difference in differences:
@@ -135,7 +138,7 @@ def _marks(difference: RowDifference, axis: LogAxis, num_steps: int) -> tuple[Ma
     )
 
 
-def _kind(value: float | None, is_flip: bool) -> str:  # noqa: FBT001  two facts of one step
+def _kind(value: float | None, is_flip: bool) -> str:
     if is_flip:
         return "flip"
     return "nan" if value is None else "zero" if value == 0 else "step"

@@ -1,4 +1,4 @@
-"""An arm's attention_mask as a picture: a line a prompt, a cell a slot. Geometry only; colours are the style sheet's."""
+"""An arm's attention_mask as a picture: a line a prompt, a cell a slot. Geometry only; colours are styled."""
 
 from collections.abc import Collection, Sequence
 from itertools import groupby

@@ -16,11 +16,11 @@ _FEW_PROMPTS = 4
 
 
 class Prompt(NamedTuple):
-    """One prompt in the arms that ran it; `changed` where padding on either side changed it."""
+    """One prompt in the arms that ran it; `changed` names the sides on which padding changed it."""
 
-    index: int
+    number: int
     text: str
-    changed: bool
+    changed: list[str]
     open: bool
     outputs: list[wording.Output]
 
@@ -37,15 +37,20 @@ class Difference(NamedTuple):
 
 def prompts(report: Report) -> list[Prompt]:
     """All that were run. Where they are many those that changed come first, and all but the first few are folded."""
-    changed = _changed(report)
+    changed = {side: _changed_in(report, side) for side in ("left", "right")}
     indices = list(range(len(report.evidence.prompts)))
     if len(indices) > _FEW_PROMPTS:
-        indices.sort(key=lambda index: index not in changed)
+        indices.sort(key=lambda index: not any(index in those for those in changed.values()))
     ran = {index: outputs for index in indices if (outputs := wording.outputs(report, index))}
-    shown = [index for index in indices if index in ran]
     return [
-        Prompt(index, report.evidence.prompts[index], index in changed, place < _FEW_PROMPTS, ran[index])
-        for place, index in enumerate(shown)
+        Prompt(
+            number=index,
+            text=report.evidence.prompts[index],
+            changed=[side for side, those in changed.items() if index in those],
+            open=place < _FEW_PROMPTS,
+            outputs=ran[index],
+        )
+        for place, index in enumerate(index for index in indices if index in ran)
     ]
 
 
@@ -122,10 +127,6 @@ def _differences(report: Report) -> list[Difference]:
         drawn = chart(rows, comparison, floor)
         found.append(Difference(name, comparison.reference, arm.description or name, drawn, rows))
     return found
-
-
-def _changed(report: Report) -> set[int]:
-    return _changed_in(report, "left") | _changed_in(report, "right")
 
 
 def _changed_in(report: Report, arm: str) -> set[int]:

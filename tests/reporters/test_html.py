@@ -1,0 +1,325 @@
+"""The page without a browser: what is in it, what is not, and the geometry of its pictures."""
+
+import base64
+import hashlib
+import re
+from html.parser import HTMLParser
+
+import pytest
+from builders import (
+    HOSTILE,
+    difference,
+    differences,
+    finding,
+    flip,
+    gave,
+    many_prompts,
+    noise,
+    report,
+    row,
+    unpadded_difference,
+)
+from documents import CODE, DOCUMENTS, WRONG, a_check, a_survey, everywhere, unmeasured
+from msgspec.structs import replace
+
+from padcheck.checks import find_rule
+from padcheck.exits import ExitCode
+from padcheck.report import Reason, UnmeasuredModel
+from padcheck.reporters import Format, View, render
+from padcheck.reporters.html.alignment import lines, widths
+from padcheck.reporters.html.chart import LogAxis, chart
+from padcheck.reporters.html.heat_map import heat_map
+from padcheck.reporters.visible import visible
+from padcheck.settings import JudgeSettings
+from padcheck.severity import Severity
+
+RAW = "\x1b\x07\r\u202e\u200b"
+
+
+class Page(HTMLParser):
+    """Elements, attributes and texts."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.elements, self.texts, self.open = [], [], []
+        self.content = {"script": "", "style": "", "title": ""}
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        if tag in self.content:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        if self.open and self.open[-1] == tag:
+            self.open.pop()
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] in ("script", "style"):
+            self.content[self.open[-1]] += data
+        else:
+            self.texts.append(data)
+
+    @property
+    def text(self):
+        return "".join(self.texts)
+
+    def all(self, tag):
+        return [attributes for name, attributes in self.elements if name == tag]
+
+    @property
+    def ids(self):
+        return [attributes["id"] for _, attributes in self.elements if "id" in attributes]
+
+
+def show(document):
+    return Page(render(document, Format.HTML, View()))
+
+
+every_document = pytest.mark.parametrize("document", DOCUMENTS.values(), ids=DOCUMENTS)
+
+
+@every_document
+def test_nothing_is_loaded_and_nothing_foreign_can_run(document):
+    page = show(document)
+    for _, attributes in page.elements:
+        assert not {"src", "srcset", "style", "data", "action", "background"} & set(attributes)
+        assert attributes.get("href", "#").startswith(("#", "data:,"))
+        assert not [name for name in attributes if name.startswith("on")]
+    [policy] = [meta["content"] for meta in page.all("meta") if meta.get("http-equiv") == "Content-Security-Policy"]
+    assert policy.startswith("default-src 'none';")
+    for kind in ("script", "style"):
+        assert len(page.all(kind)) == 1
+        digest = base64.b64encode(hashlib.sha256(page.content[kind].encode()).digest()).decode()
+        assert f"{kind}-src 'sha256-{digest}'" in policy
+    assert not re.search(r"url\(|@import|https?:", page.content["style"] + page.content["script"])
+
+
+@every_document
+def test_every_anchor_has_its_place_and_no_two_share_one(document):
+    page = show(document)
+    assert len(set(page.ids)) == len(page.ids)
+    targets = {link["href"][1:] for link in page.all("a")} | {
+        attributes["aria-labelledby"] for _, attributes in page.elements if "aria-labelledby" in attributes
+    }
+    assert targets <= set(page.ids)
+
+
+@every_document
+def test_a_page_says_its_language_size_and_schemes(document):
+    page = show(document)
+    assert page.all("html") == [{"lang": "en"}]
+    assert {"name": "color-scheme", "content": "light dark"} in page.all("meta")
+    assert {"name": "viewport", "content": "width=device-width, initial-scale=1"} in page.all("meta")
+
+
+def test_the_verdict_comes_first_and_every_section_is_there():
+    page = show(report(**WRONG))
+    assert page.text.index("FAIL: left padding changes") < page.text.index("attention_mask")
+    assert {"findings", "prompts", "masks", "differences", "run", "reproduce", "PAD201"} <= set(page.ids)
+    for said in (
+        "Why it matters",
+        "How padcheck knows",
+        "Difference to the unpadded run",
+        "SomeForCausalLM",
+        "padcheck compare some/model",
+    ):
+        assert said in page.text
+    assert "some/model" in page.texts[0] + page.text[:200]
+
+
+def test_a_healthy_report_has_advice_and_no_findings():
+    page = show(report())
+    assert "advice" in page.ids
+    assert "findings" not in page.ids
+
+
+def test_an_inspection_shows_what_the_tokenizer_padded():
+    page = show(report("inspect-tokenizer"))
+    assert page.text.count("padded on the left") == page.text.count("padded on the right") == 2
+    assert "input_ids" in page.text
+    assert not {"masks", "differences"} & set(page.ids)
+
+
+def test_a_check_sums_up_and_links_to_each_model():
+    page = show(DOCUMENTS["check"])
+    assert [link["href"] for link in page.all("a")][:3] == ["#model-1", "#model-2", "#model-3"]
+    assert {"model-1", "model-2", "model-3", "model-1-PAD201", "model-2-prompts"} <= set(page.ids)
+    assert "There is no nope." in page.text
+    assert "Mend it." in page.text
+    assert "gone/model: PAD201" in page.text
+
+
+def test_a_bug_in_padcheck_is_shown_with_its_traceback():
+    page = show(a_check(unmeasured(status="error", exit_code=ExitCode.BUG, traceback=f"Traceback\n  {CODE}")))
+    assert f"Traceback\n  {visible(CODE)}" in page.text
+
+
+def test_a_survey_has_its_table_its_reasons_and_what_codes_mean():
+    page = show(a_survey())
+    assert "6.5" in page.text
+    assert "it needs timm" in page.text
+    assert page.text.count("Why it matters") == 1
+    assert "llama-PAD201" in page.ids
+
+
+@pytest.mark.parametrize("text", [HOSTILE, CODE], ids=["characters", "code"])
+def test_hostile_text_is_shown_as_text(text):
+    shown, plain = show(everywhere(text)), show(everywhere("plain text"))
+    assert [tag for tag, _ in shown.elements] == [tag for tag, _ in plain.elements]
+    assert visible(text) in shown.text
+    assert not set(RAW) & set(shown.text)
+    assert shown.content == plain.content
+
+
+@pytest.mark.parametrize("text", [HOSTILE, CODE], ids=["characters", "code"])
+def test_hostile_text_in_a_check_and_a_survey_is_shown_as_text(text):
+    def texts(text):
+        yield a_check(unmeasured(model=UnmeasuredModel(id=text), error=Reason(what=text, meaning=text, change=text)))
+        found = replace(finding(find_rule("PAD201"), **WRONG), message=text, fix=text)
+        yield a_survey(architecture=text, known_limit=text, details=(found,))
+
+    for hostile, plain in zip(map(show, texts(text)), map(show, texts("plain")), strict=True):
+        assert [tag for tag, _ in hostile.elements] == [tag for tag, _ in plain.elements]
+        assert visible(text) in hostile.text
+        assert not set(RAW) & set(hostile.text)
+
+
+def test_of_many_prompts_those_that_changed_come_first_and_few_are_unfolded():
+    changed = many_prompts(40)
+    changed["differences"] |= {
+        "right": (
+            unpadded_difference(0.0),
+            *(difference(0.5 * (index == 30), prompt_index=index) for index in range(1, 40)),
+        )
+    }
+    page = show(report(**changed))
+    prompts = [attributes for attributes in page.all("details") if "prompt" in attributes.get("class", "")]
+    assert ["open" in each for each in prompts] == [True] * 4 + [False] * 36
+    assert [number for number, each in enumerate(prompts) if "data-changed" in each] == [0]
+    assert "changed by right padding" in page.text
+
+
+def test_hundreds_of_prompts_make_a_page_that_can_be_sent():
+    html = render(report(**many_prompts(512)), Format.HTML, View())
+    assert len(html) < 2_000_000
+
+
+def test_a_code_of_another_padcheck_has_no_explanation():
+    [shown] = report(**WRONG).findings[:1]
+    of_another = replace(report(**WRONG), findings=(replace(shown, code="PAD999"),))
+    assert "PAD999" in show(of_another).text
+
+
+def test_findings_of_a_baseline_are_marked_and_named():
+    known = report(settings=JudgeSettings(known={"PAD201": Severity.ERROR}), **WRONG)
+    assert "error, known" in show(known).text
+    assert "Accepted by a baseline, which is not in the command: PAD201" in show(known).text
+
+
+def cells(row, widths):
+    return {line.label: [(cell.text, cell.kind) for cell in line.cells] for line in lines(row, widths)}
+
+
+def test_real_tokens_stand_in_the_same_columns_of_every_arm():
+    rows = [
+        row(1, prompt=(10,), num_pads=number, side=side) for number, side in ((0, "left"), (2, "left"), (2, "right"))
+    ]
+    found = widths(rows)
+    assert found == (2, 1, 2, 2)
+    alone, left, right = (cells(each, found)["token"] for each in rows)
+    new = [("␣t20", "new"), ("␣t21", "new")]
+    pads = [("⟨pad⟩", "pad")] * 2
+    assert alone == [("", "none"), ("␣t10", ""), ("", "none"), *new]
+    assert left == [*pads, ("␣t10", ""), ("", "none"), *new]
+    assert right == [("", "none"), ("␣t10", ""), *pads, *new]
+
+
+def test_a_position_that_the_mask_does_not_give_is_marked_beside_what_it_gives():
+    shifted = row(position_ids=(0, 1, 2, 9, None))
+    found = cells(shifted, widths([shifted]))
+    assert found["position_ids"] == [("0", ""), ("1", ""), ("2", ""), ("9!", "unlike"), ("-", "new")]
+    assert [text for text, _ in found["from the mask"]] == ["0", "1", "2", "3", "4"]
+    assert "from the mask" not in cells(row(), widths([row()]))
+
+
+def test_a_pad_in_the_middle_stays_where_it_is():
+    odd = row(attention_mask=(1, 0, 1, 1, 1))
+    assert widths([odd]) == (0, 3, 0, 2)
+    assert [kind for _, kind in cells(odd, widths([odd]))["attention_mask"]] == ["", "pad", "", "new", "new"]
+
+
+def test_a_mask_is_one_rectangle_a_run():
+    drawn = heat_map((row(0), row(1, prompt=(10,), num_pads=2)), {1})
+    assert (drawn.num_rows, drawn.num_slots, drawn.num_pads) == (2, 5, 2)
+    assert drawn.cells["pad"] == "M30 14h28v14h-28z"
+    assert drawn.cells["prompt"] == "M30 0h42v14h-42zM58 14h14v14h-14z"
+    assert [mark.text for mark in drawn.marks] == ["1"]
+
+
+def test_the_mask_of_hundreds_of_prompts_is_small():
+    drawn = heat_map(tuple(row(index) for index in range(512)), set())
+    assert drawn.height < 2100
+    assert len([label for label in drawn.labels if label.x < 30]) < 200
+
+
+def test_decades_are_evenly_spaced_and_zero_and_nan_have_lanes():
+    axis = LogAxis([0.0, None, 1e-6, 1e-3], [])
+    ticks = {tick.text: tick.place for tick in axis.ticks()}
+    assert list(ticks) == ["0", "10⁻⁶", "10⁻⁵", "10⁻⁴", "10⁻³", "NaN"]
+    assert ticks["0"] > ticks["10⁻⁶"] > ticks["10⁻⁵"] > ticks["10⁻³"] > ticks["NaN"]
+    assert ticks["10⁻⁶"] - ticks["10⁻⁵"] == pytest.approx(ticks["10⁻⁴"] - ticks["10⁻³"], abs=0.2)
+    assert axis.place(10**-4.5) == pytest.approx((ticks["10⁻⁴"] + ticks["10⁻⁵"]) / 2, abs=0.2)
+
+
+@pytest.mark.parametrize("values", [[0.0], [None], [1.0], [1e-300, 1e300], []])
+def test_any_values_have_an_axis(values):
+    axis = LogAxis(values, [])
+    assert 1 <= len([tick for tick in axis.ticks() if tick.text not in ("0", "NaN")]) <= 10
+    for value in values:
+        assert axis.place(value) == pytest.approx(axis.place(value))
+        assert 14 <= axis.place(value) <= 240
+
+
+def test_prompts_of_one_course_share_a_curve_and_those_that_changed_lie_on_top():
+    built = report(
+        **gave(left=(unpadded_difference(0.0), difference(0.5, flip=flip(0)), difference(0.0, prompt_index=2)))
+    )
+    drawn = chart(built.evidence.differences["left"], built.comparisons["left"], 0.0)
+    assert [(curve.prompts, curve.changed) for curve in drawn.curves] == [((0, 2), False), ((1,), True)]
+    assert [mark.kind for curve in drawn.curves for mark in curve.marks] == ["zero", "flip"]
+
+
+def test_nan_is_drawn_and_said():
+    page = show(report(differences=differences(left=(unpadded_difference(0.0), difference(0.1, None)))))
+    assert "nan" in [attributes.get("class") for attributes in page.all("path")]
+    assert "NaN" in page.text
+
+
+def test_levels_are_drawn_where_there_are_some():
+    page = show(report(noise=noise(rounding_errors=0.02), **WRONG))
+    assert "rounding 0.02" in page.text
+    assert "allowed 0.04" in page.text
+
+
+def test_every_colour_can_be_read_in_both_schemes():
+    style = show(report()).content["style"]
+    pairs = dict(re.findall(r"--([a-z-]+): light-dark\((#[0-9a-f]{6}, #[0-9a-f]{6})\)", style))
+    schemes = [{name: pair.split(", ")[number] for name, pair in pairs.items()} for number in (0, 1)]
+    for colours in schemes:
+        for ink in ("ink", "dim", "new", "changed", "good", "doubt"):
+            for ground in ("paper", "panel", f"{ink}-tint"):
+                if ground in colours:
+                    assert contrast(colours[ink], colours[ground]) >= 4.5, (ink, ground)
+
+
+def contrast(one, other):
+    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def luminance(colour):
+    channels = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    linear = [value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4 for value in channels]
+    return sum(weight * value for weight, value in zip((0.2126, 0.7152, 0.0722), linear, strict=True))

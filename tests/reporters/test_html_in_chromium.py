@@ -1,0 +1,201 @@
+"""The page in a real Chromium: it loads without a word, asks nobody for anything, fits, and its buttons work."""
+
+import json
+import shutil
+
+import pytest
+from builders import arm, arms, difference, differences, many_prompts, noise, report, row, unpadded_difference
+from documents import CODE, DOCUMENTS, everywhere
+
+from padcheck.reporters import Format, View, render
+from padcheck.reporters.visible import visible, visible_token
+
+selenium = pytest.importorskip("selenium", reason="selenium is not installed")
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+CHROMEDRIVER = shutil.which("chromedriver")
+pytestmark = pytest.mark.skipif(not (CHROMIUM and CHROMEDRIVER), reason="no Chromium with a chromedriver")
+
+LONG = "x" * 300
+WIDE = tuple(
+    row(index, num_pads=30, prompt=tuple(range(10, 50)), prompt_text=LONG, generated_text=LONG) for index in (0, 1)
+)
+PAGES = DOCUMENTS | {
+    "hostile": everywhere(CODE),
+    "wide": report(
+        prompts=(LONG, f"{LONG} "), arms=arms(left=arm("left", rows=WIDE, warnings=(LONG,))), load_warnings=(LONG,)
+    ),
+    "many": report(
+        **many_prompts(24)
+        | {
+            "noise": noise(rounding_errors=0.02),
+            "differences": differences(left=(unpadded_difference(0.0), difference(0.5, prompt_index=9)), count=24),
+        }
+    ),
+}
+
+
+class Browser:
+    """One Chromium, and files for it to show."""
+
+    def __init__(self, driver, folder):
+        self.driver, self.folder = driver, folder
+
+    def show(self, name, width=1280, scheme="light"):
+        file = self.folder / f"{name}.html"
+        if not file.exists():
+            file.write_text(render(PAGES[name], Format.HTML, View()), encoding="utf-8")
+        self.cdp("Emulation.setDeviceMetricsOverride", width=width, height=800, deviceScaleFactor=1, mobile=width < 500)
+        self.cdp("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+        for log in ("browser", "performance"):
+            self.driver.get_log(log)
+        self.driver.get(file.as_uri())
+        return file.as_uri()
+
+    def cdp(self, command, **parameters):
+        return self.driver.execute_cdp_cmd(command, parameters)
+
+    def js(self, code, *arguments):
+        return self.driver.execute_script(code, *arguments)
+
+    def find(self, selector):
+        return self.driver.find_elements("css selector", selector)
+
+    def requests(self):
+        messages = [json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance")]
+        sent = [each["params"] for each in messages if each["method"] == "Network.requestWillBeSent"]
+        return [each["request"]["url"] for each in sent if not each["request"]["url"].startswith("data:")]
+
+    def background(self):
+        return self.js("return getComputedStyle(document.body).backgroundColor")
+
+
+@pytest.fixture(scope="module")
+def started(tmp_path_factory):
+    from selenium import webdriver
+    from selenium.webdriver.chrome.service import Service
+
+    folder = tmp_path_factory.mktemp("chromium")
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    for argument in ("--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={folder / 'profile'}"):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = webdriver.Chrome(options=options, service=Service(CHROMEDRIVER))
+    yield Browser(driver, folder)
+    driver.quit()
+
+
+@pytest.fixture
+def browser(started):
+    return started
+
+
+every_page = pytest.mark.parametrize("name", PAGES)
+
+
+@every_page
+def test_it_loads_without_a_word_and_no_request_leaves_it(browser, name):
+    address = browser.show(name)
+    assert browser.driver.get_log("browser") == []
+    assert browser.requests() == [address]
+
+
+@every_page
+@pytest.mark.parametrize("width", [360, 1280])
+def test_it_never_scrolls_sideways(browser, name, width):
+    browser.show(name, width)
+    for _ in ("folded", "unfolded"):
+        assert browser.js("return innerWidth") == width
+        assert browser.js("return document.documentElement.scrollWidth") <= width
+        browser.js("for (const each of document.querySelectorAll('details')) each.open = true")
+
+
+def test_hostile_text_is_text(browser):
+    browser.show("hostile")
+    from selenium.common.exceptions import NoAlertPresentException
+
+    with pytest.raises(NoAlertPresentException):
+        browser.driver.switch_to.alert  # noqa: B018
+    assert browser.find("img") == []
+    assert len(browser.find("script")) == 1
+    assert visible(CODE) in browser.find("h1")[0].text
+    assert visible(CODE) in browser.find("summary q")[0].text
+    assert visible_token(CODE) in [cell.get_property("textContent") for cell in browser.find(".grid td")]
+
+
+def test_an_arm_can_be_hidden_and_shown(browser):
+    browser.show("compare")
+    box = browser.find("[data-arm-shown=left]")[0]
+    of_left = browser.find("[data-arm=left]")
+    assert {each.tag_name for each in of_left} == {"tr", "tbody", "figure"}
+    for shown in (False, True):
+        box.click()
+        assert {each.is_displayed() for each in of_left} == {shown}
+        assert all(each.is_displayed() for each in browser.find("details.prompt [data-arm=right]"))
+
+
+def test_prompts_that_did_not_change_can_be_hidden(browser):
+    browser.show("many")
+    shown = [sum(each.is_displayed() for each in browser.find("details.prompt"))]
+    browser.find("[data-only-changed]")[0].click()
+    shown.append(sum(each.is_displayed() for each in browser.find("details.prompt")))
+    assert shown == [24, 1]
+    assert "Prompt 9" in browser.find("details.prompt[data-changed]")[0].text
+
+
+def test_all_can_be_unfolded_and_folded(browser):
+    browser.show("many")
+    button = browser.find("[data-expand]")[0]
+    for unfolded, says in ((True, "Collapse all"), (False, "Expand all")):
+        button.click()
+        assert {each.get_property("open") for each in browser.find("details")} == {unfolded}
+        assert button.text == says
+
+
+def test_a_link_unfolds_where_it_leads(browser):
+    browser.show("survey")
+    finding = browser.find("#llama-PAD201")[0]
+    assert not finding.is_displayed()
+    browser.find("a[href='#llama-PAD201']")[0].click()
+    assert finding.is_displayed()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_follows_the_system_until_it_is_told_otherwise(browser, scheme):
+    colours = {"light": "rgb(255, 255, 255)", "dark": "rgb(20, 23, 27)"}
+    browser.show("compare", scheme=scheme)
+    button = browser.find("[data-theme-button]")[0]
+    seen = []
+    for _ in range(4):
+        seen.append((button.text, browser.background()))
+        button.click()
+    assert seen == [
+        ("Colours: system", colours[scheme]),
+        ("Colours: dark", colours["dark"]),
+        ("Colours: light", colours["light"]),
+        ("Colours: system", colours[scheme]),
+    ]
+
+
+def test_a_fix_is_copied(browser):
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    browser.show("compare")
+    browser.cdp("Browser.grantPermissions", permissions=["clipboardReadWrite", "clipboardSanitizedWrite"])
+    button = browser.find(".finding [data-copy]")[0]
+    fix = browser.find(".finding pre")[0].text
+    button.click()
+    WebDriverWait(browser.driver, 10).until(lambda _: button.text == "Copied")
+    copied = browser.driver.execute_async_script("navigator.clipboard.readText().then(arguments[0])")
+    assert copied == fix == PAGES["compare"].findings[0].fix
+
+
+def test_without_scripts_everything_is_there_but_the_buttons(browser):
+    browser.cdp("Emulation.setScriptExecutionDisabled", value=True)
+    try:
+        browser.show("compare")
+        assert not any(each.is_displayed() for each in browser.find("button, input"))
+        assert all(each.is_displayed() for each in browser.find(".grid, svg.map, .finding pre"))
+        assert browser.driver.get_log("browser") == []
+    finally:
+        browser.cdp("Emulation.setScriptExecutionDisabled", value=False)
