@@ -52,7 +52,7 @@ async function copy(pre) {
 
 for (const button of all("[data-copy]")) {
   button.addEventListener("click", async () => {
-    button.textContent = (await copy(button.parentElement.querySelector("pre"))) ? "Copied" : "Selected";
+    button.textContent = (await copy(button.closest(".copyable").querySelector("pre"))) ? "Copied" : "Selected";
     setTimeout(() => { button.textContent = "Copy"; }, 2000);
   });
 }
