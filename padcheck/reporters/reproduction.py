@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 import msgspec
 
-from padcheck.report import Report
+from padcheck.evidence import Environment
+from padcheck.report import Report, Survey
 from padcheck.reporters.visible import visible
 from padcheck.settings import JudgeSettings
 
@@ -35,6 +36,17 @@ def command_line(report: Report) -> str:
     return " ".join(map(_quoted, ("padcheck", report.command, *words)))
 
 
+def survey_command_line(survey: Survey) -> str:
+    """The same of a survey, which names its model types: another transformers may have others."""
+    values = {
+        name: ",".join(map(str, value)) if isinstance(value, (list, tuple)) else value
+        for name, value in survey.settings.items()
+    }
+    words = [word for name, value in values.items() if value not in (None, "") for word in _option(name, value)]
+    model_types = [architecture.model_type for architecture in survey.architectures]
+    return " ".join(map(_quoted, ("padcheck", "survey", *model_types, *words)))
+
+
 def prompts_file(report: Report) -> str:
     """The content of the file that the command line names, as JSONL; empty where it names none."""
     prompts = _prompts(report)
@@ -43,9 +55,8 @@ def prompts_file(report: Report) -> str:
     return "".join(f"{msgspec.json.encode({'prompt': prompt}).decode()}\n" for prompt in prompts)
 
 
-def requirements(report: Report) -> str:
-    """The command that installs the versions of the run; of a build such as 2.13.0+cpu the release."""
-    versions = report.evidence.environment
+def requirements(versions: Environment) -> str:
+    """The command that installs the versions of a run; of a build such as 2.13.0+cpu the release."""
     pinned = [
         f"{name}=={getattr(versions, name).partition('+')[0]}"
         for name in ("padcheck", "torch", "transformers", "tokenizers")

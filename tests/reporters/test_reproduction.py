@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 from builders import HOSTILE, model_facts, report
+from documents import a_survey
 from msgspec.structs import replace
 
 from padcheck import cli, engine
 from padcheck.errors import UsageError
 from padcheck.report import Report
-from padcheck.reporters.reproduction import command_line, prompts_file, requirements
+from padcheck.reporters.reproduction import command_line, prompts_file, requirements, survey_command_line
 from padcheck.settings import JudgeSettings, MeasureSettings
 from padcheck.severity import Severity
 
@@ -136,7 +137,24 @@ def test_few_prompts_need_no_file_and_many_do():
 
 
 def test_versions_are_pinned_without_the_name_of_the_build():
-    shown = report()
-    environment = replace(shown.evidence.environment, torch="2.13.0+cpu")
-    pinned = replace(shown, evidence=replace(shown.evidence, environment=environment))
-    assert requirements(pinned) == "pip install padcheck==0.0 torch==2.13.0 transformers==4.48 tokenizers==0.21"
+    environment = replace(report().evidence.environment, torch="2.13.0+cpu")
+    assert requirements(environment) == "pip install padcheck==0.0 torch==2.13.0 transformers==4.48 tokenizers==0.21"
+
+
+def test_a_survey_names_its_model_types(monkeypatch, tmp_path):
+    settings = {"dtype": None, "max_new_tokens": 6, "seed": 1, "atol": 0.5, "select": [], "ignore": ["PAD1", "PAD2"]}
+    shown = replace(a_survey(), settings=settings)
+    line = "padcheck survey llama odd --max-new-tokens 6 --seed 1 --atol 0.5 --ignore PAD1,PAD2"
+    assert survey_command_line(shown) == line
+    asked = []
+    monkeypatch.setattr(engine, "survey", lambda *settings: asked.append(settings) or pytest.fail("asked for"))
+    with pytest.raises(pytest.fail.Exception):
+        cli.app(line.split()[1:], prog_name="padcheck", standalone_mode=False)
+    [(wanted, measure, judgement, _)] = asked
+    assert wanted.model_types == ("llama", "odd")
+    assert (measure.max_new_tokens, measure.seed, judgement.atol, list(judgement.ignore)) == (
+        6,
+        1,
+        0.5,
+        ["PAD1", "PAD2"],
+    )
