@@ -136,6 +136,7 @@ def test_an_arm_can_be_hidden_and_shown(browser):
 
 def test_prompts_that_did_not_change_can_be_hidden(browser):
     browser.show("many")
+    browser.find("details.rest summary")[0].click()
     shown = [sum(each.is_displayed() for each in browser.find("details.prompt"))]
     browser.find("[data-only-changed]")[0].click()
     shown.append(sum(each.is_displayed() for each in browser.find("details.prompt")))

@@ -57,8 +57,10 @@ def heat_map(rows: Sequence[Row], changed: Collection[int]) -> HeatMap:
             cells[kind] += f"M{_LABELS + start * width} {number * height}h{length * width}v{height}h-{length * width}z"
             start += length
     right, bottom = _LABELS + num_slots * width, len(rows) * height
-    rules = "".join(f"M{_LABELS + slot * width} 0V{bottom}" for slot in range(1, num_slots))
-    rules += "".join(f"M{_LABELS} {number * height}H{right}" for number in range(1, len(rows)))
+    rules = ""
+    if min(width, height) > _NARROWEST:  # between smaller cells they would be all that is seen
+        rules += "".join(f"M{_LABELS + slot * width} 0V{bottom}" for slot in range(1, num_slots))
+        rules += "".join(f"M{_LABELS} {number * height}H{right}" for number in range(1, len(rows)))
     every, each = _step(height), _step(width)
     return HeatMap(
         width=right + _MARKS,
