@@ -105,7 +105,7 @@ HOSTILE = [
 ]
 
 
-@pytest.mark.parametrize("fmt", ["table", "markdown", "svg", "json"])
+@pytest.mark.parametrize("fmt", ["table", "markdown", "svg", "html", "json"])
 def test_prompts_with_any_text_are_shown_as_text(padcheck, fmt, tmp_path):
     file = tmp_path / "prompts.jsonl"
     file.write_text("\n".join(json.dumps({"prompt": prompt}) for prompt in HOSTILE))

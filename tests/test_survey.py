@@ -79,7 +79,7 @@ def test_findings_make_it_fail(outcome):
     assert outcome.exit_code == outcome.report["exit_code"] == 1
 
 
-@pytest.mark.parametrize("fmt", ["table", "json", "markdown", "svg"])
+@pytest.mark.parametrize("fmt", ["table", "json", "markdown", "svg", "html"])
 def test_it_can_be_shown_again_in_any_format(padcheck, saved, fmt):
     shown = padcheck("render", saved, "--format", fmt)
     assert shown.exit_code == 1

@@ -54,6 +54,9 @@ REPORTS = {
     "all raised": report(
         arms={"single": raised(None), "left": raised("left"), "right": raised("right")}, differences={}
     ),
+    "only a probe ran": report(
+        arms=arms(single=raised(None), left=raised("left"), right=raised("right")), differences={}
+    ),
     "left raised later": report(
         arms=arms(left=Arm(reference="single", padding_side="left", rows=batch("left")[:1], error="ValueError: later")),
         differences=differences(left=WRONG[:1]),

@@ -1,275 +1,248 @@
-"""The page without a browser: what is on it, in which place, and that text from a model stays text."""
+"""The page without a browser: what is in it, what is not, and the geometry of its pictures."""
 
+import base64
+import hashlib
 import re
 from html.parser import HTMLParser
-from itertools import pairwise
 
 import pytest
 from builders import (
     HOSTILE,
-    arms,
-    batch,
     check,
     difference,
     differences,
-    evidence,
+    finding,
     many_prompts,
-    model_facts,
-    raised,
+    noise,
     report,
-    row,
-    samples,
-    tokenizer_facts,
     unmeasured,
     unpadded_difference,
 )
+from documents import CODE, DOCUMENTS, WRONG, a_survey, everywhere
 from msgspec.structs import replace
-from surveys import MIXED
 
-from padcheck.evidence import Sample
+from padcheck.checks import find_rule
 from padcheck.exits import ExitCode
-from padcheck.judge import judge
-from padcheck.report import KnownFinding
 from padcheck.reporters import Format, View, render
-from padcheck.reporters.html import shown_prompts
-from padcheck.reporters.html.alignment import align, align_samples
-from padcheck.reporters.html.chart import draw
-from padcheck.reporters.html.heat_map import Stripe, stripes
+from padcheck.reporters.visible import visible
 from padcheck.settings import JudgeSettings
 from padcheck.severity import Severity
 
-WRONG = (unpadded_difference(0.0), difference(0.5))
-FAILED = report(differences=differences(left=WRONG, right=WRONG), tokenizer=tokenizer_facts(padding_side="right"))
-BREAKING_OUT = "</script><script>alert(1)</script> <s> <b onload=x> \" ' {{ 7 * 7 }} {% raise %} \x1b[31m \u202e"
+RAW = "\x1b\x07\r\u202e\u200b"
 
 
 class Page(HTMLParser):
-    """The elements of a page with their attributes, and all its text."""
+    """Elements, attributes and texts."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, html):
         super().__init__()
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.open: list[str] = []
-        self.text = ""
-        self.feed(text)
-        assert self.open == [], "elements that are not closed"
+        self.elements, self.texts, self.open = [], [], []
+        self.content = {"script": "", "style": "", "title": ""}
+        self.feed(html)
+        self.close()
 
-    def handle_starttag(self, tag, attributes):
-        self.elements.append((tag, dict(attributes)))
-        if tag not in ("meta", "link", "input") and not tag.startswith("!"):
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        if tag in self.content:
             self.open.append(tag)
 
-    def handle_startendtag(self, tag, attributes):
-        self.elements.append((tag, dict(attributes)))
-
     def handle_endtag(self, tag):
-        assert self.open.pop() == tag
+        if self.open and self.open[-1] == tag:
+            self.open.pop()
 
     def handle_data(self, data):
-        if not {"script", "style"} & set(self.open):
-            self.text += data
+        if self.open and self.open[-1] in ("script", "style"):
+            self.content[self.open[-1]] += data
+        else:
+            self.texts.append(data)
+
+    @property
+    def text(self):
+        return "".join(self.texts)
 
     def all(self, tag):
         return [attributes for name, attributes in self.elements if name == tag]
 
+    @property
+    def ids(self):
+        return [attributes["id"] for _, attributes in self.elements if "id" in attributes]
 
-def page(document):
+
+def show(document):
     return Page(render(document, Format.HTML, View()))
 
-
-DOCUMENTS = {
-    "passed": report(),
-    "failed": FAILED,
-    "nothing measured": report(arms={}, differences={}),
-    "left raised": report(arms=arms(left=raised("left")), differences=differences(left=())),
-    "inspection": report("inspect-tokenizer"),
-    "check": check(FAILED, unmeasured(), unmeasured("broken", ExitCode.BUG)),
-    "survey": MIXED,
-}
 
 every_document = pytest.mark.parametrize("document", DOCUMENTS.values(), ids=DOCUMENTS)
 
 
 @every_document
-def test_every_element_is_closed_and_nothing_is_fetched(document):
-    found = page(document)
-    for _, attributes in found.elements:
-        for name in ("src", "href", "action", "srcset", "style", "onclick", "onload"):
-            assert (
-                not (attributes.get(name) or "#")
-                .replace("data:,", "#")
-                .strip("#")
-                .removeprefix("model-")
-                .strip("0123456789")
-            )
-    (policy,) = [each["content"] for each in found.all("meta") if each.get("http-equiv")]
-    assert policy.startswith("default-src 'none'; style-src 'sha256-")
-    assert "unsafe" not in policy
-    assert len(found.all("script")) == len(found.all("style")) == 1
+def test_nothing_is_loaded_and_nothing_foreign_can_run(document):
+    page = show(document)
+    for _, attributes in page.elements:
+        assert not {"src", "srcset", "style", "data", "action", "background"} & set(attributes)
+        assert attributes.get("href", "#").startswith(("#", "data:,"))
+        assert not [name for name in attributes if name.startswith("on")]
+    [policy] = [meta["content"] for meta in page.all("meta") if meta.get("http-equiv") == "Content-Security-Policy"]
+    assert policy.startswith("default-src 'none';")
+    for kind in ("script", "style"):
+        assert len(page.all(kind)) == 1
+        digest = base64.b64encode(hashlib.sha256(page.content[kind].encode()).digest()).decode()
+        assert f"{kind}-src 'sha256-{digest}'" in policy
+    assert not re.search(r"url\(|@import|https?:", page.content["style"] + page.content["script"])
 
 
 @every_document
-def test_ids_are_unique_and_links_lead_somewhere(document):
-    found = page(document)
-    ids = [attributes["id"] for _, attributes in found.elements if "id" in attributes]
-    assert len(ids) == len(set(ids))
-    assert {each["href"].removeprefix("#") for each in found.all("a")} <= set(ids)
-
-
-def test_the_verdict_comes_first_then_advice_findings_differences_prompts_and_how_to_get_it_again():
-    text = page(FAILED).text
-    places = [
-        "FAIL: left padding",
-        "Advice",
-        "Findings",
-        "How far padding moves",
-        "What went into",
-        "To get this report",
-    ]
-    assert [text.index(place) for place in places] == sorted(text.index(place) for place in places)
-
-
-def test_a_finding_has_its_fix_and_its_documentation():
-    text = page(FAILED).text
-    finding = FAILED.findings[0]
-    assert finding.fix in text
-    assert finding.message in text
-    assert "Why it matters" in text
-
-
-def test_known_findings_and_left_out_rules_say_so():
-    settings = JudgeSettings(known={"PAD201": Severity.ERROR}, ignore={"PAD106": "we pass the side"})
-    text = page(report(settings=settings, differences=differences(left=WRONG, right=WRONG))).text
-    assert "known" in text
-    assert "we pass the side" in text
-
-
-def test_a_check_links_to_each_model_and_tells_what_could_not_be_measured():
-    known = KnownFinding(model="some/model", code="PAD106", severity=Severity.WARNING)
-    found = page(check(FAILED, unmeasured(), vanished=(known,)))
-    assert [each["href"] for each in found.all("a")] == ["#model-1", "#model-2"]
-    assert "NOT MEASURED: There is no nope." in found.text
-    assert "Name another." in found.text
-    assert "Gone since the baseline was written: some/model: PAD106" in found.text
-
-
-def test_a_survey_shows_its_table():
-    text = page(MIXED).text
-    assert "gpt_odd" in text
-    assert "it needs timm" in text
-
-
-@pytest.mark.parametrize("text", [BREAKING_OUT, HOSTILE])
-@pytest.mark.parametrize("document", ["report", "inspection", "check"])
-def test_text_from_a_model_stays_text(text, document):
-    rows = tuple(row_with(text, row) for row in batch("left"))
-    hostile = {
-        "model": model_facts(id=text, architecture=text, revision=text),
-        "prompts": (text, text),
-        "tokenizer": tokenizer_facts(class_name=text, pad_token_used=text, eos_token=text),
-        "generation_config": {text: text},
-        "load_warnings": (text,),
-        "samples": samples(left=Sample(error=text)),
-        "arms": {name: arm_with(rows, each) for name, each in arms().items()},
+def test_every_anchor_has_its_place_and_no_two_share_one(document):
+    page = show(document)
+    assert len(set(page.ids)) == len(page.ids)
+    targets = {link["href"][1:] for link in page.all("a")} | {
+        attributes["aria-labelledby"] for _, attributes in page.elements if "aria-labelledby" in attributes
     }
-    found = {
-        "report": lambda: judge(
-            "compare", evidence(**hostile, settings={"model": text, "prompts": [text]}), JudgeSettings()
-        ),
-        "inspection": lambda: report("inspect-tokenizer", **{k: v for k, v in hostile.items() if k != "arms"}),
-        "check": lambda: check(unmeasured(text, what=text, meaning=text, change=text), report(**hostile)),
-    }[document]()
-    shown = page(found)
-    assert len(shown.all("script")) == 1
-    assert not shown.all("b")
-    assert not shown.all("s")
-    assert "\x1b" not in shown.text
-    assert "\u202e" not in shown.text
-    assert "49" not in re.findall(r"\b49\b", shown.text)
+    assert targets <= set(page.ids)
 
 
-def row_with(text, row):
-    return replace(row, tokens=(text,) * len(row.tokens), text=text, prompt_text=text, generated_text=text)
+@every_document
+def test_a_page_says_its_language_size_and_schemes(document):
+    page = show(document)
+    assert page.all("html") == [{"lang": "en"}]
+    assert {"name": "color-scheme", "content": "light dark"} in page.all("meta")
+    assert {"name": "viewport", "content": "width=device-width, initial-scale=1"} in page.all("meta")
 
 
-def arm_with(rows, arm):
-    return replace(arm, rows=rows)
+def test_the_verdict_comes_first_and_every_section_is_there():
+    page = show(report(**WRONG))
+    assert page.text.index("FAIL: left padding changes") < page.text.index("attention_mask")
+    assert {"findings", "prompts", "masks", "differences", "run", "reproduce", "PAD201"} <= set(page.ids)
+    for said in (
+        "Why it matters",
+        "How padcheck knows",
+        "Difference to the unpadded run",
+        "SomeForCausalLM",
+        "padcheck compare some/model",
+    ):
+        assert said in page.text
+    assert "some/model" in page.texts[0] + page.text[:200]
 
 
-def test_the_same_real_token_stands_in_the_same_column():
-    lines = {line.title: line.cells for line in align(report(), 1)}
-    assert [cell.kind for cell in lines["left"]] == ["pad", "pad", "prompt", "none", "none", "new", "new"]
-    assert [cell.kind for cell in lines["right"]] == ["none", "none", "prompt", "pad", "pad", "new", "new"]
-    assert [cell.kind for cell in lines["single"]] == ["none", "none", "prompt", "none", "none", "new", "new"]
-    assert {cells[2].token_id for cells in lines.values()} == {"10"}
-    assert len({len(cells) for cells in lines.values()}) == 1
+def test_a_healthy_report_has_advice_and_no_findings():
+    page = show(report())
+    assert "advice" in page.ids
+    assert "findings" not in page.ids
 
 
-def test_a_sample_is_aligned_by_its_mask_whatever_side_was_asked_for():
-    wrong = report("inspect-tokenizer", samples=samples(left=Sample(rows=batch("right", new=()))))
-    lines = align_samples(wrong, 1)
-    assert [[cell.kind for cell in line.cells] for line in lines] == [["prompt", "pad", "pad"]] * 2
+def test_an_inspection_shows_what_the_tokenizer_padded():
+    page = show(report("inspect-tokenizer"))
+    assert page.text.count("padded on the left") == page.text.count("padded on the right") == 2
+    assert "input_ids" in page.text
+    assert not {"masks", "differences"} & set(page.ids)
 
 
-def test_a_position_that_is_not_the_masks_is_marked():
-    odd = row(1, prompt=(10,), num_pads=2, side="left", position_ids=(0, 0, 2, 1, None))
-    lines = align(report(arms=arms(left=arm_with((row(0), odd), arms()["left"]))), 1)
-    (left,) = [line.cells for line in lines if line.title == "left"]
-    assert [cell.position for cell in left if cell.unlike] == ["2"]
+def test_a_check_sums_up_and_links_to_each_model():
+    page = show(DOCUMENTS["check"])
+    assert [link["href"] for link in page.all("a")][:3] == ["#model-1", "#model-2", "#model-3"]
+    assert {"model-1", "model-2", "model-3", "model-1-PAD201", "model-2-prompts"} <= set(page.ids)
+    assert "There is no nope." in page.text
+    assert "Name another." in page.text
+    assert "gone/model: PAD201" in page.text
 
 
-def test_a_mask_is_drawn_in_stripes():
-    assert stripes(batch("left")) == [
-        Stripe("prompt", 0, 0, 3),
-        Stripe("new", 0, 3, 2),
-        Stripe("pad", 1, 0, 2),
-        Stripe("prompt", 1, 2, 1),
-        Stripe("new", 1, 3, 2),
-    ]
+def test_a_bug_in_padcheck_is_shown_with_its_traceback():
+    page = show(check(replace(unmeasured(exit_code=ExitCode.BUG), traceback=f"Traceback\n  {CODE}")))
+    assert f"Traceback\n  {visible(CODE)}" in page.text
 
 
-def test_the_chart_has_a_decade_a_line_and_puts_larger_differences_higher():
-    drawn = draw(report(differences=differences(left=(unpadded_difference(0.0), difference(0.5, 0.4)))), "left")
-    labels = {tick.label: tick.at for tick in drawn.values}
-    assert labels["0"] == max(labels.values())
-    decades = [tick.at for tick in drawn.values if tick.label.startswith("1e")]
-    assert decades == sorted(decades, reverse=True)
-    steps = {round(later - earlier, 6) for earlier, later in pairwise(decades)}
-    assert len(steps) == 1
-    unpadded, padded = drawn.curves
-    assert (unpadded.changed, padded.changed) == (False, True)
-    assert {point.y for point in unpadded.points} == {labels["0"]}
-    assert all(point.y < drawn.allowed.at for point in padded.points)
-    assert padded.points[0].x < padded.points[1].x
-    assert padded.points[0].label == "prompt 1, token 0: 0.5"
+def test_a_survey_has_its_table_its_reasons_and_what_codes_mean():
+    page = show(a_survey())
+    assert "6.5" in page.text
+    assert "it needs timm" in page.text
+    assert page.text.count("Why it matters") == 1
+    assert "llama-PAD201" in page.ids
 
 
-def test_what_is_no_number_stands_above_all_numbers():
-    drawn = draw(report(differences=differences(left=(unpadded_difference(0.1), difference(None)))), "left")
-    assert drawn.values[-1].label == "NaN"
-    assert {point.y for point in drawn.curves[-1].points} == {drawn.values[-1].at}
-    assert all(tick.at > drawn.top for tick in drawn.values[:-1])
+@pytest.mark.parametrize("text", [HOSTILE, CODE], ids=["characters", "code"])
+def test_hostile_text_is_shown_as_text(text):
+    shown, plain = show(everywhere(text)), show(everywhere("plain text"))
+    assert [tag for tag, _ in shown.elements] == [tag for tag, _ in plain.elements]
+    assert visible(text) in shown.text
+    assert not set(RAW) & set(shown.text)
+    assert shown.content == plain.content
 
 
-@pytest.mark.parametrize("numbers", [(0.0, 0.0), (1e-30, 1e3), (1.0, 1.0), (None, None), (0.0, None)])
-def test_the_chart_holds_any_numbers(numbers):
-    drawn = draw(report(differences=differences(left=(unpadded_difference(0.0), difference(*numbers)))), "left")
-    for curve in drawn.curves:
-        assert all(drawn.top <= point.y <= drawn.bottom for point in curve.points)
-        assert all(drawn.left <= point.x <= drawn.right for point in curve.points)
+@pytest.mark.parametrize("text", [HOSTILE, CODE], ids=["characters", "code"])
+def test_hostile_text_in_a_check_and_a_survey_is_shown_as_text(text):
+    def texts(text):
+        yield check(unmeasured(text, what=text, meaning=text, change=text))
+        found = replace(finding(find_rule("PAD201"), **WRONG), message=text, fix=text)
+        yield a_survey(architecture=text, known_limit=text, details=(found,))
+
+    for hostile, plain in zip(map(show, texts(text)), map(show, texts("plain")), strict=True):
+        assert [tag for tag, _ in hostile.elements] == [tag for tag, _ in plain.elements]
+        assert visible(text) in hostile.text
+        assert not set(RAW) & set(hostile.text)
 
 
-def test_there_is_no_chart_of_what_did_not_run():
-    assert draw(report(arms={}, differences={}), "left") is None
+def test_of_many_prompts_those_that_changed_come_first_and_few_are_unfolded():
+    changed = many_prompts(40)
+    changed["differences"] |= {
+        "right": (
+            unpadded_difference(0.0),
+            *(difference(0.5 * (index == 30), prompt_index=index) for index in range(1, 40)),
+        )
+    }
+    page = show(report(**changed))
+    prompts = [attributes for attributes in page.all("details") if "prompt" in attributes.get("class", "")]
+    assert ["open" in each for each in prompts] == [True] * 4 + [False] * 36
+    assert [number for number, each in enumerate(prompts) if "data-changed" in each] == [0]
+    assert "changed by right padding" in page.text
+    assert "36 more prompts" in page.text
 
 
-def test_many_prompts_are_cut_and_those_that_padding_changed_come_first():
-    changes = many_prompts(40)
-    rows = list(changes["differences"]["left"])
-    rows[39] = difference(0.9, 0.9, prompt_index=39)
-    found = report(**changes | {"differences": changes["differences"] | {"left": tuple(rows)}})
-    assert shown_prompts(found)[-1] == 39
-    assert len(shown_prompts(found)) == 24
-    shown = page(found)
-    assert "16 further prompts are in the JSON report." in shown.text
-    assert sum("open" in each for each in shown.all("details")) == 4
+def test_hundreds_of_prompts_make_a_page_that_can_be_sent():
+    html = render(report(**many_prompts(512)), Format.HTML, View())
+    assert len(html) < 2_000_000
+
+
+def test_a_code_of_another_padcheck_has_no_explanation():
+    [shown] = report(**WRONG).findings[:1]
+    of_another = replace(report(**WRONG), findings=(replace(shown, code="PAD999"),))
+    assert "PAD999" in show(of_another).text
+
+
+def test_findings_of_a_baseline_are_marked_and_named():
+    known = report(settings=JudgeSettings(known={"PAD201": Severity.ERROR}), **WRONG)
+    assert "error, known" in show(known).text
+    assert "Accepted by a baseline, which is not in the command: PAD201" in show(known).text
+
+
+def test_nan_is_drawn_and_said():
+    page = show(report(differences=differences(left=(unpadded_difference(0.0), difference(0.1, None)))))
+    assert "nan" in [attributes.get("class") for attributes in page.all("path")]
+    assert "NaN" in page.text
+
+
+def test_levels_are_drawn_where_there_are_some():
+    page = show(report(noise=noise(rounding_errors=0.02), **WRONG))
+    assert "rounding 0.02" in page.text
+    assert "allowed 0.04" in page.text
+
+
+def test_every_colour_can_be_read_in_both_schemes():
+    style = show(report()).content["style"]
+    pairs = dict(re.findall(r"--([a-z-]+): light-dark\((#[0-9a-f]{6}, #[0-9a-f]{6})\)", style))
+    schemes = [{name: pair.split(", ")[number] for name, pair in pairs.items()} for number in (0, 1)]
+    for colours in schemes:
+        for ink in ("ink", "dim", "new", "changed", "good", "doubt"):
+            for ground in ("paper", "panel", f"{ink}-tint"):
+                if ground in colours:
+                    assert contrast(colours[ink], colours[ground]) >= 4.5, (ink, ground)
+
+
+def contrast(one, other):
+    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def luminance(colour):
+    channels = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    linear = [value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4 for value in channels]
+    return sum(weight * value for weight, value in zip((0.2126, 0.7152, 0.0722), linear, strict=True))

@@ -1,235 +1,246 @@
-"""The page in a real browser: it asks for nothing, says nothing on the console, fits, and its buttons work."""
+"""The page in a real Chromium: it loads without a word, asks nobody for anything, fits, and its buttons work."""
 
 import json
 import shutil
-import subprocess
-from pathlib import Path
 
 import pytest
-from builders import arms, batch, check, difference, differences, many_prompts, report, unmeasured, unpadded_difference
-from msgspec.structs import replace
-from surveys import MIXED
+from builders import arm, arms, difference, differences, many_prompts, noise, report, row, unpadded_difference
+from documents import CODE, DOCUMENTS, everywhere
 
 from padcheck.reporters import Format, View, render
+from padcheck.reporters.visible import visible, visible_token
 
-CHROMIUM = next(
-    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
+selenium = pytest.importorskip("selenium", reason="selenium is not installed")
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+CHROMEDRIVER = shutil.which("chromedriver")
+pytestmark = pytest.mark.skipif(not (CHROMIUM and CHROMEDRIVER), reason="no Chromium with a chromedriver")
+
+LONG = "x" * 300
+WIDE = tuple(
+    row(index, num_pads=30, prompt=tuple(range(10, 50)), prompt_text=LONG, generated_text=LONG) for index in (0, 1)
 )
-DRIVER = shutil.which("chromedriver")
-
-pytestmark = [
-    pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="no Chromium with chromedriver is installed"),
-]
-
-PHONE, DESK = 360, 1280
-HOSTILE = "</script><script>document.title='broken'</script><s>struck</s> \" ' \x07 <img src=x onerror=alert(1)>"
-WRONG = (unpadded_difference(1e-6, 2e-6), difference(0.5))
-FAILED = report(differences=differences(left=WRONG, right=WRONG))
-PAGES = {
-    "report": FAILED,
-    "inspection": report("inspect-tokenizer"),
-    "check": check(FAILED, unmeasured(), report()),
-    "survey": MIXED,
-    "many prompts": report(**many_prompts(30)),
+PAGES = DOCUMENTS | {
+    "hostile": everywhere(CODE),
+    "wide": report(
+        prompts=(LONG, f"{LONG} "), arms=arms(left=arm("left", rows=WIDE, warnings=(LONG,))), load_warnings=(LONG,)
+    ),
+    "many": report(
+        **many_prompts(24)
+        | {
+            "noise": noise(rounding_errors=0.02),
+            "differences": differences(left=(unpadded_difference(0.0), difference(0.5, prompt_index=9)), count=24),
+        }
+    ),
 }
 
 
+class Browser:
+    """One Chromium, and files for it to show."""
+
+    def __init__(self, driver, folder):
+        self.driver, self.folder = driver, folder
+
+    def show(self, name, width=1280, scheme="light"):
+        file = self.folder / f"{name}.html"
+        if not file.exists():
+            file.write_text(render(PAGES[name], Format.HTML, View()), encoding="utf-8")
+        self.cdp("Emulation.setDeviceMetricsOverride", width=width, height=800, deviceScaleFactor=1, mobile=width < 500)
+        self.cdp("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+        for log in ("browser", "performance"):
+            self.driver.get_log(log)
+        self.driver.get(file.as_uri())
+        return file.as_uri()
+
+    def cdp(self, command, **parameters):
+        return self.driver.execute_cdp_cmd(command, parameters)
+
+    def js(self, code, *arguments):
+        return self.driver.execute_script(code, *arguments)
+
+    def find(self, selector):
+        return self.driver.find_elements("css selector", selector)
+
+    def requests(self):
+        messages = [json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance")]
+        sent = [each["params"] for each in messages if each["method"] == "Network.requestWillBeSent"]
+        return [each["request"]["url"] for each in sent if not each["request"]["url"].startswith("data:")]
+
+    def background(self):
+        return self.js("return getComputedStyle(document.body).backgroundColor")
+
+
 @pytest.fixture(scope="module")
-def browser(tmp_path_factory):
+def started(tmp_path_factory):
     from selenium import webdriver
     from selenium.webdriver.chrome.service import Service
 
+    folder = tmp_path_factory.mktemp("chromium")
     options = webdriver.ChromeOptions()
     options.binary_location = CHROMIUM
-    profile = tmp_path_factory.mktemp("profile")
-    for argument in ("--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={profile}"):
+    for argument in ("--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={folder / 'profile'}"):
         options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(options=options, service=Service(DRIVER, log_output=subprocess.DEVNULL))
-    yield driver
+    driver = webdriver.Chrome(options=options, service=Service(CHROMEDRIVER))
+    yield Browser(driver, folder)
     driver.quit()
 
 
-class Shown:
-    """A page that the browser shows."""
-
-    def __init__(self, browser, path: Path) -> None:
-        self.browser = browser
-        self.path = path
-
-    def open(self, document, width: int = DESK, scheme: str = "light"):
-        self.path.write_text(render(document, Format.HTML, View()), encoding="utf-8")
-        size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width == PHONE}
-        self.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-        features = [{"name": "prefers-color-scheme", "value": scheme}]
-        self.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
-        for log in ("browser", "performance"):
-            self.browser.get_log(log)  # what the last page said
-        self.browser.get(self.path.as_uri())
-        return self
-
-    def run(self, script: str):
-        return self.browser.execute_script(f"return {script}")
-
-    def all(self, selector: str):
-        return self.browser.find_elements("css selector", selector)
-
-    def visible(self, selector: str) -> list[str]:
-        return [each.text for each in self.all(selector) if each.is_displayed()]
-
-    def click(self, selector: str):
-        element = self.all(selector)[0]
-        self.browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", element)
-        element.click()
-
-    def requests(self) -> list[str]:
-        messages = [json.loads(entry["message"])["message"] for entry in self.browser.get_log("performance")]
-        return [each["params"]["request"]["url"] for each in messages if each["method"] == "Network.requestWillBeSent"]
-
-
 @pytest.fixture
-def shown(browser, tmp_path):
-    return Shown(browser, tmp_path / "page.html")
+def browser(started):
+    return started
 
 
-@pytest.mark.parametrize("name", PAGES)
-@pytest.mark.parametrize("width", [PHONE, DESK])
-def test_it_loads_quietly_asks_for_nothing_and_never_scrolls_sideways(shown, name, width):
-    page = shown.open(PAGES[name], width)
-    page.click("#unfold")
-    assert page.browser.get_log("browser") == []
-    assert set(page.requests()) <= {shown.path.as_uri(), "data:,"}
-    assert page.run("document.documentElement.scrollWidth") <= width
-    assert page.run("innerWidth") == width
-    assert len(page.browser.get_screenshot_as_png()) > 10_000
+every_page = pytest.mark.parametrize("name", PAGES)
 
 
-def test_its_policy_lets_no_other_script_in_and_nothing_out(shown):
-    page = shown.open(report())
-    page.browser.execute_script(
-        "const script = document.createElement('script'); script.textContent = 'document.title = 1';"
-        "document.body.append(script); new Image().src = 'https://example.invalid/x.png';"
-    )
-    refused = " ".join(entry["message"] for entry in page.browser.get_log("browser"))
-    assert "script-src" in refused
-    assert "img-src" in refused
-    assert page.run("document.title") != "1"
+@every_page
+def test_it_loads_without_a_word_and_no_request_leaves_it(browser, name):
+    address = browser.show(name)
+    assert browser.driver.get_log("browser") == []
+    assert browser.requests() == [address]
 
 
-def test_hostile_text_is_shown_as_text(shown):
-    rows = tuple(
-        replace(row, tokens=(HOSTILE,) * len(row.tokens), text=HOSTILE, prompt_text=HOSTILE, generated_text=HOSTILE)
-        for row in batch("left")
-    )
-    arms_with = {name: replace(arm, rows=rows) for name, arm in arms().items()}
-    page = shown.open(report(prompts=(HOSTILE, HOSTILE), arms=arms_with))
-    assert page.run("document.title").startswith("padcheck compare")
-    assert page.run("document.scripts.length") == 1
-    assert page.all("img, s") == []
-    assert (
-        "</script><script>document.title='broken'</script><s>struck</s> \" ' \\x07" in page.all(".one summary")[0].text
-    )
-    assert page.all(".grid td.new .text")[0].text.startswith("</script>")
-    assert page.browser.get_log("browser") == []
+@every_page
+@pytest.mark.parametrize("width", [360, 1280])
+def test_it_never_scrolls_sideways(browser, name, width):
+    browser.show(name, width)
+    for _ in ("folded", "unfolded"):
+        assert browser.js("return innerWidth") == width
+        assert browser.js("return document.documentElement.scrollWidth") <= width
+        browser.js("for (const each of document.querySelectorAll('details')) each.open = true")
 
 
-def background(page):
-    return page.run("getComputedStyle(document.body).backgroundColor")
+def test_hostile_text_is_text(browser):
+    browser.show("hostile")
+    from selenium.common.exceptions import NoAlertPresentException
+
+    with pytest.raises(NoAlertPresentException):
+        browser.driver.switch_to.alert  # noqa: B018
+    assert browser.find("img") == []
+    assert len(browser.find("script")) == 1
+    assert visible(CODE) in browser.find("h1")[0].text
+    assert visible(CODE) in browser.find("summary q")[0].text
+    assert visible_token(CODE) in [cell.get_property("textContent") for cell in browser.find(".grid td")]
 
 
-def test_light_and_dark_follow_the_system_and_the_button(shown):
-    light, dark = (background(shown.open(report(), scheme=scheme)) for scheme in ("light", "dark"))
-    assert light != dark
-    page = shown.open(report(), scheme="dark")
-    page.click("#theme")
-    assert (page.visible("#theme"), background(page)) == (["light"], light)
-    page.click("#theme")
-    assert background(page) == dark
-    page.click("#theme")
-    assert (page.visible("#theme"), background(page)) == (["auto"], dark)
+def test_an_arm_can_be_hidden_and_shown(browser):
+    browser.show("compare")
+    box = browser.find("[data-arm-shown=left]")[0]
+    of_left = browser.find("[data-arm=left]")
+    assert {each.tag_name for each in of_left} == {"tr", "tbody", "figure"}
+    for shown in (False, True):
+        box.click()
+        assert {each.is_displayed() for each in of_left} == {shown}
+        assert all(each.is_displayed() for each in browser.find("details.prompt [data-arm=right]"))
 
 
-def contrast(page, selector):
-    return page.run(
-        """(() => {
-            const light = (color) => {
-                const parts = color.match(/[\\d.]+/g).slice(0, 3).map((each) => {
-                    const part = each / 255;
-                    return part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4;
-                });
-                return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2];
-            };
-            const behind = (element) => {
-                for (let each = element; each; each = each.parentElement) {
-                    const color = getComputedStyle(each).backgroundColor;
-                    if (!color.endsWith(", 0)")) { return color; }
-                }
-            };
-            return Math.min(...[...document.querySelectorAll('SELECTOR')].map((element) => {
-                const two = [light(getComputedStyle(element).color), light(behind(element))].sort((a, b) => b - a);
-                return (two[0] + 0.05) / (two[1] + 0.05);
-            }));
-        })()""".replace("SELECTOR", selector)
-    )
+def test_prompts_that_did_not_change_can_be_hidden(browser):
+    browser.show("many")
+    browser.find("details.rest summary")[0].click()
+    shown = [sum(each.is_displayed() for each in browser.find("details.prompt"))]
+    browser.find("[data-only-changed]")[0].click()
+    shown.append(sum(each.is_displayed() for each in browser.find("details.prompt")))
+    assert shown == [24, 1]
+    assert "Prompt 9" in browser.find("details.prompt[data-changed]")[0].text
+
+
+def test_all_can_be_unfolded_and_folded(browser):
+    browser.show("many")
+    button = browser.find("[data-expand]")[0]
+    for unfolded, says in ((True, "Collapse all"), (False, "Expand all")):
+        button.click()
+        assert {each.get_property("open") for each in browser.find("details")} == {unfolded}
+        assert button.text == says
+
+
+def test_a_link_unfolds_where_it_leads(browser):
+    browser.show("survey")
+    finding = browser.find("#llama-PAD201")[0]
+    assert not finding.is_displayed()
+    browser.find("a[href='#llama-PAD201']")[0].click()
+    assert finding.is_displayed()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("name", ["report", "check", "survey"])
-def test_text_can_be_read_against_what_is_behind_it(shown, name, scheme):
-    page = shown.open(PAGES[name], scheme=scheme)
-    # The ratio that WCAG 2.2 asks for at level AA.
-    assert contrast(page, "p, td, th, dt, dd, h1, h2, h3, h4, summary, pre, .badge, .key, button") >= 4.5
+def test_it_follows_the_system_until_it_is_told_otherwise(browser, scheme):
+    colours = {"light": "rgb(255, 255, 255)", "dark": "rgb(20, 23, 27)"}
+    browser.show("compare", scheme=scheme)
+    button = browser.find("[data-theme-button]")[0]
+    seen = []
+    for _ in range(4):
+        seen.append((button.text, browser.background()))
+        button.click()
+    assert seen == [
+        ("Colours: system", colours[scheme]),
+        ("Colours: dark", colours["dark"]),
+        ("Colours: light", colours["light"]),
+        ("Colours: system", colours[scheme]),
+    ]
 
 
-def test_arms_can_be_hidden_and_ids_shown(shown):
-    page = shown.open(report())
-    assert "left" in page.visible(".grid .arm th")
-    page.click("[data-shows=left]")
-    assert set(page.visible(".grid .arm th")) == {"single", "right"}
-    page.click("[data-shows=left]")
-    assert set(page.visible(".grid .arm th")) == {"single", "left", "right"}
-    assert page.visible(".grid .id") == []
-    page.click("[data-ids]")
-    assert set(page.visible(".grid td.new .id")) == {"20", "21"}
-    assert page.visible(".grid .text") == []
+def test_a_fix_is_copied(browser):
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    browser.show("compare")
+    browser.cdp("Browser.grantPermissions", permissions=["clipboardReadWrite", "clipboardSanitizedWrite"])
+    button = browser.find(".finding [data-copy]")[0]
+    fix = browser.find(".finding pre")[0].text
+    button.click()
+    WebDriverWait(browser.driver, 10).until(lambda _: button.text == "Copied")
+    copied = browser.driver.execute_async_script("navigator.clipboard.readText().then(arguments[0])")
+    assert copied == fix == PAGES["compare"].findings[0].fix
 
 
-def test_everything_can_be_unfolded(shown):
-    page = shown.open(FAILED)
-    folded = page.run("document.querySelectorAll('details:not([open])').length")
-    assert folded > 0
-    page.click("#unfold")
-    assert page.run("document.querySelectorAll('details:not([open])').length") == 0
-    page.click("#unfold")
-    assert page.run("document.querySelectorAll('details[open]').length") == 0
-
-
-def test_a_fix_is_copied(shown):
-    page = shown.open(FAILED)
-    grant = {"permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"]}
-    page.browser.execute_cdp_cmd("Browser.grantPermissions", grant)
-    page.click(".finding .copy")
-    page.browser.set_script_timeout(5)
-    copied = page.browser.execute_async_script("navigator.clipboard.readText().then(arguments[0])")
-    assert copied == FAILED.findings[0].fix
-    assert page.visible(".finding .copy")[0] == "copied"
-
-
-def test_where_the_clipboard_is_refused_the_fix_is_selected(shown):
-    page = shown.open(FAILED)
-    page.run("navigator.clipboard.writeText = () => Promise.reject(new Error('no'))")
-    page.click(".finding .copy")
-    assert page.run("getSelection().toString()") == FAILED.findings[0].fix
-    assert page.visible(".finding .copy")[0] == "selected"
-
-
-def test_all_of_it_can_be_read_without_its_script(shown):
-    page = shown.open(FAILED)
-    page.browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+def test_without_scripts_everything_is_there_but_the_buttons(browser):
+    browser.cdp("Emulation.setScriptExecutionDisabled", value=True)
     try:
-        page.browser.get(shown.path.as_uri())
-        assert page.visible(".copy, .choices, .tools") == []
-        assert FAILED.findings[0].fix in page.visible(".finding pre")
-        assert page.visible(".chart svg, .grid")
+        browser.show("compare")
+        assert not any(each.is_displayed() for each in browser.find("button, input"))
+        assert all(each.is_displayed() for each in browser.find(".grid, svg.map, .finding pre"))
+        assert browser.driver.get_log("browser") == []
     finally:
-        page.browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+        browser.cdp("Emulation.setScriptExecutionDisabled", value=False)
+
+
+def test_its_policy_lets_no_other_script_run_and_nothing_load(browser):
+    browser.show("compare")
+    browser.js(
+        "const script = document.createElement('script'); script.textContent = 'document.title = 1';"
+        "document.body.append(script); new Image().src = 'https://example.invalid/x.png';"
+    )
+    refused = " ".join(entry["message"] for entry in browser.driver.get_log("browser"))
+    assert "script-src" in refused
+    assert "img-src" in refused
+    assert browser.js("return document.title") != "1"
+
+
+CONTRAST = """
+    const light = (color) => {
+        const parts = color.match(/[\\d.]+/g).slice(0, 3).map((each) => {
+            const part = each / 255;
+            return part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4;
+        });
+        return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2];
+    };
+    const behind = (element) => {
+        for (let each = element; each; each = each.parentElement) {
+            const color = getComputedStyle(each).backgroundColor;
+            if (!color.endsWith(', 0)')) { return color; }
+        }
+        return 'rgb(255, 255, 255)';
+    };
+    const ofText = (element) => [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
+    return Math.min(...[...document.querySelectorAll('body *')].filter(ofText)
+        .filter((element) => !element.closest('svg, script, style')).map((element) => {
+            const two = [light(getComputedStyle(element).color), light(behind(element))].sort((a, b) => b - a);
+            return (two[0] + 0.05) / (two[1] + 0.05);
+        }));
+"""
+"""The least ratio of a text and what is behind it, by the definition of WCAG 2.2."""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", ["compare", "inspect-tokenizer", "check", "survey"])
+def test_every_text_can_be_read_against_what_is_behind_it(browser, name, scheme):
+    browser.show(name, scheme=scheme)
+    assert browser.js(CONTRAST) >= 4.5  # level AA

@@ -1,81 +1,74 @@
-"""Any document as one page: no file beside it, no request to anywhere, and readable without its script."""
+"""The report as one page: no network, readable without scripts, in light and dark, on a screen of any width.
 
-from base64 import b64encode
+The templates only lay out. What is said comes from the wording that all formats share; what is drawn is computed in
+`chart`, `heat_map` and `alignment`.
+"""
+
+import base64
+from functools import cache
 from hashlib import sha256
-from pathlib import Path
+from importlib.resources import files
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 
-from padcheck.checks import find_rule
 from padcheck.report import Document, Report
 from padcheck.reporters import conclusion, reproduction, wording
-from padcheck.reporters.check import wording as of_check
-from padcheck.reporters.html.alignment import align, align_samples
-from padcheck.reporters.html.chart import draw
-from padcheck.reporters.html.heat_map import stripes
-from padcheck.reporters.survey import wording as of_survey
+from padcheck.reporters.check import wording as check_wording
+from padcheck.reporters.html import alignment, page
+from padcheck.reporters.survey import wording as survey_wording
 from padcheck.reporters.view import View
-from padcheck.reporters.visible import visible, visible_edges, visible_lines, visible_pads, visible_token
-
-_TEMPLATES = Path(__file__).parent / "templates"
-
-_MOST_GRIDS = 24
-"""Prompts whose columns are shown: each takes some ten thousand characters."""
-
-_OPEN_GRIDS = 4
+from padcheck.reporters.visible import visible, visible_edges, visible_lines, visible_pads
 
 
-def render(document: Document, view: View) -> str:  # noqa: ARG001  a document has no screen
-    """The document as a page of HTML."""
+def render(document: Document, view: View) -> str:  # noqa: ARG001  a page fits any screen
+    """The document as an HTML page."""
+    name = "report" if isinstance(document, Report) else document.command
+    return _environment().get_template(f"{name}.html").render(document=document) + "\n"
+
+
+@cache
+def _environment() -> Environment:
     environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
+        loader=PackageLoader(__name__),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        keep_trailing_newline=True,
+        finalize=_seen,
     )
-    environment.filters |= {
-        "visible": visible,
-        "edges": visible_edges,
-        "lines": visible_lines,
-        "token": visible_token,
-    }
+    style, script = _asset("style.css"), _asset("script.js")
     environment.globals |= {
+        "style": style,
+        "script": script,
+        # Nothing is loaded from anywhere, and no script or style runs but these two.
+        "policy": f"default-src 'none'; img-src data:; style-src {_hash(style)}; script-src {_hash(script)}; "
+        "base-uri 'none'; form-action 'none'",
         "wording": wording,
-        "conclusion": conclusion.conclusion,
+        "check_wording": check_wording,
+        "survey_wording": survey_wording,
+        "alignment": alignment,
+        "page": page,
         "reproduction": reproduction,
-        "of_check": of_check,
-        "of_survey": of_survey,
-        "find_rule": find_rule,
-        "align": align,
-        "align_samples": align_samples,
-        "draw": draw,
-        "stripes": stripes,
-        "pads": visible_pads,
-        "shown_prompts": shown_prompts,
-        "open_prompts": _OPEN_GRIDS,
+        "conclusion": conclusion.conclusion,
     }
-    script, style = ((_TEMPLATES / name).read_text(encoding="utf-8") for name in ("script.js", "style.css"))
-    page = {"check": "check.html", "survey": "survey.html"}.get(document.command, "report.html")
-    return environment.get_template(page).render(
-        document=document, script=script, style=style, script_hash=_hash(script), style_hash=_hash(style)
-    )
+    environment.filters |= {"lines": _lines, "edges": visible_edges, "pads": visible_pads}
+    return environment
 
 
-def shown_prompts(report: Report) -> list[int]:
-    """The prompts whose columns are shown, those that padding changed first where there are too many."""
-    prompts = range(len(report.evidence.prompts))
-    changed = {
-        row.prompt_index
-        for name in ("left", "right")
-        if name in report.comparisons
-        for row in report.comparisons[name].rows
-        if not row.verdict.within_rounding
-    }
-    return sorted(sorted(prompts, key=lambda index: index not in changed)[:_MOST_GRIDS])
+def _seen(value: object) -> object:
+    """Whatever a template shows: no control character gets through, whether it was thought of or not."""
+    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _lines(text: str) -> Markup:
+    """Text whose line ends stay."""
+    return escape(visible_lines(text))
+
+
+def _asset(name: str) -> Markup:
+    return Markup(files(__name__).joinpath("templates", name).read_text(encoding="utf-8"))  # noqa: S704  our own
 
 
 def _hash(text: str) -> str:
-    """By which the page's own policy lets this script or style in, and no other."""
-    return f"sha256-{b64encode(sha256(text.encode()).digest()).decode()}"
+    return f"'sha256-{base64.b64encode(sha256(text.encode()).digest()).decode()}'"

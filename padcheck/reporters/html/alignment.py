@@ -1,91 +1,102 @@
-"""A prompt in several batches, so that the same real token stands in the same column, whatever it is padded with."""
+"""One prompt in several arms, its real tokens in the same columns of every arm: so a shift of positions is seen."""
 
-from typing import Literal, NamedTuple
+from collections.abc import Iterator, Sequence
+from itertools import takewhile
+from typing import NamedTuple
 
 from padcheck.evidence import Row
-from padcheck.report import Report
 from padcheck.reporters.visible import visible_token
-from padcheck.reporters.wording import PAD, outputs, sample_title
-
-Kind = Literal["pad", "prompt", "new", "none"]
+from padcheck.reporters.wording import PAD, UNLIKE_FORMULA
 
 
 class Cell(NamedTuple):
-    """One column of a row; `unlike` where forward() received another position than the mask gives a real token."""
+    """One column of a line; `kind` is its class, `span` how many columns it stands for where it is empty."""
 
-    kind: Kind
-    token: str = ""
-    token_id: str = ""
-    mask: str = ""
-    position: str = ""
-    formula: str = ""
-    unlike: bool = False
+    text: str
+    kind: str = ""
+    span: int = 1
 
 
 class Line(NamedTuple):
-    """A row of a batch; `ran` where forward() received positions at all."""
+    """The tokens, the mask or the positions of a row."""
 
-    title: str
-    outcome: str
+    label: str
     cells: list[Cell]
-    ran: bool
 
 
-_NONE = Cell("none")
+class Widths(NamedTuple):
+    """How many columns each part has: pads, prompt, pads, new tokens."""
+
+    left: int
+    prompt: int
+    right: int
+    new: int
 
 
-def align(report: Report, prompt_index: int) -> list[Line]:
-    """A prompt in the arms that ran it."""
-    return _aligned([(output.arm, output.outcome, output.row) for output in outputs(report, prompt_index)])
+class _Parts(NamedTuple):
+    """The same parts of one row, as its own columns."""
+
+    left: range
+    prompt: range
+    right: range
+    new: range
 
 
-def align_samples(report: Report, prompt_index: int) -> list[Line]:
-    """A prompt as the tokenizer padded it when asked for either side."""
-    return _aligned(
-        [
-            (sample_title(side), "", row)
-            for side, sample in report.evidence.samples.items()
-            for row in sample.rows
-            if row.prompt_index == prompt_index
+def widths(rows: Sequence[Row]) -> Widths:
+    """The widest of each part."""
+    parts = [_parts(row) for row in rows]
+    return Widths(*(max(map(len, same), default=0) for same in zip(*parts, strict=True)))
+
+
+def lines(row: Row, widths: Widths, *, ids: bool = False) -> Iterator[Line]:
+    """A row's lines, padded to the widths; with its `ids` where that is asked for.
+
+    Received positions are left out where nothing was run, and what the mask gives where it says nothing new.
+    """
+    yield Line("token", _cells(row, widths, [visible_token(text) for text in row.tokens], pad=PAD))
+    if ids:
+        yield Line("input_ids", _cells(row, widths, row.input_ids))
+    yield Line("attention_mask", _cells(row, widths, row.attention_mask))
+    if row.generated_ids:
+        received = [
+            "-" if position is None else f"{position}{UNLIKE_FORMULA if _unlike(row, index) else ''}"
+            for index, position in enumerate(row.position_ids)
         ]
-    )
+        yield Line("position_ids", _cells(row, widths, received, marked=True))
+    if any(_unlike(row, index) for index in range(len(row.tokens))) or set(row.position_ids) <= {None}:
+        yield Line("from the mask", _cells(row, widths, row.position_ids_from_mask))
 
 
-def _aligned(rows: list[tuple[str, str, Row]]) -> list[Line]:
-    split = [(title, outcome, row, *_split(row)) for title, outcome, row in rows]
-    left, right, new = (max((parts[place] for *_, parts in split), default=0) for place in range(3))
-    lines = []
-    for title, outcome, row, cells, (own_left, own_right, own_new) in split:
-        prompt, generated = cells[: len(cells) - own_new], cells[len(cells) - own_new :]
-        aligned = [
-            *([_NONE] * (left - own_left)),
-            *prompt,
-            *([_NONE] * (right - own_right)),
-            *generated,
-            *([_NONE] * (new - own_new)),
-        ]
-        lines.append(Line(title, outcome, aligned, ran=bool(row.generated_ids)))
-    return lines
+def kind_of(row: Row, index: int) -> str:
+    """What stands in a column: `pad`, `new`, or nothing to remark."""
+    if not row.attention_mask[index]:
+        return "pad"
+    return "new" if index >= len(row.input_ids) - len(row.generated_ids) else ""
 
 
-def _split(row: Row) -> tuple[list[Cell], tuple[int, int, int]]:
-    """The cells of a row, and how many of them are pads on the left, pads on the right, and new."""
-    new = len(row.generated_ids)
-    mask = row.attention_mask[: len(row.attention_mask) - new]
-    # By the mask and not by the side that was asked for, which a tokenizer may ignore.
-    left = mask.index(1) if 1 in mask else 0
-    right = mask[::-1].index(1) if 1 in mask else len(mask)
-    return [_cell(row, index, is_new=index >= len(mask)) for index in range(len(row.input_ids))], (left, right, new)
+def _cells(
+    row: Row, widths: Widths, values: Sequence[object], *, pad: str | None = None, marked: bool = False
+) -> list[Cell]:
+    cells: list[Cell] = []
+    for part, columns, width in zip(Widths._fields, _parts(row), widths, strict=True):
+        filled = []
+        for index in columns:
+            kind = "unlike" if marked and _unlike(row, index) else kind_of(row, index)
+            filled.append(Cell(pad if pad and kind == "pad" else str(values[index]), kind))
+        missing = width - len(columns)
+        empty = [Cell("", "none", missing)] if missing else []
+        cells += [*empty, *filled] if part == "left" else [*filled, *empty]
+    return cells
 
 
-def _cell(row: Row, index: int, *, is_new: bool) -> Cell:
-    real, received, formula = row.attention_mask[index], row.position_ids[index], row.position_ids_from_mask[index]
-    return Cell(
-        kind="pad" if not real else "new" if is_new else "prompt",
-        token=visible_token(row.tokens[index]) if real else PAD,
-        token_id=str(row.input_ids[index]),
-        mask=str(real),
-        position="-" if received is None else str(received),
-        formula=str(formula),
-        unlike=bool(real) and received is not None and received != formula,
-    )
+def _parts(row: Row) -> _Parts:
+    end = len(row.input_ids) - len(row.generated_ids)
+    mask = row.attention_mask[:end]
+    left = sum(1 for _ in takewhile(lambda real: not real, mask))
+    right = sum(1 for _ in takewhile(lambda real: not real, reversed(mask[left:])))
+    return _Parts(range(left), range(left, end - right), range(end - right, end), range(end, len(row.input_ids)))
+
+
+def _unlike(row: Row, index: int) -> bool:
+    received = row.position_ids[index]
+    return bool(row.attention_mask[index]) and received is not None and received != row.position_ids_from_mask[index]

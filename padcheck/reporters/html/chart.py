@@ -1,117 +1,159 @@
-"""How far an arm's logits are from the unpadded run, step by step, on a log axis: the geometry of the picture."""
+"""How far the logits are from the reference's, step by step, on a log axis. Geometry only; no colour, no markup.
+
+Zero has no logarithm and NaN no place: each has a lane of its own, below and above the decades.
+"""
 
 import math
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from padcheck.evidence import RowDifference
-from padcheck.report import Report
+from padcheck.report import Comparison, Verdict
 
-WIDTH, HEIGHT = 640, 260
-_LEFT, _RIGHT, _TOP, _BOTTOM = 56, 12, 22, 34
-_MOST_STEP_LABELS = 12
+WIDTH, HEIGHT = 440, 280
+_LEFT, _RIGHT, _TOP, _BOTTOM = 46, 424, 14, 240
+_LANE = 26
+"""The height of the lanes for zero and for NaN."""
+_MOST_TICKS = 8
+_MOST_MARKED_LINES = 12
+"""With more prompts than that, single steps are no longer marked."""
+_ROOM_FOR_TWO_LABELS = 30
+_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 class Tick(NamedTuple):
-    """A place on an axis, and what stands there."""
+    """A place on an axis, and what is written there."""
 
-    at: float
-    label: str
+    place: float
+    text: str
 
 
-class Point(NamedTuple):
-    """A step of a prompt; the label says its value in full."""
+class Mark(NamedTuple):
+    """One step of a line: `zero`, `nan`, `flip` where the token parts, or a plain `step`."""
 
     x: float
     y: float
-    label: str
+    kind: str
 
 
 class Curve(NamedTuple):
-    """A prompt; `changed` where padding changed it."""
+    """The prompts that share one course, and whether padding changed them."""
 
-    prompt_index: int
+    prompts: tuple[int, ...]
     changed: bool
-    points: list[Point]
-
-    @property
-    def path(self) -> str:
-        """As an SVG polyline has it."""
-        return " ".join(f"{point.x:.1f},{point.y:.1f}" for point in self.points)
+    path: str
+    marks: tuple[Mark, ...]
 
 
 class Chart(NamedTuple):
-    """All that is drawn, in pixels; `floor` and `allowed` are None where they are not known."""
+    """All that is drawn. `allowed` is a band where prompts are allowed differently much; `floor` is rounding."""
 
-    left: float
-    right: float
-    top: float
-    bottom: float
-    values: list[Tick]
-    steps: list[Tick]
-    floor: Tick | None
-    allowed: Tick | None
+    x_ticks: list[Tick]
+    y_ticks: list[Tick]
     curves: list[Curve]
+    floor: Tick | None
+    floor_label: float
+    allowed: tuple[Tick, Tick] | None
+    left: float = _LEFT
+    right: float = _RIGHT
+    top: float = _TOP
+    bottom: float = _BOTTOM
+    width: float = WIDTH
+    height: float = HEIGHT
 
 
-def draw(report: Report, arm: str) -> Chart | None:
-    """The chart of an arm; None where it was not compared.
+class LogAxis:
+    """Whole decades between top and bottom, with a lane for zero and one for NaN where they are wanted."""
 
-    The lowest line stands for exactly 0, which a log axis does not have, and the highest for NaN and infinity.
-    """
-    differences = report.evidence.differences.get(arm, ())
-    if not differences or arm not in report.comparisons:
-        return None
-    comparison, measured = report.comparisons[arm], report.noise_floor.measured if report.noise_floor else None
-    changed = {row.prompt_index for row in comparison.rows if not row.verdict.within_rounding}
-    numbers = [step.max_abs_diff for row in differences for step in row.steps]
-    low, high = _decades([*numbers, comparison.allowed, measured])
-    broken = any(number is None for number in numbers)
-    bottom, top = HEIGHT - _BOTTOM, _TOP
-    zero_at, first = bottom, bottom - 22
-    last = top + 18 if broken else top
+    def __init__(self, values: Iterable[float | None], levels: Iterable[float]) -> None:
+        drawn = list(values)
+        positive = [value for value in (*drawn, *levels) if value is not None and 0 < value < math.inf]
+        self.has_zero = any(value == 0 for value in drawn)
+        self.has_nan = any(value is None for value in drawn)
+        self.low = math.floor(math.log10(min(positive, default=1e-7)))
+        self.high = max(math.ceil(math.log10(max(positive, default=1.0))), self.low + 1)
+        self.bottom = _BOTTOM - _LANE * self.has_zero
+        self.top = _TOP + _LANE * self.has_nan
 
-    def height(number: float | None) -> float:
-        if number is None:
-            return top
-        if number == 0:
-            return zero_at
-        return first - (math.log10(number) - low) / (high - low) * (first - last)
+    def place(self, value: float | None) -> float:
+        """The height of a value."""
+        if value is None:
+            return _TOP + _LANE / 4
+        if value == 0:
+            return _BOTTOM - _LANE / 4
+        share = (math.log10(value) - self.low) / (self.high - self.low)
+        return round(self.bottom - share * (self.bottom - self.top), 1)
 
-    count = max(len(row.steps) for row in differences)
-    right = WIDTH - _RIGHT
+    def ticks(self) -> list[Tick]:
+        """The lanes and the powers of ten, thinned out where they are many."""
+        every = math.ceil((self.high - self.low) / _MOST_TICKS)
+        decades = [Tick(self.place(10.0**power), _power(power)) for power in range(self.low, self.high + 1, every)]
+        zero = [Tick(self.place(0), "0")] if self.has_zero else []
+        return [*zero, *decades, *([Tick(self.place(None), "NaN")] if self.has_nan else [])]
 
-    def place(step: int) -> float:
-        return _LEFT + (step + 0.5) / count * (right - _LEFT)
 
-    def curve(row: RowDifference) -> Curve:
-        points = [
-            Point(place(step), height(each.max_abs_diff), _told(row, step, each.max_abs_diff))
-            for step, each in enumerate(row.steps)
-        ]
-        return Curve(row.prompt_index, row.prompt_index in changed, points)
-
-    every = math.ceil(count / _MOST_STEP_LABELS)
-    apart = math.ceil((high - low) / 8)
-    values = [Tick(zero_at, "0"), *(Tick(height(10.0**power), f"1e{power}") for power in range(low, high + 1, apart))]
+def chart(differences: Sequence[RowDifference], comparison: Comparison, floor: float) -> Chart:
+    """The chart of one arm: `comparison` says what changed and what was allowed, `floor` what rounding did."""
+    allowed = sorted(row.allowed for row in comparison.rows if row.allowed > 0)
+    values = [step.max_abs_diff for difference in differences for step in difference.steps]
+    axis = LogAxis(values, (*allowed, floor))
+    num_steps = max(len(difference.steps) for difference in differences)
+    changed = {row.prompt_index for row in comparison.rows if row.verdict in (Verdict.DIFFERENT, Verdict.NON_FINITE)}
+    every = math.ceil(num_steps / 10)
+    top, floor_place = (axis.place(allowed[0]) if allowed else 0.0), (axis.place(floor) if floor > 0 else 0.0)
     return Chart(
-        left=_LEFT,
-        right=right,
-        top=top,
-        bottom=bottom,
-        values=[*values, Tick(top, "NaN")] if broken else values,
-        steps=[Tick(place(step), str(step)) for step in range(0, count, every)],
-        floor=Tick(height(measured), f"rounding {measured:.2g}") if measured is not None else None,
-        allowed=Tick(height(comparison.allowed), f"allowed {comparison.allowed:.2g}") if comparison.allowed else None,
-        curves=sorted((curve(row) for row in differences), key=lambda each: each.changed),
+        x_ticks=[Tick(_x(step, num_steps), str(step)) for step in range(0, num_steps, every)],
+        y_ticks=axis.ticks(),
+        curves=_curves(differences, changed, axis, num_steps),
+        floor=_tick(axis, floor) if floor > 0 else None,
+        # Above its line, where it is in nobody's way, unless that is the place of the other label.
+        floor_label=floor_place - 5 if floor_place - top > _ROOM_FOR_TWO_LABELS else floor_place + 13,
+        allowed=(_tick(axis, allowed[0]), _tick(axis, allowed[-1])) if allowed else None,
     )
 
 
-def _decades(numbers: list[float | None]) -> tuple[int, int]:
-    """The powers of ten around all that is neither 0 nor NaN: two different ones at least."""
-    logs = [math.log10(number) for number in numbers if number]
-    low, high = (math.floor(min(logs)), math.ceil(max(logs))) if logs else (-6, 0)
-    return low, max(high, low + 1)
+def _curves(differences: Sequence[RowDifference], changed: set[int], axis: LogAxis, num_steps: int) -> list[Curve]:
+    """One a course, those of the prompts that changed last, so that they lie on top."""
+    together: dict[tuple[bool, tuple[Mark, ...]], list[int]] = {}
+    for difference in differences:
+        key = (difference.prompt_index in changed, _marks(difference, axis, num_steps))
+        together.setdefault(key, []).append(difference.prompt_index)
+    few = len(together) <= _MOST_MARKED_LINES
+    return [
+        Curve(
+            prompts=tuple(prompts),
+            changed=is_changed,
+            path="M" + "L".join(f"{mark.x:g} {mark.y:g}" for mark in marks),
+            marks=marks if few or len(marks) == 1 else tuple(mark for mark in marks if mark.kind in ("flip", "nan")),
+        )
+        for (is_changed, marks), prompts in sorted(together.items(), key=lambda item: item[0][0])
+    ]
 
 
-def _told(row: RowDifference, step: int, number: float | None) -> str:
-    return f"prompt {row.prompt_index}, token {step}: {'NaN or infinity' if number is None else f'{number:.3g}'}"
+def _marks(difference: RowDifference, axis: LogAxis, num_steps: int) -> tuple[Mark, ...]:
+    flip = None if difference.flip is None else difference.flip.step
+    return tuple(
+        Mark(_x(number, num_steps), axis.place(step.max_abs_diff), _kind(step.max_abs_diff, number == flip))
+        for number, step in enumerate(difference.steps)
+    )
+
+
+def _kind(value: float | None, is_flip: bool) -> str:
+    if is_flip:
+        return "flip"
+    return "nan" if value is None else "zero" if value == 0 else "step"
+
+
+def _x(step: int, num_steps: int) -> float:
+    if num_steps == 1:
+        return (_LEFT + _RIGHT) / 2
+    inset = 12
+    return round(_LEFT + inset + step * (_RIGHT - _LEFT - 2 * inset) / (num_steps - 1), 1)
+
+
+def _tick(axis: LogAxis, value: float) -> Tick:
+    return Tick(axis.place(value), f"{value:.2g}")
+
+
+def _power(power: int) -> str:
+    return {0: "1", 1: "10"}.get(power, f"10{str(power).translate(_SUPERSCRIPT)}")

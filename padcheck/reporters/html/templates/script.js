@@ -1,50 +1,58 @@
 "use strict";
-(() => {
-  const root = document.documentElement;
-  const all = (selector) => [...document.querySelectorAll(selector)];
-  all(".tools, .copy, .choices").forEach((each) => { each.hidden = false; });
+// Only conveniences: without this script the page says the same.
+const root = document.documentElement;
+const all = (selector) => [...document.querySelectorAll(selector)];
 
-  const theme = document.getElementById("theme");
-  const themes = ["auto", "light", "dark"];
-  theme.addEventListener("click", () => {
-    const next = themes[(themes.indexOf(theme.textContent) + 1) % themes.length];
-    theme.textContent = next;
-    if (next === "auto") { delete root.dataset.theme; } else { root.dataset.theme = next; }
+for (const element of all("[data-needs-script], [data-theme-button]")) element.hidden = false;
+
+for (const button of all("[data-theme-button]")) {
+  const themes = ["system", "dark", "light"];
+  button.addEventListener("click", () => {
+    const next = themes[(themes.indexOf(root.dataset.theme || "system") + 1) % themes.length];
+    root.dataset.theme = next;
+    button.textContent = `Colours: ${next}`;
   });
+}
 
-  const unfold = document.getElementById("unfold");
-  unfold.addEventListener("click", () => {
-    const open = unfold.getAttribute("aria-pressed") !== "true";
-    all("details").forEach((each) => { each.open = open; });
-    unfold.setAttribute("aria-pressed", String(open));
-    unfold.textContent = open ? "fold all" : "unfold all";
+for (const box of all("[data-arm-shown]")) {
+  box.addEventListener("change", () => root.classList.toggle(`without-${box.dataset.armShown}`, !box.checked));
+}
+
+for (const box of all("[data-only-changed]")) {
+  box.addEventListener("change", () => root.classList.toggle("only-changed", box.checked));
+}
+
+for (const button of all("[data-expand]")) {
+  button.addEventListener("click", () => {
+    const open = button.textContent === "Expand all";
+    for (const details of all("details")) details.open = open;
+    button.textContent = open ? "Collapse all" : "Expand all";
   });
+}
 
-  all("[data-shows]").forEach((box) => box.addEventListener("change", () => {
-    const within = box.closest(".prompts");
-    within.querySelectorAll("[data-arm]").forEach((each) => {
-      if (each.dataset.arm === box.dataset.shows) { each.hidden = !box.checked; }
-    });
-  }));
-  all("[data-ids]").forEach((box) => box.addEventListener("change", () => {
-    box.closest(".prompts").classList.toggle("ids", box.checked);
-  }));
+// A link into something folded unfolds it.
+const unfold = () => {
+  const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  for (let each = target; each; each = each.parentElement) if (each.tagName === "DETAILS") each.open = true;
+  if (target) target.scrollIntoView();
+};
+addEventListener("hashchange", unfold);
+if (location.hash) unfold();
 
-  const select = (pre) => {
-    const range = document.createRange();
-    range.selectNodeContents(pre);
-    getSelection().removeAllRanges();
-    getSelection().addRange(range);
-  };
-  all(".copy").forEach((button) => button.addEventListener("click", async () => {
-    const pre = button.previousElementSibling;
-    try {
-      await navigator.clipboard.writeText(pre.textContent);
-      button.textContent = "copied";
-    } catch {
-      select(pre);  // where a browser refuses, one key is left to press
-      button.textContent = "selected";
-    }
-    setTimeout(() => { button.textContent = "copy"; }, 2000);
-  }));
-})();
+async function copy(pre) {
+  try {
+    await navigator.clipboard.writeText(pre.textContent);
+    return true;
+  } catch {
+    // No permission, or not a secure context: by selection, which stays where this fails too.
+    getSelection().selectAllChildren(pre);
+    return document.execCommand("copy");
+  }
+}
+
+for (const button of all("[data-copy]")) {
+  button.addEventListener("click", async () => {
+    button.textContent = (await copy(button.closest(".copyable").querySelector("pre"))) ? "Copied" : "Selected";
+    setTimeout(() => { button.textContent = "Copy"; }, 2000);
+  });
+}
