@@ -15,6 +15,7 @@ from padcheck.hf.differences import compare_logits
 from padcheck.hf.generation import RowTrace, forward, generate, replay
 from padcheck.hf.plans import Run
 from padcheck.hf.twin import HALF
+from padcheck.hf.untouched import untouched_state
 from padcheck.tolerances import least_tolerance, share_of_allowance
 
 
@@ -38,24 +39,28 @@ def may_share(run: Run) -> bool:
 
 
 def run_shared(run: Run) -> Shared | None:
-    """Runs these arms of a batch; None where anything differs by more than rounding, or raises."""
+    """Runs these arms of a batch; None where anything differs by more than rounding, or raises.
+
+    The model is left as it was found: a rotary table that has grown, say, would be a trace that the plain way sees.
+    """
     few = run.batch.few()
     padded = {side: run.batch.padded(side) for side in ("left", "right")}
     try:
-        with captured_warnings() as messages:
-            both = generate(run.model, [*padded["left"], *padded["right"]], run.settings)
-            left, right = (dict(zip(run.batch.prompts, part, strict=True)) for part in _halves(both))
-            alone = {
-                index: replay(run.model, ids, left[index].generated_ids, with_positions=True)
-                for index, ids in run.batch.prompts.items()
-            }
-        with captured_warnings() as of_forward:
-            forwarded = {rows[0][0]: forward(run.model, rows, run.settings)[0] for rows in few.alone()}
-        first_steps = {index: _first_step(trace) for index, trace in alone.items()}
-        if not all(_agree(run, alone[index], trace) for index, trace in left.items()):
-            return None
-        if not all(_agree(run, first_steps[index], trace) for index, trace in forwarded.items()):
-            return None
+        with untouched_state(run.model):
+            with captured_warnings() as messages:
+                both = generate(run.model, [*padded["left"], *padded["right"]], run.settings)
+                left, right = (dict(zip(run.batch.prompts, part, strict=True)) for part in _halves(both))
+                alone = {
+                    index: replay(run.model, ids, left[index].generated_ids, with_positions=True)
+                    for index, ids in run.batch.prompts.items()
+                }
+            with captured_warnings() as of_forward:
+                forwarded = {rows[0][0]: forward(run.model, rows, run.settings)[0] for rows in few.alone()}
+            first_steps = {index: _first_step(trace) for index, trace in alone.items()}
+            if not all(_agree(run, alone[index], trace) for index, trace in left.items()):
+                return None
+            if not all(_agree(run, first_steps[index], trace) for index, trace in forwarded.items()):
+                return None
     except Exception:  # noqa: BLE001  the plain way raises it again, in the arm that it belongs to
         return None
     traces = {SINGLE: alone, "left": left, "right": right, "forward": forwarded}

@@ -19,16 +19,21 @@ def untouched(model: nn.Module, tokenizer: PreTrainedTokenizerBase) -> Iterator[
     generate() leaves behind, such as a static cache. Weights and gradients are not copied: nothing writes to them in
     inference mode, in which all arms run.
     """
-    with ExitStack() as stack:
-        stack.enter_context(_random_numbers(model))
-        for owner in _owners(model, tokenizer):
-            stack.enter_context(_attributes(owner))
-        stack.enter_context(_backend(tokenizer))
+    with _random_numbers(model), untouched_state(model, tokenizer), _backend(tokenizer):
         yield
 
 
-def _owners(model: nn.Module, tokenizer: PreTrainedTokenizerBase) -> list[object]:
-    """The modules and the tokenizer, and the configs that they hold with all their parts, each once."""
+@contextmanager
+def untouched_state(model: nn.Module, *others: object) -> Iterator[None]:
+    """The same of what the modules hold, and of other objects: a run leaves no trace that the next one could see."""
+    with ExitStack() as stack:
+        for owner in _owners(model, *others):
+            stack.enter_context(_attributes(owner))
+        yield
+
+
+def _owners(model: nn.Module, *others: object) -> list[object]:
+    """The modules and the others, and the configs that they hold with all their parts, each once."""
     owners: dict[int, object] = {}
 
     def add(owner: object) -> None:
@@ -39,7 +44,7 @@ def _owners(model: nn.Module, tokenizer: PreTrainedTokenizerBase) -> list[object
             if isinstance(value, PretrainedConfig | GenerationConfig):
                 add(value)
 
-    for owner in (*model.modules(), tokenizer):
+    for owner in (*model.modules(), *others):
         add(owner)
     return list(owners.values())
 
