@@ -140,7 +140,7 @@ BatchSize = Annotated[
 ]
 
 Thorough = Annotated[
-    bool | None, typer.Option("--thorough", help="Run the dear probes too, although the cheap ones agree.")
+    bool | None, typer.Option("--thorough", help="Run every probe on every prompt, although nothing differs.")
 ]
 
 Multimodal = Annotated[

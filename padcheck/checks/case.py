@@ -44,6 +44,11 @@ class Case(NamedTuple):
         rows = self.comparisons[arm].rows if arm in self.comparisons else ()
         return [row for row in rows if row.num_pad_tokens and row.verdict is Verdict.DIFFERENT]
 
+    def share(self, arm: str, rows: Sequence[object]) -> str:
+        """How many of the prompts of an arm these are: a probe runs on a few where nothing else differs."""
+        tried, given = len(self.comparisons[arm].rows), len(self.evidence.prompts)
+        return f"{len(rows)} of {given} prompts" if tried == given else f"{len(rows)} of the {tried} prompts tried"
+
     def right(self, arm: str) -> bool:
         """True where an arm ran and no row of it, padded or not, is off by more than rounding."""
         return self.ran(arm) and self.comparisons[arm].verdict.within_rounding

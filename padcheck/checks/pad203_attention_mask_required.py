@@ -48,8 +48,8 @@ class AttentionMaskRequired(Rule):
             why = "pad is an eos, so generate() cannot rebuild it"
         furthest = worst(rows)
         return self.found(
-            f"Without attention_mask {len(rows)} of {len(case.evidence.prompts)} prompts change when padded on the "
-            f"left (max_abs_diff {furthest.max_abs_diff:.2g}, {furthest.allowed:.2g} allowed): {why}.",
+            f"Without attention_mask {case.share('left_no_mask', rows)} change when padded on the left "
+            f"(max_abs_diff {furthest.max_abs_diff:.2g}, {furthest.allowed:.2g} allowed): {why}.",
             fix="model.generate(**inputs)  # not inputs.input_ids alone",
             prompts=[row.prompt_index for row in rows],
             max_abs_diff=furthest.max_abs_diff,

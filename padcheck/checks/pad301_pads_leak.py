@@ -42,7 +42,7 @@ class PadsLeak(Rule):
             return None
         furthest, other = worst(rows), case.right_with_attention()
         return self.found(
-            f"Other ids in the masked pad slots change {len(rows)} of {len(case.evidence.prompts)} prompts: "
+            f"Other ids in the masked pad slots change {case.share('scrambled', rows)}: "
             f"max_abs_diff {furthest.max_abs_diff:.2g} at prompt {furthest.prompt_index} "
             f"({furthest.allowed:.2g} allowed)." + (f" With {other} attention they do not." if other else ""),
             fix=attention_fix(other)

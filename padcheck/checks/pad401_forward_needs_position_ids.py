@@ -38,8 +38,8 @@ class ForwardNeedsPositionIds(Rule):
             return None
         furthest = worst(rows)
         return self.found(
-            f"Left-padded forward() without position_ids is wrong for {len(rows)} of {len(case.evidence.prompts)} "
-            f"prompts (max_abs_diff {furthest.max_abs_diff:.2g}, {furthest.allowed:.2g} allowed), and right with them.",
+            f"Left-padded forward() without position_ids is wrong for {case.share('left_forward', rows)} "
+            f"(max_abs_diff {furthest.max_abs_diff:.2g}, {furthest.allowed:.2g} allowed), and right with them.",
             fix="position_ids = (attention_mask.cumsum(-1) - 1).clamp(min=0)",
             prompts=[row.prompt_index for row in rows],
             max_abs_diff=furthest.max_abs_diff,

@@ -87,3 +87,12 @@ def test_a_model_that_raises_in_the_middle_goes_the_plain_way(monkeypatch: pytes
     report = compare(build_family(FLOAT32))
     assert report.status == "pass"
     assert not was_shared(report)
+
+
+def test_what_is_found_on_a_few_prompts_does_not_count_the_others() -> None:
+    report = compare(build_family(FLOAT32, "gpt2"))
+    [finding] = [finding for finding in report.findings if finding.code == "PAD401"]
+    assert "wrong for 1 of the 2 prompts tried" in finding.message
+    plain = compare(build_family(FLOAT32, "gpt2"), thorough=True)
+    [finding] = [finding for finding in plain.findings if finding.code == "PAD401"]
+    assert "wrong for 3 of 4 prompts" in finding.message
