@@ -17,7 +17,7 @@ What is only a warning makes nothing fail, unless that is asked for:
     >>> strict = padcheck.compare(model, tokenizer, fail_on="warning")
     >>> strict.assert_ok()  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    AssertionError: FAIL: left padding changes nothing..., right padding does (... warnings...)
+    AssertionError: FAIL by --fail-on warning: left padding changes nothing...
     ...
 """
 

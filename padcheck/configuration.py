@@ -1,4 +1,4 @@
-"""The settings of a check from a file: padcheck.toml, or `[tool.padcheck]` in pyproject.toml of the current folder.
+"""The settings of a check from a file of the current folder: padcheck.toml, or `[tool.padcheck]` in pyproject.toml.
 
 Keys are the settings' own names, with hyphens. What is nearest to the model wins: the command line, then the model's
 own table, then the section; what they ignore adds up.
@@ -161,9 +161,9 @@ def _read(path: Path) -> Configuration | None:
         raise UsageError(
             f"The configuration {path} is not TOML: {error}.", change="Mend that line, or quote its value."
         ) from error
-    tool = document.get("tool") if path.name == "pyproject.toml" else {"padcheck": document}
+    tool = document.get("tool")
     if not isinstance(tool, dict) or "padcheck" not in tool:
-        return None
+        return None if path.name == "pyproject.toml" else _configuration(path, text, document)
     if not isinstance(tool["padcheck"], dict):
         raise UsageError(f"{path}: padcheck is not a table there.", change="Write [tool.padcheck], and keys below it.")
     return _configuration(path, text, tool["padcheck"])

@@ -160,6 +160,10 @@ def test_a_pyproject_toml_without_a_word_on_padcheck_is_passed_over(tmp_path, te
     assert configured(tmp_path, text, "pyproject.toml").path is None
 
 
+def test_the_section_may_have_its_long_name_in_any_file(tmp_path):
+    assert configured(tmp_path, '[tool.padcheck]\nmodels = ["demo"]\n').models == ("demo",)
+
+
 def test_a_section_that_is_no_table_is_an_error(tmp_path):
     with pytest.raises(UsageError, match="is not a table"):
         configured(tmp_path, "[tool]\npadcheck = 'demo'", "pyproject.toml")

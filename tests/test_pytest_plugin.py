@@ -86,7 +86,7 @@ def test_settings_are_those_of_the_configuration(tmp_path):
     (tmp_path / "padcheck.toml").write_text('fail-on = "warning"\nmax-new-tokens = 2\nignore = { PAD1 = "known" }\n')
     ended = run_pytest(tmp_path, "--padcheck", "demo")
     assert ended.exit_code == 1, ended
-    assert "FAIL: left padding changes nothing" in ended.stdout
+    assert "FAIL by --fail-on warning: left padding changes nothing" in ended.stdout
     assert "2 new tokens" in ended.stdout
     assert "PAD202 warning" in ended.stdout
     assert "PAD1" not in ended.stdout
@@ -146,7 +146,7 @@ def test_the_fixture(tmp_path, processes):
     assert failed.keys() == {"test_fault", "test_options", "test_unmeasured"}
     assert "E       AssertionError: FAIL: left padding changes what the model says" in failed["test_fault"]
     assert "PAD302 error" in failed["test_fault"]
-    assert "E       AssertionError: FAIL: left padding changes nothing" in failed["test_options"]
+    assert "E       AssertionError: FAIL by --fail-on warning: left padding changes nothing" in failed["test_options"]
     assert "E       AssertionError: NOT MEASURED: GPT2Model generates no text." in failed["test_unmeasured"]
     for text in failed.values():  # the line of the test, and nothing of ours
         assert re.findall(r"^(\S+\.py):\d+:", text, re.MULTILINE) == ["test_padding.py"]

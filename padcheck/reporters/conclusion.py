@@ -15,12 +15,21 @@ def conclusion(report: Report | Unmeasured) -> str:
     if report.status == "not_measured":
         return "NOT MEASURED: no verdict on padding" + findings
     if report.command == "inspect-tokenizer":
-        return ("FAIL" if report.status == "fail" else "PASS") + (findings or ": nothing to report")
+        return _verdict(report) + (findings or ": nothing to report")
     said = _in_words(report)
     right, left = report.comparisons["right"].verdict, report.comparisons["left"].verdict
     if report.judgement.use == Use() and right in (Verdict.DIFFERENT, Verdict.NON_FINITE) and left.within_rounding:
         said += ", right padding does" if said.startswith("left padding changes nothing") else ", as does right padding"
-    return f"{'FAIL' if report.status == 'fail' else 'PASS'}: {said}{findings}"
+    return f"{_verdict(report)}: {said}{findings}"
+
+
+def _verdict(report: Report) -> str:
+    """What made it fail, where that is no error: the rest of the sentence may sound as if all were well."""
+    if report.status == "pass":
+        return "PASS"
+    fail_on = report.judgement.fail_on
+    errors = any(finding.severity is Severity.ERROR and not finding.known for finding in report.findings)
+    return "FAIL" if errors or fail_on is None else f"FAIL by --fail-on {fail_on.value}"
 
 
 _PADDING = {
