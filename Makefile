@@ -63,11 +63,13 @@ survey: $(INSTALLED) ## write docs/compatibility.md, every architecture of trans
 	$(BIN)/python tests/compatibility.py --write
 
 .PHONY: docs
-docs: $(INSTALLED) ## refresh what the program writes: README.md, its picture, the schema
+docs: $(INSTALLED) ## refresh what the program writes: README.md, its pictures, the schema
 	$(BIN)/python tests/readme.py
 	$(BIN)/python tests/configuration_schema.py
 	COLUMNS=100 $(BIN)/padcheck compare demo --prompt "three plus four is" --prompt "one two three four five six" \
 		--max-new-tokens 6 --format svg --output .github/compare.svg
+	COLUMNS=100 $(BIN)/padcheck check demo ./my-model --task generate --padding-side left \
+		--format svg --output .github/check.svg || test $$? = 3  # there is no ./my-model, as the picture shows
 
 .PHONY: train-demo
 train-demo: $(INSTALLED) ## train the embedded model anew
