@@ -136,6 +136,9 @@ def compare(
         NotMeasuredError: There is nothing to measure: an encoder-decoder model or one without a language model's head,
             no token to pad with, or memory ran out.
     """
+    __tracebackhide__ = True
+    if not isinstance(ignore, Mapping):
+        raise UsageError(f"ignore is {ignore!r}.", change='Give each code its reason: ignore={"PAD106": "why"}.')
     for option, texts in (("prompts", prompts), ("select", select)):
         if isinstance(texts, str):
             raise UsageError(f"{option} is one text.", change=f"Give a list: {option}=[{texts!r}].")

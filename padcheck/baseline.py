@@ -35,7 +35,7 @@ def read(path: Path | None, *, may_be_new: bool) -> Baseline:
         )
     if path is None or (may_be_new and not path.exists()):
         return Baseline(findings=())
-    anew = "Write it anew with --write-baseline."
+    anew = "Check the path; if the baseline is out of date, remove it and write it anew with --write-baseline."
     try:
         written = msgspec.json.decode(path.read_bytes())
         version = written.get("schema_version") if isinstance(written, dict) else None
@@ -43,7 +43,7 @@ def read(path: Path | None, *, may_be_new: bool) -> Baseline:
             raise UsageError(f"{path} is not a baseline: it has no schema_version.", change=anew)
         if version != SCHEMA_VERSION:
             raise UsageError(
-                f"The baseline {path} has schema_version {version}; this padcheck reads {SCHEMA_VERSION}.",
+                f"The baseline {path} has schema_version {version!r}; this padcheck reads {SCHEMA_VERSION}.",
                 meaning="It was written by another version of padcheck.",
                 change=anew,
             )
@@ -58,11 +58,16 @@ def read(path: Path | None, *, may_be_new: bool) -> Baseline:
         raise UsageError(f"{path} is not a baseline: {error}.", change=anew) from error
 
 
+def says_what_is_there(report: Report) -> bool:
+    """True where what a report does not find is not there: not where nothing was measured."""
+    return report.status != "not_measured"
+
+
 def updated(before: Baseline, check: Check) -> Baseline:
-    """What the check found, and what was known of the models that it did not measure."""
-    measured = [each for each in check.reports if isinstance(each, Report) and each.status != "not_measured"]
-    names = {report.evidence.model.id for report in measured}
-    kept = [known for known in before.findings if known.model not in names]
+    """What the check found, and what was known of all that it did not look at: other models, rules left out."""
+    measured = [report for report in check.reports if isinstance(report, Report) and says_what_is_there(report)]
+    undecided = {report.evidence.model.id: {each.code for each in report.skipped} for report in measured}
+    kept = [known for known in before.findings if known.code in undecided.get(known.model, {known.code})]
     found = [
         KnownFinding(model=report.evidence.model.id, code=finding.code, severity=finding.severity)
         for report in measured

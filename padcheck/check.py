@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from padcheck.baseline import Baseline
-from padcheck.errors import ISSUES, PadcheckError, memory_ran_out
+from padcheck.baseline import Baseline, says_what_is_there
+from padcheck.errors import ISSUES, NotMeasuredError, PadcheckError, UsageError, memory_ran_out
 from padcheck.exits import ExitCode
 from padcheck.judge import judge, require_known_codes
 from padcheck.progress import Progress
@@ -29,7 +29,7 @@ def check(
     What the baseline knows makes none of them fail.
 
     Raises:
-        UsageError: A code, a dtype or a device is unknown here.
+        UsageError: A code, a dtype or a device is unknown here; or the only model does not take one of its options.
     """
     jobs = [Job(measure, replace(judgement, known=baseline.of(measure.model))) for measure, judgement in jobs]
     with progress.stage("looking at the settings"):
@@ -38,7 +38,9 @@ def check(
         for job in jobs:  # what is wrong is said before anything is measured
             require_known_codes(job.judgement)
             dtype_and_device(job.measure)
-    return _checked((_run(job, progress) for job in jobs), configuration)
+    if len(jobs) == 1:
+        return _checked([_run(jobs[0], progress)], configuration)
+    return _checked((_run_one_of_several(job, progress) for job in jobs), configuration)
 
 
 def judge_again(check: Check, changes: Mapping[str, Any]) -> Check:
@@ -50,14 +52,22 @@ def judge_again(check: Check, changes: Mapping[str, Any]) -> Check:
     return _checked((_judged_again(report, changes) for report in check.reports), check.configuration)
 
 
-def accept(check: Check) -> Check:
-    """The same check, with everything known that it found: what a baseline that is written now makes of it."""
-    found = [
-        {} if isinstance(report, Unmeasured) else {finding.code: finding.severity for finding in report.findings}
+def accept(check: Check, baseline: Baseline) -> Check:
+    """The same check under another baseline: that which was just written."""
+    reports = [
+        _judged_again(report, {"known": baseline.of(report.evidence.model.id)})
+        if isinstance(report, Report)
+        else report
         for report in check.reports
     ]
-    reports = (_judged_again(report, {"known": known}) for report, known in zip(check.reports, found, strict=True))
     return _checked(reports, check.configuration)
+
+
+def _run_one_of_several(job: Job, progress: Progress) -> Report | Unmeasured:
+    try:
+        return _run(job, progress)
+    except UsageError as error:  # the others may take the option that this one does not
+        return _unmeasured(job, ExitCode.NOT_MEASURED, error)
 
 
 def _run(job: Job, progress: Progress) -> Report | Unmeasured:
@@ -65,8 +75,10 @@ def _run(job: Job, progress: Progress) -> Report | Unmeasured:
         from padcheck.hf.measure import measure_model
 
         return judge("compare", measure_model(job.measure, progress), job.judgement)
-    except PadcheckError as error:
+    except NotMeasuredError as error:
         return _unmeasured(job, error.exit_code, error)
+    except UsageError:
+        raise
     except MemoryError:
         return _unmeasured(job, ExitCode.NOT_MEASURED, memory_ran_out())
     except Exception as error:  # noqa: BLE001  one model must not stop the others
@@ -106,7 +118,7 @@ def _checked(reports: Iterable[Report | Unmeasured], configuration: Configuratio
 
 def _vanished(report: Report) -> list[KnownFinding]:
     """What the baseline knows of this model and is gone: a rule that could not be decided says nothing of it."""
-    if report.status == "not_measured":
+    if not says_what_is_there(report):
         return []
     there = {finding.code for finding in report.findings} | {skipped.code for skipped in report.skipped}
     return [

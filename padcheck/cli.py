@@ -151,8 +151,9 @@ def check(models: options.Models = None, **asked: Any) -> None:
         terminal.require_writable(out, baseline=file if writes else None)
         found = engine.check(jobs, known, terminal.progress_for(out), configured.file(jobs))
         if writes and file is not None:
-            terminal.write_file(file, baseline.dump(baseline.updated(known, found)), out)
-            found = engine.accept(found)
+            known = baseline.updated(known, found)
+            terminal.write_file("--baseline", file, baseline.dump(known), out)
+            found = engine.accept(found, known)
         terminal.finish(found, out)
 
 

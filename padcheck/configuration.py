@@ -1,17 +1,18 @@
 """The settings of a check from a file of the current folder: padcheck.toml, or `[tool.padcheck]` in pyproject.toml.
 
-Keys are the settings' own names, with hyphens. What is nearest to the model wins: the command line, then the model's
-own table, then the section; what they ignore adds up.
+Keys are the settings' own names, with hyphens; files that they name stand beside the configuration. What is nearest to
+the model wins: the command line, then the model's own table, then the section; what they ignore adds up.
 """
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from difflib import get_close_matches
 from functools import reduce
 from operator import or_
 from pathlib import Path
 from types import NoneType
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -94,7 +95,7 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
         names = tuple(dict.fromkeys(models or self.models))
         if not names:
             raise UsageError(
-                "No model is named.",
+                "No model is named, and padcheck.toml or pyproject.toml of this folder names none.",
                 change='Name one on the command line, or write models = ["gpt2"] in padcheck.toml, or in '
                 "pyproject.toml under [tool.padcheck].",
             )
@@ -124,7 +125,11 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
 
     def _job(self, name: str, given: Mapping[str, Any]) -> Job:
         layers = (self.shared, self.tables.get(name, {}), given)
-        settings = {key: value for layer in layers for key, value in layer.items()}
+        settings: dict[str, Any] = {}
+        for layer in layers:
+            for key in _gives_way_to(layer):
+                settings.pop(key, None)
+            settings |= layer
         settings["ignore"] = {code: why for layer in layers for code, why in layer.get("ignore", {}).items()}
         return Job(
             MeasureSettings(**those_of(MeasureSettings, settings), model=name),
@@ -132,8 +137,18 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-def read(path: Path | None) -> Configuration:
-    """Reads the settings from a file, or where none is named from the first of `FILES` that has some.
+def _gives_way_to(layer: Mapping[str, Any]) -> Iterator[str]:
+    """What is set further off and does not go with what is set here."""
+    if "device" in layer:
+        yield "device_map"
+    if "device_map" in layer:
+        yield "device"
+    if layer.get("do_sample") is False:
+        yield from ("temperature", "top_k", "top_p")
+
+
+def read(path: Path | None, folder: Path = Path()) -> Configuration:
+    """Reads the settings from a file, or where none is named from the first of `FILES` in a folder that has some.
 
     Raises:
         UsageError: It cannot be read, is not TOML, has no section, or a key or a value that there is not.
@@ -143,7 +158,7 @@ def read(path: Path | None) -> Configuration:
         if found is None:
             raise UsageError(f"{path} has no [tool.padcheck].", change="Add it, or name another file.")
         return found
-    for file in map(Path, FILES):
+    for file in (folder / name for name in FILES):
         if file.is_file() and (found := _read(file)) is not None:
             return found
     return Configuration()
@@ -151,7 +166,7 @@ def read(path: Path | None) -> Configuration:
 
 def _read(path: Path) -> Configuration | None:
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
         document: dict[str, Any] = msgspec.toml.decode(text)
     except OSError as error:
         raise UsageError(
@@ -178,17 +193,17 @@ def _configuration(path: Path, text: str, section: dict[str, Any]) -> Configurat
     try:
         written = msgspec.convert(section, Section)
     except msgspec.ValidationError as error:
-        raise UsageError(f"{path}: {error}.", change="Give the key a value of that kind.") from error
+        raise UsageError(f"{path}: {_in_words_of_toml(str(error))}.", change=_what_to_write(str(error))) from error
     shared = _given(written)
     own = {key: shared.pop(key) for key in ("models", "baseline", "report", "model") if key in shared}
     return Configuration(
         path=path,
         text=text,
         models=tuple(own.get("models", ())),
-        baseline=Path(own["baseline"]) if "baseline" in own else None,
-        reports=own.get("report", {}),
-        shared=_as_settings(shared),
-        tables={name: _as_settings(_given(table)) for name, table in own.get("model", {}).items()},
+        baseline=path.parent / own["baseline"] if "baseline" in own else None,
+        reports={name: str(path.parent / file) for name, file in own.get("report", {}).items()},
+        shared=_as_settings(shared, path.parent),
+        tables={name: _as_settings(_given(table), path.parent) for name, table in own.get("model", {}).items()},
     )
 
 
@@ -211,12 +226,37 @@ def _did_you_mean(name: str, known: Sequence[str]) -> str:
     return f"Did you mean {near[0]}?" if near else ""
 
 
-def _as_settings(table: dict[str, Any]) -> dict[str, Any]:
-    """The same with the values that the program has for them."""
+def _in_words_of_toml(error: str) -> str:
+    words = {
+        "`array`": "a list",
+        "`object`": "a table",
+        "`str`": "a text",
+        "`int`": "a whole number",
+        "`bool`": "true or false",
+    }
+    for kind, word in words.items():
+        error = error.replace(kind, word)
+    return error
+
+
+def _what_to_write(error: str) -> str:
+    """The values that the key of an error takes, where they can be listed."""
+    found = re.search(r"\$(?:\.model\[\.\.\.\])?\.([\w-]+)", error)
+    key = found[1] if found else ""
+    if key == "ignore":
+        return 'Give each code its reason: ignore = { PAD106 = "why" }.'
+    kinds = {field.encode_name: get_args(field.type) for field in msgspec.structs.fields(Section)}
+    values = [value for kind in kinds.get(key, ()) if get_origin(kind) is Literal for value in get_args(kind)]
+    return f"Use {', '.join(values)}." if values else "Give the key a value of that kind."
+
+
+def _as_settings(table: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """The same with the values that the program has for them; files stand beside the configuration."""
     settings = dict(table)
     if "prompts" in table or "prompts_file" in table:
         file = settings.pop("prompts_file", None)
-        settings["prompts"] = (*table.get("prompts", ()), *(load_prompts(file) if file is not None else ()))
+        of_file = () if file is None else load_prompts(file if file == "-" else str(folder / file))
+        settings["prompts"] = (*table.get("prompts", ()), *of_file)
     if "select" in table:
         settings["select"] = tuple(code.upper() for code in table["select"])
     if "ignore" in table:

@@ -64,11 +64,11 @@ def check(
     return checks.check(jobs, baseline, progress, configuration)
 
 
-def accept(found: Check) -> Check:
-    """The same check after everything in it was written to the baseline."""
+def accept(found: Check, baseline: "Baseline") -> Check:
+    """The same check under another baseline: that which was just written."""
     from padcheck import check as checks
 
-    return checks.accept(found)
+    return checks.accept(found, baseline)
 
 
 def survey(wanted: SurveySettings, measure: MeasureSettings, judgement: JudgeSettings, progress: Progress) -> Survey:

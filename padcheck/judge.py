@@ -180,8 +180,8 @@ def require_known_codes(settings: JudgeSettings) -> None:
     """
     for option, prefixes in (("--select", settings.select), ("--ignore", settings.ignore)):
         for prefix in prefixes:
-            if not any(rule.code.startswith(prefix) for rule in RULES):
+            if not prefix or not any(rule.code.startswith(prefix) for rule in RULES):
                 raise UsageError(
-                    f"{option} {prefix} names no rule.",
+                    f"{option} {prefix or repr(prefix)} names no rule.",
                     change="`padcheck rules` lists the codes; a prefix such as PAD1 counts.",
                 )

@@ -44,6 +44,11 @@ class Side(str, Enum):
     RIGHT = "right"
 
 
+def _reports(incomplete: str) -> list[str]:
+    """What the shell offers for a report; the file is the user's to name."""
+    return [f"{fmt.value}=" for fmt in Format if fmt.value.startswith(incomplete)]
+
+
 def _codes(incomplete: str) -> list[str]:
     """What the shell offers for a code."""
     from padcheck.checks import RULES
@@ -190,7 +195,12 @@ Verbose = Annotated[
 ]
 ReportsOption = Annotated[
     list[str] | None,
-    typer.Option("--report", help="Write it in this format as well; give it several times.", metavar="FORMAT=FILE"),
+    typer.Option(
+        "--report",
+        help="Write it in this format as well; give it several times.",
+        metavar="FORMAT=FILE",
+        autocompletion=_reports,
+    ),
 ]
 Config = Annotated[
     Path | None,

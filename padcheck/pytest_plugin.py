@@ -73,7 +73,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         dest="padcheck_models",
         metavar="MODEL",
         help="also check what padding does to this model: a hub id, a folder, or demo. May be given several times. "
-        "Settings are those of padcheck.toml, or [tool.padcheck] in pyproject.toml, of the current folder.",
+        "Settings are those of padcheck.toml, or [tool.padcheck] in pyproject.toml, of the rootdir.",
     )
 
 
@@ -86,7 +86,7 @@ def pytest_configure(config: pytest.Config) -> None:
     from padcheck.errors import UsageError
 
     try:
-        configured = configuration.read(None)
+        configured = configuration.read(None, config.rootpath)
         known = baseline.read(configured.baseline, may_be_new=False)
         config.stash[_WANTED] = Wanted(configured.jobs(models, {}), known)
     except UsageError as error:
@@ -130,10 +130,13 @@ class ModelItem(pytest.Item):
         from padcheck.progress import Silent
         from padcheck.reporters import View, short
 
+        wrong = None
         try:
             [report] = engine.check([self._job], self._baseline, Silent()).reports
         except PadcheckError as error:
-            pytest.fail(str(error), pytrace=False)
+            wrong = str(error)
+        if wrong is not None:  # not from in there, or pytest would show both
+            pytest.fail(wrong, pytrace=False)
         if report.status != "pass":
             trace = getattr(report, "traceback", None) or ""  # where it is a bug in padcheck
             pytest.fail(short.render(report, View(width=100)) + trace, pytrace=False)

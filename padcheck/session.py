@@ -4,7 +4,7 @@ A report is written flat: the evidence's keys stand beside the verdict's, since 
 """
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -86,7 +86,7 @@ class _WrittenCheck(msgspec.Struct):
 
     status: Status
     exit_code: ExitCode
-    reports: tuple[dict[str, Any], ...]
+    reports: Annotated[tuple[dict[str, Any], ...], msgspec.Meta(min_length=1)]
     configuration: ConfigurationFile | None = None
     vanished: tuple[KnownFinding, ...] = ()
 

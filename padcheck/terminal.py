@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from textwrap import wrap
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 from rich.console import Console
 from rich.table import Table
@@ -83,6 +83,11 @@ def require_writable(output: OutputSettings, *, baseline: Path | None = None) ->
             raise UsageError(
                 f"The folder of {option} {path} does not exist.", change=f"Make it: mkdir -p {path.parent}"
             )
+        if _own_stream(path) is sys.stdout and output.path is None and output.format != Format.TABLE:
+            raise UsageError(
+                f"{option} {path} is standard output, which --format {output.format} has to itself.",
+                change="Write one of them to a file.",
+            )
         # A file is replaced, not rewritten, so what counts is the folder.
         if not os.access(path.parent, os.W_OK) or (path.exists() and not os.access(path, os.W_OK)):
             raise UsageError(
@@ -104,12 +109,7 @@ def write(document: Document, output: OutputSettings) -> None:
     """
     for option, fmt, path in _files(output):
         text = render(document, fmt, View(width=_FILE_WIDTH, verbose=output.verbose))
-        try:
-            write_file(path, text, output)
-        except OSError as error:
-            raise UsageError(
-                f"{option} {path} cannot be written: {error.strerror or error}.", change="Choose another place."
-            ) from error
+        write_file(option, path, text, output)
     if output.path is None:
         console = Console()
         view = View(
@@ -134,18 +134,38 @@ def _files(output: OutputSettings) -> list[tuple[str, Format, Path]]:
     return main + [(f"--report {name}", Format(name), path) for name, path in output.reports.items()]
 
 
-def write_file(path: Path, text: str, output: OutputSettings) -> None:
+def write_file(option: str, path: Path, text: str, output: OutputSettings) -> None:
     """Writes all of a file or none of it, since a reader must never see half of one, and says so.
 
     Raises:
-        OSError: It cannot be written.
+        UsageError: It cannot be written.
     """
-    if path.exists() and not path.is_file():
-        path.write_text(text, encoding="utf-8")  # /dev/stdout, a named pipe
-    else:
-        _replace(path.resolve(), text)  # a link stays one
+    try:
+        if (stream := _own_stream(path)) is not None:
+            stream.write(text)
+            stream.flush()
+        elif path.exists() and not path.is_file():
+            path.write_text(text, encoding="utf-8")  # a named pipe
+        else:
+            _replace(path.resolve(), text)  # a link stays one
+    except OSError as error:
+        raise UsageError(
+            f"{option} {path} cannot be written: {error.strerror or error}.", change="Choose another place."
+        ) from error
     if not output.quiet:
         sys.stderr.write(f"wrote {path}\n")
+
+
+def _own_stream(path: Path) -> TextIO | None:
+    """Stdout or stderr, where the path is one of them: /dev/stdout may be a file that others write to as well."""
+    return next((stream for stream in (sys.stdout, sys.stderr) if path.exists() and _is(path, stream)), None)
+
+
+def _is(path: Path, stream: TextIO) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(stream.fileno()))
+    except (OSError, ValueError):  # closed, or without a number
+        return False
 
 
 def _replace(path: Path, text: str) -> None:

@@ -1,7 +1,16 @@
 """The baseline: what is known makes nothing fail, what is new or graver does, and what is gone is named."""
 
 import pytest
-from builders import check, difference, differences, report, tokenizer_facts, unmeasured, unpadded_difference
+from builders import (
+    check,
+    difference,
+    differences,
+    no_padding,
+    report,
+    tokenizer_facts,
+    unmeasured,
+    unpadded_difference,
+)
 
 from padcheck import baseline
 from padcheck.baseline import Baseline
@@ -76,10 +85,24 @@ def test_an_update_keeps_what_was_known_of_models_that_were_not_measured():
 
 
 def test_what_was_just_written_is_accepted():
-    accepted = accept(check(report(settings=STRICT, tokenizer=tokenizer_facts(padding_side="right"))))
-    assert accepted.exit_code is ExitCode.OK
-    assert all(finding.known for each in accepted.reports for finding in each.findings)
-    assert accept(check(unmeasured())).exit_code is ExitCode.NOT_MEASURED
+    found = check(report(settings=STRICT, tokenizer=tokenizer_facts(padding_side="right")), unmeasured())
+    accepted = accept(found, baseline.updated(Baseline(findings=()), found))
+    assert [each.exit_code for each in accepted.reports] == [ExitCode.OK, ExitCode.NOT_MEASURED]
+    assert all(finding.known for finding in accepted.reports[0].findings)
+
+
+def test_what_could_not_be_written_is_not_called_known():
+    found = check(report(**no_padding()))
+    written = baseline.updated(Baseline(findings=()), found)
+    assert written.findings == ()
+    assert not any(finding.known for finding in accept(found, written).reports[0].findings)
+
+
+@pytest.mark.parametrize("left_out", [{"ignore": {"PAD201": "why"}}, {"select": ("PAD1",)}, {"task": "score"}])
+def test_an_update_keeps_what_was_not_looked_at(left_out):
+    before = Baseline(findings=(known("PAD201", Severity.ERROR),))
+    after = baseline.updated(before, check(report(settings=JudgeSettings(**left_out), **FAILING)))
+    assert after.of("some/model")["PAD201"] is Severity.ERROR
 
 
 def test_what_is_gone_is_named():

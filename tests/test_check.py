@@ -57,10 +57,39 @@ def test_a_model_that_cannot_be_measured_stops_no_other_and_decides_the_exit_cod
     assert (second["model"]["id"], second["status"]) == ("demo", "fail")
 
 
-def test_a_wrong_option_for_one_model_stops_no_other(padcheck):
+def test_a_wrong_option_for_the_only_model_is_wrong_usage(padcheck):
     done = padcheck("check", "demo", "--chat", *TWO_TOKENS)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "has no chat template" in done.stderr
+
+
+def test_an_option_that_one_of_several_models_does_not_take_stops_no_other(padcheck, tmp_path):
+    write(tmp_path, 'models = ["demo", "llama"]\ntiny = true\nmax-new-tokens = 2\n[model.llama]\nchat = true\n')
+    done = padcheck("check", "--format", "json")
+    assert (done.exit_code, [each["exit_code"] for each in done.report["reports"]]) == (3, [0, 3])
+    assert "has no chat template" in done.report["reports"][1]["error"]["what"]
+
+
+def test_standard_output_that_goes_to_a_file_is_not_replaced(tmp_path):
+    log = tmp_path / "log"
+    log.write_text("before\n", encoding="utf-8")
+    command = f"{sys.executable} -m padcheck check demo --max-new-tokens 1 -q --report github=/dev/stdout >> {log}"
+    assert subprocess.run(command, shell=True, check=False).returncode == 0
+    text = log.read_text(encoding="utf-8")
+    assert text.startswith("before\n::warning title=demo")
+    assert text.rstrip().endswith("PASS: 1 model, 1 passed")
+
+
+def test_a_baseline_that_cannot_be_written_is_wrong_usage(padcheck, monkeypatch):
+    from padcheck import terminal
+
+    def full(path, text):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(terminal, "_replace", full)
+    done = padcheck("check", "demo", *TWO_TOKENS, "--baseline", "known.json", "--write-baseline")
     assert done.exit_code == 2
-    assert "has no chat template" in done.stdout
+    assert "--baseline known.json cannot be written: No space left on device." in done.stderr
 
 
 def test_a_bug_in_one_model_stops_no_other(monkeypatch):
@@ -194,6 +223,8 @@ def test_a_verbose_check_shows_whole_reports(padcheck):
         ('models = ["demo"]', ("--baseline", "not there.json"), "There is no baseline"),
         ('models = ["demo"]', ("--config", "not there.toml"), "cannot be read"),
         ('models = ["demo"]', ("--ignore", "PAD7"), "names no rule"),
+        ('models = ["demo"]\nignore = { "" = "all" }', (), "names no rule"),
+        ('models = ["demo"]', ("--format", "junit", "--report", "json=/dev/stdout"), "is standard output, which"),
     ],
 )
 def test_every_mistake_ends_with_2_and_a_message(padcheck, tmp_path, text, arguments, says):

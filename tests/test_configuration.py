@@ -1,5 +1,7 @@
 """padcheck.toml and [tool.padcheck]: what wins, and what a mistake in it is told."""
 
+from pathlib import Path
+
 import configuration_schema
 import msgspec
 import pytest
@@ -73,6 +75,30 @@ def test_the_command_line_wins_over_the_models_table_and_that_over_the_section(t
     assert (given.judgement.ignore, given.judgement.fail_on) == ({"PAD1": "left out by --ignore"}, None)
 
 
+@pytest.mark.parametrize(
+    ("text", "given"),
+    [
+        ("device = 'cpu'", {"device_map": "auto"}),
+        ("device-map = 'auto'", {"device": "cpu"}),
+        ("do-sample = true\ntemperature = 0.7\ntop-k = 3", {"do_sample": False}),
+    ],
+)
+def test_what_does_not_go_with_the_command_line_gives_way(tmp_path, text, given):
+    found = job(configured(tmp_path, f'models = ["demo"]\n{text}\n'), **given)
+    assert {key: getattr(found.measure, key) for key in given} == given
+    assert (found.measure.temperature, found.measure.top_k) == (1.0, None)
+
+
+def test_files_stand_beside_the_configuration(tmp_path):
+    (tmp_path / "ci").mkdir()
+    (tmp_path / "ci" / "some.txt").write_text("one\n", encoding="utf-8")
+    text = 'models = ["demo"]\nprompts-file = "some.txt"\nbaseline = "known.json"\nreport = { json = "a.json" }\n'
+    (tmp_path / "ci" / "check.toml").write_text(f"\ufeff{text}", encoding="utf-8")
+    found = read(Path("ci", "check.toml"))
+    assert job(found).measure.prompts == ("one",)
+    assert (found.baseline, found.reports) == (Path("ci", "known.json"), {"json": str(Path("ci", "a.json"))})
+
+
 def test_what_is_nowhere_set_has_its_default(tmp_path):
     found = job(configured(tmp_path, 'models = ["demo"]\n'))
     assert (found.measure.max_new_tokens, found.judgement.fail_on) == (10, Severity.ERROR)
@@ -90,7 +116,10 @@ def test_without_a_file_the_command_line_is_enough():
 
 
 def test_without_any_model_it_says_where_to_name_one():
-    with pytest.raises(UsageError, match=r"No model is named\.\n.*models = "):
+    with pytest.raises(
+        UsageError,
+        match=r"No model is named, and padcheck.toml or pyproject.toml of this folder names none\.\n.*models = ",
+    ):
         read(None).jobs((), {})
 
 
@@ -127,12 +156,12 @@ def test_prompts_of_a_file_are_added_and_nearer_ones_take_their_place(tmp_path):
         ),
         ('models = ["m"]\n[model.m]\nmodels = ["n"]', r'there is no key models of the model "m"'),
         ("models = demo", r"is not TOML: .*line 1"),
-        ("batch-size = 'many'", r"Expected `int`, got `str` - at `\$.batch-size`"),
+        ("batch-size = 'many'", r"Expected a whole number, got a text - at `\$.batch-size`"),
         ("padding-side = 'middle'", r"Invalid enum value 'middle'"),
-        ("fail-on = 'sometimes'", r"Invalid enum value 'sometimes'"),
-        ("ignore = ['PAD106']", r"Expected `object`, got `array` - at `\$.ignore`"),
+        ("fail-on = 'sometimes'", r"Invalid enum value 'sometimes'.*\nUse error, warning, info, never"),
+        ("ignore = ['PAD106']", r"Expected a table, got a list - at `\$.ignore`.*\nGive each code its reason"),
         ("ignore = { PAD106 = '' }", r"length >= 1"),
-        ("model = 'demo'", r"Expected `object`, got `str` - at `\$.model`"),
+        ("model = 'demo'", r"Expected a table, got a text - at `\$.model`"),
         ("prompts-file = 'not there'", r"prompts file not there cannot be read"),
     ],
 )

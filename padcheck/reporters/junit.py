@@ -34,7 +34,6 @@ def _cases(subject: Subject) -> Iterator[ET.Element]:
     failing = {finding.code: finding for finding in subject.failing}
     passing = {finding.code: finding for finding in subject.passing}
     skipped = {each.code: each.reason for each in subject.skipped}
-    nothing_known = subject.not_measured is not None and not (failing or passing or skipped)
     for rule in RULES:
         case = _case(subject, f"{rule.code} {rule.name}")
         if (finding := failing.get(rule.code)) is not None:
@@ -42,7 +41,7 @@ def _cases(subject: Subject) -> Iterator[ET.Element]:
             failure.text = visible_lines(finding.fix)
         elif (finding := passing.get(rule.code)) is not None:
             ET.SubElement(case, "system-out").text = _said(finding)
-        elif nothing_known or rule.code in skipped:
+        elif rule.code in skipped or subject.not_measured is not None:
             ET.SubElement(case, "skipped", message=visible(skipped.get(rule.code, "nothing was measured")))
         yield case
 

@@ -5,6 +5,7 @@ Source: OASIS, Static Analysis Results Interchange Format (SARIF) Version 2.1.0.
 
 from hashlib import sha256
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 
@@ -85,11 +86,15 @@ def _result(subject: Subject, finding: Finding) -> dict[str, Any]:
 
 
 def _location(subject: Subject) -> dict[str, Any]:
-    location: dict[str, Any] = {"logicalLocations": [{"name": visible(subject.name), "kind": "resource"}]}
-    if subject.file is not None:
-        region = {"region": {"startLine": subject.line}} if subject.line is not None else {}
-        location["physicalLocation"] = {"artifactLocation": {"uri": subject.file}, **region}
-    return location
+    # GitHub takes no result without a file, so a model that no file asks for stands for one itself.
+    name = visible(subject.name)
+    return {
+        "physicalLocation": {
+            "artifactLocation": {"uri": quote(subject.file or name)},
+            "region": {"startLine": subject.line or 1},
+        },
+        "logicalLocations": [{"name": name, "kind": "resource"}],
+    }
 
 
 def _notification(subject: Subject) -> dict[str, Any]:

@@ -153,7 +153,7 @@ def verdicts(report: Report) -> list[tuple[str, str, str]]:
     return [
         (name, _verdict(comparison), visible(comparison.reason) + _details(comparison, sampled=report.evidence.sampled))
         for name, comparison in report.comparisons.items()
-        if name in GENERATED
+        if name in (*GENERATED, report.judgement.use.arm)
     ]
 
 

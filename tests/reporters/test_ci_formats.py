@@ -96,6 +96,12 @@ def test_junit_has_an_error_where_nothing_was_measured():
     assert len(found["padcheck.some/model", "measured"]) == 0
 
 
+def test_junit_passes_no_rule_where_there_is_no_verdict():
+    found = cases(DOCUMENTS["not measured"])
+    passed = [code for (_, code), case in found.items() if code != "measured" and len(case) == 0]
+    assert passed == []
+
+
 def sarif(document):
     return json.loads(render(document, Format.SARIF, View()))
 
@@ -139,6 +145,14 @@ def test_sarif_names_rule_level_place_and_the_same_fingerprint_in_the_next_run()
     fingerprint = sarif(report(**worse))["runs"][0]["results"][0]["partialFingerprints"]
     assert fingerprint == first["partialFingerprints"]
     assert len({json.dumps(each["partialFingerprints"]) for each in run["results"]}) == len(run["results"])
+
+
+@every_document
+def test_sarif_names_a_file_for_every_result_as_github_asks(document):
+    for result in sarif(document)["runs"][0]["results"]:
+        place = result["locations"][0]["physicalLocation"]
+        assert place["artifactLocation"]["uri"].isascii()
+        assert place["region"]["startLine"] >= 1
 
 
 def test_sarif_says_what_could_not_be_measured():
