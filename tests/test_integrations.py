@@ -80,7 +80,10 @@ class Runner:
         self.folder = folder
         self.output, self.summary = folder / "output", folder / "summary"
         (folder / "bin").mkdir()
-        (folder / "bin" / "python").symlink_to(sys.executable)
+        for name, command in (("python", '"$@"'), ("padcheck", '-m padcheck "$@"')):
+            script = folder / "bin" / name
+            script.write_text(f'#!/bin/sh\nexec "{sys.executable}" {command}\n', encoding="utf-8")
+            script.chmod(0o755)
 
     def run(self, step: str, **inputs: str) -> subprocess.CompletedProcess[str]:
         given = {name: each.get("default", "") for name, each in ACTION["inputs"].items()} | inputs
@@ -96,7 +99,6 @@ class Runner:
             | environ
             | {
                 "PATH": f"{self.folder / 'bin'}{os.pathsep}{os.environ['PATH']}",
-                "PYTHONPATH": f"{ROOT}{os.pathsep}{Path(yaml.__file__).parent.parent}",
                 "RUNNER_TEMP": str(self.folder),
                 "GITHUB_OUTPUT": str(self.output),
                 "GITHUB_STEP_SUMMARY": str(self.summary),
@@ -119,7 +121,7 @@ def test_the_action_annotates_sums_up_and_ends_as_the_command_does(runner):
         "check",
         models="demo\n./not-there",
         args="--max-new-tokens 2 --prompt 'a b c d' --prompt two",
-        reports="junit=out.xml json=out.json",
+        reports="junit=out.xml json=out.json markdown=own.md",
     )
     assert done.returncode == 3
     assert runner.output.read_text(encoding="utf-8") == "exit-code=3\n"
@@ -127,6 +129,7 @@ def test_the_action_annotates_sums_up_and_ends_as_the_command_does(runner):
     assert "NOT ALL MEASURED: 2 models, 1 passed, 1 not measured" in done.stdout
     assert runner.summary.read_text(encoding="utf-8").startswith("# padcheck check\n")
     assert (runner.folder / "out.xml").is_file()
+    assert (runner.folder / "own.md").is_file()
     assert '"a b c d"' in (runner.folder / "out.json").read_text(encoding="utf-8")
 
 
@@ -142,12 +145,28 @@ def test_the_action_says_what_is_wrong_with_its_inputs_and_runs_none_of_them(run
     done = runner.run("check", models="demo", args="--max-new-tokens $(touch made) --no-such-option")
     assert done.returncode == 2
     assert "No such option" in done.stderr
+    assert "::error title=padcheck::" in done.stdout
     assert not (runner.folder / "made").exists()
     assert runner.output.read_text(encoding="utf-8") == "exit-code=2\n"
 
 
+@pytest.mark.parametrize("words", ["-q 'oops --fail-on info", "--prompt it's"])
+def test_a_quote_that_is_not_closed_is_no_pass(runner, words):
+    done = runner.run("check", models="demo", args=words)
+    assert (done.returncode, runner.output.read_text(encoding="utf-8")) == (2, "exit-code=2\n")
+    assert "::error title=padcheck::args: a quote is not closed" in done.stdout
+
+
+def test_the_action_hands_its_inputs_on(runner):
+    inputs = {"fail-on": "warning", "padding-side": "left", "task": "generate"}
+    done = runner.run("check", models="demo", args="--max-new-tokens 2", summary="false", **inputs)
+    assert done.returncode == 1
+    assert "FAIL by --fail-on warning: left padding" in done.stdout
+    assert "::error title=demo%3A PAD101" in done.stdout
+    assert "PAD106" not in done.stdout
+
+
 def test_the_action_installs_what_it_is_told_to(runner):
-    (runner.folder / "bin" / "python").unlink()
     (runner.folder / "bin" / "python").write_text('#!/bin/sh\necho "$@"\n', encoding="utf-8")
     (runner.folder / "bin" / "python").chmod(0o755)
     assert runner.run("install").stdout.split()[-1] == str(ROOT)

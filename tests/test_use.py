@@ -9,6 +9,7 @@ from builders import difference as off
 from padcheck.evidence import Sample
 from padcheck.report import Report
 from padcheck.reporters.conclusion import conclusion
+from padcheck.reporters.wording import verdicts
 from padcheck.settings import JudgeSettings
 from padcheck.use import Use
 
@@ -115,3 +116,9 @@ def test_the_command_line_says_what_the_code_does(padcheck, tmp_path) -> None:
 @pytest.mark.parametrize("options", [("--task", "sing"), ("--padding-side", "top")])
 def test_a_task_or_side_that_does_not_exist_is_a_wrong_command_line(padcheck, options) -> None:
     assert padcheck("compare", "demo", *options).exit_code == 2
+
+
+def test_the_verdict_that_counts_is_shown_with_the_sides() -> None:
+    shown = [arm for arm, _, _ in verdicts(judged(Use(task="score", padding_side="right")))]
+    assert "right_forward" in shown
+    assert "right_forward" not in [arm for arm, _, _ in verdicts(judged(Use()))]
