@@ -49,7 +49,8 @@ def run_shared(run: Run) -> Shared | None:
         with untouched_state(run.model):
             with captured_warnings() as messages:
                 both = generate(run.model, [*padded["left"], *padded["right"]], run.settings)
-                left, right = (dict(zip(run.batch.prompts, part, strict=True)) for part in _halves(both))
+            left, right = (dict(zip(run.batch.prompts, part, strict=True)) for part in _halves(both))
+            with captured_warnings():  # of forward() and not of the generate() that it stands for
                 alone = {
                     index: replay(run.model, ids, left[index].generated_ids, with_positions=True)
                     for index, ids in run.batch.prompts.items()

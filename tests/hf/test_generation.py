@@ -112,7 +112,7 @@ def test_a_replay_gives_the_logits_of_every_step_in_one_forward_without_a_cache(
     [(input_ids, kwargs)] = received
     assert input_ids == [[*prompt, *alone.generated_ids[:-1]]]
     assert kwargs["attention_mask"].tolist() == [[1] * len(input_ids[0])]
-    assert set(kwargs) == {"attention_mask", "logits_to_keep"}
+    assert set(kwargs) - {"logits_to_keep"} == {"attention_mask"}  # older models work out all columns
     assert (replayed.padded, replayed.generated_ids) == (alone.padded, alone.generated_ids)
     assert replayed.logits.shape == alone.logits.shape == (SETTINGS.max_new_tokens, 64)
     torch.testing.assert_close(replayed.logits, alone.logits, rtol=1e-4, atol=1e-4)
