@@ -33,12 +33,14 @@ def check(
     """
     jobs = [Job(measure, replace(judgement, known=baseline.of(measure.model))) for measure, judgement in jobs]
     with progress.stage("looking at the settings"):
+        from padcheck.hf.ranks import joined
         from padcheck.hf.weights import dtype_and_device
 
         for job in jobs:  # what is wrong is said before anything is measured
             require_known_codes(job.judgement)
             dtype_and_device(job.measure)
-    return _checked((_run(job, progress) for job in jobs), configuration)
+    with joined(wanted=any(job.measure.tp_plan for job in jobs)):
+        return _checked((_run(job, progress) for job in jobs), configuration)
 
 
 def judge_again(check: Check, changes: Mapping[str, Any]) -> Check:
@@ -63,8 +65,11 @@ def accept(check: Check) -> Check:
 def _run(job: Job, progress: Progress) -> Report | Unmeasured:
     try:
         from padcheck.hf.measure import measure_model
+        from padcheck.hf.ranks import in_step
 
-        return judge("compare", measure_model(job.measure, progress), job.judgement)
+        with in_step():
+            evidence = measure_model(job.measure, progress)
+        return judge("compare", evidence, job.judgement)
     except PadcheckError as error:
         return _unmeasured(job, error.exit_code, error)
     except MemoryError:

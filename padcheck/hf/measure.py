@@ -14,6 +14,7 @@ from padcheck.hf.inspection import Inspected, inspect
 from padcheck.hf.labels import labels_keep_eos
 from padcheck.hf.loading import Load, Loaded, load_without_weights
 from padcheck.hf.positions import num_layers
+from padcheck.hf.ranks import in_step, number_of_ranks
 from padcheck.hf.weights import load_model
 from padcheck.progress import Progress
 from padcheck.settings import MeasureSettings
@@ -43,6 +44,7 @@ def measure_model(
         progress.stage(f"{what} of {settings.model}", downloads=True),
         library_bars(shown=progress.is_watched),
         captured_warnings() as messages,
+        in_step(),
     ):
         model = load_weights(inspected.loaded, settings)
     embedding_rows = _embedding_rows(model)
@@ -118,6 +120,7 @@ def _with_weights(facts: ModelFacts, model: PreTrainedModel, embedding_rows: int
         num_parameters=model.num_parameters(),
         dtype=str(model.dtype).removeprefix("torch."),
         device=str(model.device),
+        ranks=number_of_ranks(model),
         attn_implementation=getattr(model.config, "_attn_implementation", None),
         weights=loaded.weights,
     )
