@@ -86,7 +86,8 @@ class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
     """The model. What needs weights is None where only the tokenizer was inspected.
 
     `adapter_of` is the model that an adapter belongs to. `batch_dependent` says why a row depends on its neighbours by
-    construction; None where it should not. `ranks` is the number of processes over which each layer is spread. What the `weights` of a model are that was in memory already, nobody knows.
+    construction; None where it should not. What the `weights` of a model are that was in memory already, nobody knows.
+    `ranks` are the processes that hold a part of each layer.
     """
 
     id: str

@@ -5,6 +5,7 @@ So every rank has a thread that listens on a connection of its own, and ends the
 """
 
 import atexit
+import contextlib
 import json
 import os
 import selectors
@@ -51,7 +52,7 @@ class Lifeline:
         self._changed = threading.Condition()
         self._closed = threading.Event()
         self._waking, self._woken = socket.socketpair()
-        self._waking.setblocking(False)
+        self._waking.settimeout(0)
         self._handlers = {number: signal.signal(number, _noted) for number in (signal.SIGTERM, signal.SIGINT)}
         # Written to from within the signal itself, also while the main thread is stuck in a collective.
         self._wakeup_fd = signal.set_wakeup_fd(self._waking.fileno(), warn_on_full_buffer=False)
@@ -172,10 +173,8 @@ class Lifeline:
             self._changed.notify_all()
 
     def _send(self, peer: int, message: dict[str, Any]) -> None:
-        try:
+        with contextlib.suppress(OSError):  # it has ended, which the thread hears as well
             self._peers[peer].sendall(json.dumps(message).encode() + b"\n")
-        except OSError:
-            pass  # it has ended, which the thread hears as well
 
     def _end(self, error: PadcheckError, exit_code: int = ExitCode.NOT_MEASURED) -> NoReturn:
         """Ends the process from the thread, wherever the main one is."""

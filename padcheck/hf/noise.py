@@ -13,6 +13,7 @@ from padcheck.hf.batches import Batch
 from padcheck.hf.capture import captured_warnings
 from padcheck.hf.differences import compare_logits
 from padcheck.hf.generation import RowTrace, replay
+from padcheck.hf.ranks import in_step
 from padcheck.hf.twin import HALF, Float32Twin, error_text
 
 _Pairs = Iterator[tuple[list[RowTrace], list[RowTrace]]]
@@ -57,7 +58,7 @@ class NoiseMeter:
             if name in self._errors:
                 continue
             try:
-                with captured_warnings():
+                with in_step(), captured_warnings():
                     for references, traces in way(batch, replayed):
                         self._differences.setdefault(name, []).extend(_differences(batch, references, traces))
             except Exception as error:  # noqa: BLE001  a way that a model does not go says nothing about it

@@ -1,7 +1,7 @@
 """Tensor parallelism: the only place that knows of torch.distributed.
 
 The ranks run the same measurement and must decide alike, since each takes part in every collective. What they decide on
-is the logits, and those are rank 0's on all of them; where one of them fails alone, the command ends.
+is the logits, and those are rank 0's on all of them. Where one of them fails alone, the command ends.
 """
 
 import inspect
@@ -20,7 +20,6 @@ from transformers import PretrainedConfig, PreTrainedModel
 
 from padcheck import launch
 from padcheck.errors import NotMeasuredError, PadcheckError, UsageError, memory_ran_out
-from padcheck.exits import ExitCode
 from padcheck.hf.load_errors import is_out_of_memory, shortened
 from padcheck.lifeline import Lifeline
 
@@ -90,25 +89,18 @@ def tensor_parallel(config: PretrainedConfig, tp_plan: str) -> dict[str, object]
     return {"distributed_config": DistributedConfig(tp_plan=tp_plan)}
 
 
-def keep_in_step(model: PreTrainedModel) -> None:
-    """Gives every rank the logits of rank 0 from each forward(), and lets none of them fail in it alone.
-
-    Equal kernels give equal logits on all of them, but different machines need not.
-    """
+def share_logits(model: PreTrainedModel) -> None:
+    """Gives every rank the logits of rank 0 from each forward(): equal machines have equal ones, others need not."""
     forward = model.forward
 
     @wraps(forward)
-    def forward_in_step(*args: Any, **kwargs: Any) -> Any:
-        try:
-            output = forward(*args, **kwargs)
-            output.logits = output.logits.contiguous()  # (batch, width, vocab_size)
-            dist.broadcast(output.logits, src=0)
-        except Exception as error:
-            _meet(error)
-            raise
+    def with_logits_of_rank_0(*args: Any, **kwargs: Any) -> Any:
+        output = forward(*args, **kwargs)
+        output.logits = output.logits.contiguous()  # (batch, width, vocab_size)
+        dist.broadcast(output.logits, src=0)
         return output
 
-    model.forward = forward_in_step
+    model.forward = with_logits_of_rank_0
 
 
 def number_of_ranks(model: PreTrainedModel) -> int:
@@ -150,7 +142,7 @@ def _start() -> None:
             f"The ranks do not find each other: {shortened(error)}",
             meaning="One of them did not start, the address or the port of rank 0 cannot be reached, or the port is "
             "taken.",
-            change="Check that torchrun was started on each node with the same --nnodes, --rdzv-endpoint and --rdzv-id.",
+            change="Start torchrun on each node with the same --nnodes, --rdzv-endpoint and --rdzv-id.",
         ) from error
 
 

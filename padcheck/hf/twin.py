@@ -32,7 +32,7 @@ class Float32Twin:
         """The copy.
 
         Raises:
-            NotOpenError: The model is in float32 already, is quantized or spread over devices or ranks, or memory is short.
+            NotOpenError: The model is in float32 already, quantized or spread out, or memory is short.
         """
         if self._copy is None:
             self._require_room()

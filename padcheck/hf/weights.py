@@ -11,11 +11,10 @@ from padcheck.errors import NotMeasuredError, UsageError
 from padcheck.hf.adapters import put_on, require_loadable
 from padcheck.hf.auto_classes import auto_class
 from padcheck.hf.loading import Loaded, explained
-from padcheck.hf.ranks import keep_in_step, tensor_parallel
+from padcheck.hf.ranks import share_logits, tensor_parallel
 from padcheck.hf.tiny import build_tiny_model
 from padcheck.hf.versions import DTYPE_ARGUMENT
 from padcheck.settings import MeasureSettings
-
 
 _CHANGES = {
     "attn_implementation": "Use eager or sdpa, or leave it out.",
@@ -58,7 +57,7 @@ def load_model(loaded: Loaded, settings: MeasureSettings) -> PreTrainedModel:
             )
             _require_all_weights(loaded.source.name, model, info)
             if settings.tp_plan is not None:
-                keep_in_step(model)
+                share_logits(model)
             if loaded.adapter is not None:
                 put_on(model, loaded.adapter)
         if settings.device_map is None and settings.tp_plan is None:

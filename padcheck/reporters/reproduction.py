@@ -14,7 +14,9 @@ def command(report: Report) -> str:
             f"padcheck.compare(model, tokenizer{''.join(f', {name}={value!r}' for name, value in _settings(report))})"
         )
     model = report.evidence.settings.get("model", DEMO)
-    return shlex.join(["padcheck", report.command, str(model), *_options(report)])
+    ranks = report.evidence.model.ranks
+    program = ["padcheck"] if ranks == 1 else ["torchrun", f"--nproc-per-node={ranks}", "-m", "padcheck"]
+    return shlex.join([*program, report.command, str(model), *_options(report)])
 
 
 def packages(report: Report) -> str:
