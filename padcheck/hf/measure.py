@@ -9,6 +9,7 @@ from padcheck.errors import NotMeasuredError
 from padcheck.evidence import Evidence, ModelFacts
 from padcheck.hf.arms import Measured, not_run, run_arms
 from padcheck.hf.capture import captured_warnings, library_bars
+from padcheck.hf.devices import device_names
 from padcheck.hf.generation import overridden_settings
 from padcheck.hf.inspection import Inspected, inspect
 from padcheck.hf.labels import labels_keep_eos
@@ -119,7 +120,7 @@ def _with_weights(facts: ModelFacts, model: PreTrainedModel, embedding_rows: int
         num_layers=num_layers(model.config),
         num_parameters=model.num_parameters(),
         dtype=str(model.dtype).removeprefix("torch."),
-        device=str(model.device),
+        device=device_names(model),
         ranks=number_of_ranks(model),
         attn_implementation=getattr(model.config, "_attn_implementation", None),
         weights=loaded.weights,

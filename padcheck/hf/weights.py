@@ -1,5 +1,8 @@
 """Loads the weights, or builds the architecture at toy size: the one step that takes long, and memory."""
 
+import shutil
+import tempfile
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -88,13 +91,20 @@ def _options_taken(settings: MeasureSettings) -> Iterator[None]:
 def _places(loaded: Loaded, settings: MeasureSettings) -> dict[str, object]:
     """Where the weights go, as from_pretrained() is told it."""
     if settings.tp_plan is None:
-        return {"device_map": settings.device_map}
+        return {} if settings.device_map is None else {"device_map": settings.device_map, **_room_on_disk(loaded)}
     if loaded.adapter is not None:
         raise UsageError(
             f"--tp-plan does not go with {settings.model}, which is an adapter.",
             change="Merge it into its model with merge_and_unload(), or use --device-map auto.",
         )
     return tensor_parallel(loaded.config, settings.tp_plan)
+
+
+def _room_on_disk(loaded: Loaded) -> dict[str, str]:
+    """A folder for what goes to disk and cannot be read from the checkpoint as it is; there as long as `loaded` is."""
+    folder = tempfile.mkdtemp(prefix="padcheck-offload-")
+    weakref.finalize(loaded, shutil.rmtree, folder, ignore_errors=True)
+    return {"offload_folder": folder}
 
 
 def _require_all_weights(name: str, model: PreTrainedModel, info: dict[str, Any]) -> None:
