@@ -33,14 +33,16 @@ def check(
     """
     jobs = [Job(measure, replace(judgement, known=baseline.of(measure.model))) for measure, judgement in jobs]
     with progress.stage("looking at the settings"):
+        from padcheck.hf.ranks import joined
         from padcheck.hf.weights import dtype_and_device
 
         for job in jobs:  # what is wrong is said before anything is measured
             require_known_codes(job.judgement)
             dtype_and_device(job.measure)
-    if len(jobs) == 1:
-        return _checked([_run(jobs[0], progress)], configuration)
-    return _checked((_run_one_of_several(job, progress) for job in jobs), configuration)
+    with joined(wanted=any(job.measure.tp_plan for job in jobs)):
+        if len(jobs) == 1:
+            return _checked([_run(jobs[0], progress)], configuration)
+        return _checked((_run_one_of_several(job, progress) for job in jobs), configuration)
 
 
 def judge_again(check: Check, changes: Mapping[str, Any]) -> Check:
@@ -73,8 +75,11 @@ def _run_one_of_several(job: Job, progress: Progress) -> Report | Unmeasured:
 def _run(job: Job, progress: Progress) -> Report | Unmeasured:
     try:
         from padcheck.hf.measure import measure_model
+        from padcheck.hf.ranks import in_step
 
-        return judge("compare", measure_model(job.measure, progress), job.judgement)
+        with in_step():
+            evidence = measure_model(job.measure, progress)
+        return judge("compare", evidence, job.judgement)
     except NotMeasuredError as error:
         return _unmeasured(job, error.exit_code, error)
     except UsageError:

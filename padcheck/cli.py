@@ -83,7 +83,7 @@ def compare(model: options.Model = DEMO, **asked: Any) -> None:
     with exits(verbose=bool(asked["verbose"])):
         given = _given(asked)
         measure, judgement = _settings(MeasureSettings, given, model=model), _settings(JudgeSettings, given)
-        out = _settings(OutputSettings, given)
+        out = _output(given, measure)
         from padcheck import engine, terminal
 
         terminal.require_writable(out)
@@ -144,8 +144,8 @@ def check(models: options.Models = None, **asked: Any) -> None:
         given = _given(asked)
         configured = configuration.read(given.get("config"))
         reports = files_by_format(f"{name}={file}" for name, file in configured.reports.items())
-        out = _settings(OutputSettings, given | {"reports": reports | given.get("reports", {})})
         jobs = configured.jobs(models or (), given)
+        out = _output(given | {"reports": reports | given.get("reports", {})}, *(job.measure for job in jobs))
         file, writes = given.get("baseline", configured.baseline), "write_baseline" in given
         known = baseline.read(file, may_be_new=writes)
         terminal.require_writable(out, baseline=file if writes else None)
@@ -247,6 +247,14 @@ def _given(asked: Mapping[str, Any]) -> dict[str, Any]:
 
 def _settings(kind: type[Settings], given: Mapping[str, Any], **more: Any) -> Settings:
     return kind(**those_of(kind, given), **more)
+
+
+def _output(given: Mapping[str, Any], *measured: MeasureSettings) -> OutputSettings:
+    """What this process writes: nothing where it is one of several that spread a model over them, and not the first."""
+    from padcheck import launch
+
+    heard = launch.is_heard(in_parallel=any(measure.tp_plan for measure in measured))
+    return _settings(OutputSettings, given, discarded=not heard)
 
 
 def _prompts(given: list[str], file: str | None) -> tuple[str, ...]:

@@ -22,8 +22,10 @@ def compare(measure: MeasureSettings, judgement: JudgeSettings, progress: Progre
         PadcheckError: Nothing could be measured.
     """
     from padcheck.hf.measure import measure_model
+    from padcheck.hf.ranks import joined
 
-    return judge("compare", measure_model(measure, progress), judgement)
+    with joined(wanted=measure.tp_plan is not None):
+        return judge("compare", measure_model(measure, progress), judgement)
 
 
 def compare_in_memory(

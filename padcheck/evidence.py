@@ -87,6 +87,7 @@ class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
 
     `adapter_of` is the model that an adapter belongs to. `batch_dependent` says why a row depends on its neighbours by
     construction; None where it should not. What the `weights` of a model are that was in memory already, nobody knows.
+    `ranks` are the processes that hold a part of each layer.
     """
 
     id: str
@@ -100,6 +101,7 @@ class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
     num_parameters: int | None = None
     dtype: str | None = None
     device: str | None = None
+    ranks: int = 1
     attn_implementation: str | None = None
     weights: Literal["pretrained", "random"] | None = None
     adapter_of: str | None = None

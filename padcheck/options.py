@@ -97,6 +97,10 @@ Device = Annotated[
 DeviceMap = Annotated[
     str | None, typer.Option("--device-map", metavar="NAME", help="Spread the model over devices, e.g. auto.")
 ]
+TpPlan = Annotated[
+    str | None,
+    typer.Option("--tp-plan", metavar="NAME", help="Spread each layer over the processes of torchrun, e.g. auto."),
+]
 AttnImplementation = Annotated[
     str | None, typer.Option("--attn-implementation", metavar="NAME", help="eager, sdpa, flash_attention_2, ...")
 ]
@@ -234,7 +238,7 @@ DECODING: Group = {
 }
 RUNNING: Group = {"dtype": Dtype, "device": Device, "attn_implementation": AttnImplementation}
 LOADING: Group = {"revision": Revision, "tokenizer": Tokenizer, "trust_remote_code": TrustRemoteCode}
-WEIGHTS: Group = {"device_map": DeviceMap, "tiny": Tiny}
+WEIGHTS: Group = {"device_map": DeviceMap, "tp_plan": TpPlan, "tiny": Tiny}
 SURVEYING: Group = {"multimodal": Multimodal, "jobs": Jobs, "timeout": Timeout}
 USE: Group = {"task": TaskOption, "padding_side": PaddingSideOption}
 TOLERANCE: Group = {"atol": Atol, "rtol": Rtol}

@@ -35,6 +35,7 @@ class MeasureSettings:
     dtype: str | None = None
     device: str | None = None
     device_map: str | None = None
+    tp_plan: str | None = None
     attn_implementation: str | None = None
     revision: str | None = None
     tokenizer: str | None = None
@@ -67,6 +68,13 @@ class MeasureSettings:
         _require(
             self.device is None or self.device_map is None, "--device and --device-map exclude each other", "Give one."
         )
+        _require(self.tp_plan in {None, "auto"}, f"--tp-plan is {self.tp_plan}", "Use auto: the model's own plan.")
+        for option, value in (("--device", self.device), ("--device-map", self.device_map), ("--tiny", self.tiny)):
+            _require(
+                self.tp_plan is None or not value,
+                f"--tp-plan and {option} exclude each other",
+                "Leave out one: each rank has a device of its own, and a toy needs no second one.",
+            )
         for text in (self.model, self.tokenizer or "", self.revision or "", self.pad_token or "", *self.prompts):
             _require(
                 _is_unicode(text), f"{text!a} is not valid UTF-8", "Rename the folder, or save the prompt as UTF-8."
@@ -153,13 +161,17 @@ class SurveySettings:
 
 @dataclass(frozen=True, kw_only=True)
 class OutputSettings:
-    """Where the report goes and in which form; `reports` are further ones, by format."""
+    """Where the report goes and in which form; `reports` are further ones, by format.
+
+    It is `discarded` in a process that runs the command along with another one, which writes it.
+    """
 
     format: str = "table"
     path: Path | None = None
     reports: dict[str, Path] = field(default_factory=dict)
     quiet: bool = False
     verbose: bool = False
+    discarded: bool = False
 
 
 def those_of(kind: type, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -74,6 +74,8 @@ def require_writable(output: OutputSettings, *, baseline: Path | None = None) ->
     Raises:
         UsageError: A folder does not exist or cannot be written, or a path is a folder or given twice.
     """
+    if output.discarded:
+        return
     files = [(option, path) for option, _, path in _files(output)]
     seen: dict[Path, str] = {}
     for option, path in files if baseline is None else [*files, ("--baseline", baseline)]:
@@ -107,6 +109,8 @@ def write(document: Document, output: OutputSettings) -> None:
     Raises:
         UsageError: A file cannot be written.
     """
+    if output.discarded:
+        return
     for option, fmt, path in _files(output):
         text = render(document, fmt, View(width=_FILE_WIDTH, verbose=output.verbose))
         write_file(option, path, text, output)
@@ -140,6 +144,8 @@ def write_file(option: str, path: Path, text: str, output: OutputSettings) -> No
     Raises:
         UsageError: It cannot be written.
     """
+    if output.discarded:
+        return
     try:
         if (stream := _own_stream(path)) is not None:
             stream.write(text)

@@ -20,6 +20,7 @@ from padcheck.hf.noise import NoiseMeter
 from padcheck.hf.pad_tokens import PadToken
 from padcheck.hf.plans import PLANS, ArmPlan, Run
 from padcheck.hf.positions import num_layers
+from padcheck.hf.ranks import in_step
 from padcheck.hf.sharing import may_share, run_shared
 from padcheck.hf.sweep import sweep_pad_counts
 from padcheck.hf.twin import HALF, Float32Twin, error_text
@@ -213,7 +214,8 @@ def _run(log: _ArmLog, run: Callable[[], list[RowTrace]]) -> list[RowTrace]:
         return []
     with captured_warnings() as messages:
         try:
-            traces = run()
+            with in_step():
+                traces = run()
         except Exception as error:
             if is_out_of_memory(error) and not log.plan.half_only:
                 raise NotMeasuredError(

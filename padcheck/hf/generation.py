@@ -11,6 +11,7 @@ from transformers import GenerationConfig, PreTrainedModel
 
 from padcheck.hf.batches import Rows, unpadded
 from padcheck.hf.capture import position_ids_by_column, received_position_ids
+from padcheck.hf.devices import input_device
 from padcheck.hf.facts import generation_settings
 from padcheck.hf.sampling import logits_processors
 from padcheck.settings import MeasureSettings
@@ -137,7 +138,7 @@ def forward(
         if not takes_position_ids(model):
             raise TypeError("forward() takes no position_ids")
         position_ids = [positions(padded.attention_mask) for _, padded in rows]
-        arguments["position_ids"] = torch.tensor(position_ids, device=model.device)  # (batch, width)
+        arguments["position_ids"] = torch.tensor(position_ids, device=input_device(model))  # (batch, width)
     last = [len(padded.attention_mask) - 1 - padded.attention_mask[::-1].index(1) for _, padded in rows]
     first = min(last)
     with torch.inference_mode(), received_position_ids(model) as received:
@@ -158,7 +159,7 @@ def continue_from_cache(model: PreTrainedModel, rows: Rows, new: list[tuple[int,
     it, as the model itself counts: what is wrong then is the cache itself.
     """
     input_ids, attention_mask = _tensors(model, rows)
-    first = torch.tensor([[tokens[0]] for tokens in new], device=model.device)  # (batch, 1)
+    first = torch.tensor([[tokens[0]] for tokens in new], device=input_device(model))  # (batch, 1)
     grown = torch.cat([attention_mask, torch.ones_like(first)], dim=1)  # (batch, width + 1)
     lengths = attention_mask.sum(dim=1)  # (batch,)
     positions = {"position_ids": _first_position(model) + lengths[:, None]} if takes_position_ids(model) else {}
@@ -200,7 +201,7 @@ def replay(
     width = input_ids.shape[1]
     positions = {}
     if with_positions and takes_position_ids(model):
-        positions = {"position_ids": torch.arange(width, device=model.device)[None]}  # (1, width)
+        positions = {"position_ids": torch.arange(width, device=input_device(model))[None]}  # (1, width)
     first = len(prompt) - 1
     with torch.inference_mode(), received_position_ids(model) as received:
         logits = _logits_from(model, first, input_ids, {"attention_mask": attention_mask, **positions})
@@ -224,8 +225,8 @@ def _logits_from(
 
 def _tensors(model: PreTrainedModel, rows: Rows) -> tuple[torch.Tensor, torch.Tensor]:
     """input_ids and attention_mask, (batch, width)."""
-    input_ids = torch.tensor([padded.input_ids for _, padded in rows], device=model.device)
-    attention_mask = torch.tensor([padded.attention_mask for _, padded in rows], device=model.device)
+    input_ids = torch.tensor([padded.input_ids for _, padded in rows], device=input_device(model))
+    attention_mask = torch.tensor([padded.attention_mask for _, padded in rows], device=input_device(model))
     return input_ids, attention_mask
 
 

@@ -9,11 +9,13 @@ from padcheck.errors import NotMeasuredError
 from padcheck.evidence import Evidence, ModelFacts
 from padcheck.hf.arms import Measured, not_run, run_arms
 from padcheck.hf.capture import captured_warnings, library_bars
+from padcheck.hf.devices import device_names
 from padcheck.hf.generation import overridden_settings
 from padcheck.hf.inspection import Inspected, inspect
 from padcheck.hf.labels import labels_keep_eos
 from padcheck.hf.loading import Load, Loaded, load_without_weights
 from padcheck.hf.positions import num_layers
+from padcheck.hf.ranks import in_step, number_of_ranks
 from padcheck.hf.weights import load_model
 from padcheck.progress import Progress
 from padcheck.settings import MeasureSettings
@@ -43,6 +45,7 @@ def measure_model(
         progress.stage(f"{what} of {settings.model}", downloads=True),
         library_bars(shown=progress.is_watched),
         captured_warnings() as messages,
+        in_step(),
     ):
         model = load_weights(inspected.loaded, settings)
     embedding_rows = _embedding_rows(model)
@@ -117,7 +120,8 @@ def _with_weights(facts: ModelFacts, model: PreTrainedModel, embedding_rows: int
         num_layers=num_layers(model.config),
         num_parameters=model.num_parameters(),
         dtype=str(model.dtype).removeprefix("torch."),
-        device=str(model.device),
+        device=device_names(model),
+        ranks=number_of_ranks(model),
         attn_implementation=getattr(model.config, "_attn_implementation", None),
         weights=loaded.weights,
     )

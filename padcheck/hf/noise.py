@@ -13,12 +13,15 @@ from padcheck.hf.batches import Batch
 from padcheck.hf.capture import captured_warnings
 from padcheck.hf.differences import compare_logits
 from padcheck.hf.generation import RowTrace, replay
+from padcheck.hf.ranks import in_step
 from padcheck.hf.twin import HALF, Float32Twin, error_text
 
 _Pairs = Iterator[tuple[list[RowTrace], list[RowTrace]]]
 _Way = Callable[[Batch, list[RowTrace]], _Pairs]
 """References and traces, a pair a run, from a batch and its run without any change."""
 _RUNS = 3
+_SEEDS = 1009
+"""How far the seeds of two modules lie apart: more than there are runs."""
 _NO_ROUNDING = (torch.nn.Dropout, torch.nn.Identity)
 _DESCRIPTIONS = {
     "rounding_errors": f"random rounding errors on every module's output, {_RUNS} times",
@@ -55,7 +58,7 @@ class NoiseMeter:
             if name in self._errors:
                 continue
             try:
-                with captured_warnings():
+                with in_step(), captured_warnings():
                     for references, traces in way(batch, replayed):
                         self._differences.setdefault(name, []).extend(_differences(batch, references, traces))
             except Exception as error:  # noqa: BLE001  a way that a model does not go says nothing about it
@@ -126,26 +129,30 @@ def rounding_errors(model: torch.nn.Module, seed: int) -> Iterator[None]:
     In 16 bit, where a module rounds its output once, one number in six moves to its neighbour: the mean square, 1/6 of
     their squared distance, is that of the difference of two independent roundings. In float32 and float64 the order
     of the sums inside the module counts for more, and each number moves by up to one such distance.
-    """
-    generators: dict[torch.device, torch.Generator] = {}
 
-    def perturbed(output: Any) -> Any:
+    Each module has draws of its own: where a model is spread over ranks, those of a layer whose parts differ in size
+    must not set the ranks apart in a layer that all of them have whole.
+    """
+    generators: dict[tuple[int, torch.device], torch.Generator] = {}
+
+    def perturbed(number: int, output: Any) -> Any:
         if isinstance(output, tuple):
-            return tuple(perturbed(part) for part in output)
+            return tuple(perturbed(number, part) for part in output)
         if not isinstance(output, torch.Tensor) or not output.is_floating_point():
             return output
-        if output.device not in generators:
-            generators[output.device] = torch.Generator(output.device).manual_seed(seed)
+        key = (number, output.device)
+        if key not in generators:
+            generators[key] = torch.Generator(output.device).manual_seed(seed + _SEEDS * number)
         wide = torch.promote_types(output.dtype, torch.float32)
-        draw = torch.rand(output.shape, generator=generators[output.device], device=output.device, dtype=wide) * 2 - 1
+        draw = torch.rand(output.shape, generator=generators[key], device=output.device, dtype=wide) * 2 - 1
         if output.dtype in HALF:
             # 3/4 of the relative distance at 1 is nearest to one neighbour wherever a number lies between powers of 2.
             draw = 0.75 * draw.sign() * (draw.abs() < 1 / 6)
         return (output.to(wide) * (1 + torch.finfo(output.dtype).eps * draw)).to(output.dtype)
 
     handles = [
-        module.register_forward_hook(lambda _module, _args, output: perturbed(output))
-        for module in model.modules()
+        module.register_forward_hook(lambda _module, _args, output, number=number: perturbed(number, output))
+        for number, module in enumerate(model.modules())
         if not any(module.children()) and not isinstance(module, _NO_ROUNDING)
     ]
     try:

@@ -14,6 +14,7 @@ from padcheck.hf.capture import captured_warnings
 from padcheck.hf.differences import compare_logits
 from padcheck.hf.generation import RowTrace, forward, generate, replay
 from padcheck.hf.plans import Run
+from padcheck.hf.ranks import in_step
 from padcheck.hf.twin import HALF
 from padcheck.hf.untouched import untouched_state
 from padcheck.tolerances import least_tolerance, share_of_allowance
@@ -46,7 +47,7 @@ def run_shared(run: Run) -> Shared | None:
     few = run.batch.few()
     padded = {side: run.batch.padded(side) for side in ("left", "right")}
     try:
-        with untouched_state(run.model):
+        with in_step(), untouched_state(run.model):
             with captured_warnings() as messages:
                 both = generate(run.model, [*padded["left"], *padded["right"]], run.settings)
             left, right = (dict(zip(run.batch.prompts, part, strict=True)) for part in _halves(both))

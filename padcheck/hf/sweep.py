@@ -9,6 +9,7 @@ from padcheck.hf.differences import compare_logits
 from padcheck.hf.generation import generate
 from padcheck.hf.plans import Run
 from padcheck.hf.positions import max_position_embeddings
+from padcheck.hf.ranks import in_step
 from padcheck.textbook import pad_ids
 
 _USUAL = (*range(1, 13), 15, 16, 31, 32, 33)
@@ -30,11 +31,12 @@ def sweep_pad_counts(run: Run) -> PadCountSweep:
     sizes = _sizes(run.model.config)
     counts = []
     try:
-        for number in _counts(sizes, _room(run, prompt), thorough=run.settings.thorough):
-            rows = [(index, pad_ids(prompt, number + len(prompt), run.batch.pad_token_id, "left"))] * 2
-            trace = generate(run.model, rows, run.settings, max_new_tokens=1)[-1]
-            [step] = compare_logits(reference.logits[:1], trace.logits)
-            counts.append(PadCount(num_pad_tokens=number, step=step))
+        with in_step():
+            for number in _counts(sizes, _room(run, prompt), thorough=run.settings.thorough):
+                rows = [(index, pad_ids(prompt, number + len(prompt), run.batch.pad_token_id, "left"))] * 2
+                trace = generate(run.model, rows, run.settings, max_new_tokens=1)[-1]
+                [step] = compare_logits(reference.logits[:1], trace.logits)
+                counts.append(PadCount(num_pad_tokens=number, step=step))
     except Exception as error:  # noqa: BLE001  what the other arms gave stays
         message = f"{type(error).__name__}: {error}"
         return PadCountSweep(prompt_index=index, sizes=sizes, counts=tuple(counts), error=message)

@@ -6,6 +6,8 @@ import psutil
 import torch
 from transformers import PreTrainedModel
 
+from padcheck.hf.ranks import number_of_ranks
+
 HALF = (torch.float16, torch.bfloat16)
 _SHARE_OF_FREE_MEMORY = 0.7
 
@@ -30,7 +32,7 @@ class Float32Twin:
         """The copy.
 
         Raises:
-            NotOpenError: The model is in float32 already, is quantized or spread over devices, or memory is short.
+            NotOpenError: The model is in float32 already, quantized or spread out, or memory is short.
         """
         if self._copy is None:
             self._require_room()
@@ -46,6 +48,9 @@ class Float32Twin:
             raise NotOpenError("the model is not in 16 bit")
         if getattr(self._model, "hf_device_map", None) or getattr(self._model, "is_quantized", False):
             raise NotOpenError("the model is quantized, or spread over devices")
+        if number_of_ranks(self._model) > 1:
+            # A copy of the layers would go on calling the forward() of the model itself.
+            raise NotOpenError("the model is spread over ranks")
         needed, free = 4 * self._model.num_parameters(), _free_memory(self._model.device)
         if free is not None and needed > _SHARE_OF_FREE_MEMORY * free:
             raise NotOpenError(f"{needed / 2**30:.1f} GiB are needed, and {free / 2**30:.1f} GiB are free")

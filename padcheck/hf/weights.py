@@ -1,5 +1,8 @@
 """Loads the weights, or builds the architecture at toy size: the one step that takes long, and memory."""
 
+import shutil
+import tempfile
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -11,9 +14,16 @@ from padcheck.errors import NotMeasuredError, UsageError
 from padcheck.hf.adapters import put_on, require_loadable
 from padcheck.hf.auto_classes import auto_class
 from padcheck.hf.loading import Loaded, explained
+from padcheck.hf.ranks import share_logits, tensor_parallel
 from padcheck.hf.tiny import build_tiny_model
 from padcheck.hf.versions import DTYPE_ARGUMENT
 from padcheck.settings import MeasureSettings
+
+_CHANGES = {
+    "attn_implementation": "Use eager or sdpa, or leave it out.",
+    "device_map": "Use auto, or leave it out.",
+    "tp_plan": "Its architecture has no plan: use --device-map auto, which needs no torchrun.",
+}
 
 
 def load_model(loaded: Loaded, settings: MeasureSettings) -> PreTrainedModel:
@@ -42,16 +52,18 @@ def load_model(loaded: Loaded, settings: MeasureSettings) -> PreTrainedModel:
                 config=loaded.config,
                 trust_remote_code=settings.trust_remote_code,
                 attn_implementation=settings.attn_implementation,
-                device_map=settings.device_map,
                 output_loading_info=True,
                 ignore_mismatched_sizes=True,  # so that they are named below, all of them
+                **_places(loaded, settings),
                 **loaded.source.where,
                 **{DTYPE_ARGUMENT: dtype},
             )
             _require_all_weights(loaded.source.name, model, info)
+            if settings.tp_plan is not None:
+                share_logits(model)
             if loaded.adapter is not None:
                 put_on(model, loaded.adapter)
-        if settings.device_map is None:
+        if settings.device_map is None and settings.tp_plan is None:
             model.to(device)
     return model.eval()
 
@@ -62,13 +74,37 @@ def _options_taken(settings: MeasureSettings) -> Iterator[None]:
     try:
         yield
     except ValueError as error:
-        options = {"attn_implementation": settings.attn_implementation, "device_map": settings.device_map}
+        options = {
+            "attn_implementation": settings.attn_implementation,
+            "device_map": settings.device_map,
+            "tp_plan": settings.tp_plan,
+        }
         for name, value in options.items():
             if value is not None and name in str(error):
                 option = "--" + name.replace("_", "-")
-                change = "Use eager or sdpa, or leave it out." if "attn" in name else "Use auto, or leave it out."
-                raise UsageError(f"{option} {value} is not one that this model takes.", change=change) from error
+                raise UsageError(
+                    f"{option} {value} is not one that this model takes.", change=_CHANGES[name]
+                ) from error
         raise
+
+
+def _places(loaded: Loaded, settings: MeasureSettings) -> dict[str, object]:
+    """Where the weights go, as from_pretrained() is told it."""
+    if settings.tp_plan is None:
+        return {} if settings.device_map is None else {"device_map": settings.device_map, **_room_on_disk(loaded)}
+    if loaded.adapter is not None:
+        raise UsageError(
+            f"--tp-plan does not go with {settings.model}, which is an adapter.",
+            change="Merge it into its model with merge_and_unload(), or use --device-map auto.",
+        )
+    return tensor_parallel(loaded.config, settings.tp_plan)
+
+
+def _room_on_disk(loaded: Loaded) -> dict[str, str]:
+    """A folder for what goes to disk and cannot be read from the checkpoint as it is; there as long as `loaded` is."""
+    folder = tempfile.mkdtemp(prefix="padcheck-offload-")
+    weakref.finalize(loaded, shutil.rmtree, folder, ignore_errors=True)
+    return {"offload_folder": folder}
 
 
 def _require_all_weights(name: str, model: PreTrainedModel, info: dict[str, Any]) -> None:

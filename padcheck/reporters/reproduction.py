@@ -35,7 +35,9 @@ def command_line(report: Report) -> str:
     model = evidence.model.id
     # A folder may have a name that begins like an option.
     words = [*words, "--", model] if model.startswith("-") else [model, *words]
-    return " ".join(map(_quoted, ("padcheck", report.command, *words)))
+    ranks = evidence.model.ranks
+    program = ["padcheck"] if ranks == 1 else ["torchrun", f"--nproc-per-node={ranks}", "-m", "padcheck"]
+    return " ".join(map(_quoted, (*program, report.command, *words)))
 
 
 def survey_command_line(survey: Survey) -> str:

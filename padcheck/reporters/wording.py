@@ -39,7 +39,10 @@ def header(report: Report) -> list[tuple[str, str]]:
     limit = f", {model.max_position_embeddings} positions" if model.max_position_embeddings else ""
     lines.append(("position encoding", model.position_encoding + limit))
     if model.dtype is not None:
-        run = visible(f"{model.dtype} on {model.device}, attention {model.attn_implementation or 'of its own'}")
+        device = str(model.device)
+        if model.ranks > 1:
+            device = f"{device.partition(':')[0]} × {model.ranks} ranks (tensor parallel)"
+        run = visible(f"{model.dtype} on {device}, attention {model.attn_implementation or 'of its own'}")
         lines.append(("run", f"{run}, {_decoding(report.evidence)}"))
     if report.judgement.use != Use():
         lines.append(("judged for", str(report.judgement.use)))
