@@ -28,6 +28,9 @@ from padcheck.progress import Progress
 from padcheck.settings import MeasureSettings
 from padcheck.tolerances import share_of_allowance
 
+_REFERENCES = {plan.reference for plan in PLANS.values()}
+"""Of the others nobody reads the logits once they are compared."""
+
 _OFF_BY_ROUNDING_ALONE = ("left", "left_alone", "scrambled", "replayed", "left_forward_positions", "left_float32")
 
 
@@ -125,9 +128,10 @@ class _Bench:
         """Adds one batch; `of` says to the person who waits which one it is."""
         run = Run(self._model, batch, self._settings, self._twin, self._own_pad_token_id, {})
         # Where nothing is wrong, the probes of a few prompts say all that there is to say.
-        few = replace(run, batch=batch.few()) if self._share(run, of) else run
+        shared = self._share(run, of)
+        few = replace(run, batch=batch.few()) if shared else run
         cheap = [name for name, plan in self._plans.items() if not (plan.half_only or plan.dear)]
-        self._run_arms(run, few, of, [name for name in cheap if name not in run.traces])
+        self._run_arms(run, few, of, [name for name in cheap if name not in shared])
         replayed = run.traces["replayed"]
         with self._progress.stage(f"measuring what rounding does{of}"):
             self._noise.measure(few.batch, [replayed[index] for index in few.batch.prompts if index in replayed])
@@ -141,21 +145,22 @@ class _Bench:
             with self._progress.stage(f"running ever more pads{of}"), captured_warnings():
                 self._sweep = sweep_pad_counts(run)
 
-    def _share(self, run: Run, of: str) -> bool:
-        """True where the batch went the quick way: its reference then is a replay, and no other is needed."""
+    def _share(self, run: Run, of: str) -> set[str]:
+        """The arms that the quick way gave for this batch: its reference then is a replay, and no other is needed."""
         if not may_share(run) or any(log.error is not None for log in self._logs.values()):
-            return False
+            return set()
         with self._progress.stage(f"running both sides at once{of}"):
             shared = run_shared(run)
         if shared is None:
-            return False
+            return set()
         for name, traces in shared.traces.items():
             log = self._logs.setdefault(name, _ArmLog(PLANS[name]))
             log.say(shared.warnings.get(name, []))
-            run.traces[name] = traces
+            if name in _REFERENCES:
+                run.traces[name] = traces
             _record(log, self._tokenizer, traces, shared.traces[SINGLE])
         run.traces.update(replayed=shared.traces[SINGLE], forward=shared.first_steps)
-        return True
+        return {*shared.traces, "replayed"}
 
     def measured(self) -> Measured:
         """What all batches gave."""
@@ -174,7 +179,8 @@ class _Bench:
             on = run if plan.every_prompt else few
             with self._progress.stage(f"running {plan.description}{of}"):
                 traces = dict(zip(on.batch.prompts, _run(log, partial(plan.run, on)), strict=False))
-            run.traces[name] = traces
+            if name in _REFERENCES:
+                run.traces[name] = traces
             _record(log, self._tokenizer, traces, run.traces.get(plan.reference or "", {}))
 
     def _differences(self) -> dict[str, tuple[RowDifference, ...]]:
@@ -245,7 +251,7 @@ def _record(
                 trace.padded,
                 generated_ids=trace.generated_ids,
                 position_ids=trace.position_ids,
-                non_finite_logits=int((trace.logits.isnan() | trace.logits.isposinf()).sum()),
+                non_finite_logits=sum(int((block.isnan() | block.isposinf()).sum()) for block in trace.logits.blocks()),
             )
         )
         if log.plan.reference is not None and index in references:

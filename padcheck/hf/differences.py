@@ -1,11 +1,12 @@
 """Two rows' logits to plain numbers: how far apart they are, step by step, and where the tokens part."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 
 from padcheck.evidence import RowDifference, StepDifference, TokenFlip
 from padcheck.hf.generation import RowTrace
+from padcheck.hf.logits import Logits
 
 _MASKED = -1e4
 """Models mask vocabulary entries with -1e4, -1e9, or the least number of their dtype; no other logit comes near."""
@@ -21,17 +22,23 @@ def compare_rows(
     return RowDifference(
         prompt_index=prompt_index,
         num_pad_tokens=row.padded.attention_mask.count(0),
-        steps=compare_logits(reference.logits[:num_steps], row.logits[:num_steps]),
+        steps=compare_logits(reference.logits.first(num_steps), row.logits.first(num_steps)),
         flip=None if flip_step is None else _flip(reference, row, flip_step, token_text),
     )
 
 
-def compare_logits(reference: torch.Tensor, logits: torch.Tensor) -> tuple[StepDifference, ...]:
-    """The difference of each step; both are (steps, vocab_size), float32.
+def compare_logits(reference: Logits, logits: Logits) -> tuple[StepDifference, ...]:
+    """The difference of each step.
 
     An entry that both sides mask (minus infinity, or a number such as -1e9 in its place) is no difference, and has no
     say in the scale: one such entry would allow any difference at all.
     """
+    blocks = zip(reference.blocks(), logits.blocks(), strict=True)
+    return tuple(step for expected, actual in blocks for step in _compare_block(expected, actual))
+
+
+def _compare_block(reference: torch.Tensor, logits: torch.Tensor) -> Iterator[StepDifference]:
+    """Both are (steps, vocab_size), float32."""
     masked = (reference <= _MASKED) & (logits <= _MASKED)  # (steps, vocab_size)
     same = (reference == logits) | masked  # (steps, vocab_size)
     broken = ~same & ~(reference.isfinite() & logits.isfinite())  # (steps, vocab_size)
@@ -41,23 +48,22 @@ def compare_logits(reference: torch.Tensor, logits: torch.Tensor) -> tuple[StepD
     # An entry of probability 0 adds nothing, also where its logarithm is -inf on both sides.
     kl = (p * (log_p - log_q)).masked_fill(p == 0, 0.0).sum(dim=-1).clamp_min(0.0)  # (steps,)
     scale = reference.abs().masked_fill(~reference.isfinite() | (reference <= _MASKED), 0.0).amax(dim=-1)  # (steps,)
-    return tuple(
-        StepDifference(
+    for step_diff, step_kl, step_scale, num_broken in zip(
+        max_abs_diff.tolist(), kl.tolist(), scale.tolist(), broken.sum(dim=-1).tolist(), strict=True
+    ):
+        yield StepDifference(
             max_abs_diff=None if num_broken else step_diff,
             kl=None if num_broken else step_kl,
             logit_scale=step_scale,
             non_finite=num_broken,
         )
-        for step_diff, step_kl, step_scale, num_broken in zip(
-            max_abs_diff.tolist(), kl.tolist(), scale.tolist(), broken.sum(dim=-1).tolist(), strict=True
-        )
-    )
 
 
 def _flip(reference: RowTrace, row: RowTrace, step: int, token_text: Callable[[int], str]) -> TokenFlip:
     expected, actual = reference.generated_ids[step], row.generated_ids[step]
-    reference_margin = (reference.logits[step, expected] - reference.logits[step, actual]).item()
-    margin = (row.logits[step, actual] - row.logits[step, expected]).item()
+    alone, other = reference.logits.at(step), row.logits.at(step)
+    reference_margin = (alone[expected] - alone[actual]).item()
+    margin = (other[actual] - other[expected]).item()
     return TokenFlip(
         step=step,
         reference_token_id=expected,

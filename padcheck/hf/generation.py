@@ -1,18 +1,21 @@
 """One call of generate() or forward(): tokens, logits of every step, and the positions that forward() received."""
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
-from transformers import GenerationConfig, PreTrainedModel
+from transformers import GenerationConfig, LogitsProcessor, PreTrainedModel
+from transformers.utils import ModelOutput
 
 from padcheck.hf.batches import Rows, unpadded
 from padcheck.hf.capture import position_ids_by_column, received_position_ids
 from padcheck.hf.devices import input_device
 from padcheck.hf.facts import generation_settings
+from padcheck.hf.logits import Logits, LogitsLog
 from padcheck.hf.sampling import logits_processors
 from padcheck.settings import MeasureSettings
 from padcheck.textbook import PaddedIds
@@ -32,13 +35,13 @@ class RowTrace:
         padded: The prompt as it went in.
         generated_ids: The new tokens up to and including the first eos; behind it generate() only fills up with pads.
         position_ids: As forward() received them, one entry a column of prompt and new tokens.
-        logits: Of each new token, before any processing, (len(generated_ids), vocab_size), float32.
+        logits: Of each new token, before any processing.
     """
 
     padded: PaddedIds
     generated_ids: tuple[int, ...]
     position_ids: tuple[int | None, ...]
-    logits: torch.Tensor
+    logits: Logits
 
 
 def overridden_settings(generation_config: GenerationConfig) -> dict[str, object]:
@@ -55,11 +58,7 @@ def neutral_generation_config(model: PreTrainedModel, pad_token_id: int | None) 
     """
     before = model.generation_config
     kept = {key: value for key in _KEPT if (value := getattr(before, key, None)) is not None}
-    neutral = GenerationConfig(
-        do_sample=False,  # draws are made by the shared noise
-        output_logits=True,
-        return_dict_in_generate=True,
-    )
+    neutral = GenerationConfig(do_sample=False)  # draws are made by the shared noise
     for key, value in (kept | {"pad_token_id": pad_token_id}).items():
         setattr(neutral, key, value)  # to its constructor transformers 4.48 must not be given a static cache
     model.generation_config = neutral
@@ -90,26 +89,43 @@ def generate(
     """
     input_ids, attention_mask = _tensors(model, rows)
     width = input_ids.shape[1]
+    log = LogitsLog(len(rows))
+    processors = logits_processors(settings, [index for index, _ in rows], width)
+    processors.insert(0, _Listening(log))
     with torch.inference_mode(), received_position_ids(model) as received:
         output = model.generate(
             input_ids,
             max_new_tokens=max_new_tokens or settings.max_new_tokens,
-            logits_processor=logits_processors(settings, [index for index, _ in rows], width),
+            logits_processor=processors,
             **({"attention_mask": attention_mask} if with_mask else {}),
             **({} if with_cache else {"use_cache": False}),
         )
-    sequences = output.sequences[:, width:].tolist()
-    logits = torch.stack(output.logits, dim=1).float()  # (batch, steps, vocab_size)
+    sequences = output[:, width:].tolist()
+    if len(log) != len(sequences[0]):
+        raise RuntimeError(f"generate() showed the logits of {len(log)} of its {len(sequences[0])} steps")
     eos = _eos_ids(model.generation_config)
     traces = []
     for row, (_, padded) in enumerate(rows):
         generated_ids = _up_to_eos(sequences[row], eos)
         num_columns = width + len(generated_ids)
         position_ids = position_ids_by_column(received, row, width, num_columns)
-        # A copy, or each row would keep the logits of all.
-        read = logits[row, : len(generated_ids)].clone()
-        traces.append(RowTrace(padded, generated_ids, position_ids, read))
+        traces.append(RowTrace(padded, generated_ids, position_ids, log.row(row, len(generated_ids))))
     return traces
+
+
+class _Listening(LogitsProcessor):
+    """Notes the logits of each step and leaves them as they are.
+
+    generate() itself would keep those of all steps in memory until its end.
+    """
+
+    def __init__(self, log: LogitsLog) -> None:
+        self._log = log
+
+    def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:  # noqa: ARG002
+        """Scores are (batch, vocab_size), float32."""
+        self._log.add(scores)
+        return scores
 
 
 def forward(
@@ -139,17 +155,16 @@ def forward(
             raise TypeError("forward() takes no position_ids")
         position_ids = [positions(padded.attention_mask) for _, padded in rows]
         arguments["position_ids"] = torch.tensor(position_ids, device=input_device(model))  # (batch, width)
-    last = [len(padded.attention_mask) - 1 - padded.attention_mask[::-1].index(1) for _, padded in rows]
-    first = min(last)
+    log, width = LogitsLog(len(rows)), input_ids.shape[1]
     with torch.inference_mode(), received_position_ids(model) as received:
-        logits = _logits_from(model, first, input_ids, arguments)  # (batch, width - first, vocab_size)
-    traces = []
-    for row, (index, padded) in enumerate(rows):
-        read = logits[row, last[row] - first].to(torch.float32, copy=True)[None]  # (1, vocab_size)
-        scores = logits_processors(settings, [index], input_ids.shape[1])(input_ids[row : row + 1], read)
-        position_ids_received = position_ids_by_column(received, row, input_ids.shape[1], input_ids.shape[1] + 1)
-        traces.append(RowTrace(padded, (int(scores.argmax()),), position_ids_received, read))
-    return traces
+        _, logits = _run_and_read(model, input_ids, arguments, _last_columns(rows))
+        log.add(logits)
+        scores = logits_processors(settings, [index for index, _ in rows], width)(input_ids, logits.float())
+    chosen = scores.argmax(dim=-1).tolist()
+    return [
+        RowTrace(padded, (chosen[row],), position_ids_by_column(received, row, width, width + 1), log.row(row, 1))
+        for row, (_, padded) in enumerate(rows)
+    ]
 
 
 def continue_from_cache(model: PreTrainedModel, rows: Rows, new: list[tuple[int, ...]]) -> list[RowTrace]:
@@ -163,17 +178,18 @@ def continue_from_cache(model: PreTrainedModel, rows: Rows, new: list[tuple[int,
     grown = torch.cat([attention_mask, torch.ones_like(first)], dim=1)  # (batch, width + 1)
     lengths = attention_mask.sum(dim=1)  # (batch,)
     positions = {"position_ids": _first_position(model) + lengths[:, None]} if takes_position_ids(model) else {}
+    log = LogitsLog(len(rows))
     with torch.inference_mode():
-        prompt = model(input_ids, attention_mask=attention_mask, use_cache=True)
+        arguments = {"attention_mask": attention_mask, "use_cache": True}
+        prompt, logits = _run_and_read(model, input_ids, arguments, _last_columns(rows))
+        log.add(logits)
         key = "past_key_values" if hasattr(prompt, "past_key_values") else "cache_params"
         cache = {key: getattr(prompt, key)}
-        after = model(first, attention_mask=grown, use_cache=True, **positions, **cache).logits[:, -1]  # (batch, vocab)
-    traces = []
-    for row, (_, padded) in enumerate(rows):
-        last = len(padded.attention_mask) - 1 - padded.attention_mask[::-1].index(1)
-        logits = torch.stack([prompt.logits[row, last], after[row]]).float()  # (2, vocab_size)
-        traces.append(RowTrace(padded, new[row][:2], (None,) * (len(padded.input_ids) + 2), logits))
-    return traces
+        log.add(model(first, attention_mask=grown, use_cache=True, **positions, **cache).logits[:, -1])
+    return [
+        RowTrace(padded, new[row][:2], (None,) * (len(padded.input_ids) + 2), log.row(row, 2))
+        for row, (_, padded) in enumerate(rows)
+    ]
 
 
 def takes_position_ids(model: PreTrainedModel) -> bool:
@@ -202,25 +218,49 @@ def replay(
     positions = {}
     if with_positions and takes_position_ids(model):
         positions = {"position_ids": torch.arange(width, device=input_device(model))[None]}  # (1, width)
-    first = len(prompt) - 1
+    log = LogitsLog(1)
     with torch.inference_mode(), received_position_ids(model) as received:
-        logits = _logits_from(model, first, input_ids, {"attention_mask": attention_mask, **positions})
+        arguments = {"attention_mask": attention_mask, **positions}
+        log.add(_run(model, input_ids, arguments, range(len(prompt) - 1, width))[1][0])
     position_ids = position_ids_by_column(received, 0, width, len(prompt) + len(new))
-    return RowTrace(unpadded(prompt), new, position_ids, logits[0].to(torch.float32, copy=True))
+    return RowTrace(unpadded(prompt), new, position_ids, log.row(0, len(new)))
 
 
-def _logits_from(
-    model: PreTrainedModel, first: int, input_ids: torch.Tensor, arguments: dict[str, torch.Tensor]
-) -> torch.Tensor:
-    """The logits from a column on, (batch, width - first, vocab_size), as generate() itself asks for them.
+def _last_columns(rows: Rows) -> list[int]:
+    """The column of each row's last real token."""
+    return [len(padded.attention_mask) - 1 - padded.attention_mask[::-1].index(1) for _, padded in rows]
 
-    The others are not worked out where the model can leave them out: the head is a third of a small model's work, and
-    with a large vocabulary most of its memory.
+
+def _run_and_read(
+    model: PreTrainedModel, input_ids: torch.Tensor, arguments: dict[str, Any], columns: list[int]
+) -> tuple[ModelOutput, torch.Tensor]:
+    """One forward(): its output, and the logits of one column a row, (batch, vocab_size)."""
+    wanted = sorted(set(columns))
+    output, logits = _run(model, input_ids, arguments, wanted)
+    places = [wanted.index(column) for column in columns]
+    return output, logits[range(len(columns)), places]
+
+
+def _run(
+    model: PreTrainedModel, input_ids: torch.Tensor, arguments: dict[str, Any], columns: Sequence[int]
+) -> tuple[ModelOutput, torch.Tensor]:
+    """One forward(): its output, and the logits of these columns, (batch, len(columns), vocab_size).
+
+    The others are not worked out where the model can leave them out, as generate() has it: the head is a third of a
+    small model's work, and with a large vocabulary most of its memory.
     """
-    wanted = input_ids.shape[1] - first
-    can_leave_out = "logits_to_keep" in inspect.signature(model.forward).parameters
-    logits: torch.Tensor = model(input_ids, **arguments, **({"logits_to_keep": wanted} if can_leave_out else {})).logits
-    return logits[:, -wanted:]
+    width = input_ids.shape[1]
+    tail = width - columns[0]
+    parameter = inspect.signature(model.forward).parameters.get("logits_to_keep")
+    keep: dict[str, int | torch.Tensor] = {}
+    if parameter is not None:
+        takes_columns = "Tensor" in str(parameter.annotation) and tail != len(columns)
+        keep["logits_to_keep"] = torch.tensor(columns, device=input_ids.device) if takes_columns else tail
+    output = model(input_ids, **arguments, **keep)
+    logits = output.logits
+    if logits.shape[1] != len(columns):
+        logits = logits[:, [column - width for column in columns]]  # from the end: of all columns, or of the tail
+    return output, logits
 
 
 def _tensors(model: PreTrainedModel, rows: Rows) -> tuple[torch.Tensor, torch.Tensor]:

@@ -74,7 +74,7 @@ def _first_step(trace: RowTrace) -> RowTrace:
         trace,
         generated_ids=trace.generated_ids[:1],
         position_ids=trace.position_ids[: len(trace.padded.input_ids) + 1],
-        logits=trace.logits[:1],
+        logits=trace.logits.first(1),
     )
 
 
@@ -86,7 +86,7 @@ def _halves(traces: list[RowTrace]) -> Iterator[list[RowTrace]]:
 
 def _agree(run: Run, alone: RowTrace, other: RowTrace) -> bool:
     """True where a prompt alone chooses the same tokens, by logits that are the same but for rounding."""
-    if tuple(alone.logits.argmax(dim=-1).tolist()) != other.generated_ids:
+    if alone.logits.argmax() != other.generated_ids:
         return False
     tolerance = least_tolerance(str(run.model.dtype).removeprefix("torch."))
     return all(

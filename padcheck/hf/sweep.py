@@ -35,7 +35,7 @@ def sweep_pad_counts(run: Run) -> PadCountSweep:
             for number in _counts(sizes, _room(run, prompt), thorough=run.settings.thorough):
                 rows = [(index, pad_ids(prompt, number + len(prompt), run.batch.pad_token_id, "left"))] * 2
                 trace = generate(run.model, rows, run.settings, max_new_tokens=1)[-1]
-                [step] = compare_logits(reference.logits[:1], trace.logits)
+                [step] = compare_logits(reference.logits.first(1), trace.logits)
                 counts.append(PadCount(num_pad_tokens=number, step=step))
     except Exception as error:  # noqa: BLE001  what the other arms gave stays
         message = f"{type(error).__name__}: {error}"

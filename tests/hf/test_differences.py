@@ -7,15 +7,25 @@ import torch
 
 from padcheck.hf.differences import compare_logits, compare_rows
 from padcheck.hf.generation import RowTrace
+from padcheck.hf.logits import LogitsLog
 from padcheck.textbook import pad_ids
 
 INF, NAN = float("inf"), float("nan")
 
 
 def trace(logits, generated_ids=None, pads=0):
-    logits = torch.tensor(logits)
-    ids = tuple(logits.nan_to_num().argmax(dim=-1).tolist()) if generated_ids is None else generated_ids
-    return RowTrace(pad_ids((1, 2), 2 + pads, 0, "left"), ids, (None,) * (2 + pads + len(ids)), logits)
+    ids = tuple(torch.tensor(logits).nan_to_num().argmax(dim=-1).tolist()) if generated_ids is None else generated_ids
+    return RowTrace(pad_ids((1, 2), 2 + pads, 0, "left"), ids, (None,) * (2 + pads + len(ids)), logged(logits))
+
+
+def logged(logits):
+    log = LogitsLog(1)
+    log.add(torch.tensor(logits))
+    return log.row(0, len(logits))
+
+
+def compare(reference, logits):
+    return compare_logits(logged(reference), logged(logits))
 
 
 def difference(reference, row):
@@ -45,29 +55,29 @@ def test_nothing_behind_the_first_different_token_is_compared():
 
 
 def test_a_vocabulary_entry_that_both_mask_is_no_difference():
-    (step,) = compare_logits(torch.tensor([[1.0, -INF]]), torch.tensor([[1.0, -INF]]))
+    (step,) = compare([[1.0, -INF]], [[1.0, -INF]])
     assert (step.max_abs_diff, step.kl, step.non_finite, step.logit_scale) == (0.0, 0.0, 0, 1.0)
 
 
 @pytest.mark.parametrize("mask", [-1e4, -1e9, torch.finfo(torch.float32).min])
 def test_a_number_in_place_of_minus_infinity_does_not_widen_the_allowance(mask):
-    (step,) = compare_logits(torch.tensor([[1.0, 3.0, mask]]), torch.tensor([[1.0, 2.5, mask * 1.0001]]))
+    (step,) = compare([[1.0, 3.0, mask]], [[1.0, 2.5, mask * 1.0001]])
     assert (step.max_abs_diff, step.logit_scale, step.non_finite) == (0.5, 3.0, 0)
 
 
 def test_an_entry_that_one_side_alone_masks_is_a_difference():
-    (step,) = compare_logits(torch.tensor([[1.0, 3.0]]), torch.tensor([[1.0, -1e9]]))
+    (step,) = compare([[1.0, 3.0]], [[1.0, -1e9]])
     assert step.max_abs_diff > 1e8
 
 
 def test_an_infinity_or_nan_on_one_side_is_counted_and_has_no_distance():
     for broken in (NAN, INF, -INF):
-        (step,) = compare_logits(torch.tensor([[1.0, 2.0]]), torch.tensor([[1.0, broken]]))
+        (step,) = compare([[1.0, 2.0]], [[1.0, broken]])
         assert (step.max_abs_diff, step.kl, step.non_finite) == (None, None, 1)
 
 
 def test_nan_on_both_sides_is_not_called_equal():
-    (step,) = compare_logits(torch.tensor([[NAN, 2.0]]), torch.tensor([[NAN, 2.0]]))
+    (step,) = compare([[NAN, 2.0]], [[NAN, 2.0]])
     assert step.non_finite == 1
 
 

@@ -43,8 +43,8 @@ def test_a_left_padded_row_repeats_what_the_prompt_gives_alone(gpt2):
         alone = generate(gpt2, [(1, pad_ids(SHORT, len(SHORT), PAD, "left"))], SETTINGS)[0]
         left = generate(gpt2, rows("left"), SETTINGS)[1]
     assert left.generated_ids == alone.generated_ids
-    torch.testing.assert_close(left.logits, alone.logits, rtol=1e-5, atol=1e-5)
-    assert left.logits.shape == (4, 64)
+    torch.testing.assert_close(left.logits.whole(), alone.logits.whole(), rtol=1e-5, atol=1e-5)
+    assert left.logits.whole().shape == (4, 64)
 
 
 def test_the_logits_are_those_of_the_whole_row_in_one_forward(gpt2):
@@ -52,7 +52,7 @@ def test_the_logits_are_those_of_the_whole_row_in_one_forward(gpt2):
         alone = generate(gpt2, [(0, pad_ids(LONG, len(LONG), PAD, "left"))], SETTINGS)[0]
     with torch.inference_mode():
         whole = gpt2(torch.tensor([[*LONG, *alone.generated_ids]])).logits[0, len(LONG) - 1 : -1]
-    torch.testing.assert_close(alone.logits, whole, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(alone.logits.whole(), whole, rtol=1e-4, atol=1e-4)
 
 
 def test_penalties_and_limits_of_the_model_do_not_reach_the_measurement_and_come_back(gpt2):
@@ -114,16 +114,16 @@ def test_a_replay_gives_the_logits_of_every_step_in_one_forward_without_a_cache(
     assert kwargs["attention_mask"].tolist() == [[1] * len(input_ids[0])]
     assert set(kwargs) - {"logits_to_keep"} == {"attention_mask"}  # older models work out all columns
     assert (replayed.padded, replayed.generated_ids) == (alone.padded, alone.generated_ids)
-    assert replayed.logits.shape == alone.logits.shape == (SETTINGS.max_new_tokens, 64)
-    torch.testing.assert_close(replayed.logits, alone.logits, rtol=1e-4, atol=1e-4)
-    assert replayed.logits.argmax(dim=-1).tolist() == list(alone.generated_ids)
+    assert replayed.logits.whole().shape == alone.logits.whole().shape == (SETTINGS.max_new_tokens, 64)
+    torch.testing.assert_close(replayed.logits.whole(), alone.logits.whole(), rtol=1e-4, atol=1e-4)
+    assert replayed.logits.whole().argmax(dim=-1).tolist() == list(alone.generated_ids)
 
 
 def test_a_replay_of_one_new_token_is_the_prompt_alone(llama):
     replayed = replay(llama, LONG, (3,))
     with torch.inference_mode():
         expected = llama(torch.tensor([LONG])).logits[0, -1:]
-    torch.testing.assert_close(replayed.logits, expected, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(replayed.logits.whole(), expected, rtol=1e-5, atol=1e-5)
     assert len(replayed.position_ids) == len(LONG) + 1
 
 
@@ -143,7 +143,7 @@ def test_without_a_cache_every_step_gets_all_columns_and_says_the_same(request, 
     for row, other in zip(cached, uncached, strict=True):
         assert row.generated_ids == other.generated_ids
         assert row.position_ids == other.position_ids
-        torch.testing.assert_close(row.logits, other.logits, rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(row.logits.whole(), other.logits.whole(), rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("family", ["gpt2", "llama"])
@@ -157,7 +157,7 @@ def test_the_cache_of_a_padded_prompt_is_continued_from_its_last_real_token(requ
         assert trace.padded == padded
         assert trace.generated_ids == single.generated_ids[:2]
         if side == "right":
-            torch.testing.assert_close(trace.logits, single.logits[:2], rtol=1e-4, atol=1e-4)
+            torch.testing.assert_close(trace.logits.whole(), single.logits.whole()[:2], rtol=1e-4, atol=1e-4)
 
 
 def test_a_row_ends_at_its_first_eos(gpt2):
@@ -169,7 +169,7 @@ def test_a_row_ends_at_its_first_eos(gpt2):
         ended = generate(gpt2, rows("left"), SETTINGS)
     first = free[1].generated_ids.index(eos)
     assert ended[1].generated_ids == free[1].generated_ids[: first + 1]
-    assert len(ended[1].logits) == len(ended[1].generated_ids)
+    assert ended[1].logits.num_steps == len(ended[1].generated_ids)
     assert len(ended[1].position_ids) == len(LONG) + len(ended[1].generated_ids)
 
 

@@ -1,6 +1,7 @@
 """The quick way gives the verdicts of the plain way, and is taken only where nothing differs."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from zoo.masks import ignored
 from zoo.planting import planted
 
 from padcheck.hf import arms, sharing
+from padcheck.hf.logits import LogitsLog
 from padcheck.report import Report
 
 FLOAT32 = torch.float32
@@ -71,9 +73,10 @@ def test_a_prompt_alone_that_says_something_else_is_a_doubt(off: str, monkeypatc
 
     def other(*args: object, **kwargs: object) -> object:
         trace = real(*args, **kwargs)
-        far = 100.0 if off == "token" else 0.01
-        trace.logits[-1, (trace.generated_ids[-1] + 1) % trace.logits.shape[1]] += far
-        return trace
+        logits, log = trace.logits.whole(), LogitsLog(1)
+        logits[-1, (trace.generated_ids[-1] + 1) % logits.shape[1]] += 100.0 if off == "token" else 0.01
+        log.add(logits)
+        return replace(trace, logits=log.row(0, len(logits)))
 
     monkeypatch.setattr(sharing, "replay", other)
     assert not was_shared(compare(build_family(FLOAT32)))
