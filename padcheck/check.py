@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 from padcheck.baseline import Baseline, says_what_is_there
 from padcheck.errors import ISSUES, NotMeasuredError, PadcheckError, UsageError, memory_ran_out
 from padcheck.exits import ExitCode
-from padcheck.judge import judge, require_known_codes
-from padcheck.progress import Progress
+from padcheck.judge import judge, judge_watched, require_known_codes
+from padcheck.progress import Progress, Stopwatch
 from padcheck.report import STATUS, Check, ConfigurationFile, KnownFinding, Reason, Report, Unmeasured, UnmeasuredModel
 from padcheck.settings import JudgeSettings, MeasureSettings
 
@@ -32,7 +32,7 @@ def check(
         UsageError: A code, a dtype or a device is unknown here; or the only model does not take one of its options.
     """
     jobs = [Job(measure, replace(judgement, known=baseline.of(measure.model))) for measure, judgement in jobs]
-    with progress.stage("looking at the settings"):
+    with progress.stage("looking at the settings", "import"):
         from padcheck.hf.ranks import joined
         from padcheck.hf.weights import dtype_and_device
 
@@ -77,9 +77,10 @@ def _run(job: Job, progress: Progress) -> Report | Unmeasured:
         from padcheck.hf.measure import measure_model
         from padcheck.hf.ranks import in_step
 
+        watch = Stopwatch(progress)
         with in_step():
-            evidence = measure_model(job.measure, progress)
-        return judge("compare", evidence, job.judgement)
+            evidence = measure_model(job.measure, watch)
+        return judge_watched("compare", evidence, job.judgement, watch)
     except NotMeasuredError as error:
         return _unmeasured(job, error.exit_code, error)
     except UsageError:

@@ -204,7 +204,8 @@ def render(report_file: options.ReportFile, **asked: Any) -> None:
         from padcheck import engine, session, terminal
 
         terminal.require_writable(out)
-        terminal.finish(engine.judge_again(session.load(report_file), those_of(JudgeSettings, given)), out)
+        found = engine.judge_again(session.load(report_file), those_of(JudgeSettings, given))
+        terminal.finish(found, out, is_new=False)
 
 
 @app.command(short_help="Say what a code means and how to fix it.", epilog=_examples("padcheck explain PAD202"))

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from padcheck.judge import judge, require_known_codes
-from padcheck.progress import Progress
+from padcheck.judge import judge, judge_watched, require_known_codes
+from padcheck.progress import Progress, Stopwatch
 from padcheck.report import Check, ConfigurationFile, Document, Report, Survey
 from padcheck.settings import JudgeSettings, MeasureSettings, SurveySettings
 
@@ -21,11 +21,13 @@ def compare(measure: MeasureSettings, judgement: JudgeSettings, progress: Progre
     Raises:
         PadcheckError: Nothing could be measured.
     """
-    from padcheck.hf.measure import measure_model
-    from padcheck.hf.ranks import joined
+    watch = Stopwatch(progress)
+    with watch.stage("importing torch and transformers", "import"):
+        from padcheck.hf.measure import measure_model
+        from padcheck.hf.ranks import joined
 
     with joined(wanted=measure.tp_plan is not None):
-        return judge("compare", measure_model(measure, progress), judgement)
+        return judge_watched("compare", measure_model(measure, watch), judgement, watch)
 
 
 def compare_in_memory(
@@ -37,9 +39,10 @@ def compare_in_memory(
         PadcheckError: Nothing could be measured.
     """
     require_known_codes(judgement)
+    watch = Stopwatch(progress)
     from padcheck.hf.in_memory import measure_in_memory
 
-    return judge("compare", measure_in_memory(model, tokenizer, measure, progress), judgement)
+    return judge_watched("compare", measure_in_memory(model, tokenizer, measure, watch), judgement, watch)
 
 
 def inspect_tokenizer(measure: MeasureSettings, judgement: JudgeSettings, progress: Progress) -> Report:
@@ -48,9 +51,11 @@ def inspect_tokenizer(measure: MeasureSettings, judgement: JudgeSettings, progre
     Raises:
         PadcheckError: Nothing could be measured.
     """
-    from padcheck.hf.inspection import inspect
+    watch = Stopwatch(progress)
+    with watch.stage("importing transformers", "import"):
+        from padcheck.hf.inspection import inspect
 
-    return judge("inspect-tokenizer", inspect(measure, progress).evidence, judgement)
+    return judge_watched("inspect-tokenizer", inspect(measure, watch).evidence, judgement, watch)
 
 
 def check(

@@ -240,7 +240,9 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """All that one run measured. `arms` and `differences` are empty where only the tokenizer was inspected.
 
     `left_out` names the dear probes that were not run, since the cheap ones agreed. `settings` are those of
-    `padcheck.settings.MeasureSettings` that were not left at their defaults.
+    `padcheck.settings.MeasureSettings` that were not left at their defaults. `seconds` say where the time went, by
+    stage: `together` are the arms that share a generate(), `forwards` those that share a forward(), every other arm has
+    its own name; `noise` is what measures rounding, `pad_counts` the sweep.
     """
 
     model: ModelFacts
@@ -263,3 +265,4 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     noise: dict[str, NoiseProbe] = {}
     sweep: PadCountSweep | None = None
     settings: dict[str, object] = {}
+    seconds: dict[str, float] = {}

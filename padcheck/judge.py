@@ -1,6 +1,6 @@
 """Evidence to report: compares each arm under a tolerance, asks every rule, and settles status and exit code."""
 
-import msgspec
+from msgspec.structs import replace
 
 from padcheck.advice import advise
 from padcheck.behaviour import library_behaviour
@@ -9,6 +9,7 @@ from padcheck.errors import UsageError
 from padcheck.evidence import SINGLE, Evidence, RowDifference
 from padcheck.exits import ExitCode
 from padcheck.floor import noise_floor, tolerance_of
+from padcheck.progress import Stopwatch
 from padcheck.report import STATUS, Command, Comparison, Finding, NoiseFloor, Report, RowComparison, Skipped, Verdict
 from padcheck.settings import JudgeSettings
 from padcheck.tolerances import Tolerance, share_of_allowance
@@ -44,6 +45,23 @@ def judge(command: Command, evidence: Evidence, settings: JudgeSettings) -> Repo
         library_behaviour=library_behaviour(evidence),
         skipped=tuple(skipped),
     )
+
+
+def judge_watched(command: Command, evidence: Evidence, settings: JudgeSettings, watch: Stopwatch) -> Report:
+    """The same, and the report says how long each stage took that the watch has seen, and this one.
+
+    Raises:
+        UsageError: `select` or `ignore` names no rule.
+    """
+    with watch.stage("judging", "judge"):
+        report = judge(command, evidence, settings)
+    return took(report, watch.seconds)
+
+
+def took(report: Report, seconds: dict[str, float]) -> Report:
+    """The same report with the time of more stages."""
+    evidence = report.evidence
+    return replace(report, evidence=replace(evidence, seconds=evidence.seconds | seconds))
 
 
 def open_case(
@@ -131,7 +149,7 @@ def _ask_rules(case: Case, settings: JudgeSettings) -> tuple[list[Finding], list
             del found[rule]
             skipped.append(rule.skip(f"{teller} tells it"))
     findings = [
-        msgspec.structs.replace(finding, known=settings.knows(finding.code, finding.severity))
+        replace(finding, known=settings.knows(finding.code, finding.severity))
         for finding in sorted(found.values(), key=lambda finding: (-finding.severity.rank, finding.code))
     ]
     return findings, sorted(skipped, key=lambda outcome: outcome.code)

@@ -1,5 +1,6 @@
-"""How the engine says what it is doing, without knowing of a screen."""
+"""How the engine says what it is doing, without knowing of a screen, and how long each stage takes."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
@@ -14,8 +15,14 @@ class Progress(Protocol):
 
     is_watched: bool
 
-    def stage(self, description: str, *, downloads: bool = False) -> AbstractContextManager[None]:
-        """A context that lasts as long as the stage does; `downloads` where a library may draw bars in it."""
+    def stage(self, description: str, key: str, *, downloads: bool = False) -> AbstractContextManager[None]:
+        """A context that lasts as long as the stage does.
+
+        Args:
+            description: For a person.
+            key: What the stage is called where its time is told.
+            downloads: Whether a library may draw bars in it.
+        """
         ...
 
     def steps(self, description: str, total: int) -> AbstractContextManager[Callable[[str], None]]:
@@ -29,7 +36,7 @@ class Silent:
     is_watched = False
 
     @contextmanager
-    def stage(self, description: str, *, downloads: bool = False) -> Iterator[None]:  # noqa: ARG002
+    def stage(self, description: str, key: str, *, downloads: bool = False) -> Iterator[None]:  # noqa: ARG002
         """Says nothing."""
         yield
 
@@ -37,3 +44,41 @@ class Silent:
     def steps(self, description: str, total: int) -> Iterator[Callable[[str], None]]:  # noqa: ARG002
         """Says nothing."""
         yield lambda _name: None
+
+
+class Stopwatch:
+    """Another progress, and how long each stage took.
+
+    Attributes:
+        seconds: By the key of the stage, in the order in which they first ran. What runs once a batch adds up.
+    """
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self.is_watched = progress.is_watched
+        self.steps = progress.steps
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def stage(self, description: str, key: str, *, downloads: bool = False) -> Iterator[None]:
+        """Says it, and takes the time; of a stage that raises as well."""
+        began = time.perf_counter()
+        try:
+            with self._progress.stage(description, key, downloads=downloads):
+                yield
+        finally:
+            self.seconds[key] = self.seconds.get(key, 0.0) + time.perf_counter() - began
+
+
+class OfBatch:
+    """Another progress that also says which of several batches a stage belongs to."""
+
+    def __init__(self, progress: Progress, number: int, batches: int) -> None:
+        self._progress = progress
+        self._of = f" (batch {number} of {batches})" if batches > 1 else ""
+        self.is_watched = progress.is_watched
+        self.steps = progress.steps
+
+    def stage(self, description: str, key: str, *, downloads: bool = False) -> AbstractContextManager[None]:
+        """Says the same of the batch."""
+        return self._progress.stage(description + self._of, key, downloads=downloads)

@@ -45,7 +45,7 @@ def survey(wanted: SurveySettings, measure: MeasureSettings, judgement: JudgeSet
         UsageError: A model type, a code, a dtype or a device is unknown here.
     """
     require_known_codes(judgement)
-    with progress.stage("looking up the model types"):
+    with progress.stage("looking up the model types", "import"):
         from padcheck.hf.auto_classes import causal_model_types, multimodal_model_types
         from padcheck.hf.facts import environment
         from padcheck.hf.weights import dtype_and_device

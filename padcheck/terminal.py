@@ -3,6 +3,7 @@
 import os
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,8 +17,9 @@ from rich.text import Text
 from padcheck.checks import Rule
 from padcheck.endings import leave_pipe
 from padcheck.errors import UsageError
+from padcheck.judge import took
 from padcheck.progress import Progress, Silent
-from padcheck.report import Document
+from padcheck.report import Document, Report
 from padcheck.reporters import Format, View, render
 from padcheck.settings import OutputSettings
 
@@ -39,7 +41,7 @@ class Spinner:
         self._console = console
 
     @contextmanager
-    def stage(self, description: str, *, downloads: bool = False) -> Iterator[None]:
+    def stage(self, description: str, key: str, *, downloads: bool = False) -> Iterator[None]:  # noqa: ARG002
         """A spinner that leaves nothing behind; where downloads draw bars of their own, a line above them."""
         if downloads:
             self._console.print(Text(description, style="dim"))
@@ -103,30 +105,55 @@ def require_writable(output: OutputSettings, *, baseline: Path | None = None) ->
         seen[path.resolve()] = option
 
 
-def write(document: Document, output: OutputSettings) -> None:
+def write(document: Document, output: OutputSettings, *, is_new: bool = True) -> None:
     """Writes the report wherever the user wants it, files first: a reader of stdout may leave early.
+
+    Of one that `is_new` rendering is the last stage whose time is told.
 
     Raises:
         UsageError: A file cannot be written.
     """
     if output.discarded:
         return
+    began = time.perf_counter() if is_new else None
     for option, fmt, path in _files(output):
-        text = render(document, fmt, View(width=_FILE_WIDTH, verbose=output.verbose))
+        text = _rendered(document, fmt, View(width=_FILE_WIDTH, verbose=output.verbose), began)
         write_file(option, path, text, output)
     if output.path is None:
         console = Console()
         view = View(
             width=max(console.width, _NARROWEST), color=console.color_system is not None, verbose=output.verbose
         )
-        sys.stdout.write(render(document, Format(output.format), view))
+        sys.stdout.write(_rendered(document, Format(output.format), view, began))
         sys.stdout.flush()
+    if output.verbose and isinstance(document, Report):
+        _print_seconds(document.evidence.seconds | _rendering(began))
 
 
-def finish(document: Document, output: OutputSettings) -> NoReturn:
+def _rendered(document: Document, fmt: Format, view: View, began: float | None) -> str:
+    """The document in a format; where that tells how long all stages took, rendering is one of them."""
+    text = render(document, fmt, view)
+    if began is None or fmt is not Format.JSON or not isinstance(document, Report):
+        return text
+    return render(took(document, _rendering(began)), fmt, view)
+
+
+def _rendering(began: float | None) -> dict[str, float]:
+    return {} if began is None else {"render": time.perf_counter() - began}
+
+
+def _print_seconds(seconds: dict[str, float]) -> None:
+    """Where the time went, on stderr: a line a stage."""
+    console = Console(stderr=True, markup=False, highlight=False)
+    console.print(f"where the {sum(seconds.values()):.1f} s went:")
+    for stage, taken in seconds.items():
+        console.print(f"{taken:8.2f}  {stage}")
+
+
+def finish(document: Document, output: OutputSettings, *, is_new: bool = True) -> NoReturn:
     """Writes the report and ends the command with its exit code, also where the reader has seen enough of it."""
     try:
-        write(document, output)
+        write(document, output, is_new=is_new)
     except BrokenPipeError:
         leave_pipe()
     sys.exit(document.exit_code)

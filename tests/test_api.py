@@ -13,6 +13,7 @@ import padcheck as public
 from padcheck import api, session
 from padcheck.demo import MODEL_FOLDER, load_prompts
 from padcheck.errors import UsageError
+from padcheck.judge import took
 from padcheck.severity import Severity
 
 
@@ -41,9 +42,10 @@ def test_it_says_what_the_command_says(demo, padcheck):
         assert comparison.max_abs_diff == command["comparisons"][name]["max_abs_diff"]
 
 
-def test_twice_the_same(demo):
+def test_twice_the_same_but_for_the_time_it_took(demo):
     first, second = (public.compare(*demo, max_new_tokens=3) for _ in range(2))
-    assert first == second
+    assert first.evidence.seconds.keys() == second.evidence.seconds.keys()
+    assert took(first, second.evidence.seconds) == second
 
 
 @pytest.mark.parametrize(

@@ -216,7 +216,7 @@ def test_rules_lists_every_code_at_80_columns():
 
 
 def test_a_bug_ends_with_4_and_says_where_to_report_it(padcheck, monkeypatch):
-    monkeypatch.setattr("padcheck.engine.judge", lambda *_: 1 / 0)
+    monkeypatch.setattr("padcheck.engine.judge_watched", lambda *_: 1 / 0)
     outcome = padcheck("compare", "demo", *QUICK)
     assert outcome.exit_code == 4
     assert "a bug in padcheck" in outcome.stderr

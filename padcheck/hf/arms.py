@@ -24,12 +24,11 @@ from padcheck.hf.ranks import in_step
 from padcheck.hf.sharing import may_share, run_shared
 from padcheck.hf.sweep import sweep_pad_counts
 from padcheck.hf.twin import HALF, Float32Twin, error_text
-from padcheck.progress import Progress
+from padcheck.progress import OfBatch, Progress
 from padcheck.settings import MeasureSettings
 from padcheck.tolerances import share_of_allowance
 
 _REFERENCES = {plan.reference for plan in PLANS.values()}
-"""Of the others nobody reads the logits once they are compared."""
 
 _OFF_BY_ROUNDING_ALONE = ("left", "left_alone", "scrambled", "replayed", "left_forward_positions", "left_float32")
 
@@ -87,11 +86,11 @@ def run_arms(
     Raises:
         NotMeasuredError: Memory ran out.
     """
-    bench = _Bench(model, tokenizer, settings, progress)
+    bench = _Bench(model, tokenizer, settings)
     batches = list(_batches(model, encoded, pad_token, settings))
     with evaluating(model), neutral_generation_config(model, pad_token.token_id):
         for number, batch in enumerate(batches, start=1):
-            bench.run(batch, f" (batch {number} of {len(batches)})" if len(batches) > 1 else "")
+            bench.run(batch, OfBatch(progress, number, len(batches)))
     return bench.measured()
 
 
@@ -111,12 +110,10 @@ class _Bench:
         model: PreTrainedModel,
         tokenizer: PreTrainedTokenizerBase,
         settings: MeasureSettings,
-        progress: Progress,
     ) -> None:
         self._model = model
         self._tokenizer = tokenizer
         self._settings = settings
-        self._progress = progress
         self._twin = Float32Twin(model)
         self._own_pad_token_id = model.generation_config.pad_token_id
         self._plans = {name: plan for name, plan in PLANS.items() if model.dtype in HALF or not plan.half_only}
@@ -124,42 +121,39 @@ class _Bench:
         self._noise = NoiseMeter(model, self._twin, settings.seed)
         self._sweep: PadCountSweep | None = None
 
-    def run(self, batch: Batch, of: str) -> None:
-        """Adds one batch; `of` says to the person who waits which one it is."""
+    def run(self, batch: Batch, progress: Progress) -> None:
+        """Adds one batch."""
         run = Run(self._model, batch, self._settings, self._twin, self._own_pad_token_id, {})
-        # Where nothing is wrong, the probes of a few prompts say all that there is to say.
-        shared = self._share(run, of)
-        few = replace(run, batch=batch.few()) if shared else run
+        shared = self._share(run, progress)
+        quick = bool(shared)
         cheap = [name for name, plan in self._plans.items() if not (plan.half_only or plan.dear)]
-        self._run_arms(run, few, of, [name for name in cheap if name not in shared])
-        replayed = run.traces["replayed"]
-        with self._progress.stage(f"measuring what rounding does{of}"):
-            self._noise.measure(few.batch, [replayed[index] for index in few.batch.prompts if index in replayed])
-        self._run_arms(run, few, of, [name for name, plan in self._plans.items() if plan.half_only])
+        self._run_arms(run, progress, [name for name in cheap if name not in shared], quick=quick)
+        replayed, some = run.traces["replayed"], batch.longest() if quick else batch
+        with progress.stage("measuring what rounding does", "noise"):
+            self._noise.measure(some, [replayed[index] for index in some.prompts if index in replayed], at_once=quick)
+        self._run_arms(run, progress, [name for name, plan in self._plans.items() if plan.half_only], quick=quick)
         # Gone before anything else needs the memory.
         self._twin.drop()
         if not self._settings.thorough and not self._disagree(batch):
             return
-        self._run_arms(run, few, of, [name for name, plan in self._plans.items() if plan.dear])
+        self._run_arms(run, progress, [name for name, plan in self._plans.items() if plan.dear], quick=quick)
         if self._sweep is None and run.traces[SINGLE]:
-            with self._progress.stage(f"running ever more pads{of}"), captured_warnings():
+            with progress.stage("running ever more pads", "pad_counts"), captured_warnings():
                 self._sweep = sweep_pad_counts(run)
 
-    def _share(self, run: Run, of: str) -> set[str]:
+    def _share(self, run: Run, progress: Progress) -> set[str]:
         """The arms that the quick way gave for this batch: its reference then is a replay, and no other is needed."""
         if not may_share(run) or any(log.error is not None for log in self._logs.values()):
             return set()
-        with self._progress.stage(f"running both sides at once{of}"):
-            shared = run_shared(run)
+        shared = run_shared(run, progress)
         if shared is None:
             return set()
-        for name, traces in shared.traces.items():
-            log = self._logs.setdefault(name, _ArmLog(PLANS[name]))
-            log.say(shared.warnings.get(name, []))
-            if name in _REFERENCES:
-                run.traces[name] = traces
-            _record(log, self._tokenizer, traces, shared.traces[SINGLE])
-        run.traces.update(replayed=shared.traces[SINGLE], forward=shared.first_steps)
+        run.traces["replayed"] = shared.traces[SINGLE]
+        for name, plan in PLANS.items():
+            if name in shared.traces:
+                log = self._logs.setdefault(name, _ArmLog(plan))
+                log.say(shared.warnings.get(name, []))
+                self._keep(run, name, shared.traces[name])
         return {*shared.traces, "replayed"}
 
     def measured(self) -> Measured:
@@ -172,16 +166,23 @@ class _Bench:
             sweep=self._sweep,
         )
 
-    def _run_arms(self, run: Run, few: Run, of: str, names: list[str]) -> None:
+    def _run_arms(self, run: Run, progress: Progress, names: list[str], *, quick: bool) -> None:
         for name in names:
             plan = PLANS[name]
+            if quick and plan.quick is None:
+                continue
+            on = replace(run, batch=plan.quick(run.batch)) if quick and plan.quick is not None else run
             log = self._logs.setdefault(name, _ArmLog(plan))
-            on = run if plan.every_prompt else few
-            with self._progress.stage(f"running {plan.description}{of}"):
+            with progress.stage(f"running {plan.description}", name):
                 traces = dict(zip(on.batch.prompts, _run(log, partial(plan.run, on)), strict=False))
-            if name in _REFERENCES:
-                run.traces[name] = traces
-            _record(log, self._tokenizer, traces, run.traces.get(plan.reference or "", {}))
+            self._keep(run, name, traces)
+
+    def _keep(self, run: Run, name: str, traces: dict[int, RowTrace]) -> None:
+        """Compares an arm with its reference. Its logits are let go where no other arm will be compared with it."""
+        log = self._logs[name]
+        if name in _REFERENCES:
+            run.traces[name] = traces
+        _record(log, self._tokenizer, traces, run.traces.get(log.plan.reference or "", {}))
 
     def _differences(self) -> dict[str, tuple[RowDifference, ...]]:
         return {
@@ -211,7 +212,8 @@ def _batches(
     for start in range(0, len(encoded), settings.batch_size):
         chosen = range(start, min(start + settings.batch_size, len(encoded)))
         prompts = {index: encoded[index] for index in chosen}
-        yield Batch(prompts, pad_token.token_id, embedding_rows, settings.seed)
+        width = max(map(len, prompts.values()))
+        yield Batch(prompts, width, pad_token.token_id, embedding_rows, settings.seed)
 
 
 def _run(log: _ArmLog, run: Callable[[], list[RowTrace]]) -> list[RowTrace]:

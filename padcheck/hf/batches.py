@@ -16,20 +16,34 @@ class Batch:
 
     Attributes:
         prompts: Token ids by the index of the prompt.
+        width: What is padded to: the length of the longest prompt, also where only others of its batch are left.
         pad_token_id: What is padded with.
         embedding_rows: Ids below this have an embedding.
         seed: Of the ids that stand in for pads in `scrambled`.
     """
 
     prompts: dict[int, tuple[int, ...]]
+    width: int
     pad_token_id: int
     embedding_rows: int
     seed: int
 
+    def longest(self) -> "Batch":
+        """One prompt, the longest: of those that are as long, the last."""
+        return self._only(max(self.prompts, key=self._length))
+
+    def shortest(self) -> "Batch":
+        """One prompt, the shortest, which gets the most pads."""
+        return self._only(min(self.prompts, key=self._length))
+
     def few(self) -> "Batch":
-        """The longest prompt and the shortest, which gets the most pads, padded as in the whole batch."""
-        by_length = sorted(self.prompts, key=lambda index: len(self.prompts[index]))
-        chosen = {by_length[0], by_length[-1]}
+        """The longest prompt and the shortest."""
+        return self._only(*self.shortest().prompts, *self.longest().prompts)
+
+    def _length(self, index: int) -> tuple[int, int]:
+        return len(self.prompts[index]), index
+
+    def _only(self, *chosen: int) -> "Batch":
         return replace(self, prompts={index: ids for index, ids in self.prompts.items() if index in chosen})
 
     def alone(self) -> list[Rows]:
@@ -41,9 +55,8 @@ class Batch:
         return [rows * number for rows in self.alone()]
 
     def padded(self, side: PaddingSide) -> Rows:
-        """All prompts in one call, padded to the longest."""
-        width = max(map(len, self.prompts.values()))
-        return [(index, pad_ids(ids, width, self.pad_token_id, side)) for index, ids in self.prompts.items()]
+        """All prompts in one call, padded to the width of the batch."""
+        return [(index, pad_ids(ids, self.width, self.pad_token_id, side)) for index, ids in self.prompts.items()]
 
     def scrambled(self) -> Rows:
         """The left-padded batch with other ids in the pad slots, still masked: a model may not see any difference."""
@@ -61,12 +74,14 @@ class Batch:
             for index, padded in self.padded("left")
         ]
 
+    def mask_broken(self) -> Rows:
+        """The left-padded batch under a mask of ones, so that a model sees what it may not see.
+
+        With other ids than pads, since a pad's embedding may be zero: hardly to be seen, mask or no mask.
+        """
+        return [(index, unpadded(padded.input_ids)) for index, padded in self.scrambled()]
+
 
 def unpadded(ids: tuple[int, ...]) -> PaddedIds:
     """A prompt as it is, with a mask of ones."""
     return PaddedIds(ids, (1,) * len(ids))
-
-
-def unmasked(rows: Rows) -> Rows:
-    """The same rows under a mask of ones: what a model may not see, it now sees."""
-    return [(index, unpadded(padded.input_ids)) for index, padded in rows]

@@ -32,20 +32,18 @@ def inspect(settings: MeasureSettings, progress: Progress, load: Load = load_wit
     Raises:
         PadcheckError: Something cannot be loaded, or the settings do not fit it.
     """
-    with (
-        progress.stage(f"loading the tokenizer of {settings.model}", downloads=True),
-        library_bars(shown=progress.is_watched),
-        captured_warnings() as messages,
-    ):
-        loaded = load(settings)
+    with library_bars(shown=progress.is_watched), captured_warnings() as messages:
+        with progress.stage(f"loading the tokenizer of {settings.model}", "tokenizer", downloads=True):
+            loaded = load(settings)
         tokenizer = loaded.tokenizer
-        pad_token = choose_pad_token(tokenizer, settings.pad_token)
-        ids = special_token_ids(tokenizer, loaded.text_config, loaded.generation_config)
-        rows = getattr(loaded.text_config, "vocab_size", None)
-        facts = tokenizer_facts(tokenizer, ids, pad_token, rows)
-        prompts = render_prompts(tokenizer, settings.prompts or loaded.prompts, chat=settings.chat)
-        encoded = encode_prompts(tokenizer, prompts)
-        samples = tokenizer_samples(tokenizer, prompts, pad_token)
+        with progress.stage("tokenizing the prompts", "tokenize"):
+            pad_token = choose_pad_token(tokenizer, settings.pad_token)
+            ids = special_token_ids(tokenizer, loaded.text_config, loaded.generation_config)
+            rows = getattr(loaded.text_config, "vocab_size", None)
+            facts = tokenizer_facts(tokenizer, ids, pad_token, rows)
+            prompts = render_prompts(tokenizer, settings.prompts or loaded.prompts, chat=settings.chat)
+            encoded = encode_prompts(tokenizer, prompts)
+            samples = tokenizer_samples(tokenizer, prompts, pad_token)
     evidence = Evidence(
         model=_without_weights(settings, loaded, rows),
         environment=environment(),

@@ -42,7 +42,7 @@ def measure_model(
     _require_room(inspected)
     what = "building a toy-size model" if settings.tiny else "loading the weights"
     with (
-        progress.stage(f"{what} of {settings.model}", downloads=True),
+        progress.stage(f"{what} of {settings.model}", "weights", downloads=True),
         library_bars(shown=progress.is_watched),
         captured_warnings() as messages,
         in_step(),

@@ -7,7 +7,7 @@ from transformers import PreTrainedModel
 
 from padcheck.evidence import SINGLE, PaddingSide
 from padcheck.hf.attention import other_attention
-from padcheck.hf.batches import Batch, unmasked
+from padcheck.hf.batches import Batch
 from padcheck.hf.generation import (
     RowTrace,
     continue_from_cache,
@@ -51,7 +51,8 @@ class ArmPlan:
         reference: The arm it is compared with; None for the first reference.
         padding_side: None where nothing is padded.
         run: Runs the prompts of a batch and gives one trace a prompt.
-        every_prompt: It is a verdict of its own, so that no prompt may be left out although the others agree.
+        quick: Which prompts it still runs on where nothing differs between a batch and its prompts alone (sharing.py);
+            None where it then has nothing left to tell.
         dear: Runs only where the others disagree, or when asked for.
         half_only: Runs in float32, and only where the model is in 16 bit.
     """
@@ -60,7 +61,7 @@ class ArmPlan:
     reference: str | None
     padding_side: PaddingSide | None
     run: Callable[[Run], list[RowTrace]]
-    every_prompt: bool = False
+    quick: Callable[[Batch], Batch] | None = Batch.few
     dear: bool = False
     half_only: bool = False
 
@@ -187,9 +188,12 @@ def _broken_mask(run: Run) -> list[RowTrace]:
 
 
 def _with_broken_mask(model: PreTrainedModel, run: Run) -> list[RowTrace]:
-    # Other ids than pads, since a pad's embedding may be zero: hardly to be seen, mask or no mask.
-    rows = run.batch.scrambled()
-    traces = forward(model, unmasked(rows), run.settings)
+    return under_own_mask(forward(model, run.batch.mask_broken(), run.settings), run.batch)
+
+
+def under_own_mask(traces: list[RowTrace], batch: Batch) -> list[RowTrace]:
+    """What ran with the mask broken, shown with the mask that it should have had."""
+    rows = batch.scrambled()
     return [replace(trace, padded=padded) for trace, (_, padded) in zip(traces, rows, strict=True)]
 
 
@@ -202,7 +206,7 @@ def _left_uncached(run: Run) -> list[RowTrace]:
 
 
 def _shifted(run: Run) -> list[RowTrace]:
-    slots = tuple(range(max(map(len, run.batch.prompts.values()))))
+    slots = tuple(range(run.batch.width))
     return [
         trace
         for rows in run.batch.alone()
@@ -211,26 +215,24 @@ def _shifted(run: Run) -> list[RowTrace]:
 
 
 PLANS = {
-    SINGLE: ArmPlan("each prompt alone", None, None, _single, every_prompt=True),
-    "left": ArmPlan("the left-padded batch", SINGLE, "left", _left, every_prompt=True),
-    "right": ArmPlan("the right-padded batch", SINGLE, "right", _right, every_prompt=True),
-    "left_alone": ArmPlan("each padded prompt in a batch of one", SINGLE, "left", _left_alone),
-    "few_copies": ArmPlan("a few copies of one prompt, nothing padded", SINGLE, None, _few_copies),
-    "batched": ArmPlan("a batch of copies of one prompt, nothing padded", SINGLE, None, _batched),
+    SINGLE: ArmPlan("each prompt alone", None, None, _single),
+    "left": ArmPlan("the left-padded batch", SINGLE, "left", _left),
+    "right": ArmPlan("the right-padded batch", SINGLE, "right", _right),
+    "left_alone": ArmPlan("each padded prompt in a batch of one", SINGLE, "left", _left_alone, quick=Batch.shortest),
+    "few_copies": ArmPlan("a few copies of one prompt, nothing padded", SINGLE, None, _few_copies, quick=None),
+    "batched": ArmPlan("a batch of copies of one prompt, nothing padded", SINGLE, None, _batched, quick=Batch.longest),
     "scrambled": ArmPlan("left, other ids under the mask", "left", "left", _scrambled),
     "left_no_mask": ArmPlan("left, no attention_mask", "left", "left", _left_no_mask),
     "forward": ArmPlan("forward(), each prompt alone", SINGLE, None, _forward),
     "replayed": ArmPlan("forward() over prompt and new tokens, no cache", SINGLE, None, _replayed),
     "left_forward": ArmPlan("left, forward(), no position_ids", "forward", "left", _left_forward),
     "left_forward_positions": ArmPlan(
-        "left, forward(), position_ids from mask", "forward", "left", _left_forward_positions, every_prompt=True
+        "left, forward(), position_ids from mask", "forward", "left", _left_forward_positions
     ),
     "left_forward_no_mask": ArmPlan(
         "left, forward(), no attention_mask", "left_forward", "left", _left_forward_no_mask
     ),
-    "right_forward": ArmPlan(
-        "right, forward(), last real token", "forward", "right", _right_forward, every_prompt=True
-    ),
+    "right_forward": ArmPlan("right, forward(), last real token", "forward", "right", _right_forward),
     "right_forward_no_mask": ArmPlan(
         "right, forward(), no attention_mask", "right_forward", "right", _right_forward_no_mask
     ),

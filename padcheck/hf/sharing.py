@@ -1,34 +1,39 @@
-"""The quick way through a batch in which padding is harmless, in a third of the time.
+"""The quick way through a batch in which padding is harmless, in a fraction of the time.
 
-Rows do not know of each other, so that both sides run in one generate(). And where the left-padded rows say what the
-prompts alone say, one forward() over each prompt and what was generated is enough to know that: what comes next depends
-on nothing else. Both are taken at their word only where no logit differs by more than rounding; any doubt is left to
-the plain way, with a generate() for each side and for each prompt.
+Rows do not know of each other, so that both sides run in one generate(), and arms that call forward() alike in one
+forward(). And where the left-padded rows say what the prompts alone say, one forward() over each prompt and what was
+generated is enough to know that: what comes next depends on nothing else. All this is taken at its word only where no
+logit differs by more than rounding; any doubt is left to the plain way, where each arm runs by itself, and each prompt
+has a generate() of its own.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 
 from padcheck.evidence import SINGLE
+from padcheck.hf.batches import Rows
 from padcheck.hf.capture import captured_warnings
 from padcheck.hf.differences import compare_logits
-from padcheck.hf.generation import RowTrace, forward, generate, replay
-from padcheck.hf.plans import Run
+from padcheck.hf.generation import RowTrace, forward, generate, replay, takes_position_ids
+from padcheck.hf.plans import Run, under_own_mask
 from padcheck.hf.ranks import in_step
 from padcheck.hf.twin import HALF
 from padcheck.hf.untouched import untouched_state
+from padcheck.progress import Progress
+from padcheck.textbook import position_ids_from_mask
 from padcheck.tolerances import least_tolerance, share_of_allowance
+
+_Traces = dict[int, RowTrace]
+"""Of some prompts, by their index."""
 
 
 @dataclass(frozen=True)
 class Shared:
-    """What single, left, right and forward gave, by arm and prompt, and what the libraries said of each.
+    """What the arms gave that ran together, by arm and prompt, and what the libraries said of each."""
 
-    `first_steps` stand for forward() over each prompt alone, which was run for a few of them and agrees.
-    """
-
-    traces: dict[str, dict[int, RowTrace]]
-    first_steps: dict[int, RowTrace]
+    traces: dict[str, _Traces]
     warnings: dict[str, list[str]]
 
 
@@ -39,49 +44,99 @@ def may_share(run: Run) -> bool:
     return not (settings.thorough or settings.do_sample or run.model.dtype in HALF) and len(lengths) > 1
 
 
-def run_shared(run: Run) -> Shared | None:
+def run_shared(run: Run, progress: Progress) -> Shared | None:
     """Runs these arms of a batch; None where anything differs by more than rounding, or raises.
 
     The model is left as it was found: a rotary table that has grown, say, would be a trace that the plain way sees.
     """
-    few = run.batch.few()
-    padded = {side: run.batch.padded(side) for side in ("left", "right")}
     try:
         with in_step(), untouched_state(run.model):
-            with captured_warnings() as messages:
-                both = generate(run.model, [*padded["left"], *padded["right"]], run.settings)
-            left, right = (dict(zip(run.batch.prompts, part, strict=True)) for part in _halves(both))
-            with captured_warnings():  # of forward() and not of the generate() that it stands for
+            with progress.stage("running both sides at once", "together"):
+                generated, warnings = _generated(run)
+            # Of forward(), and not of the generate() that it stands for.
+            with progress.stage("running each prompt alone", SINGLE), captured_warnings():
                 alone = {
-                    index: replay(run.model, ids, left[index].generated_ids, with_positions=True)
+                    index: replay(run.model, ids, generated["left"][index].generated_ids, with_positions=True)
                     for index, ids in run.batch.prompts.items()
                 }
-            with captured_warnings() as of_forward:
-                forwarded = {rows[0][0]: forward(run.model, rows, run.settings)[0] for rows in few.alone()}
+            if not all(_agree(run, alone[index], trace) for index, trace in generated["left"].items()):
+                return None
             first_steps = {index: _first_step(trace) for index, trace in alone.items()}
-            if not all(_agree(run, alone[index], trace) for index, trace in left.items()):
-                return None
-            if not all(_agree(run, first_steps[index], trace) for index, trace in forwarded.items()):
-                return None
+            with progress.stage("running forward()", "forwards"), captured_warnings() as of_forward:
+                forwarded = _forwarded(run, generated["left"])
+            for arm in {"forward_again", "left_forward_positions"} & forwarded.keys():
+                if not all(_agree(run, first_steps[index], trace) for index, trace in forwarded[arm].items()):
+                    return None
     except Exception:  # noqa: BLE001  the plain way raises it again, in the arm that it belongs to
         return None
-    traces = {SINGLE: alone, "left": left, "right": right, "forward": forwarded}
-    return Shared(traces, first_steps | forwarded, {**_told_apart(run, messages), "forward": of_forward})
+    traces = {SINGLE: alone, **generated, "forward": first_steps, **forwarded}
+    return Shared(traces, warnings | dict.fromkeys(("forward", *forwarded), of_forward))
+
+
+def _generated(run: Run) -> tuple[dict[str, _Traces], dict[str, list[str]]]:
+    """The arms that call generate() alike, and the warnings of each; those of the prompts alone as well."""
+    few = run.batch.few()
+    rows = {"left": run.batch.padded("left"), "right": run.batch.padded("right"), "scrambled": few.scrambled()}
+    with captured_warnings() as messages:
+        traces = _together(partial(generate, run.model, settings=run.settings), rows)
+    said = {name: _said_before_forward(run, own) for name, own in {SINGLE: few.alone()[0], **rows}.items()}
+    known = {message for own in said.values() for message in own}
+    of_all = [message for message in messages if message not in known]
+    return traces, {name: [*own, *of_all] for name, own in said.items()}
+
+
+def _forwarded(run: Run, left: _Traces) -> dict[str, _Traces]:
+    """The arms that are one forward()."""
+    few = run.batch.few()
+    run_forward = partial(forward, run.model, settings=run.settings)
+    [longest] = run.batch.longest().alone()
+    traces = _together(run_forward, {"forward_again": longest})
+    traces |= _together(
+        run_forward,
+        {
+            "left_forward": few.padded("left"),
+            "broken_mask": few.mask_broken(),
+            "right_forward": run.batch.padded("right"),
+        },
+    )
+    traces |= _together(
+        partial(run_forward, with_mask=False),
+        {"left_forward_no_mask": few.padded("left"), "right_forward_no_mask": few.padded("right")},
+    )
+    traces["broken_mask"] = dict(zip(few.prompts, under_own_mask([*traces["broken_mask"].values()], few), strict=True))
+    if takes_position_ids(run.model):
+        traces["left_forward_positions"] = _with_positions(run, left)
+    return traces
+
+
+def _with_positions(run: Run, left: _Traces) -> _Traces:
+    """Of the left-padded batch with its textbook position_ids: where generate() gave them, its prefill was that too."""
+    given = all(
+        trace.position_ids[column] == position
+        for trace in left.values()
+        for column, position in enumerate(position_ids_from_mask(trace.padded.attention_mask))
+        if trace.padded.attention_mask[column]
+    )
+    rows = (run.batch.few() if given else run.batch).padded("left")
+    traces = forward(run.model, rows, run.settings, positions=position_ids_from_mask)
+    stand_ins = {index: _first_step(trace) for index, trace in left.items()} if given else {}
+    return stand_ins | {index: trace for (index, _), trace in zip(rows, traces, strict=True)}
+
+
+def _together(call: Callable[[Rows], list[RowTrace]], rows: dict[str, Rows]) -> dict[str, _Traces]:
+    """The rows of several arms in one call."""
+    traces = iter(call([row for own in rows.values() for row in own]))
+    return {name: {index: next(traces) for index, _ in own} for name, own in rows.items()}
 
 
 def _first_step(trace: RowTrace) -> RowTrace:
+    """What forward() over the prompt would have given."""
     return replace(
         trace,
         generated_ids=trace.generated_ids[:1],
-        position_ids=trace.position_ids[: len(trace.padded.input_ids) + 1],
+        position_ids=(*trace.position_ids[: len(trace.padded.input_ids)], None),
         logits=trace.logits.first(1),
     )
-
-
-def _halves(traces: list[RowTrace]) -> Iterator[list[RowTrace]]:
-    half = len(traces) // 2
-    yield traces[:half]
-    yield traces[half:]
 
 
 def _agree(run: Run, alone: RowTrace, other: RowTrace) -> bool:
@@ -95,13 +150,20 @@ def _agree(run: Run, alone: RowTrace, other: RowTrace) -> bool:
     )
 
 
-def _told_apart(run: Run, messages: list[str]) -> dict[str, list[str]]:
-    """Which arm made the libraries say what they said: all, where none says it again in a step of its own."""
-    few = run.batch.few()
-    rows = {SINGLE: few.alone()[0], "left": few.padded("left"), "right": few.padded("right")}
-    said: dict[str, list[str]] = {name: [] for name in rows}
-    for name, own in rows.items() if messages else ():
-        with captured_warnings() as said[name]:
-            generate(run.model, own, run.settings, max_new_tokens=1)
-    known = {message for own in said.values() for message in own}
-    return {name: [*own, *(message for message in messages if message not in known)] for name, own in said.items()}
+class _ForwardReachedError(Exception):
+    """generate() has come to forward()."""
+
+
+def _said_before_forward(run: Run, rows: Rows) -> list[str]:
+    """What generate() says of these rows before it runs the model."""
+
+    def stop(*_: object) -> None:
+        raise _ForwardReachedError
+
+    handle = run.model.register_forward_pre_hook(stop)
+    try:
+        with captured_warnings() as messages, suppress(_ForwardReachedError):
+            generate(run.model, rows, run.settings, max_new_tokens=1)
+    finally:
+        handle.remove()
+    return messages

@@ -13,6 +13,7 @@ from transformers import PreTrainedModel
 from padcheck.errors import NotMeasuredError, UsageError
 from padcheck.hf.adapters import put_on, require_loadable
 from padcheck.hf.auto_classes import auto_class
+from padcheck.hf.heap import keep_large_blocks_apart
 from padcheck.hf.loading import Loaded, explained
 from padcheck.hf.ranks import share_logits, tensor_parallel
 from padcheck.hf.tiny import build_tiny_model
@@ -34,6 +35,7 @@ def load_model(loaded: Loaded, settings: MeasureSettings) -> PreTrainedModel:
         UsageError: The dtype or the device is not one that torch knows here.
     """
     dtype, device = dtype_and_device(settings)
+    keep_large_blocks_apart()
     if loaded.adapter is not None:
         require_loadable(settings.model, loaded.adapter)
     with explained(loaded.source, "model"), _options_taken(settings):

@@ -15,6 +15,7 @@ from zoo.planting import DTYPES, Fault, planted
 from padcheck.evidence import SINGLE
 from padcheck.hf.plans import PLANS
 from padcheck.judge import judge
+from padcheck.progress import Silent
 from padcheck.report import Report, Verdict
 from padcheck.settings import JudgeSettings
 
@@ -51,8 +52,8 @@ def test_on_a_clean_model_the_dear_probes_are_left_out_and_named(
     clean: dict[torch.dtype, Report], dtype: torch.dtype
 ) -> None:
     evidence = clean[dtype].evidence
-    # What stands for the unpadded run is itself a replay, where rounding cannot hide a fault.
-    assert evidence.left_out == (("replayed", *DEAR) if dtype is torch.float32 else DEAR)
+    # Where rounding cannot hide a fault, what stands for the unpadded run is itself a replay.
+    assert evidence.left_out == (("few_copies", "replayed", *DEAR) if dtype is torch.float32 else DEAR)
     assert not set(DEAR) & (set(evidence.arms) | set(evidence.differences))
     assert evidence.sweep is None
 
@@ -69,19 +70,25 @@ def test_the_arms_in_float32_exist_only_where_the_model_is_in_16_bit(
 
 
 @every_dtype
-def test_on_a_clean_model_no_arm_raises_and_each_has_a_row_a_prompt_or_of_two(
+def test_on_a_clean_model_no_arm_raises_and_each_has_a_row_a_prompt_or_of_a_few(
     clean: dict[torch.dtype, Report], dtype: torch.dtype
 ) -> None:
     evidence = clean[dtype].evidence
     prompts = list(range(len(evidence.prompts)))
     by_length = sorted(prompts, key=lambda index: evidence.num_prompt_tokens[index])
-    shortest_and_longest = sorted((by_length[0], by_length[-1]))
+    shortest, longest = by_length[0], by_length[-1]
+    quick = {
+        **dict.fromkeys(("single", "left", "right", "forward", "left_forward_positions", "right_forward"), prompts),
+        "left_alone": [shortest],
+        "batched": [longest],
+        "forward_again": [longest],
+    }
     assert {arm.error for arm in evidence.arms.values()} == {None}
     compared = {name for name, arm in evidence.arms.items() if arm.reference is not None}
     assert set(evidence.differences) == compared
     for name, arm in evidence.arms.items():
-        few = dtype is torch.float32 and not PLANS[name].every_prompt
-        expected = shortest_and_longest if few else prompts
+        few = quick.get(name, sorted((shortest, longest)))
+        expected = few if dtype is torch.float32 else prompts
         assert [row.prompt_index for row in arm.rows] == expected
         assert [row.prompt_index for row in evidence.differences.get(name, arm.rows)] == expected
 
@@ -93,7 +100,7 @@ def test_the_noise_floor_of_a_clean_model_is_measured(clean: dict[torch.dtype, R
     assert floor.method == "measured"
     steps = [step for row in clean[dtype].evidence.differences["left"] for step in row.steps]
     assert 0 < floor.measured < 100 * torch.finfo(dtype).eps * max(step.logit_scale for step in steps)
-    ways = {"rounding_errors", "few_copies", "batched"} | (set() if dtype is torch.float32 else {"replayed"})
+    ways = {"rounding_errors", "batched"} | (set() if dtype is torch.float32 else {"few_copies", "replayed"})
     assert {way.name for way in floor.ways} >= ways
 
 
@@ -155,9 +162,9 @@ def test_a_batch_of_copies_and_a_few_copies_are_of_another_size() -> None:
     heights: dict[str, set[int]] = {}
 
     @contextmanager
-    def watched(description: str) -> Iterator[None]:
+    def watched(key: str) -> Iterator[None]:
         handle = model.register_forward_pre_hook(
-            lambda _model, args, kwargs: heights.setdefault(description, set()).add(
+            lambda _model, args, kwargs: heights.setdefault(key, set()).add(
                 len(args[0] if args else kwargs["input_ids"])
             ),
             with_kwargs=True,
@@ -165,11 +172,9 @@ def test_a_batch_of_copies_and_a_few_copies_are_of_another_size() -> None:
         yield
         handle.remove()
 
-    class Watch:
-        is_watched = False
-
-        def stage(self, description: str, *, downloads: bool = False) -> Iterator[None]:
-            return watched(description)
+    class Watch(Silent):
+        def stage(self, description: str, key: str, *, downloads: bool = False) -> Iterator[None]:
+            return watched(key)
 
     model = build_family(torch.float32)
     with pytest.MonkeyPatch.context() as patch:
@@ -177,7 +182,7 @@ def test_a_batch_of_copies_and_a_few_copies_are_of_another_size() -> None:
         for prompts in (4, 2):
             heights.clear()
             compare(model, encoded=((4, 5, 6), (7, 8), (9,), (10, 11))[:prompts], thorough=True)
-            few, batched = (heights[f"running {PLANS[name].description}"] for name in ("few_copies", "batched"))
+            few, batched = (heights[name] for name in ("few_copies", "batched"))
             assert batched == {prompts}
             assert few == {3 if prompts == 2 else 2}
 

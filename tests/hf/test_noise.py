@@ -17,7 +17,7 @@ HALF = (torch.bfloat16, torch.float16)
 DTYPES = (torch.float32, *HALF)
 PROMPTS = {3: tuple(range(4, 11)), 5: (20, 21, 22)}
 NEW = (30, 31, 32)
-BATCH = Batch(PROMPTS, PAD, VOCAB_SIZE, seed=0)
+BATCH = Batch(PROMPTS, 7, PAD, VOCAB_SIZE, seed=0)
 every_dtype = pytest.mark.parametrize("dtype", DTYPES, ids=str)
 
 

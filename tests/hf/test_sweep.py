@@ -25,7 +25,7 @@ LONGEST = 6
 
 def sweep(model: PreTrainedModel, *, thorough: bool = False) -> PadCountSweep:
     settings = MeasureSettings(max_new_tokens=2, thorough=thorough)
-    batch = Batch(PROMPTS, PAD, VOCAB_SIZE, seed=0)
+    batch = Batch(PROMPTS, 7, PAD, VOCAB_SIZE, seed=0)
     with neutral_generation_config(model, PAD):
         single = {index: generate(model, rows, settings)[0] for rows in batch.alone() for index, _ in rows}
         return sweep_pad_counts(Run(model, batch, settings, Float32Twin(model), PAD, {SINGLE: single}))
