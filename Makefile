@@ -54,6 +54,10 @@ type: $(INSTALLED) ## mypy, strict
 bench: $(INSTALLED) ## speed, as ratios against bare scripts
 	$(BIN)/python tests/bench.py
 
+.PHONY: memory
+memory: $(INSTALLED) ## memory beyond the model, 512 prompts and a vocabulary of 256,000 (long)
+	$(BIN)/python tests/memory.py
+
 .PHONY: accuracy
 accuracy: $(INSTALLED) ## false alarms and missed faults, over every cell of both tables (long)
 	$(BIN)/python tests/accuracy.py --write

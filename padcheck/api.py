@@ -79,7 +79,7 @@ def compare(
     top_p: float | None = None,
     seed: int = 0,
     pad_token: str | None = None,
-    batch_size: int = 8,
+    batch_size: int | Literal["auto"] = 8,
     thorough: bool = False,
     atol: float | None = None,
     rtol: float | None = None,
@@ -117,7 +117,7 @@ def compare(
         top_p: Of the draw.
         seed: Of the draw and of the probes.
         pad_token: What is padded with; the tokenizer's own, or else eos or unk, where this is None.
-        batch_size: How many prompts are padded together.
+        batch_size: How many prompts are padded together; "auto" takes as many as memory has room for, up to 64.
         thorough: The dear probes run although nothing calls for them.
         atol: What logits may differ by; what rounding explains is measured where neither this nor `rtol` is given.
         rtol: The same, as a share of the largest logit.

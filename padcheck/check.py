@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from padcheck.baseline import Baseline, says_what_is_there
 from padcheck.errors import ISSUES, NotMeasuredError, PadcheckError, UsageError, memory_ran_out
 from padcheck.exits import ExitCode
+from padcheck.heavy import importing
 from padcheck.judge import judge, judge_watched, require_known_codes
 from padcheck.progress import Progress, Stopwatch
 from padcheck.report import STATUS, Check, ConfigurationFile, KnownFinding, Reason, Report, Unmeasured, UnmeasuredModel
@@ -32,7 +33,7 @@ def check(
         UsageError: A code, a dtype or a device is unknown here; or the only model does not take one of its options.
     """
     jobs = [Job(measure, replace(judgement, known=baseline.of(measure.model))) for measure, judgement in jobs]
-    with progress.stage("looking at the settings", "import"):
+    with progress.stage("looking at the settings", "import"), importing():
         from padcheck.hf.ranks import joined
         from padcheck.hf.weights import dtype_and_device
 

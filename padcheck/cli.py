@@ -1,5 +1,6 @@
 """The commands: parse, call, write, exit. What a command needs is imported when it runs, so that --help is quick."""
 
+import gc
 import os
 import sys
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ import typer
 
 from padcheck import __version__, options
 from padcheck.endings import exits
+from padcheck.errors import UsageError
 from padcheck.settings import DEMO, JudgeSettings, MeasureSettings, OutputSettings, SurveySettings, those_of
 
 Settings = TypeVar("Settings", MeasureSettings, JudgeSettings, OutputSettings, SurveySettings)
@@ -39,8 +41,11 @@ def main() -> None:
             setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115  for as long as we live
         # A terminal or pipe that is not UTF-8 shows an escape instead of ending the command.
         getattr(sys, name).reconfigure(errors="backslashreplace")
-    with exits():
-        app(prog_name="padcheck")
+    try:
+        with exits():
+            app(prog_name="padcheck")
+    finally:
+        gc.freeze()  # else the interpreter looks through all of torch and transformers once more, to end anyway
 
 
 def _print_version(wanted: bool) -> None:
@@ -233,6 +238,8 @@ def _given(asked: Mapping[str, Any]) -> dict[str, Any]:
     given = {name: each.value if isinstance(each, Enum) else each for name, each in asked.items() if each is not None}
     if "prompt" in given or "prompts" in given:
         given["prompts"] = _prompts(given.pop("prompt", []), given.get("prompts"))
+    if "batch_size" in given:
+        given["batch_size"] = _batch_size(given["batch_size"])
     if "select" in given:
         given["select"] = tuple(_codes(given["select"]))
     if "ignore" in given:
@@ -256,6 +263,15 @@ def _output(given: Mapping[str, Any], *measured: MeasureSettings) -> OutputSetti
 
     heard = launch.is_heard(in_parallel=any(measure.tp_plan for measure in measured))
     return _settings(OutputSettings, given, discarded=not heard)
+
+
+def _batch_size(given: str) -> int | str:
+    if given == "auto":
+        return given
+    try:
+        return int(given)
+    except ValueError:
+        raise UsageError(f"--batch-size is {given}.", change="Use a whole number, or auto.") from None
 
 
 def _prompts(given: list[str], file: str | None) -> tuple[str, ...]:

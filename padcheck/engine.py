@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from padcheck.heavy import importing
 from padcheck.judge import judge, judge_watched, require_known_codes
 from padcheck.progress import Progress, Stopwatch
 from padcheck.report import Check, ConfigurationFile, Document, Report, Survey
@@ -22,7 +23,7 @@ def compare(measure: MeasureSettings, judgement: JudgeSettings, progress: Progre
         PadcheckError: Nothing could be measured.
     """
     watch = Stopwatch(progress)
-    with watch.stage("importing torch and transformers", "import"):
+    with watch.stage("importing torch and transformers", "import"), importing():
         from padcheck.hf.measure import measure_model
         from padcheck.hf.ranks import joined
 
@@ -52,7 +53,7 @@ def inspect_tokenizer(measure: MeasureSettings, judgement: JudgeSettings, progre
         PadcheckError: Nothing could be measured.
     """
     watch = Stopwatch(progress)
-    with watch.stage("importing transformers", "import"):
+    with watch.stage("importing transformers", "import"), importing():
         from padcheck.hf.inspection import inspect
 
     return judge_watched("inspect-tokenizer", inspect(measure, watch).evidence, judgement, watch)

@@ -242,7 +242,8 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     `left_out` names the dear probes that were not run, since the cheap ones agreed. `settings` are those of
     `padcheck.settings.MeasureSettings` that were not left at their defaults. `seconds` say where the time went, by
     stage: `together` are the arms that share a generate(), `forwards` those that share a forward(), every other arm has
-    its own name; `noise` is what measures rounding, `pad_counts` the sweep.
+    its own name; `noise` is what measures rounding, `pad_counts` the sweep. `batch_size` is how many prompts were
+    padded together, at most; with the `batch_sizes_too_large` memory ran out.
     """
 
     model: ModelFacts
@@ -255,6 +256,8 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     num_prompt_tokens: tuple[int, ...]
     num_pad_tokens_in_prompts: int
     max_new_tokens: int
+    batch_size: int | None = None
+    batch_sizes_too_large: tuple[int, ...] = ()
     sampled: bool = False
     samples: dict[PaddingSide, Sample]
     load_warnings: tuple[str, ...] = ()

@@ -145,7 +145,12 @@ Seed = Annotated[
     int | None, typer.Option("--seed", metavar="N", help="Of the draws, and of a toy's weights. [default: 0]")
 ]
 BatchSize = Annotated[
-    int | None, typer.Option("--batch-size", metavar="N", help="Prompts in a padded batch. [default: 8]")
+    str | None,
+    typer.Option(
+        "--batch-size",
+        metavar="N",
+        help="Prompts in a padded batch, or auto: as many as memory has room for, up to 64. [default: 8]",
+    ),
 ]
 
 Thorough = Annotated[

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from padcheck.errors import UsageError
 from padcheck.evidence import PaddingSide
@@ -42,13 +42,15 @@ class MeasureSettings:
     pad_token: str | None = None
     trust_remote_code: bool = False
     tiny: bool = False
-    batch_size: int = 8
+    batch_size: int | Literal["auto"] = 8
     thorough: bool = False
 
     def __post_init__(self) -> None:
         _require(self.max_new_tokens >= 1, f"--max-new-tokens is {self.max_new_tokens}", "Ask for at least 1.")
         _require(
-            self.batch_size > 1, f"--batch-size is {self.batch_size}", "A batch of one has no padding: use 2 or more."
+            self.batch_size == "auto" or self.batch_size > 1,
+            f"--batch-size is {self.batch_size}",
+            "A batch of one has no padding: use 2 or more.",
         )
         _require(
             0 < self.temperature < math.inf,

@@ -13,6 +13,7 @@ from padcheck.checks.known_limits import KNOWN_LIMITS
 from padcheck.errors import PadcheckError, UsageError
 from padcheck.evidence import SINGLE, Environment
 from padcheck.exits import ExitCode
+from padcheck.heavy import importing
 from padcheck.judge import judge, open_case, require_known_codes
 from padcheck.progress import Progress, Silent
 from padcheck.report import STATUS, Architecture, Comparison, Report, Survey
@@ -45,7 +46,7 @@ def survey(wanted: SurveySettings, measure: MeasureSettings, judgement: JudgeSet
         UsageError: A model type, a code, a dtype or a device is unknown here.
     """
     require_known_codes(judgement)
-    with progress.stage("looking up the model types", "import"):
+    with progress.stage("looking up the model types", "import"), importing():
         from padcheck.hf.auto_classes import causal_model_types, multimodal_model_types
         from padcheck.hf.facts import environment
         from padcheck.hf.weights import dtype_and_device
@@ -119,7 +120,8 @@ def _require_known(model_type: str, known: tuple[str, ...]) -> None:
 
 def _import_all() -> None:
     """Once in each worker process, so that no architecture's time has it in it."""
-    import padcheck.hf.measure  # noqa: F401
+    with importing():
+        import padcheck.hf.measure  # noqa: F401
 
 
 def _judge_architecture(model_type: str, measure: MeasureSettings, judgement: JudgeSettings) -> Architecture:

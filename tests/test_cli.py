@@ -40,6 +40,7 @@ def test_python_dash_m_is_the_same_command():
         ("compare", "--max-new-tokens", "0"),
         ("compare", "--max-new-tokens", "many"),
         ("compare", "--batch-size", "1"),
+        ("compare", "--batch-size", "many"),
         ("compare", "--temperature", "0.5"),
         ("compare", "--do-sample", "--top-p", "2"),
         ("compare", "--prompt", ""),

@@ -156,7 +156,7 @@ def test_prompts_of_a_file_are_added_and_nearer_ones_take_their_place(tmp_path):
         ),
         ('models = ["m"]\n[model.m]\nmodels = ["n"]', r'there is no key models of the model "m"'),
         ("models = demo", r"is not TOML: .*line 1"),
-        ("batch-size = 'many'", r"Expected a whole number, got a text - at `\$.batch-size`"),
+        ("batch-size = 'many'", r"Invalid enum value 'many' - at `\$.batch-size`"),
         ("padding-side = 'middle'", r"Invalid enum value 'middle'"),
         ("fail-on = 'sometimes'", r"Invalid enum value 'sometimes'.*\nUse error, warning, info, never"),
         ("ignore = ['PAD106']", r"Expected a table, got a list - at `\$.ignore`.*\nGive each code its reason"),

@@ -1,10 +1,12 @@
 """Runs the arms, batch after batch, and turns what they give into plain numbers."""
 
+import gc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 
+import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from padcheck.errors import NotMeasuredError
@@ -27,6 +29,9 @@ from padcheck.hf.twin import HALF, Float32Twin, error_text
 from padcheck.progress import OfBatch, Progress
 from padcheck.settings import MeasureSettings
 from padcheck.tolerances import share_of_allowance
+
+_LARGEST_BATCH = 64
+"""That is tried where the size is left to padcheck: beyond it nothing is gained."""
 
 _REFERENCES = {plan.reference for plan in PLANS.values()}
 
@@ -60,13 +65,19 @@ class _ArmLog:
 
 @dataclass(frozen=True)
 class Measured:
-    """What the arms gave; `left_out` are the dear ones that nothing called for."""
+    """What the arms gave, under the names of `Evidence`; `left_out` are the dear ones that nothing called for."""
 
     arms: dict[str, Arm]
     differences: dict[str, tuple[RowDifference, ...]] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
     noise: dict[str, NoiseProbe] = field(default_factory=dict)
     sweep: PadCountSweep | None = None
+    batch_size: int | None = None
+    batch_sizes_too_large: tuple[int, ...] = ()
+
+
+class _OutOfMemoryError(NotMeasuredError):
+    """A batch does not fit."""
 
 
 def run_arms(
@@ -80,18 +91,52 @@ def run_arms(
 ) -> Measured:
     """Runs every arm over batches of `settings.batch_size` prompts, and compares each batch before the next one runs.
 
-    So the logits in memory are those of one batch, however many prompts there are. An arm that raises keeps its error
-    and is not run again. The model is left as it was found.
+    So the logits in memory are those of one batch, however many prompts there are. Where memory runs out and the size
+    is left to padcheck, all prompts run anew in batches of half the size. An arm that raises keeps its error and is not
+    run again. The model is left as it was found.
 
     Raises:
         NotMeasuredError: Memory ran out.
     """
-    bench = _Bench(model, tokenizer, settings)
-    batches = list(_batches(model, encoded, pad_token, settings))
+    *larger, last = _batch_sizes(settings, len(encoded))
+    run_in = partial(_run_in_batches, model, tokenizer, encoded, pad_token, settings=settings, progress=progress)
     with evaluating(model), neutral_generation_config(model, pad_token.token_id):
-        for number, batch in enumerate(batches, start=1):
-            bench.run(batch, OfBatch(progress, number, len(batches)))
-    return bench.measured()
+        for tried, size in enumerate(larger):
+            try:
+                return replace(run_in(size), batch_sizes_too_large=tuple(larger[:tried]))
+            except _OutOfMemoryError:
+                pass
+            gc.collect()  # out here, where the error has let go of what it came from
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
+        return replace(run_in(last), batch_sizes_too_large=tuple(larger))
+
+
+def _run_in_batches(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    encoded: tuple[tuple[int, ...], ...],
+    pad_token: PadToken,
+    size: int,
+    *,
+    settings: MeasureSettings,
+    progress: Progress,
+) -> Measured:
+    bench = _Bench(model, tokenizer, settings)
+    batches = list(_batches(model, encoded, pad_token, size, settings.seed))
+    for number, batch in enumerate(batches, start=1):
+        bench.run(batch, OfBatch(progress, number, len(batches)))
+    return replace(bench.measured(), batch_size=size)
+
+
+def _batch_sizes(settings: MeasureSettings, num_prompts: int) -> list[int]:
+    """The sizes to try, each half of the one before it: one where the user gave it."""
+    if settings.batch_size != "auto":
+        return [settings.batch_size]
+    sizes = [max(2, min(_LARGEST_BATCH, num_prompts))]
+    while sizes[-1] > 3:  # noqa: PLR2004  half of it is still a batch
+        sizes.append(sizes[-1] // 2)
+    return sizes
 
 
 def not_run(error: str) -> Measured:
@@ -206,14 +251,14 @@ class _Bench:
 
 
 def _batches(
-    model: PreTrainedModel, encoded: tuple[tuple[int, ...], ...], pad_token: PadToken, settings: MeasureSettings
+    model: PreTrainedModel, encoded: tuple[tuple[int, ...], ...], pad_token: PadToken, size: int, seed: int
 ) -> Iterator[Batch]:
     embedding_rows = model.get_input_embeddings().weight.shape[0]
-    for start in range(0, len(encoded), settings.batch_size):
-        chosen = range(start, min(start + settings.batch_size, len(encoded)))
+    for start in range(0, len(encoded), size):
+        chosen = range(start, min(start + size, len(encoded)))
         prompts = {index: encoded[index] for index in chosen}
         width = max(map(len, prompts.values()))
-        yield Batch(prompts, width, pad_token.token_id, embedding_rows, settings.seed)
+        yield Batch(prompts, width, pad_token.token_id, embedding_rows, seed)
 
 
 def _run(log: _ArmLog, run: Callable[[], list[RowTrace]]) -> list[RowTrace]:
@@ -226,11 +271,11 @@ def _run(log: _ArmLog, run: Callable[[], list[RowTrace]]) -> list[RowTrace]:
                 traces = run()
         except Exception as error:
             if is_out_of_memory(error) and not log.plan.half_only:
-                raise NotMeasuredError(
+                raise _OutOfMemoryError(
                     f"Memory ran out: {error}",
                     meaning="The model, its cache or the logits of a batch do not fit.",
-                    change="Lower --batch-size or --max-new-tokens, or use --dtype bfloat16, --device-map auto or "
-                    "--tiny.",
+                    change="Lower --batch-size or --max-new-tokens, or use --batch-size auto, --dtype bfloat16, "
+                    "--device-map auto or --tiny.",
                 ) from error
             log.error = error_text(error)
             traces = []

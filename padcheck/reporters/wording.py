@@ -43,7 +43,7 @@ def header(report: Report) -> list[tuple[str, str]]:
         if model.ranks > 1:
             device = f"{device.partition(':')[0]} × {model.ranks} ranks (tensor parallel)"
         run = visible(f"{model.dtype} on {device}, attention {model.attn_implementation or 'of its own'}")
-        lines.append(("run", f"{run}, {_decoding(report.evidence)}"))
+        lines.append(("run", f"{run}, {_decoding(report.evidence)}{_batches(report.evidence)}"))
     if report.judgement.use != Use():
         lines.append(("judged for", str(report.judgement.use)))
     libraries = f"transformers {versions.transformers}, tokenizers {versions.tokenizers}, torch {versions.torch}"
@@ -51,6 +51,14 @@ def header(report: Report) -> list[tuple[str, str]]:
     if does := behaviour(report.library_behaviour):
         lines.append(("this transformers", does))
     return lines
+
+
+def _batches(evidence: Evidence) -> str:
+    """How many prompts were padded together, where that was left to padcheck."""
+    if evidence.settings.get("batch_size") != "auto" or evidence.batch_size is None:
+        return ""
+    too_large = ", ".join(map(str, evidence.batch_sizes_too_large))
+    return f", batches of {evidence.batch_size}" + (f" (memory ran out with {too_large})" if too_large else "")
 
 
 def behaviour(seen: dict[str, str]) -> str:

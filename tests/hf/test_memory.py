@@ -4,11 +4,16 @@ import json
 import struct
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
 from model_folders import llama_config, save_tokenizer, tokenizer_json
+from transformers import PreTrainedModel
+from zoo import compare
+from zoo.families import build_family
 
+from padcheck.errors import NotMeasuredError
 from padcheck.hf.load_errors import is_out_of_memory
 
 PROGRAM = """
@@ -84,3 +89,93 @@ def test_a_copy_in_float32_that_does_not_fit_is_left_out_and_the_rest_runs(padch
     assert outcome.report["comparisons"]["left_float32"]["verdict"] == "not_run"
     assert outcome.report["noise_floor"]["method"] == "measured"
     assert "PAD902" not in outcome.codes
+
+
+# Running
+
+
+def with_room_for(rows: int) -> PreTrainedModel:
+    """A model that runs out of memory where a batch has more rows."""
+    model = build_family(torch.float32)
+
+    def refuse(_model, args, kwargs):
+        if len(args[0] if args else kwargs["input_ids"]) > rows:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
+
+    model.register_forward_pre_hook(refuse, with_kwargs=True)
+    return model
+
+
+PROMPTS = tuple(tuple(range(4, 5 + length)) for length in range(10))
+
+
+@pytest.mark.parametrize(
+    ("rows", "size", "too_large"), [(100, 10, ()), (12, 10, ()), (9, 5, (10,)), (4, 2, (10, 5)), (3, 2, (10, 5))]
+)
+def test_the_size_of_a_batch_is_halved_until_it_fits_and_the_report_says_so(rows, size, too_large):
+    evidence = compare(with_room_for(rows), PROMPTS, batch_size="auto").evidence
+    assert (evidence.batch_size, evidence.batch_sizes_too_large) == (size, too_large)
+    assert [row.prompt_index for row in evidence.arms["left"].rows] == list(range(len(PROMPTS)))
+    assert {arm.error for arm in evidence.arms.values()} == {None}
+    widths = {len(row.input_ids) for row in evidence.arms["left"].rows[:size]}
+    assert widths == {len(PROMPTS[size - 1]) + 3}
+
+
+def test_at_most_64_prompts_are_tried_together():
+    prompts = tuple((4 + index % 5,) * (1 + index % 3) for index in range(70))
+    evidence = compare(build_family(torch.float32), prompts, batch_size="auto", max_new_tokens=1).evidence
+    assert (evidence.batch_size, evidence.batch_sizes_too_large) == (64, ())
+
+
+def test_where_not_even_two_prompts_fit_it_ends():
+    with pytest.raises(NotMeasuredError, match="Memory ran out: CUDA out of memory"):
+        compare(with_room_for(1), PROMPTS, batch_size="auto")
+
+
+def test_a_size_that_the_user_gave_is_not_changed():
+    with pytest.raises(NotMeasuredError, match="use --batch-size auto"):
+        compare(with_room_for(4), PROMPTS, batch_size=8)
+
+
+def test_the_model_is_left_as_it_was_found_when_memory_ran_out():
+    model = with_room_for(4).train()
+    config = model.generation_config
+    compare(model, PROMPTS, batch_size="auto")
+    assert model.training
+    assert model.generation_config is config
+
+
+def test_the_command_says_it(padcheck, monkeypatch):
+    from padcheck.hf import generation
+
+    real = generation._tensors
+
+    def tensors(model, rows):
+        if len(rows) > 3:
+            raise MemoryError
+        return real(model, rows)
+
+    monkeypatch.setattr(generation, "_tensors", tensors)
+    prompts = [word for text in ("one two three", "one", "three plus four is", "Monday") for word in ("--prompt", text)]
+    quick = ("compare", "demo", *prompts, "--max-new-tokens", "2", "--batch-size", "auto")
+    assert "batches of 2 (memory ran out with 4)" in " ".join(padcheck(*quick).stdout.split())
+    assert padcheck(*quick, "--format", "json").report["batch_size"] == 2
+
+
+# A large vocabulary
+
+LARGE_VOCABULARY = f"""
+import sys
+sys.path.insert(0, {str(Path(__file__).parent.parent)!r})
+import memory
+print(memory.beyond_the_model(num_prompts=16))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is read from Linux's /proc")
+def test_logits_of_a_large_vocabulary_do_not_add_up():
+    done = subprocess.run(
+        [sys.executable, "-c", LARGE_VOCABULARY], capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout) < 300
