@@ -31,7 +31,7 @@ demo: $(INSTALLED) ## run the main job on the model inside the package
 
 .PHONY: test
 test: $(INSTALLED) ## run the tests
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist loadgroup
 
 constraints-oldest.txt: constraints.txt Makefile
 	sed -E $(foreach pin,$(OLDEST),-e 's/^$(firstword $(subst ==, ,$(pin)))==.*/$(pin)/') constraints.txt > $@

@@ -3,6 +3,7 @@
 import traceback
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any, NamedTuple
 
 from padcheck.baseline import Baseline, says_what_is_there
@@ -10,9 +11,10 @@ from padcheck.errors import ISSUES, NotMeasuredError, PadcheckError, UsageError,
 from padcheck.exits import ExitCode
 from padcheck.heavy import importing
 from padcheck.judge import judge, judge_watched, require_known_codes
-from padcheck.progress import Progress, Stopwatch
+from padcheck.progress import Progress, Silent, Stopwatch
 from padcheck.report import STATUS, Check, ConfigurationFile, KnownFinding, Reason, Report, Unmeasured, UnmeasuredModel
 from padcheck.settings import JudgeSettings, MeasureSettings
+from padcheck.workers import Lost, RunEach
 
 
 class Job(NamedTuple):
@@ -23,11 +25,15 @@ class Job(NamedTuple):
 
 
 def check(
-    jobs: Iterable[Job], baseline: Baseline, progress: Progress, configuration: ConfigurationFile | None = None
+    jobs: Iterable[Job],
+    baseline: Baseline,
+    progress: Progress,
+    configuration: ConfigurationFile | None = None,
+    elsewhere: RunEach | None = None,
 ) -> Check:
-    """Measures and judges one model after another; one that cannot be measured stops none of the others.
+    """Measures and judges several models; one that cannot be measured stops none of the others.
 
-    What the baseline knows makes none of them fail.
+    They run in this process, one after another, or `elsewhere`. What the baseline knows makes none of them fail.
 
     Raises:
         UsageError: A code, a dtype or a device is unknown here; or the only model does not take one of its options.
@@ -39,11 +45,19 @@ def check(
 
         for job in jobs:  # what is wrong is said before anything is measured
             require_known_codes(job.judgement)
-            dtype_and_device(job.measure)
-    with joined(wanted=any(job.measure.tp_plan for job in jobs)):
-        if len(jobs) == 1:
-            return _checked([_run(jobs[0], progress)], configuration)
-        return _checked((_run_one_of_several(job, progress) for job in jobs), configuration)
+            # Elsewhere there may be other devices.
+            dtype_and_device(job.measure if elsewhere is None else replace(job.measure, device=None))
+    run = _run if len(jobs) == 1 else _run_one_of_several
+    if elsewhere is None:
+        with joined(wanted=any(job.measure.tp_plan for job in jobs)):
+            return _checked((run(job, progress) for job in jobs), configuration)
+    reports: dict[str, Report | Unmeasured] = {}
+    with progress.steps("checking", len(jobs)) as done:
+        for job, result in elsewhere(partial(run, progress=Silent()), jobs):
+            name = job.measure.model
+            reports[name] = _lost(job, result) if isinstance(result, Lost) else result
+            done(name)
+    return _checked((reports[job.measure.model] for job in jobs), configuration)
 
 
 def judge_again(check: Check, changes: Mapping[str, Any]) -> Check:
@@ -64,6 +78,11 @@ def accept(check: Check, baseline: Baseline) -> Check:
         for report in check.reports
     ]
     return _checked(reports, check.configuration)
+
+
+def _lost(job: Job, lost: Lost) -> Unmeasured:
+    error = NotMeasuredError(f"There is no result: {lost.reason}.", change="Look whether `padcheck compare` runs it.")
+    return _unmeasured(job, error.exit_code, error)
 
 
 def _run_one_of_several(job: Job, progress: Progress) -> Report | Unmeasured:

@@ -122,6 +122,7 @@ def inspect_tokenizer(model: options.Model, **asked: Any) -> None:
         "padcheck check gpt2 ./my-model --padding-side left --task generate",
         "padcheck check --report junit=padcheck.xml --report html=padcheck.html",
         "padcheck check --baseline known.json --write-baseline",
+        "padcheck check --ray auto                      # on the Ray cluster of this machine",
     ),
 )
 @options.takes(
@@ -132,6 +133,7 @@ def inspect_tokenizer(model: options.Model, **asked: Any) -> None:
     options.RUNNING,
     options.negatable(options.WEIGHTS),
     options.negatable(options.LOADING),
+    options.CLUSTER,
     options.USE,
     options.TOLERANCE,
     options.RULES,
@@ -150,11 +152,17 @@ def check(models: options.Models = None, **asked: Any) -> None:
         configured = configuration.read(given.get("config"))
         reports = files_by_format(f"{name}={file}" for name, file in configured.reports.items())
         jobs = configured.jobs(models or (), given)
+        if "ray" in given and any(job.measure.tp_plan for job in jobs):
+            raise UsageError(
+                "--tp-plan and --ray exclude each other.",
+                meaning="--ray gives a model to one process, and --tp-plan spreads it over those of torchrun.",
+                change="Leave out one: check such a model by itself, under torchrun, and the others with --ray.",
+            )
         out = _output(given | {"reports": reports | given.get("reports", {})}, *(job.measure for job in jobs))
         file, writes = given.get("baseline", configured.baseline), "write_baseline" in given
         known = baseline.read(file, may_be_new=writes)
         terminal.require_writable(out, baseline=file if writes else None)
-        found = engine.check(jobs, known, terminal.progress_for(out), configured.file(jobs))
+        found = engine.check(jobs, known, terminal.progress_for(out), configured.file(jobs), given.get("ray"))
         if writes and file is not None:
             known = baseline.updated(known, found)
             terminal.write_file("--baseline", file, baseline.dump(known), out)
@@ -172,6 +180,7 @@ def check(models: options.Models = None, **asked: Any) -> None:
 )
 @options.takes(
     options.SURVEYING,
+    options.CLUSTER,
     options.LENGTH,
     {"seed": options.Seed},
     options.RUNNING,
@@ -189,7 +198,7 @@ def survey(model_types: options.ModelTypes = None, **asked: Any) -> None:
         from padcheck import engine, terminal
 
         terminal.require_writable(out)
-        terminal.finish(engine.survey(wanted, measure, judgement, terminal.progress_for(out)), out)
+        terminal.finish(engine.survey(wanted, measure, judgement, terminal.progress_for(out), given.get("ray")), out)
 
 
 @app.command(

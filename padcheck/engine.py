@@ -1,6 +1,6 @@
 """The only composer: measure, then judge. Torch is imported in here, when a model is really wanted."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from padcheck.baseline import Baseline
     from padcheck.check import Job
     from padcheck.hf.in_memory import Model, Tokenizer
+    from padcheck.workers import RunEach
 
 
 def compare(measure: MeasureSettings, judgement: JudgeSettings, progress: Progress) -> Report:
@@ -60,16 +61,22 @@ def inspect_tokenizer(measure: MeasureSettings, judgement: JudgeSettings, progre
 
 
 def check(
-    jobs: "Iterable[Job]", baseline: "Baseline", progress: Progress, configuration: ConfigurationFile | None = None
+    jobs: "Iterable[Job]",
+    baseline: "Baseline",
+    progress: Progress,
+    configuration: ConfigurationFile | None = None,
+    ray: str | None = None,
 ) -> Check:
-    """Measures and judges several models, against what a baseline knows.
+    """Measures and judges several models, against what a baseline knows, in this process or on a Ray cluster.
 
     Raises:
         UsageError: A code, a dtype or a device is unknown here.
+        NotMeasuredError: There is no such cluster.
     """
     from padcheck import check as checks
 
-    return checks.check(jobs, baseline, progress, configuration)
+    elsewhere = None if ray is None else _cluster(ray, lambda job: job.measure.device)
+    return checks.check(jobs, baseline, progress, configuration, elsewhere)
 
 
 def accept(found: Check, baseline: "Baseline") -> Check:
@@ -79,15 +86,31 @@ def accept(found: Check, baseline: "Baseline") -> Check:
     return checks.accept(found, baseline)
 
 
-def survey(wanted: SurveySettings, measure: MeasureSettings, judgement: JudgeSettings, progress: Progress) -> Survey:
+def survey(
+    wanted: SurveySettings,
+    measure: MeasureSettings,
+    judgement: JudgeSettings,
+    progress: Progress,
+    ray: str | None = None,
+) -> Survey:
     """Judges every model type that is wanted, or all that the installed transformers has a causal language model for.
+
+    They run in processes of this machine, or on a Ray cluster.
 
     Raises:
         UsageError: A model type, a code, a dtype or a device is unknown here.
+        NotMeasuredError: There is no such cluster.
     """
     from padcheck import survey as surveys
 
-    return surveys.survey(wanted, measure, judgement, progress)
+    elsewhere = None if ray is None else _cluster(ray, lambda _model_type: measure.device)
+    return surveys.survey(wanted, measure, judgement, progress, elsewhere)
+
+
+def _cluster(address: str, device_of: Callable[[Any], str | None]) -> "RunEach":
+    from padcheck.cluster import Cluster
+
+    return Cluster(address, device_of).run_each
 
 
 def judge_again(document: Document, changes: Mapping[str, Any]) -> Document:

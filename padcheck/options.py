@@ -163,6 +163,14 @@ Multimodal = Annotated[
 Jobs = Annotated[
     int | None, typer.Option("--jobs", "-j", metavar="N", help="How many processes. [default: one a core, up to 8]")
 ]
+Ray = Annotated[
+    str | None,
+    typer.Option(
+        "--ray",
+        metavar="ADDRESS",
+        help="Run on this Ray cluster, one task a model: auto, local, HOST:PORT or ray://HOST:PORT.",
+    ),
+]
 Timeout = Annotated[
     float | None, typer.Option("--timeout", metavar="SECONDS", help="How long one model type may take. [default: 120]")
 ]
@@ -245,6 +253,7 @@ RUNNING: Group = {"dtype": Dtype, "device": Device, "attn_implementation": AttnI
 LOADING: Group = {"revision": Revision, "tokenizer": Tokenizer, "trust_remote_code": TrustRemoteCode}
 WEIGHTS: Group = {"device_map": DeviceMap, "tp_plan": TpPlan, "tiny": Tiny}
 SURVEYING: Group = {"multimodal": Multimodal, "jobs": Jobs, "timeout": Timeout}
+CLUSTER: Group = {"ray": Ray}
 USE: Group = {"task": TaskOption, "padding_side": PaddingSideOption}
 TOLERANCE: Group = {"atol": Atol, "rtol": Rtol}
 RULES: Group = {"select": Select, "ignore": Ignore, "fail_on": FailOnOption}

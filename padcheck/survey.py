@@ -18,7 +18,7 @@ from padcheck.judge import judge, open_case, require_known_codes
 from padcheck.progress import Progress, Silent
 from padcheck.report import STATUS, Architecture, Comparison, Report, Survey
 from padcheck.settings import JudgeSettings, MeasureSettings, SurveySettings
-from padcheck.workers import Lost, available_cores, run_each
+from padcheck.workers import Lost, RunEach, run_each
 
 _ARMS = {
     "left_generate": "left",
@@ -33,14 +33,18 @@ _ARMS = {
 }
 """What a survey calls the arms that it tells of."""
 
-_MOST_PROCESSES = 8
-"""Each takes about 0.7 GiB, and a survey ends soon enough."""
 
-
-def survey(wanted: SurveySettings, measure: MeasureSettings, judgement: JudgeSettings, progress: Progress) -> Survey:
+def survey(
+    wanted: SurveySettings,
+    measure: MeasureSettings,
+    judgement: JudgeSettings,
+    progress: Progress,
+    elsewhere: RunEach | None = None,
+) -> Survey:
     """Judges every model type that is wanted, or all that the installed transformers has a causal language model for.
 
-    One that cannot be built, crashes or hangs stops none of the others.
+    One that cannot be built, crashes or hangs stops none of the others. They run in processes of this machine, or
+    `elsewhere`.
 
     Raises:
         UsageError: A model type, a code, a dtype or a device is unknown here.
@@ -51,15 +55,17 @@ def survey(wanted: SurveySettings, measure: MeasureSettings, judgement: JudgeSet
         from padcheck.hf.facts import environment
         from padcheck.hf.weights import dtype_and_device
 
-        dtype_and_device(measure)  # what is wrong for every architecture is wrong before the first
+        # What is wrong for every architecture is wrong before the first; elsewhere there may be other devices.
+        dtype_and_device(measure if elsewhere is None else replace(measure, device=None))
         causal, multimodal = causal_model_types(), multimodal_model_types()
     for model_type in wanted.model_types:
         _require_known(model_type, (*causal, *multimodal))
     model_types = tuple(dict.fromkeys(wanted.model_types)) or (*causal, *(multimodal if wanted.multimodal else ()))
-    processes = min(wanted.jobs or min(available_cores(), _MOST_PROCESSES), len(model_types))
     judge_one = partial(_judge_architecture, measure=measure, judgement=judgement)
     judged = {}
-    calls = run_each(judge_one, model_types, prepare=_import_all, processes=processes, seconds=wanted.timeout)
+    calls = (elsewhere or run_each)(
+        judge_one, model_types, prepare=_import_all, processes=wanted.jobs, seconds=wanted.timeout
+    )
     with progress.steps("surveying", len(model_types)) as done:
         for model_type, result in calls:
             judged[model_type] = (

@@ -15,6 +15,7 @@ from padcheck.errors import UsageError
 from padcheck.exits import ExitCode
 from padcheck.progress import Silent
 from padcheck.settings import JudgeSettings, MeasureSettings
+from padcheck.workers import Lost
 
 TWO_TOKENS = ("--max-new-tokens", 2)
 
@@ -139,6 +140,18 @@ def test_what_is_wrong_for_every_model_is_said_before_any_is_measured(measure, j
     monkeypatch.setattr(measuring, "measure_model", lambda *_: pytest.fail("it was measured"))
     with pytest.raises(UsageError, match=says):
         checks.check([Job(MeasureSettings(**measure), JudgeSettings(**judgement))], Baseline(findings=()), Silent())
+
+
+@pytest.mark.parametrize("measure", [{"device": "abacus"}, {"device_map": "auto"}])
+def test_a_device_is_looked_for_where_the_model_runs(measure):
+    def elsewhere(_function, jobs):
+        for job in jobs:
+            yield job, Lost("nobody is there")
+
+    found = checks.check(
+        [Job(MeasureSettings(**measure), JudgeSettings())], Baseline(findings=()), Silent(), elsewhere=elsewhere
+    )
+    assert (found.exit_code, found.reports[0].error.what) == (3, "There is no result: nobody is there.")
 
 
 def test_a_baseline_is_written_then_accepted_and_new_findings_fail(padcheck, tmp_path):

@@ -1,5 +1,8 @@
 """Worker processes: results as they come, and no crash or hang that takes the others with it."""
 
+import os
+import subprocess
+import sys
 import time
 from functools import partial
 
@@ -7,6 +10,7 @@ import jobs
 import pytest
 
 from padcheck import workers
+from padcheck.errors import UsageError
 from padcheck.workers import Lost
 
 run_each = partial(workers.run_each, prepare=jobs.import_nothing)
@@ -41,8 +45,19 @@ def test_what_is_imported_first_takes_no_time_of_a_call():
 
 
 def test_what_a_function_raises_is_raised():
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(UsageError) as raised:
         list(run_each(jobs.raise_it, ["a"], processes=1, seconds=60))
+    assert (raised.value.what, raised.value.change) == ("There is no a.", "Take another.")
+
+
+def test_processes_end_with_whoever_started_them(tmp_path):
+    file = str(tmp_path / "never")
+    code = f"import jobs; from padcheck.workers import run_each; list(run_each(jobs.wait_for_file, [{file!r}]))"
+    parent = subprocess.Popen([sys.executable, "-c", code], env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)})
+    worker = jobs.worker_of(file)
+    parent.kill()
+    parent.wait()
+    assert jobs.has_ended(worker.process)
 
 
 def test_a_run_that_is_left_early_does_not_wait_for_the_rest():
