@@ -60,6 +60,28 @@ def check(
     return _checked((reports[job.measure.model] for job in jobs), configuration)
 
 
+def by_attention(job: Job, progress: Progress) -> Check:
+    """One model with each attention implementation that it has here, first with its own.
+
+    Raises:
+        UsageError: A code, a dtype or a device is unknown here, or the model does not take one of its options.
+    """
+    require_known_codes(job.judgement)
+    with progress.stage("importing torch and transformers", "import"), importing():
+        from padcheck.hf.ranks import joined
+
+    def runs(implementation: str | None) -> Job:
+        return job._replace(measure=replace(job.measure, attn_implementation=implementation))
+
+    with joined(wanted=job.measure.tp_plan is not None):
+        first = _run(runs(None), progress)
+        model = first.evidence.model if isinstance(first, Report) else None
+        others = (
+            [] if model is None else [each for each in model.attn_implementations if each != model.attn_implementation]
+        )
+        return _checked([first, *(_run_one_of_several(runs(each), progress) for each in others)], None)
+
+
 def judge_again(check: Check, changes: Mapping[str, Any]) -> Check:
     """The same evidence, each model judged as it was but for these settings of `JudgeSettings`.
 

@@ -13,7 +13,15 @@ import typer
 from padcheck import __version__, options
 from padcheck.endings import exits
 from padcheck.errors import UsageError
-from padcheck.settings import DEMO, JudgeSettings, MeasureSettings, OutputSettings, SurveySettings, those_of
+from padcheck.settings import (
+    DEMO,
+    EVERY_ATTENTION,
+    JudgeSettings,
+    MeasureSettings,
+    OutputSettings,
+    SurveySettings,
+    those_of,
+)
 
 Settings = TypeVar("Settings", MeasureSettings, JudgeSettings, OutputSettings, SurveySettings)
 
@@ -92,7 +100,8 @@ def compare(model: options.Model = DEMO, **asked: Any) -> None:
         from padcheck import engine, terminal
 
         terminal.require_writable(out)
-        terminal.finish(engine.compare(measure, judgement, terminal.progress_for(out)), out)
+        run = engine.compare_attention if measure.attn_implementation == EVERY_ATTENTION else engine.compare
+        terminal.finish(run(measure, judgement, terminal.progress_for(out)), out)
 
 
 @app.command(

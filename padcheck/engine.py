@@ -32,6 +32,17 @@ def compare(measure: MeasureSettings, judgement: JudgeSettings, progress: Progre
         return judge_watched("compare", measure_model(measure, watch), judgement, watch)
 
 
+def compare_attention(measure: MeasureSettings, judgement: JudgeSettings, progress: Progress) -> Check:
+    """The same with each attention implementation that the model has here.
+
+    Raises:
+        PadcheckError: Nothing could be measured.
+    """
+    from padcheck import check as checks
+
+    return checks.by_attention(checks.Job(measure, judgement), progress)
+
+
 def compare_in_memory(
     model: "Model", tokenizer: "Tokenizer", measure: MeasureSettings, judgement: JudgeSettings, progress: Progress
 ) -> Report:

@@ -87,7 +87,7 @@ class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
 
     `adapter_of` is the model that an adapter belongs to. `batch_dependent` says why a row depends on its neighbours by
     construction; None where it should not. What the `weights` of a model are that was in memory already, nobody knows.
-    `ranks` are the processes that hold a part of each layer.
+    `ranks` are the processes that hold a part of each layer, `attn_implementations` all that the model has here.
     """
 
     id: str
@@ -103,6 +103,7 @@ class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
     device: str | None = None
     ranks: int = 1
     attn_implementation: str | None = None
+    attn_implementations: tuple[str, ...] = ()
     weights: Literal["pretrained", "random"] | None = None
     adapter_of: str | None = None
     quantization: str | None = None

@@ -92,7 +92,11 @@ Dtype = Annotated[
 ]
 Device = Annotated[
     str | None,
-    typer.Option("--device", metavar="NAME", help="cpu, cuda, cuda:1, mps. [default: cuda if there, else cpu]"),
+    typer.Option(
+        "--device",
+        metavar="NAME",
+        help="cpu, cuda, cuda:1, mps, xpu, ... [default: the machine's accelerator, else cpu]",
+    ),
 ]
 DeviceMap = Annotated[
     str | None, typer.Option("--device-map", metavar="NAME", help="Spread the model over devices, e.g. auto.")
@@ -102,7 +106,12 @@ TpPlan = Annotated[
     typer.Option("--tp-plan", metavar="NAME", help="Spread each layer over the processes of torchrun, e.g. auto."),
 ]
 AttnImplementation = Annotated[
-    str | None, typer.Option("--attn-implementation", metavar="NAME", help="eager, sdpa, flash_attention_2, ...")
+    str | None,
+    typer.Option(
+        "--attn-implementation",
+        metavar="NAME",
+        help="eager, sdpa, flash_attention_2, ...; with compare also all: one table of all that the model has here.",
+    ),
 ]
 Tiny = Annotated[
     bool | None,

@@ -9,7 +9,7 @@ from typing import Literal
 
 import msgspec
 
-from padcheck.evidence import SINGLE, Environment, Evidence, PaddingSide, PositionEncoding, TokenFlip
+from padcheck.evidence import SINGLE, Environment, Evidence, ModelFacts, PaddingSide, PositionEncoding, TokenFlip
 from padcheck.exits import ExitCode
 from padcheck.settings import JudgeSettings
 from padcheck.severity import Severity
@@ -219,6 +219,27 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     configuration: ConfigurationFile | None = None
     reports: tuple[Report | Unmeasured, ...]
     vanished: tuple[KnownFinding, ...] = ()
+
+    @property
+    def models(self) -> tuple[ModelFacts | UnmeasuredModel, ...]:
+        """The model of each report."""
+        return tuple(report.evidence.model if isinstance(report, Report) else report.model for report in self.reports)
+
+    @property
+    def is_by_attention(self) -> bool:
+        """True where it is about one model, which ran with several attention implementations."""
+        ways = {model.attn_implementation for model in self.models if isinstance(model, ModelFacts)}
+        return len(ways) > 1 and len({model.id for model in self.models}) == 1
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What to call each report: its model, and its attention implementation where that is what differs."""
+        return tuple(
+            f"{model.id} ({model.attn_implementation})"
+            if self.is_by_attention and isinstance(model, ModelFacts)
+            else model.id
+            for model in self.models
+        )
 
 
 class Architecture(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,6 +11,9 @@ from padcheck.evidence import PaddingSide
 from padcheck.severity import Severity
 from padcheck.use import Task, Use
 
+EVERY_ATTENTION = "all"
+"""In place of an attention implementation: each that the model has here, one after another."""
+
 DEMO = "demo"
 DEFAULT_PROMPTS = ("big unpadded five token prompt ", "padded three token ")
 

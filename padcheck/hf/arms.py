@@ -2,11 +2,10 @@
 
 import gc
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from padcheck.errors import NotMeasuredError
@@ -14,6 +13,7 @@ from padcheck.evidence import SINGLE, Arm, NoiseProbe, PadCountSweep, Row, RowDi
 from padcheck.floor import noise_floor, tolerance_of
 from padcheck.hf.batches import Batch
 from padcheck.hf.capture import captured_warnings
+from padcheck.hf.devices import empty_cache
 from padcheck.hf.differences import compare_rows
 from padcheck.hf.encoding import build_row, token_text
 from padcheck.hf.generation import RowTrace, neutral_generation_config
@@ -100,16 +100,12 @@ def run_arms(
     """
     *larger, last = _batch_sizes(settings, len(encoded))
     run_in = partial(_run_in_batches, model, tokenizer, encoded, pad_token, settings=settings, progress=progress)
-    with evaluating(model), neutral_generation_config(model, pad_token.token_id):
-        for tried, size in enumerate(larger):
-            try:
-                return replace(run_in(size), batch_sizes_too_large=tuple(larger[:tried]))
-            except _OutOfMemoryError:
-                pass
-            gc.collect()  # out here, where the error has let go of what it came from
-            if torch.cuda.is_available():
-                torch.cuda.empty_cache()
-        return replace(run_in(last), batch_sizes_too_large=tuple(larger))
+    for tried, size in enumerate(larger):
+        with suppress(_OutOfMemoryError):
+            return replace(run_in(size), batch_sizes_too_large=tuple(larger[:tried]))
+        gc.collect()
+        empty_cache(model)
+    return replace(run_in(last), batch_sizes_too_large=tuple(larger))
 
 
 def _run_in_batches(
@@ -124,8 +120,9 @@ def _run_in_batches(
 ) -> Measured:
     bench = _Bench(model, tokenizer, settings)
     batches = list(_batches(model, encoded, pad_token, size, settings.seed))
-    for number, batch in enumerate(batches, start=1):
-        bench.run(batch, OfBatch(progress, number, len(batches)))
+    with evaluating(model), neutral_generation_config(model, pad_token.token_id):
+        for number, batch in enumerate(batches, start=1):
+            bench.run(batch, OfBatch(progress, number, len(batches)))
     return replace(bench.measured(), batch_size=size)
 
 

@@ -1,12 +1,27 @@
-"""The other attention implementation, lent to a model for a while."""
+"""Which attention implementations a model has, and the other one, lent to it for a while."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from transformers import PreTrainedModel
+from transformers.utils import is_flash_attn_2_available
 
 from padcheck.evidence import OTHER_ATTENTION
-from padcheck.hf.twin import NotOpenError
+from padcheck.hf.twin import HALF, NotOpenError
+
+
+def implementations(model: PreTrainedModel) -> tuple[str, ...]:
+    """All that this model can be loaded with here: flash attention where it is installed, in 16 bit on CUDA."""
+    if getattr(model.config, "_attn_implementation", None) is None:
+        return ()
+    has_flash = any(getattr(model, f"_supports_flash_attn{version}", False) for version in ("", "_2"))
+    has_flash = has_flash and model.device.type == "cuda" and model.dtype in HALF
+    open_ways = {
+        "eager": True,
+        "sdpa": getattr(model, "_supports_sdpa", False),
+        "flash_attention_2": has_flash and is_flash_attn_2_available(),
+    }
+    return tuple(name for name, is_open in open_ways.items() if is_open)
 
 
 @contextmanager

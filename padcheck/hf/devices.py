@@ -6,6 +6,22 @@ from transformers import PreTrainedModel
 _AWAY = ("cpu", "disk")
 
 
+def default_device() -> torch.device:
+    """This machine's accelerator, as transformers' pipelines choose it: cuda, xpu, mps and others; else the CPU."""
+    if hasattr(torch, "accelerator"):
+        found = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+        return found or torch.device("cpu")
+    names = {"cuda": torch.cuda, "xpu": torch.xpu, "mps": torch.backends.mps}  # before torch 2.6
+    return torch.device(next((name for name, backend in names.items() if backend.is_available()), "cpu"))
+
+
+def empty_cache(model: PreTrainedModel) -> None:
+    """Gives back what torch keeps of freed memory on the model's device, so that larger blocks fit."""
+    backend = getattr(torch, model.device.type, None)
+    if backend is not None and hasattr(backend, "empty_cache"):
+        backend.empty_cache()
+
+
 def input_device(model: PreTrainedModel) -> torch.device:
     """Where forward() wants its inputs.
 

@@ -8,6 +8,7 @@ from transformers import PreTrainedModel
 from padcheck.errors import NotMeasuredError
 from padcheck.evidence import Evidence, ModelFacts
 from padcheck.hf.arms import Measured, not_run, run_arms
+from padcheck.hf.attention import implementations
 from padcheck.hf.capture import captured_warnings, library_bars
 from padcheck.hf.devices import device_names
 from padcheck.hf.generation import overridden_settings
@@ -123,5 +124,6 @@ def _with_weights(facts: ModelFacts, model: PreTrainedModel, embedding_rows: int
         device=device_names(model),
         ranks=number_of_ranks(model),
         attn_implementation=getattr(model.config, "_attn_implementation", None),
+        attn_implementations=implementations(model),
         weights=loaded.weights,
     )

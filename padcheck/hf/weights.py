@@ -13,12 +13,13 @@ from transformers import PreTrainedModel
 from padcheck.errors import NotMeasuredError, UsageError
 from padcheck.hf.adapters import put_on, require_loadable
 from padcheck.hf.auto_classes import auto_class
+from padcheck.hf.devices import default_device
 from padcheck.hf.heap import keep_large_blocks_apart
 from padcheck.hf.loading import Loaded, explained
 from padcheck.hf.ranks import share_logits, tensor_parallel
 from padcheck.hf.tiny import build_tiny_model
 from padcheck.hf.versions import DTYPE_ARGUMENT
-from padcheck.settings import MeasureSettings
+from padcheck.settings import EVERY_ATTENTION, MeasureSettings
 
 _CHANGES = {
     "attn_implementation": "Use eager or sdpa, or leave it out.",
@@ -130,15 +131,21 @@ def dtype_and_device(settings: MeasureSettings) -> tuple[Any, torch.device]:
     """What the model is to run in, and where; the dtype is "auto" where the checkpoint decides.
 
     Raises:
-        UsageError: torch does not know one of them here.
+        UsageError: torch does not know one of them here, or several attention implementations are wanted at once.
     """
+    if settings.attn_implementation == EVERY_ATTENTION:
+        raise UsageError(
+            f"--attn-implementation {EVERY_ATTENTION} belongs to `padcheck compare`.",
+            meaning="Here each model runs in one way, which a baseline and a table of models can tell of.",
+            change="Name one, or leave it out.",
+        )
     device = _device(settings)
     return _dtype(settings, device), device
 
 
 def _device(settings: MeasureSettings) -> torch.device:
     if settings.device is None:
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        return default_device()
     try:
         device = torch.device(settings.device)
         torch.empty(0, device=device)

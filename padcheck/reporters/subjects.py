@@ -43,7 +43,10 @@ def subjects(document: Document) -> list[Subject]:
     if isinstance(document, Survey):
         return [_of_architecture(each, document.judgement) for each in document.architectures]
     if isinstance(document, Check):
-        return [_placed(_of_model(report), document.configuration) for report in document.reports]
+        return [
+            _placed(_of_model(report), document.configuration)._replace(name=name)
+            for name, report in zip(document.names, document.reports, strict=True)
+        ]
     return [_of_model(document)]
 
 

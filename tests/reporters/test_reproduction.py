@@ -151,7 +151,7 @@ def test_a_survey_names_its_model_types(monkeypatch, tmp_path):
     monkeypatch.setattr(engine, "survey", lambda *settings: asked.append(settings) or pytest.fail("asked for"))
     with pytest.raises(pytest.fail.Exception):
         cli.app(line.split()[1:], prog_name="padcheck", standalone_mode=False)
-    [(wanted, measure, judgement, _)] = asked
+    [(wanted, measure, judgement, _, _)] = asked
     assert wanted.model_types == ("llama", "odd")
     assert (measure.max_new_tokens, measure.seed, judgement.atol, list(judgement.ignore)) == (
         6,

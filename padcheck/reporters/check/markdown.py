@@ -23,11 +23,13 @@ def _lines(check: Check) -> Iterator[str]:
     yield f"**{escape(wording.conclusion(check))}**"
     yield ""
     yield from table(("model", "", "findings"), wording.sums(check))
+    if ways := wording.by_attention(check):
+        yield from table(("attention", "dtype", "left", "right"), ways)
     if vanished := wording.vanished(check):
         yield f"Gone since the baseline was written: {escape(', '.join(vanished))}"
         yield ""
-    for report in check.reports:
-        yield f"## {code(wording.model_id(report))}"
+    for name, report in zip(wording.names(check), check.reports, strict=True):
+        yield f"## {code(name)}"
         yield ""
         yield f"**{escape(conclusion(report))}**"
         yield ""

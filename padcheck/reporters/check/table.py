@@ -19,19 +19,30 @@ def render(check: Check, view: View) -> str:
 
 def print_check(check: Check, view: View, console: Console) -> None:
     """Prints each model's report, in full where the view is verbose, and the sum."""
-    for report in check.reports:
+    for name, report in zip(wording.names(check), check.reports, strict=True):
         if view.verbose and isinstance(report, Report):
             print_report(report, view, console)
             continue
-        section_title(console, f"padcheck check {wording.model_id(report)}")
+        section_title(console, f"padcheck check {name}")
         print_short(report, console)
         if view.verbose and not isinstance(report, Report) and report.traceback is not None:
             console.print(Text(report.traceback))
+    if ways := wording.by_attention(check):
+        section(console, "By attention implementation", _ways(ways))
     section(console, "In sum", _sums(check))
     if vanished := wording.vanished(check):
         section(console, "Gone since the baseline was written", Text("\n".join(vanished)))
     console.print()
     console.print(Text(wording.conclusion(check), style=STATUS_STYLE[check.status]))
+
+
+def _ways(ways: list[tuple[str, str, str, str]]) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    for heading in ("attention", "dtype", "left", "right"):
+        table.add_column(heading, overflow="fold")
+    for row in ways:
+        table.add_row(*map(Text, row))
+    return table
 
 
 def _sums(check: Check) -> Table:

@@ -8,14 +8,37 @@ from padcheck.reporters.visible import visible
 _STATUS = {"pass": "passed", "fail": "failed", "not_measured": "not measured", "error": "a bug in padcheck"}
 
 
-def model_id(report: Report | Unmeasured) -> str:
-    """Which model it is about."""
-    return visible(report.evidence.model.id if isinstance(report, Report) else report.model.id)
+def names(check: Check) -> list[str]:
+    """What each report is about."""
+    return [visible(name) for name in check.names]
 
 
 def sums(check: Check) -> list[tuple[str, str, str]]:
     """Model, how it went, and its findings by code."""
-    return [(model_id(report), _STATUS[report.status], _codes(report)) for report in check.reports]
+    return [
+        (name, _STATUS[report.status], _codes(report)) for name, report in zip(names(check), check.reports, strict=True)
+    ]
+
+
+def by_attention(check: Check) -> list[tuple[str, str, str, str]]:
+    """Attention implementation, and what padding did on each side and by how much; none where only one ran."""
+    if not check.is_by_attention:
+        return []
+    return [
+        (str(model.attn_implementation), str(model.dtype), _side(report, "left"), _side(report, "right"))
+        for report in check.reports
+        if isinstance(report, Report)
+        for model in (report.evidence.model,)
+    ]
+
+
+def _side(report: Report, side: str) -> str:
+    comparison = report.comparisons.get(side)
+    if comparison is None:
+        return "not run"
+    if comparison.max_abs_diff is None or comparison.allowed is None:
+        return comparison.verdict.value.replace("_", " ")
+    return f"{comparison.verdict.value}, {comparison.max_abs_diff:.2g} of {comparison.allowed:.2g} allowed"
 
 
 def vanished(check: Check) -> list[str]:
@@ -29,7 +52,8 @@ def conclusion(check: Check) -> str:
     counted = Counter(_STATUS[report.status] for report in check.reports)
     how = ", ".join(f"{count} {status}" for status in _STATUS.values() if (count := counted[status]))
     number = len(check.reports)
-    return f"{verdict[check.status]}: {number} model{'s' if number > 1 else ''}, {how}"
+    what = "attention implementation" if check.is_by_attention else "model"
+    return f"{verdict[check.status]}: {number} {what}{'s' if number > 1 else ''}, {how}"
 
 
 def _codes(report: Report | Unmeasured) -> str:
