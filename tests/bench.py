@@ -1,7 +1,7 @@
-"""Speed, as ratios of whole processes in one run: `make bench`.
+"""Speed and memory, as ratios of whole processes in one run: `make bench`.
 
 Machines are noisy and differ, so each command is timed in turn with a bare script that does the least of the same work,
-and what counts is the median of the ratios pair by pair.
+and what counts is the median of the ratios pair by pair. The memory is the most that a process had at any time.
 """
 
 import argparse
@@ -46,12 +46,23 @@ for side in ("right", "left"):
 
 
 class Pair(NamedTuple):
-    """A command, the bare script that it is held against, and the largest ratio that is good enough."""
+    """A command, the bare script that it is held against, and the largest ratios that are good enough.
+
+    `memory_target` is None where the bare script does not do the work that takes the memory.
+    """
 
     name: str
     command: list[str]
     bare: list[str]
     target: float
+    memory_target: float | None = None
+
+
+class Cost(NamedTuple):
+    """Of one process: wall time, and the most memory that it had."""
+
+    seconds: float
+    mebibytes: float
 
 
 def pairs(folder: Path) -> list[Pair]:
@@ -77,7 +88,7 @@ def _compare(name: str, model: Path, folder: Path, target: float) -> Pair:
     prompts.write_text("\n".join(PROMPTS))
     words = ["compare", str(model), "--prompts", str(prompts), "--max-new-tokens", "20"]
     bare = [sys.executable, str(script), str(model), str(prompts)]
-    return Pair(f"compare {name}", [sys.executable, "-m", "padcheck", *words], bare, target)
+    return Pair(f"compare {name}", [sys.executable, "-m", "padcheck", *words], bare, target, memory_target=1.1)
 
 
 def _gpt2(folder: Path) -> Path:
@@ -92,28 +103,39 @@ def _gpt2(folder: Path) -> Path:
     return model
 
 
-def seconds(command: list[str]) -> float:
-    """Wall time of one process, its output thrown away."""
+def cost(command: list[str]) -> Cost:
+    """What one process takes, its output thrown away."""
     began = time.perf_counter()
-    subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
-    return time.perf_counter() - began
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    return Cost(time.perf_counter() - began, usage.ru_maxrss / 2**10)
 
 
 def measured(pair: Pair, runs: int) -> dict[str, object]:
-    """Times command and script in turn, and prints the line of the table."""
-    seconds(pair.command), seconds(pair.bare)  # files into the page cache
-    timed = [(seconds(pair.command), seconds(pair.bare)) for _ in range(runs)]
-    ratios = [command / bare for command, bare in timed]
-    command, bare = (statistics.median(column) for column in zip(*timed, strict=True))
-    ratio = statistics.median(ratios)
-    print(f"{pair.name:34}{command:8.2f}s{bare:8.2f}s{ratio:8.2f}{pair.target:8.2f}", flush=True)
+    """Runs command and script in turn, and prints the line of the table."""
+    cost(pair.command), cost(pair.bare)  # files into the page cache
+    costs = [(cost(pair.command), cost(pair.bare)) for _ in range(runs)]
+    ratios = [command.seconds / bare.seconds for command, bare in costs]
+    command, bare = (Cost(*map(statistics.median, zip(*column, strict=True))) for column in zip(*costs, strict=True))
+    ratio, memory_ratio = statistics.median(ratios), command.mebibytes / bare.mebibytes
+    memory = (
+        "" if pair.memory_target is None else f"{command.mebibytes:9.0f}{memory_ratio:8.2f}{pair.memory_target:8.2f}"
+    )
+    print(
+        f"{pair.name:30}{command.seconds:8.2f}s{bare.seconds:8.2f}s{ratio:8.2f}{pair.target:8.2f}{memory}", flush=True
+    )
     return {
         "command": pair.name,
-        "seconds": command,
-        "bare_seconds": bare,
+        "seconds": command.seconds,
+        "bare_seconds": bare.seconds,
         "ratio": ratio,
         "ratio_range": [min(ratios), max(ratios)],
         "target": pair.target,
+        "mebibytes": command.mebibytes,
+        "bare_mebibytes": bare.mebibytes,
+        "memory_ratio": memory_ratio,
+        "memory_target": pair.memory_target,
     }
 
 
@@ -125,7 +147,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=Path("bench.json"))
     options = parser.parse_args()
     os.environ |= {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "2"}
-    print(f"{'command':34}{'median':>9}{'bare':>9}{'ratio':>8}{'target':>8}")
+    print(f"{'command':30}{'median':>9}{'bare':>9}{'ratio':>8}{'target':>8}{'MiB':>9}{'ratio':>8}{'target':>8}")
     with tempfile.TemporaryDirectory() as folder:
         results = [measured(pair, options.runs) for pair in pairs(Path(folder)) if options.only in pair.name]
     options.output.write_text(json.dumps(results, indent=2) + "\n")

@@ -9,7 +9,7 @@ from padcheck.progress import OfBatch, Silent, Stopwatch
 
 QUICK = ("--max-new-tokens", "2", "--prompt", "one two three", "--prompt", "one")
 AROUND = ("import", "tokenizer", "tokenize", "weights")
-ARMS = ("left_alone", "batched", "left_no_mask", "right_continued")
+ARMS = ("left_alone", "left_no_mask", "right_continued")
 
 
 class Said(Silent):

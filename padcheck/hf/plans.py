@@ -220,7 +220,7 @@ PLANS = {
     "right": ArmPlan("the right-padded batch", SINGLE, "right", _right),
     "left_alone": ArmPlan("each padded prompt in a batch of one", SINGLE, "left", _left_alone, quick=Batch.shortest),
     "few_copies": ArmPlan("a few copies of one prompt, nothing padded", SINGLE, None, _few_copies, quick=None),
-    "batched": ArmPlan("a batch of copies of one prompt, nothing padded", SINGLE, None, _batched, quick=Batch.longest),
+    "batched": ArmPlan("a batch of copies of one prompt, nothing padded", SINGLE, None, _batched, quick=None),
     "scrambled": ArmPlan("left, other ids under the mask", "left", "left", _scrambled),
     "left_no_mask": ArmPlan("left, no attention_mask", "left", "left", _left_no_mask),
     "forward": ArmPlan("forward(), each prompt alone", SINGLE, None, _forward),

@@ -40,7 +40,7 @@ def fails(run):
     {what}
 
 if os.environ["RANK"] == "{rank}":
-    PLANS["left_forward"] = replace(PLANS["left_forward"], run=fails)
+    PLANS["left_no_mask"] = replace(PLANS["left_no_mask"], run=fails)
 sys.argv = ["padcheck", *sys.argv[1:]]
 main()
 """

@@ -14,6 +14,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 import padcheck as public
+import padcheck.api  # now: Rich draws a random number when it is imported
 from padcheck.hf.untouched import untouched
 
 LOGGERS = ("transformers", "huggingface_hub", "accelerate", "peft", "bitsandbytes")
@@ -136,7 +137,7 @@ def stop(error: BaseException, after: int) -> Callable[..., None]:
     """A forward hook that raises at a later call, as a user does who presses Ctrl-C."""
     calls = iter(range(after))
 
-    def hook(*_args: object) -> None:
+    def hook(*_args: object, **_kwargs: object) -> None:
         if next(calls, None) is None:
             raise error
 
