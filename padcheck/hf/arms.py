@@ -266,6 +266,8 @@ def _run(log: _ArmLog, run: Callable[[], list[RowTrace]]) -> list[RowTrace]:
         try:
             with in_step():
                 traces = run()
+        except NotMeasuredError:
+            raise
         except Exception as error:
             if is_out_of_memory(error) and not log.plan.half_only:
                 raise _OutOfMemoryError(

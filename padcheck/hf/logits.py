@@ -6,9 +6,11 @@ With a vocabulary of 256,000 one token's logits are a megabyte, so those of a ba
 import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from tempfile import SpooledTemporaryFile
+from tempfile import SpooledTemporaryFile, gettempdir
 
 import torch
+
+from padcheck.errors import NotMeasuredError
 
 _IN_MEMORY = 16 * 2**20
 """Bytes of one call."""
@@ -37,10 +39,17 @@ class LogitsLog:
         """One step or several: (steps * batch_size, vocab_size), all rows of a step before those of the next.
 
         Raises:
-            OSError: The disk is full.
+            NotMeasuredError: They cannot be written, as where the disk is full.
         """
         self._number, self._vocab_size = self._number + logits.shape[0], logits.shape[1]
-        self._file.write(logits.detach().to("cpu", torch.float32).contiguous().numpy().data)
+        try:
+            self._file.write(logits.detach().to("cpu", torch.float32).contiguous().numpy().data)
+        except OSError as error:
+            raise NotMeasuredError(
+                f"The logits cannot be kept: {error.strerror or error}.",
+                meaning=f"Those of a batch are more than memory should hold; they go to {gettempdir()}.",
+                change="Make room there, set TMPDIR to another folder, or lower --batch-size.",
+            ) from error
 
     def __len__(self) -> int:
         """The number of steps."""

@@ -1,6 +1,7 @@
 """Logits are what was added, in memory or on disk."""
 
 import gc
+from tempfile import SpooledTemporaryFile
 
 import pytest
 import torch
@@ -61,3 +62,15 @@ def test_the_file_is_closed_when_nobody_reads_it_any_more(monkeypatch):
     del row
     gc.collect()
     assert file.closed
+
+
+def test_a_full_disk_is_said_and_is_no_finding(padcheck, monkeypatch):
+    class Full(SpooledTemporaryFile):
+        def write(self, _written):
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(logits, "SpooledTemporaryFile", Full)
+    outcome = padcheck("compare", "demo", "--max-new-tokens", "2")
+    assert (outcome.exit_code, outcome.stdout) == (3, "")
+    assert "The logits cannot be kept: No space left on device." in outcome.stderr
+    assert "TMPDIR" in outcome.stderr
