@@ -217,7 +217,7 @@ Output = Annotated[Path | None, typer.Option("--output", "-o", help="Write the r
 Quiet = Annotated[bool | None, typer.Option("--quiet", "-q", help="No progress, and nothing on stderr but errors.")]
 VerboseSurvey = Annotated[bool | None, typer.Option("--verbose", "-v", help="Every finding in full, tracebacks.")]
 Verbose = Annotated[
-    bool | None, typer.Option("--verbose", "-v", help="Every prompt's columns, undecided rules, tracebacks.")
+    bool | None, typer.Option("--verbose", "-v", help="Every prompt's columns, undecided rules, tracebacks, times.")
 ]
 ReportsOption = Annotated[
     list[str] | None,

@@ -143,7 +143,9 @@ def _rendering(began: float | None) -> dict[str, float]:
 
 
 def _print_seconds(seconds: dict[str, float]) -> None:
-    """Where the time went, on stderr: a line a stage."""
+    """Where the time went, on stderr: a line a stage; nothing where an older padcheck saved none."""
+    if not seconds:
+        return
     console = Console(stderr=True, markup=False, highlight=False)
     console.print(f"where the {sum(seconds.values()):.1f} s went:")
     for stage, taken in seconds.items():

@@ -58,7 +58,7 @@ def test_a_person_is_told_the_batch_where_there_are_several(batches, expected):
 
 def test_the_json_says_how_long_each_stage_took():
     seconds = run_in_process("compare", "demo", *QUICK, "--format", "json").report["seconds"]
-    assert list(seconds) == [*AROUND, "together", "single", "forwards", *ARMS, "noise", "judge", "render"]
+    assert list(seconds) == [*AROUND, "together", "single", "scrambled", "forwards", *ARMS, "noise", "judge", "render"]
     assert all(taken > 0 for taken in seconds.values())
 
 
@@ -77,7 +77,7 @@ def test_verbose_tells_it_on_stderr_below_the_report():
     title, *lines = outcome.stderr.splitlines()
     assert re.fullmatch(r"where the \d+\.\d s went:", title)
     stages = [re.fullmatch(r" +\d+\.\d\d  (\w+)", line)[1] for line in lines]
-    assert stages == [*AROUND, "together", "single", "forwards", *ARMS, "noise", "judge", "render"]
+    assert stages == [*AROUND, "together", "single", "scrambled", "forwards", *ARMS, "noise", "judge", "render"]
     assert "where the" not in run_in_process("compare", "demo", *QUICK).stderr
 
 

@@ -172,7 +172,7 @@ class _Bench:
         self._run_arms(run, progress, [name for name in cheap if name not in shared], quick=quick)
         replayed, some = run.traces["replayed"], batch.longest() if quick else batch
         with progress.stage("measuring what rounding does", "noise"):
-            self._noise.measure(some, [replayed[index] for index in some.prompts if index in replayed], at_once=quick)
+            self._noise.measure(some, [replayed[index] for index in some.prompts if index in replayed])
         self._run_arms(run, progress, [name for name, plan in self._plans.items() if plan.half_only], quick=quick)
         # Gone before anything else needs the memory.
         self._twin.drop()
@@ -273,7 +273,7 @@ def _run(log: _ArmLog, run: Callable[[], list[RowTrace]]) -> list[RowTrace]:
                 raise _OutOfMemoryError(
                     f"Memory ran out: {error}",
                     meaning="The model, its cache or the logits of a batch do not fit.",
-                    change="Lower --batch-size or --max-new-tokens, or use --batch-size auto, --dtype bfloat16, "
+                    change="Use a smaller --batch-size, or auto, fewer --max-new-tokens, --dtype bfloat16, "
                     "--device-map auto or --tiny.",
                 ) from error
             log.error = error_text(error)

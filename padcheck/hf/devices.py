@@ -17,7 +17,7 @@ def default_device() -> torch.device:
 
 def empty_cache(model: PreTrainedModel) -> None:
     """Gives back what torch keeps of freed memory on the model's device, so that larger blocks fit."""
-    backend = getattr(torch, model.device.type, None)
+    backend = getattr(torch, input_device(model).type, None)
     if backend is not None and hasattr(backend, "empty_cache"):
         backend.empty_cache()
 

@@ -212,26 +212,19 @@ def replay(
     The model must be in eval mode; it is not changed. Where it is not causal a step also sees the tokens after it.
     `with_positions` passes the position_ids that generate() would, where the model takes any.
     """
-    return replay_copies(model, prompt, new, 1, with_positions=with_positions)[0]
-
-
-def replay_copies(
-    model: PreTrainedModel, prompt: tuple[int, ...], new: tuple[int, ...], copies: int, *, with_positions: bool = False
-) -> list[RowTrace]:
-    """The same of several copies of a prompt in one batch."""
     padded = unpadded(prompt + new[:-1])
-    input_ids, attention_mask = _tensors(model, [(0, padded)] * copies)
+    input_ids, attention_mask = _tensors(model, [(0, padded)])
     width = input_ids.shape[1]
     positions = {}
     if with_positions and takes_position_ids(model):
         positions = {"position_ids": torch.arange(width, device=input_device(model))[None]}  # (1, width)
-    log = LogitsLog(copies)
+    log = LogitsLog(1)
     with torch.inference_mode(), received_position_ids(model) as received:
         arguments = {"attention_mask": attention_mask, **positions}
-        _, logits = _run(model, input_ids, arguments, range(len(prompt) - 1, width))  # (copies, len(new), vocab_size)
-        log.add(logits.transpose(0, 1).flatten(0, 1))
+        _, logits = _run(model, input_ids, arguments, range(len(prompt) - 1, width))  # (1, len(new), vocab_size)
+        log.add(logits[0])
     position_ids = position_ids_by_column(received, 0, width, len(prompt) + len(new))
-    return [RowTrace(unpadded(prompt), new, position_ids, log.row(row, len(new))) for row in range(copies)]
+    return RowTrace(unpadded(prompt), new, position_ids, log.row(0, len(new)))
 
 
 def _last_columns(rows: Rows) -> list[int]:

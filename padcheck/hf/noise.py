@@ -13,7 +13,7 @@ from padcheck.hf.attention import other_attention
 from padcheck.hf.batches import Batch
 from padcheck.hf.capture import captured_warnings
 from padcheck.hf.differences import compare_logits
-from padcheck.hf.generation import RowTrace, replay, replay_copies
+from padcheck.hf.generation import RowTrace, replay
 from padcheck.hf.ranks import in_step
 from padcheck.hf.twin import HALF, Float32Twin, error_text
 
@@ -21,9 +21,6 @@ _Pairs = Iterator[tuple[list[RowTrace], list[RowTrace]]]
 _Way = Callable[[Batch, list[RowTrace]], _Pairs]
 """References and traces, a pair a run, from a batch and its run without any change."""
 _RUNS = 3
-_MOST_AT_ONCE = 2**22
-"""Logits, 16 MiB of them."""
-
 _SEEDS = 1009
 """How far the seeds of two modules lie apart: more than there are runs."""
 _NO_ROUNDING = (torch.nn.Dropout, torch.nn.Identity)
@@ -54,14 +51,11 @@ class NoiseMeter:
         self._differences: dict[str, list[RowDifference]] = {}
         self._errors: dict[str, str] = {}
 
-    def measure(self, batch: Batch, replayed: list[RowTrace], *, at_once: bool = False) -> None:
-        """Adds one batch; `replayed` is the run without any change, empty where it raised.
-
-        `at_once` runs all random errors of a prompt in one forward(), where rows were seen not to know of each other.
-        """
+    def measure(self, batch: Batch, replayed: list[RowTrace]) -> None:
+        """Adds one batch; `replayed` is the run without any change, empty where it raised."""
         if not replayed:
             return
-        for name, way in self._ways(at_once=at_once).items():
+        for name, way in self._ways().items():
             if name in self._errors:
                 continue
             try:
@@ -83,13 +77,13 @@ class NoiseMeter:
             if name in self._differences or name in self._errors
         }
 
-    def _ways(self, *, at_once: bool = False) -> dict[str, _Way]:
+    def _ways(self) -> dict[str, _Way]:
         twin: dict[str, _Way] = {
             "float32_twin": self._in_float32,
             "float32_rounding_errors": self._with_errors_in_float32,
         }
         return {
-            "rounding_errors": partial(self._perturbed, self._model, at_once=at_once),
+            "rounding_errors": partial(self._perturbed, self._model),
             **(twin if self._model.dtype in HALF else {}),
             "other_attention": self._with_other_attention,
         }
@@ -101,19 +95,11 @@ class NoiseMeter:
         twin = self._twin.model()
         return self._perturbed(twin, batch, _replay(twin, batch, replayed))
 
-    def _perturbed(
-        self, model: PreTrainedModel, batch: Batch, references: list[RowTrace], *, at_once: bool = False
-    ) -> _Pairs:
-        numbers = max(trace.logits.num_steps * trace.logits.vocab_size for trace in references)
-        rows = _RUNS if at_once and _RUNS * numbers <= _MOST_AT_ONCE else 1
-        for run in range(0, _RUNS, rows):
+    def _perturbed(self, model: PreTrainedModel, batch: Batch, references: list[RowTrace]) -> _Pairs:
+        for run in range(_RUNS):
             with rounding_errors(model, self._seed + run):
-                copies = [
-                    replay_copies(model, prompt, trace.generated_ids, rows)
-                    for prompt, trace in zip(batch.prompts.values(), references, strict=True)
-                ]
-            for row in range(rows):
-                yield references, [of_prompt[row] for of_prompt in copies]
+                traces = _replay(model, batch, references)
+            yield references, traces
 
     def _with_other_attention(self, batch: Batch, replayed: list[RowTrace]) -> _Pairs:
         with other_attention(self._model):

@@ -1,10 +1,10 @@
 """The quick way through a batch in which padding is harmless, in a fraction of the time.
 
-Rows do not know of each other, so that both sides run in one generate(), and arms that call forward() alike in one
-forward(). And where the left-padded rows say what the prompts alone say, one forward() over each prompt and what was
-generated is enough to know that: what comes next depends on nothing else. All this is taken at its word only where no
-logit differs by more than rounding; any doubt is left to the plain way, where each arm runs by itself, and each prompt
-has a generate() of its own.
+Rows should not know of each other, so that both sides run in one generate(). And where the left-padded rows say what
+the prompts alone say, one forward() over each prompt and what was generated is enough to know that. All this is taken
+at its word only where no logit of the left-padded rows differs by more than rounding, neither beside the right-padded
+ones nor in a batch of their own, nor those of a prompt that runs once more. Any doubt is left to the plain way, where
+each arm runs by itself, and each prompt has a generate() of its own.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from padcheck.hf.batches import Rows
 from padcheck.hf.capture import captured_warnings
 from padcheck.hf.differences import compare_logits
 from padcheck.hf.generation import RowTrace, forward, generate, replay, takes_position_ids
-from padcheck.hf.plans import Run, under_own_mask
+from padcheck.hf.plans import PLANS, Run, under_own_mask
 from padcheck.hf.ranks import in_step
 from padcheck.hf.twin import HALF
 from padcheck.hf.untouched import untouched_state
@@ -61,6 +61,10 @@ def run_shared(run: Run, progress: Progress) -> Shared | None:
                 }
             if not all(_agree(run, alone[index], trace) for index, trace in generated["left"].items()):
                 return None
+            with progress.stage("running left, other ids under the mask", "scrambled"):
+                scrambled, said_of_left = _scrambled(run)
+            if not all(_agree(run, _first_steps(generated["left"][i], 2), trace) for i, trace in scrambled.items()):
+                return None
             first_steps = {index: _first_step(trace) for index, trace in alone.items()}
             with progress.stage("running forward()", "forwards"), captured_warnings() as of_forward:
                 forwarded = _forwarded(run, generated["left"])
@@ -69,20 +73,31 @@ def run_shared(run: Run, progress: Progress) -> Shared | None:
                     return None
     except Exception:  # noqa: BLE001  the plain way raises it again, in the arm that it belongs to
         return None
-    traces = {SINGLE: alone, **generated, "forward": first_steps, **forwarded}
-    return Shared(traces, warnings | dict.fromkeys(("forward", *forwarded), of_forward))
+    traces = {SINGLE: alone, **generated, "scrambled": scrambled, "forward": first_steps, **forwarded}
+    of_others = {"scrambled": said_of_left, **dict.fromkeys(("forward", *forwarded), of_forward)}
+    return Shared(traces, warnings | of_others)
 
 
 def _generated(run: Run) -> tuple[dict[str, _Traces], dict[str, list[str]]]:
-    """The arms that call generate() alike, and the warnings of each; those of the prompts alone as well."""
-    few = run.batch.few()
-    rows = {"left": run.batch.padded("left"), "right": run.batch.padded("right"), "scrambled": few.scrambled()}
+    """Both sides, and the warnings of each; those of the prompts alone as well.
+
+    The left-padded rows come last: what a batch has too little of (an expert's capacity) its last rows lose first.
+    """
+    rows = {"right": run.batch.padded("right"), "left": run.batch.padded("left")}
     with captured_warnings() as messages:
         traces = _together(partial(generate, run.model, settings=run.settings), rows)
-    said = {name: _said_before_forward(run, own) for name, own in {SINGLE: few.alone()[0], **rows}.items()}
+    said = {name: _said_before_forward(run, own) for name, own in {SINGLE: run.batch.few().alone()[0], **rows}.items()}
     known = {message for own in said.values() for message in own}
     of_all = [message for message in messages if message not in known]
     return traces, {name: [*own, *of_all] for name, own in said.items()}
+
+
+def _scrambled(run: Run) -> tuple[_Traces, list[str]]:
+    """A batch with pads on the left alone: a model may ask once for all rows where the pads are."""
+    few = replace(run, batch=run.batch.few())
+    with captured_warnings() as messages:
+        traces = PLANS["scrambled"].run(few)
+    return dict(zip(few.batch.prompts, traces, strict=True)), messages
 
 
 def _forwarded(run: Run, left: _Traces) -> dict[str, _Traces]:
@@ -91,14 +106,8 @@ def _forwarded(run: Run, left: _Traces) -> dict[str, _Traces]:
     run_forward = partial(forward, run.model, settings=run.settings)
     [longest] = run.batch.longest().alone()
     traces = _together(run_forward, {"forward_again": longest})
-    traces |= _together(
-        run_forward,
-        {
-            "left_forward": few.padded("left"),
-            "broken_mask": few.mask_broken(),
-            "right_forward": run.batch.padded("right"),
-        },
-    )
+    traces |= _together(run_forward, {"left_forward": few.padded("left"), "broken_mask": few.mask_broken()})
+    traces |= _together(run_forward, {"right_forward": run.batch.padded("right")})
     traces |= _together(
         partial(run_forward, with_mask=False),
         {"left_forward_no_mask": few.padded("left"), "right_forward_no_mask": few.padded("right")},
@@ -131,11 +140,16 @@ def _together(call: Callable[[Rows], list[RowTrace]], rows: dict[str, Rows]) -> 
 
 def _first_step(trace: RowTrace) -> RowTrace:
     """What forward() over the prompt would have given."""
+    return _first_steps(trace, 1)
+
+
+def _first_steps(trace: RowTrace, number: int) -> RowTrace:
+    columns = len(trace.padded.input_ids) + number - 1
     return replace(
         trace,
-        generated_ids=trace.generated_ids[:1],
-        position_ids=(*trace.position_ids[: len(trace.padded.input_ids)], None),
-        logits=trace.logits.first(1),
+        generated_ids=trace.generated_ids[:number],
+        position_ids=(*trace.position_ids[:columns], None),
+        logits=trace.logits.first(number),
     )
 
 

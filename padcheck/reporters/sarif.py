@@ -90,7 +90,7 @@ def _location(subject: Subject) -> dict[str, Any]:
     name = visible(subject.name)
     return {
         "physicalLocation": {
-            "artifactLocation": {"uri": quote(subject.file or name)},
+            "artifactLocation": {"uri": quote(subject.file or visible(subject.model or subject.name))},
             "region": {"startLine": subject.line or 1},
         },
         "logicalLocations": [{"name": name, "kind": "resource"}],

@@ -20,11 +20,13 @@ from padcheck.settings import JudgeSettings
 class Subject(NamedTuple):
     """One model, or one architecture of a survey.
 
-    `failing` are the findings that make the command fail, `passing` the others. `not_measured` says why there is no
-    verdict, and `file` and `line` where the model was asked for, as far as that is known.
+    `model` is its id where the name says more. `failing` are the findings that make the command fail, `passing` the
+    others. `not_measured` says why there is no verdict, and `file` and `line` where the model was asked for, as far as
+    that is known.
     """
 
     name: str
+    model: str | None = None
     failing: tuple[Finding, ...] = ()
     passing: tuple[Finding, ...] = ()
     skipped: tuple[Skipped, ...] = ()
@@ -44,8 +46,8 @@ def subjects(document: Document) -> list[Subject]:
         return [_of_architecture(each, document.judgement) for each in document.architectures]
     if isinstance(document, Check):
         return [
-            _placed(_of_model(report), document.configuration)._replace(name=name)
-            for name, report in zip(document.names, document.reports, strict=True)
+            _placed(_of_model(report), document.configuration)._replace(name=name, model=model.id)
+            for name, model, report in zip(document.names, document.models, document.reports, strict=True)
         ]
     return [_of_model(document)]
 
@@ -66,7 +68,7 @@ def _of_architecture(architecture: Architecture, judgement: JudgeSettings) -> Su
 
 def _sorted_out(name: str, findings: tuple[Finding, ...], judgement: JudgeSettings) -> Subject:
     failing = tuple(each for each in findings if judgement.fails(each.severity) and not each.known)
-    return Subject(name, failing, tuple(each for each in findings if each not in failing))
+    return Subject(name, None, failing, tuple(each for each in findings if each not in failing))
 
 
 def _placed(subject: Subject, configuration: ConfigurationFile | None) -> Subject:

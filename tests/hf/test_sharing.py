@@ -1,11 +1,13 @@
 """The quick way gives the verdicts of the plain way, and is taken only where nothing differs."""
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 import torch
 from transformers import PreTrainedModel
+from transformers.utils import ModelOutput
 from zoo import CLEAN, FAULTS, compare
 from zoo.families import build_family
 from zoo.masks import ignored
@@ -99,3 +101,48 @@ def test_what_is_found_on_a_few_prompts_does_not_count_the_others() -> None:
     plain = compare(build_family(FLOAT32, "gpt2"), thorough=True)
     [finding] = [finding for finding in plain.findings if finding.code == "PAD401"]
     assert "wrong for 3 of 4 prompts" in finding.message
+
+
+def with_little_room(model: PreTrainedModel) -> PreTrainedModel:
+    """Rows beyond six tenths of a batch lose a little of the last layer, as an expert's capacity has it."""
+
+    def lose(_module: torch.nn.Module, _args: object, output: torch.Tensor) -> torch.Tensor:
+        output = output.clone()
+        output[math.ceil(0.6 * len(output)) :] *= 0.98
+        return output
+
+    model.model.layers[-1].mlp.register_forward_hook(lose)
+    return model
+
+
+def asking_once_for_all_rows(model: PreTrainedModel, wrong: str) -> PreTrainedModel:
+    """Where the pads are is asked of the batch as a whole, and one of the answers leads to wrong logits."""
+
+    def ask(module: torch.nn.Module, _args: object, kwargs: dict[str, torch.Tensor]) -> None:
+        mask = kwargs.get("attention_mask")
+        sides = (bool((mask[:, 0] == 0).any()), bool((mask[:, -1] == 0).any())) if mask is not None else None
+        module.has_wrong_pads = sides == {"left": (True, False), "right": (False, True)}[wrong]
+
+    def roll(module: torch.nn.Module, _args: object, output: ModelOutput) -> None:
+        if module.has_wrong_pads:
+            output.logits = output.logits.roll(1, dims=-1)
+
+    model.register_forward_pre_hook(ask, with_kwargs=True)
+    model.register_forward_hook(roll)
+    return model
+
+
+def test_rows_that_a_batch_has_no_room_for_are_found() -> None:
+    report = compare(with_little_room(build_family(FLOAT32)))
+    assert not was_shared(report)
+    assert report.status == "fail"
+    assert "PAD206" in [finding.code for finding in report.findings]
+
+
+def test_what_is_wrong_in_a_batch_of_one_side_alone_is_found() -> None:
+    left = compare(asking_once_for_all_rows(build_family(FLOAT32), "left"))
+    assert left.status == "fail"
+    assert not was_shared(left)
+    right = compare(asking_once_for_all_rows(build_family(FLOAT32), "right"))
+    assert not right.comparisons["right_forward"].verdict.within_rounding
+    assert right.status == "fail"
