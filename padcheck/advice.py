@@ -61,7 +61,7 @@ def _how_to_generate(case: Case) -> tuple[PaddingSide | None, str, bool]:
 
 def _scoring(case: Case) -> Advice:
     for arm, side, without_mask, position_ids in _SCORING:
-        if case.right(arm) and not case.wrong(f"{side}_float32"):
+        if case.right(arm):
             needed = not case.right(without_mask)
             line = (
                 f"inputs = {_batch(side)}; model(**inputs, {_POSITIONS})"

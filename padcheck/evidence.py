@@ -18,6 +18,9 @@ SINGLE = "single"
 GENERATED = (SINGLE, "left", "right")
 """The arms that are generated whole, as users run them; the others are probes."""
 
+IN_FLOAT32 = {SINGLE: "single_float32", "left": "left_float32", "replayed": "single_float32"}
+"""The float32 run of an arm, which probes are compared with if the model is in 16 bit."""
+
 OTHER_ATTENTION = {"sdpa": "eager", "eager": "sdpa"}
 """What a model is run with to see whether its attention implementation matters."""
 
@@ -127,7 +130,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     The lists `tokens`, `input_ids`, `attention_mask`, `position_ids` and `position_ids_from_mask` have one entry a
     column. `position_ids` is what forward() really received: None in a column that never entered forward() (the last
     generated token), and everywhere where the model takes no position_ids. `position_ids_from_mask` is the textbook
-    formula. `non_finite_logits` counts NaN and plus infinity in the logits of the generated tokens.
+    formula. `non_finite_logits` counts NaN and plus infinity in the logits of the generated tokens. `stand_in` says what
+    ran in place of generate(), whose tokens these are not.
     """
 
     prompt_index: int
@@ -143,13 +147,15 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     generated_text: str
     new_text: str
     non_finite_logits: int = 0
+    stand_in: str | None = None
 
 
 class Arm(msgspec.Struct, frozen=True, kw_only=True):
     """One way of running the prompts, and what the libraries said while it ran.
 
     `reference` is the arm that it differs from in one thing, and is compared with; None for a first reference.
-    `dtype` is set where it ran in another one than the model's, `error` where it raised.
+    `dtype` is set if it is not the model's, `error` if the arm raised. `stand_in` says what ran in place of generate()
+    for those rows that say so too.
     """
 
     description: str = ""
@@ -159,6 +165,7 @@ class Arm(msgspec.Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...] = ()
     rows: tuple[Row, ...] = ()
     error: str | None = None
+    stand_in: str | None = None
 
 
 class Sample(msgspec.Struct, frozen=True, kw_only=True):
@@ -237,14 +244,30 @@ class PadCountSweep(msgspec.Struct, frozen=True, kw_only=True):
     error: str | None = None
 
 
+class PrecisionStep(msgspec.Struct, frozen=True, kw_only=True):
+    """One step of a left-padded row of a 16-bit model, and of the same prompt alone after the same tokens.
+
+    `left` and `alone` are the distances of their 16-bit logits from those of the prompt alone in float32: the root mean
+    square over the vocabulary.
+    """
+
+    prompt_index: int
+    num_pad_tokens: int
+    step: int
+    left: float
+    alone: float
+
+
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """All that one run measured. `arms` and `differences` are empty where only the tokenizer was inspected.
 
-    `left_out` names the dear probes that were not run, since the cheap ones agreed. `settings` are those of
+    `left_out` names the expensive probes that did not run, since the others agreed. `screen` is a sweep over a few pad
+    counts on pieces of one text, which is part of every run; `sweep` the one over many counts, which is expensive.
+    `precision` compares the errors of 16 bit with and without pads. `settings` are those of
     `padcheck.settings.MeasureSettings` that were not left at their defaults. `seconds` say where the time went, by
-    stage: `together` are the arms that share a generate(), `forwards` those that share a forward(), every other arm has
-    its own name; `noise` is what measures rounding, `pad_counts` the sweep. `batch_size` is how many prompts were
-    padded together, at most; with the `batch_sizes_too_large` memory ran out.
+    stage: arms have their own names, `stand_ins` are the prompts that did not go through generate(), `noise` is what
+    measures rounding, `screen` and `pad_counts` are the sweeps, `place` is the search for the module. `batch_size` is
+    how many prompts were padded together, at most; with the `batch_sizes_too_large` memory ran out.
     """
 
     model: ModelFacts
@@ -267,6 +290,8 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     differences: dict[str, tuple[RowDifference, ...]] = {}
     left_out: tuple[str, ...] = ()
     noise: dict[str, NoiseProbe] = {}
+    precision: tuple[PrecisionStep, ...] = ()
+    screen: PadCountSweep | None = None
     sweep: PadCountSweep | None = None
     settings: dict[str, object] = {}
     seconds: dict[str, float] = {}

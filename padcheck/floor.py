@@ -35,7 +35,7 @@ def noise_floor(
         dtype: In which the model ran.
         num_layers: Its depth.
         noise: What was run to see rounding.
-        differences: Of the arms, by name; those without padding count.
+        differences: Of the arms that ran in this dtype, by name; those without padding count.
         atol: Overrides what was measured, as does `rtol`.
         rtol: See `atol`.
     """

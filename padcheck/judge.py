@@ -68,8 +68,9 @@ def open_case(
     evidence: Evidence, atol: float | None = None, rtol: float | None = None, use: Use = _ANY_USE
 ) -> tuple[Case, NoiseFloor]:
     """What the rules look at: every arm compared under the tolerance in force, and the floor that it comes from."""
+    own_dtype = {name: found for name, found in evidence.differences.items() if evidence.arms[name].dtype is None}
     floor = noise_floor(
-        evidence.model.dtype, evidence.model.num_layers, evidence.noise, evidence.differences, atol=atol, rtol=rtol
+        evidence.model.dtype, evidence.model.num_layers, evidence.noise, own_dtype, atol=atol, rtol=rtol
     )
     tolerances = {name: tolerance_of(floor, arm) for name, arm in evidence.arms.items()}
     comparisons = {

@@ -23,7 +23,7 @@ class Step(NamedTuple):
         return share_of_allowance(self.max_abs_diff, self.allowed) > 1
 
 
-_CONTROLS = ("broken_mask", "left_no_mask", "broken_mask_float32")
+_CONTROLS = ("broken_mask", "left_no_mask")
 """Probes with a fault made on purpose."""
 
 
@@ -34,6 +34,11 @@ class Case(NamedTuple):
     comparisons: dict[str, Comparison]
     tolerances: dict[str, Tolerance]
     use: Use = Use()
+
+    @property
+    def left(self) -> str:
+        """The left-padded batch that probes are compared with: that in float32 if a 16-bit model ran there too."""
+        return "left_float32" if self.ran("left_float32") else "left"
 
     def ran(self, *arms: str) -> bool:
         """True where each of these arms ran and was compared."""
@@ -54,8 +59,9 @@ class Case(NamedTuple):
         return self.ran(arm) and self.comparisons[arm].verdict.within_rounding
 
     def harmed(self) -> bool:
-        """True where left padding is wrong: in the batch, alone, or in float32."""
-        return any(self.ran(arm) and not self.right(arm) for arm in ("left", "left_alone", "left_float32"))
+        """True if left padding is wrong: in the batch, alone, in float32, or behind other numbers of pads."""
+        wrong = any(self.ran(arm) and not self.right(arm) for arm in ("left", "left_alone", "left_float32"))
+        return wrong or any(step.off for step in self.sweep())
 
     def undecidable(self) -> str | None:
         """Why nothing that differs says anything about padding: rows depend on their batch by construction.
@@ -86,7 +92,7 @@ class Case(NamedTuple):
         sweep = self.evidence.sweep
         if sweep is None or sweep.error is not None:
             return []
-        allowed = self.tolerances[SINGLE].allowed
+        allowed = self.tolerances["forward" if "forward" in self.tolerances else SINGLE].allowed
         return [
             Step(sweep.prompt_index, count.num_pad_tokens, count.step.max_abs_diff, allowed(count.step.logit_scale))
             for count in sweep.counts
@@ -101,7 +107,8 @@ class Case(NamedTuple):
         """The attention implementation that makes the left-padded batch right, where it is wrong with the model's."""
         if not self.ran("left", "left_other_attention"):
             return None
-        wrong = [step for step in self.first_steps("left") if step.off]
+        in_float32 = self.evidence.arms["left_other_attention"].dtype is not None
+        wrong = [step for step in self.first_steps("left_float32" if in_float32 else "left") if step.off]
         if not wrong or any(step.off for step in self.first_steps("left_other_attention")):
             return None
         return OTHER_ATTENTION.get(self.evidence.model.attn_implementation or "")

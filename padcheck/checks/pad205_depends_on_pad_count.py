@@ -37,11 +37,11 @@ class DependsOnPadCount(Rule):
 
     def judge(self, case: Case) -> Finding | Skipped | None:
         """Fires where the sweep has both."""
-        if not case.ran("left"):
+        if not case.ran(case.left):
             return self.skip("the left arm has no row to compare")
         steps = case.sweep()
         if not steps:
-            return self.skip("the sweep over pad counts was not run") if case.wrong("left") else None
+            return self.skip("the sweep over pad counts was not run") if case.wrong(case.left) else None
         wrong, right = [step for step in steps if step.off], [step for step in steps if not step.off]
         if not wrong or not right or not _apart(right, wrong):
             return None

@@ -40,11 +40,11 @@ class PositionsCountPadding(Rule):
 
     def judge(self, case: Case) -> Finding | Skipped | None:
         """Fires where shifted positions alone do what the pads do, or position_ids are not read."""
-        if not case.ran("left"):
+        if not case.ran(case.left):
             return self.skip("the left arm has no row to compare")
         if not case.ran("scrambled"):
             return self.skip("the scrambled arm has no row to compare")
-        off = [step for step in case.first_steps("left") if step.off and step.max_abs_diff is not None]
+        off = [step for step in case.first_steps(case.left) if step.off and step.max_abs_diff is not None]
         if not off or any(step.off for step in case.first_steps("scrambled")):
             return None
         prompts = [step.prompt_index for step in off]

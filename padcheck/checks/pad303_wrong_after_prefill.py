@@ -35,10 +35,10 @@ class WrongAfterPrefill(Rule):
 
     def judge(self, case: Case) -> Finding | Skipped | None:
         """Fires where no wrong row of the left arm is wrong at its first step."""
-        if not case.ran("left"):
+        if not case.ran(case.left):
             return self.skip("the left arm has no row to compare")
-        rows = case.wrong("left")
-        if not case.only_later_steps_wrong("left"):
+        rows = case.wrong(case.left)
+        if not case.only_later_steps_wrong(case.left):
             return None
         if any(step.off for step in case.sweep()):
             return self.skip("behind other numbers of pads the first token is wrong too")

@@ -35,10 +35,10 @@ class MaskIgnored(Rule):
 
     def judge(self, case: Case) -> Finding | Skipped | None:
         """Fires where left padding does harm, and the mask makes no difference."""
-        if not case.ran("left", "left_forward_no_mask"):
+        if not case.ran(case.left, "left_forward_no_mask"):
             return self.skip("the left_forward_no_mask arm has no row to compare")
         rows = [row for row in case.comparisons["left_forward_no_mask"].rows if row.num_pad_tokens]
-        harmed = case.wrong("left")
+        harmed = case.wrong(case.left)
         if not harmed or case.right("left_alone") or any(row.verdict is not Verdict.IDENTICAL for row in rows):
             return None
         other = case.right_with_attention()

@@ -36,11 +36,11 @@ class SlotsAnchored(Rule):
 
     def judge(self, case: Case) -> Finding | Skipped | None:
         """Fires where the sweep has a period, or varies although positions are innocent."""
-        if not case.ran("left"):
+        if not case.ran(case.left):
             return self.skip("the left arm has no row to compare")
         if not case.ran("scrambled"):
             return self.skip("the scrambled arm has no row to compare")
-        wrong = case.wrong("left")
+        wrong = case.wrong(case.left)
         if not wrong:
             return None
         steps = case.sweep()

@@ -35,7 +35,7 @@ class RightPaddedScoresDiffer(Rule):
         """Fires where a padded row is different."""
         if not case.ran("right_forward"):
             return self.skip("the right_forward arm has no row to compare")
-        rows = case.wrong("right_forward") or case.wrong("right_float32")
+        rows = case.wrong("right_forward")
         if not rows:
             return None
         furthest = worst(rows)

@@ -36,7 +36,7 @@ class LeftPaddedScoresDiffer(Rule):
             return self.skip("the left_forward_positions arm has no row to compare")
         if case.right("left_forward"):
             return None  # positions of its own serve it better
-        rows = case.wrong("left_forward_positions") or case.wrong("left_float32")
+        rows = case.wrong("left_forward_positions")
         if not rows:
             return None
         furthest = worst(rows)

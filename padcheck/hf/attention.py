@@ -7,7 +7,7 @@ from transformers import PreTrainedModel
 from transformers.utils import is_flash_attn_2_available
 
 from padcheck.evidence import OTHER_ATTENTION
-from padcheck.hf.twin import HALF, NotOpenError
+from padcheck.hf.float32 import HALF, NotOpenError
 
 
 def implementations(model: PreTrainedModel) -> tuple[str, ...]:

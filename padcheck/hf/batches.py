@@ -19,7 +19,8 @@ class Batch:
         width: What is padded to: the length of the longest prompt, also where only others of its batch are left.
         pad_token_id: What is padded with.
         embedding_rows: Ids below this have an embedding.
-        seed: Of the ids that stand in for pads in `scrambled`.
+        seed: Of the ids that replace the pads in `scrambled`.
+        size: How many prompts are padded together, also after the batch was narrowed to some of them.
     """
 
     prompts: dict[int, tuple[int, ...]]
@@ -27,23 +28,29 @@ class Batch:
     pad_token_id: int
     embedding_rows: int
     seed: int
+    size: int = 2
+
+    def whole(self) -> "Batch":
+        """All prompts."""
+        return self
 
     def longest(self) -> "Batch":
         """One prompt, the longest: of those that are as long, the last."""
-        return self._only(max(self.prompts, key=self._length))
+        return self.only(max(self.prompts, key=self._length))
 
     def shortest(self) -> "Batch":
         """One prompt, the shortest, which gets the most pads."""
-        return self._only(min(self.prompts, key=self._length))
+        return self.only(min(self.prompts, key=self._length))
 
     def few(self) -> "Batch":
         """The longest prompt and the shortest."""
-        return self._only(*self.shortest().prompts, *self.longest().prompts)
+        return self.only(*self.shortest().prompts, *self.longest().prompts)
 
     def _length(self, index: int) -> tuple[int, int]:
         return len(self.prompts[index]), index
 
-    def _only(self, *chosen: int) -> "Batch":
+    def only(self, *chosen: int) -> "Batch":
+        """These prompts, padded to the same width."""
         return replace(self, prompts={index: ids for index, ids in self.prompts.items() if index in chosen})
 
     def alone(self) -> list[Rows]:

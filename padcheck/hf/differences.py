@@ -37,6 +37,24 @@ def compare_logits(reference: Logits, logits: Logits) -> tuple[StepDifference, .
     return tuple(step for expected, actual in blocks for step in _compare_block(expected, actual))
 
 
+def shared_steps(row: RowTrace, other: RowTrace) -> tuple[Logits, Logits]:
+    """The logits of the steps before which both have chosen the same tokens."""
+    pairs = zip(row.generated_ids, other.generated_ids, strict=False)
+    number = next((step + 1 for step, (token_id, another) in enumerate(pairs) if token_id != another), None)
+    number = min(len(row.generated_ids), len(other.generated_ids)) if number is None else number
+    return row.logits.first(number), other.logits.first(number)
+
+
+def distances(logits: Logits, reference: Logits) -> list[float]:
+    """The root mean square of the difference over the vocabulary, step by step; what both sides mask is left out."""
+    found: list[float] = []
+    for expected, actual in zip(reference.blocks(), logits.blocks(), strict=True):  # (steps, vocab_size)
+        masked = (expected <= _MASKED) & (actual <= _MASKED)
+        squares = (actual - expected).masked_fill_(masked, 0.0).square_()
+        found += (squares.sum(dim=-1) / (~masked).sum(dim=-1).clamp_min(1)).sqrt().tolist()
+    return found
+
+
 def _compare_block(reference: torch.Tensor, logits: torch.Tensor) -> Iterator[StepDifference]:
     """Both are (steps, vocab_size), float32."""
     far, size = (logits - reference).abs_(), reference.abs()  # (steps, vocab_size)

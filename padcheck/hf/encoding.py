@@ -110,6 +110,7 @@ def build_row(
     generated_ids: tuple[int, ...] = (),
     position_ids: tuple[int | None, ...] | None = None,
     non_finite_logits: int = 0,
+    stand_in: str | None = None,
 ) -> Row:
     """One row as it will be reported.
 
@@ -120,6 +121,7 @@ def build_row(
         generated_ids: What was generated behind it, up to the first eos.
         position_ids: What forward() received, one entry a column of prompt and generated ids; None where nothing ran.
         non_finite_logits: NaNs and plus infinities among the logits of the generated tokens.
+        stand_in: What ran in place of generate().
     """
     input_ids = padded.input_ids + generated_ids
     attention_mask = padded.attention_mask + (1,) * len(generated_ids)
@@ -138,6 +140,7 @@ def build_row(
         generated_text=decode(tokenizer, generated_ids),
         new_text=decode(tokenizer, generated_ids, skip_special_tokens=True),
         non_finite_logits=non_finite_logits,
+        stand_in=stand_in,
     )
 
 

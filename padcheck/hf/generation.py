@@ -1,9 +1,9 @@
 """One call of generate() or forward(): tokens, logits of every step, and the positions that forward() received."""
 
 import inspect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -36,12 +36,23 @@ class RowTrace:
         generated_ids: The new tokens up to and including the first eos; behind it generate() only fills up with pads.
         position_ids: As forward() received them, one entry a column of prompt and new tokens.
         logits: Of each new token, before any processing.
+        stand_in: What ran in place of generate(); None if generate() or the arm's own forward() ran.
     """
 
     padded: PaddedIds
     generated_ids: tuple[int, ...]
     position_ids: tuple[int | None, ...]
     logits: Logits
+    stand_in: str | None = None
+
+    def first_step(self) -> "RowTrace":
+        """The first new token alone."""
+        return replace(
+            self,
+            generated_ids=self.generated_ids[:1],
+            position_ids=(*self.position_ids[: len(self.padded.input_ids)], None),
+            logits=self.logits.first(1),
+        )
 
 
 def overridden_settings(generation_config: GenerationConfig) -> dict[str, object]:
@@ -76,6 +87,7 @@ def generate(
     max_new_tokens: int | None = None,
     with_mask: bool = True,
     with_cache: bool = True,
+    forced: Mapping[int, tuple[int, ...]] | None = None,
 ) -> list[RowTrace]:
     """Runs one batch; the model must be in eval mode and hold its neutral generation_config.
 
@@ -86,12 +98,15 @@ def generate(
         max_new_tokens: Fewer tokens than the settings say.
         with_mask: Whether attention_mask is passed.
         with_cache: False runs all columns anew at every step; True leaves it to the generation_config.
+        forced: The tokens that a row is made to choose, by the index of its prompt, up to its eos.
     """
     input_ids, attention_mask = _tensors(model, rows)
     width = input_ids.shape[1]
     log = LogitsLog(len(rows))
     processors = logits_processors(settings, [index for index, _ in rows], width)
     processors.insert(0, _Listening(log))
+    if forced is not None:
+        processors.append(_Forcing([forced[index] for index, _ in rows], width))
     with torch.inference_mode(), received_position_ids(model) as received:
         output = model.generate(
             input_ids,
@@ -126,6 +141,22 @@ class _Listening(LogitsProcessor):
         """Scores are (batch, vocab_size), float32."""
         self._log.add(scores)
         return scores
+
+
+class _Forcing(LogitsProcessor):
+    """Leaves one token to choose from at each step; behind its end generate() fills a row up with pads by itself."""
+
+    def __init__(self, tokens: list[tuple[int, ...]], prompt_width: int) -> None:
+        self._tokens = tokens
+        self._prompt_width = prompt_width
+
+    def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
+        """Scores are (batch, vocab_size)."""
+        step = input_ids.shape[1] - self._prompt_width
+        chosen = [tokens[min(step, len(tokens) - 1)] for tokens in self._tokens]
+        only = torch.full_like(scores, float("-inf"))
+        only[range(len(chosen)), chosen] = 0.0
+        return only  # type: ignore[return-value]
 
 
 def forward(

@@ -77,6 +77,11 @@ class Logits:
     _row: int
     num_steps: int
     vocab_size: int
+    _skipped: int = 0
+
+    def only(self, step: int) -> "Logits":
+        """One step alone."""
+        return replace(self, num_steps=1, _skipped=self._skipped + step)
 
     def first(self, num_steps: int) -> "Logits":
         """The first steps alone."""
@@ -84,18 +89,21 @@ class Logits:
 
     def at(self, step: int) -> torch.Tensor:
         """One step, (vocab_size,)."""
-        return self._log.read(self._row, range(step, step + 1))[0]
+        return self._read(step, step + 1)[0]
 
     def whole(self) -> torch.Tensor:
         """All steps at once, for who knows that they are few."""
-        return self._log.read(self._row, range(self.num_steps))
+        return self._read(0, self.num_steps)
 
     def blocks(self) -> Iterator[torch.Tensor]:
         """All steps, as many at once as are small enough: (steps, vocab_size) each."""
         at_once = max(1, _BLOCK // self.vocab_size)
         for start in range(0, self.num_steps, at_once):
-            yield self._log.read(self._row, range(start, min(start + at_once, self.num_steps)))
+            yield self._read(start, min(start + at_once, self.num_steps))
 
     def argmax(self) -> tuple[int, ...]:
         """The likeliest token of each step."""
         return tuple(token_id for block in self.blocks() for token_id in block.argmax(dim=-1).tolist())
+
+    def _read(self, start: int, end: int) -> torch.Tensor:
+        return self._log.read(self._row, range(self._skipped + start, self._skipped + end))

@@ -2,24 +2,22 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from typing import Any
 
 import torch
 from transformers import PreTrainedModel
 
-from padcheck.evidence import NoiseProbe, RowDifference
+from padcheck.evidence import SINGLE, NoiseProbe, RowDifference
 from padcheck.hf.attention import other_attention
 from padcheck.hf.batches import Batch
 from padcheck.hf.capture import captured_warnings
-from padcheck.hf.differences import compare_logits
+from padcheck.hf.differences import compare_logits, shared_steps
+from padcheck.hf.float32 import HALF, error_text
 from padcheck.hf.generation import RowTrace, replay
+from padcheck.hf.logits import Logits
+from padcheck.hf.plans import Run
 from padcheck.hf.ranks import in_step
-from padcheck.hf.twin import HALF, Float32Twin, error_text
 
-_Pairs = Iterator[tuple[list[RowTrace], list[RowTrace]]]
-_Way = Callable[[Batch, list[RowTrace]], _Pairs]
-"""References and traces, a pair a run, from a batch and its run without any change."""
 _RUNS = 3
 _SEEDS = 1009
 """How far the seeds of two modules lie apart: more than there are runs."""
@@ -30,94 +28,92 @@ _DESCRIPTIONS = {
     "float32_rounding_errors": f"random rounding errors in float32, {_RUNS} times",
     "other_attention": "the other attention implementation",
 }
+_Tokens = dict[int, tuple[int, ...]]
+"""What was generated behind each prompt."""
+_Way = Callable[[Batch, _Tokens], Iterator[list[RowTrace]]]
+"""Gives the traces of each run with a change."""
 
 
 class NoiseMeter:
-    """Measures rounding batch after batch; a way that is not open to this model is asked once and says why.
+    """Measures rounding batch after batch; a way that this model does not have is asked once and says why.
 
     Each prompt is replayed alone, with its new tokens behind it, so no padding and no batch can enter:
 
     - with random errors of the dtype's precision on the output of every module, several times: Monte Carlo arithmetic
       (Parker, 1997), which sees what a duplicated batch on the same kernels cannot;
-    - in float32, where the model itself is in 16 bit and a copy fits into memory; and there with random errors again,
-      since what runs in float32 has a floor of its own;
-    - with the other attention implementation.
+    - with the other attention implementation;
+    - in float32, if the model is in 16 bit; and there with random errors again, since float32 has a floor too.
     """
 
-    def __init__(self, model: PreTrainedModel, twin: Float32Twin, seed: int) -> None:
+    def __init__(self, model: PreTrainedModel, seed: int) -> None:
         self._model = model
-        self._twin = twin
         self._seed = seed
-        self._differences: dict[str, list[RowDifference]] = {}
+        self._differences: dict[str, dict[int, tuple[RowDifference, ...]]] = {}
         self._errors: dict[str, str] = {}
 
-    def measure(self, batch: Batch, replayed: list[RowTrace]) -> None:
-        """Adds one batch; `replayed` is the run without any change, empty where it raised."""
-        if not replayed:
+    def measure(self, run: Run, batch: Batch) -> None:
+        """Adds prompts that ran alone, in the dtype in which the model calculates now."""
+        if not batch.prompts:
             return
-        for name, way in self._ways().items():
+        ways: dict[str, _Way] = {"rounding_errors": self._perturbed, "other_attention": self._with_other_attention}
+        if run.in_float32:
+            ways = {"float32_rounding_errors": self._perturbed}
+        tokens = {index: run.of(SINGLE)[index].generated_ids for index in batch.prompts}
+        for name, way in ways.items():
             if name in self._errors:
                 continue
             try:
                 with in_step(), captured_warnings():
-                    for references, traces in way(batch, replayed):
-                        self._differences.setdefault(name, []).extend(_differences(batch, references, traces))
-            except Exception as error:  # noqa: BLE001  a way that a model does not go says nothing about it
+                    unchanged = self._replay(batch, tokens)
+                    self._add(name, batch, unchanged, list(way(batch, tokens)))
+            except Exception as error:  # noqa: BLE001  a way that a model does not have says nothing about it
                 self._errors[name] = error_text(error)
+
+    def add_float32(self, alone: dict[int, RowTrace], in_float32: dict[int, RowTrace]) -> None:
+        """Adds the distance of the prompts alone from the same in float32, up to the first other token."""
+        both = [index for index in alone if index in in_float32]
+        pairs = [shared_steps(alone[index], in_float32[index]) for index in both]
+        self._differences.setdefault("float32_twin", {}).update(
+            {
+                index: (_difference(index, expected, actual),)
+                for index, (expected, actual) in zip(both, pairs, strict=True)
+            }
+        )
 
     def evidence(self) -> dict[str, NoiseProbe]:
         """What each way gave, over all batches."""
         return {
             name: NoiseProbe(
-                description=_DESCRIPTIONS[name],
-                differences=tuple(self._differences.get(name, ())),
+                description=description,
+                differences=tuple(each for found in self._differences.get(name, {}).values() for each in found),
                 error=self._errors.get(name),
             )
-            for name in self._ways()
+            for name, description in _DESCRIPTIONS.items()
             if name in self._differences or name in self._errors
         }
 
-    def _ways(self) -> dict[str, _Way]:
-        twin: dict[str, _Way] = {
-            "float32_twin": self._in_float32,
-            "float32_rounding_errors": self._with_errors_in_float32,
-        }
-        return {
-            "rounding_errors": partial(self._perturbed, self._model),
-            **(twin if self._model.dtype in HALF else {}),
-            "other_attention": self._with_other_attention,
-        }
+    def _add(self, name: str, batch: Batch, unchanged: list[RowTrace], changed: list[list[RowTrace]]) -> None:
+        """A prompt that is measured again replaces what it gave before."""
+        for place, index in enumerate(batch.prompts):
+            self._differences.setdefault(name, {})[index] = tuple(
+                _difference(index, unchanged[place].logits, traces[place].logits) for traces in changed
+            )
 
-    def _in_float32(self, batch: Batch, replayed: list[RowTrace]) -> _Pairs:
-        yield replayed, _replay(self._twin.model(), batch, replayed)
-
-    def _with_errors_in_float32(self, batch: Batch, replayed: list[RowTrace]) -> _Pairs:
-        twin = self._twin.model()
-        return self._perturbed(twin, batch, _replay(twin, batch, replayed))
-
-    def _perturbed(self, model: PreTrainedModel, batch: Batch, references: list[RowTrace]) -> _Pairs:
+    def _perturbed(self, batch: Batch, tokens: _Tokens) -> Iterator[list[RowTrace]]:
         for run in range(_RUNS):
-            with rounding_errors(model, self._seed + run):
-                traces = _replay(model, batch, references)
-            yield references, traces
+            with rounding_errors(self._model, self._seed + run):
+                yield self._replay(batch, tokens)
 
-    def _with_other_attention(self, batch: Batch, replayed: list[RowTrace]) -> _Pairs:
+    def _with_other_attention(self, batch: Batch, tokens: _Tokens) -> Iterator[list[RowTrace]]:
         with other_attention(self._model):
-            traces = _replay(self._model, batch, replayed)
-        yield replayed, traces
+            yield self._replay(batch, tokens)
+
+    def _replay(self, batch: Batch, tokens: _Tokens) -> list[RowTrace]:
+        return [replay(self._model, prompt, tokens[index]) for index, prompt in batch.prompts.items()]
 
 
-def _differences(batch: Batch, references: list[RowTrace], traces: list[RowTrace]) -> Iterator[RowDifference]:
-    for index, reference, trace in zip(batch.prompts, references, traces, strict=True):
-        steps = compare_logits(reference.logits, trace.logits)
-        yield RowDifference(prompt_index=index, num_pad_tokens=0, steps=steps)
-
-
-def _replay(model: PreTrainedModel, batch: Batch, replayed: list[RowTrace]) -> list[RowTrace]:
-    return [
-        replay(model, prompt, trace.generated_ids)
-        for prompt, trace in zip(batch.prompts.values(), replayed, strict=True)
-    ]
+def _difference(index: int, reference: Logits, logits: Logits) -> RowDifference:
+    return RowDifference(prompt_index=index, num_pad_tokens=0, steps=compare_logits(reference, logits))
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""One prompt behind ever more pads: which numbers of them are harmless, and which are not."""
+"""One text behind ever more pads: which numbers of them are harmless, and which are not."""
 
 import re
 
@@ -6,18 +6,65 @@ from transformers import PretrainedConfig
 
 from padcheck.evidence import SINGLE, PadCount, PadCountSweep
 from padcheck.hf.differences import compare_logits
-from padcheck.hf.generation import generate
+from padcheck.hf.generation import forward, generate, replay, takes_position_ids
 from padcheck.hf.plans import Run
 from padcheck.hf.positions import max_position_embeddings
 from padcheck.hf.ranks import in_step
-from padcheck.textbook import pad_ids
+from padcheck.textbook import pad_ids, position_ids_from_mask
 
 _USUAL = (*range(1, 13), 15, 16, 31, 32, 33)
 """Every small number, and what stands around the sizes that kernels and caches are cut into."""
 
+_SCREENED = ((1, 2, 3, 5, 7, 8, 9), (16, 17, 33))
+"""What every run looks at, the counts of one call together."""
+
+_LARGEST_SCREENED = 64
+_SHORTEST_PIECE = 2
+
 _SIZE_KEY = re.compile(r"(?i)(window|chunk|block)(_size|_len|_length)?$")
 _LARGEST = 512
 _LARGEST_IF_THOROUGH = 8192
+
+
+def screen_pad_counts(run: Run) -> PadCountSweep:
+    """The beginnings of one text behind a handful of pad counts, in as few calls as possible.
+
+    All rows of a call have its width, so that a row with more pads holds less of the text. One forward() over the text
+    alone gives what each beginning should say. The text is the longest prompt and its new tokens, repeated if they are
+    short. What is off here in a model that is not causal may be the reference; the sweep decides.
+    """
+    index = max(run.batch.prompts, key=lambda index: len(run.batch.prompts[index]))
+    sizes = _sizes(run.model.config)
+    around = {count for size in sizes.values() for count in (size - 1, size, size + 1)} - set(sum(_SCREENED, ()))
+    groups = [[*counts, *sorted(around & {*range(low, high)})] for counts, low, high in zip(
+        _SCREENED, (1, 10), (10, _LARGEST_SCREENED + 1), strict=True)]
+    counts: list[PadCount] = []
+    try:
+        with in_step():
+            for group in groups:
+                counts += _screened(run, index, group)
+    except Exception as error:  # noqa: BLE001  what the arms gave stays
+        message = f"{type(error).__name__}: {error}"
+        return PadCountSweep(prompt_index=index, sizes=sizes, counts=tuple(counts), error=message)
+    return PadCountSweep(prompt_index=index, sizes=sizes, counts=tuple(counts))
+
+
+def _screened(run: Run, index: int, numbers: list[int]) -> list[PadCount]:
+    room = _room(run, ())
+    width = max(numbers) + _SHORTEST_PIECE
+    if room is not None and width > room:
+        return []
+    text = run.batch.prompts[index] + run.of(SINGLE)[index].generated_ids
+    text = (text * (width // len(text) + 1))[: width - min(numbers)]
+    alone = replay(run.model, text[:_SHORTEST_PIECE], text[_SHORTEST_PIECE:] + text[:1], with_positions=True)
+    rows = [(index, pad_ids(text[: width - number], width, run.batch.pad_token_id, "left")) for number in numbers]
+    positions = position_ids_from_mask if takes_position_ids(run.model) else None
+    traces = forward(run.model, rows, run.settings, positions=positions)
+    counts = []
+    for number, trace in zip(numbers, traces, strict=True):
+        [step] = compare_logits(alone.logits.only(width - number - _SHORTEST_PIECE), trace.logits)
+        counts.append(PadCount(num_pad_tokens=number, step=step))
+    return counts
 
 
 def sweep_pad_counts(run: Run) -> PadCountSweep:
@@ -27,7 +74,7 @@ def sweep_pad_counts(run: Run) -> PadCountSweep:
     """
     index = max(run.batch.prompts, key=lambda index: len(run.batch.prompts[index]))
     prompt = run.batch.prompts[index]
-    reference = run.traces[SINGLE][index]
+    reference = run.of(SINGLE)[index]
     sizes = _sizes(run.model.config)
     counts = []
     try:

@@ -1,0 +1,293 @@
+"""Runs the arms on one batch after another, and decides which of them each batch calls for.
+
+First come the three arms that users run. Then a few cheap probes run, on the shortest and the longest prompt of the batch;
+in float32 if the model is in 16 bit, since faults stand out from rounding there. If anything differs that should agree, or
+if a fault made on purpose does not show, the batch is in doubt: every prompt then runs alone through generate(), the
+probes run on all prompts, and the expensive ones look for the cause.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from functools import partial
+from math import isfinite
+from typing import TypeVar
+
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from padcheck.errors import NotMeasuredError
+from padcheck.evidence import (
+    GENERATED,
+    SINGLE,
+    Arm,
+    PadCountSweep,
+    PrecisionStep,
+    RowDifference,
+    StepDifference,
+)
+from padcheck.floor import noise_floor, tolerance_of
+from padcheck.hf.arm_log import ArmLog
+from padcheck.hf.batches import Batch
+from padcheck.hf.capture import captured_warnings
+from padcheck.hf.differences import distances, shared_steps
+from padcheck.hf.float32 import HALF, Float32View, NotOpenError, error_text
+from padcheck.hf.generation import RowTrace
+from padcheck.hf.load_errors import is_out_of_memory
+from padcheck.hf.noise import NoiseMeter
+from padcheck.hf.plans import PLANS, Run
+from padcheck.hf.positions import num_layers
+from padcheck.hf.ranks import in_step
+from padcheck.hf.stand_ins import alone, generated
+from padcheck.hf.sweep import screen_pad_counts, sweep_pad_counts
+from padcheck.progress import Progress
+from padcheck.settings import MeasureSettings
+from padcheck.tolerances import share_of_allowance
+
+_TRUTH = ("left_float32", "single_float32")
+_KEPT = {*GENERATED, *_TRUTH, *(plan.reference for plan in PLANS.values())}
+"""The arms whose logits stay for the length of a batch."""
+
+_Traces = dict[int, RowTrace]
+_Result = TypeVar("_Result")
+
+
+class OutOfMemoryError(NotMeasuredError):
+    """A batch does not fit."""
+
+
+class Bench:
+    """What the arms gave so far, batch after batch.
+
+    Attributes:
+        noise: What rounding does.
+        precision: The errors of 16 bit, with and without pads.
+        screen: A few pad counts, of the first batch.
+        sweep: Many pad counts, of the first batch in doubt.
+    """
+
+    def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, settings: MeasureSettings) -> None:
+        self.noise = NoiseMeter(model, settings.seed)
+        self.precision: list[PrecisionStep] = []
+        self.screen: PadCountSweep | None = None
+        self.sweep: PadCountSweep | None = None
+        self._model = model
+        self._tokenizer = tokenizer
+        self._settings = settings
+        self._in_float32 = Float32View(model) if model.dtype in HALF else None
+        self._own_pad_token_id = model.generation_config.pad_token_id
+        self._plans = {name: plan for name, plan in PLANS.items() if model.dtype in HALF or not plan.half_only}
+        self._logs: dict[str, ArmLog] = {}
+
+    def run(self, batch: Batch, progress: Progress) -> None:
+        """Adds one batch."""
+        run = Run(self._model, batch, self._settings, self._own_pad_token_id, {})
+        self._run_as_users_do(run, progress)
+        probing = self._with_truth(run, progress)
+        with self._calculating(probing):
+            self._probe(probing, progress)
+        if not self._settings.thorough and not self._in_doubt(batch):
+            return
+        self._generate_all(SINGLE, run, progress)
+        self._run_arm("replayed", run, progress)
+        self._measure_rounding(run, batch, progress)
+        with self._calculating(probing):
+            self._search(probing, progress)
+
+    def arms(self) -> dict[str, Arm]:
+        """Every arm that ran."""
+        return {name: self._logs[name].evidence() for name in self._plans if name in self._logs}
+
+    def differences(self) -> dict[str, tuple[RowDifference, ...]]:
+        """How far each row is from its reference."""
+        return {
+            name: self._logs[name].all_differences()
+            for name, plan in self._plans.items()
+            if name in self._logs and plan.reference is not None
+        }
+
+    def left_out(self) -> tuple[str, ...]:
+        """The expensive arms that nothing called for."""
+        return tuple(name for name, plan in self._plans.items() if plan.expensive and name not in self._logs)
+
+    def _run_as_users_do(self, run: Run, progress: Progress) -> None:
+        """The prompts alone and both sides, in the model's own dtype, and what rounding does there."""
+        few = run.batch if self._settings.thorough or self._settings.do_sample else run.batch.few()
+        for name, batch in ((SINGLE, few), ("left", run.batch), ("right", run.batch)):
+            run.traces[name] = self._traces(name, replace(run, batch=batch), progress)
+        self._complete_alone(SINGLE, run, progress)
+        for name in (SINGLE, "left", "right"):
+            self._keep(name, run)
+        self._run_arm("replayed", replace(run, batch=few), progress)
+        # In float32 the floor is far below any fault, so that one prompt is enough to see it.
+        measured = few if self._settings.thorough or run.model.dtype in HALF else run.batch.longest()
+        self._measure_rounding(run, measured, progress)
+
+    def _measure_rounding(self, run: Run, batch: Batch, progress: Progress) -> None:
+        """What rounding does to these prompts, replayed with the tokens that they chose alone."""
+        alone = run.of(SINGLE)
+        with progress.stage("measuring what rounding does", "noise"):
+            self.noise.measure(run, batch.only(*alone))
+
+    def _complete_alone(self, name: str, run: Run, progress: Progress) -> None:
+        """The prompts alone that did not go through generate(): a stand-in, or generate() if it does not agree."""
+        if name not in self._logs or self._logs[name].error is not None:
+            return
+        left, known = run.of("left"), run.traces.get(name, {})
+        with progress.stage("running the other prompts alone", "stand_ins"):
+            run.traces[name] = self._guarded(self._logs[name], lambda: alone(run, left, known)) or {}
+
+    def _with_truth(self, run: Run, progress: Progress) -> Run:
+        """The run of the probes: in float32 if the model is in 16 bit and that is possible."""
+        if self._in_float32 is None or not run.traces["left"]:
+            return run
+        probing = replace(run, in_float32=True)
+        left, single = (self._log(name) for name in _TRUTH)
+        left.begin(probing)
+        single.begin(probing)
+        try:
+            with self._calculating(probing):
+                self._run_truth(probing, progress)
+        except NotOpenError as error:
+            left.error = single.error = error_text(error)
+        return run if left.error or single.error else probing
+
+    def _calculating(self, run: Run) -> AbstractContextManager[None]:
+        """The context in which the model calculates in the dtype of a run."""
+        return self._in_float32.opened() if run.in_float32 and self._in_float32 is not None else nullcontext()
+
+    def _run_truth(self, run: Run, progress: Progress) -> None:
+        """In float32 the left-padded batch and each prompt alone, on the tokens of the 16-bit left arm."""
+        left, single = _TRUTH
+        run.traces[left] = self._traces(left, run, progress)
+        self._complete_alone(single, run, progress)
+        for name in _TRUTH:
+            self._keep(name, run)
+        self.noise.add_float32(run.traces[SINGLE], run.traces[single])
+        self.precision += _precision(run)
+        self._measure_rounding(run, run.batch.longest(), progress)
+
+    def _probe(self, run: Run, progress: Progress) -> None:
+        """The cheap probes, each on the few prompts that it needs."""
+        for name, plan in self._plans.items():
+            if plan.as_run or plan.half_only or plan.expensive:
+                continue
+            batch = run.batch if self._settings.thorough else plan.on(run.batch)
+            self._run_arm(name, replace(run, batch=batch), progress)
+            if name == "forward":
+                # A right-padded batch holds all prompts: of the others forward() over prompt and new tokens stands in.
+                stand_ins = {i: trace.first_step() for i, trace in run.of(SINGLE).items() if trace.stand_in}
+                run.traces["forward"] = stand_ins | run.traces["forward"]
+        if self.screen is None and run.of(SINGLE):
+            with progress.stage("running a few numbers of pads", "screen"), captured_warnings():
+                self.screen = screen_pad_counts(run)
+
+    def _search(self, run: Run, progress: Progress) -> None:
+        """Looks for the cause: nothing stands in any more, and every probe runs on all prompts."""
+        if run.in_float32:
+            self._generate_all("single_float32", run, progress)
+        for name in (*GENERATED[1:], "left_float32"):
+            if name in self._logs:
+                self._keep(name, run)
+        for name, plan in self._plans.items():
+            if not (plan.as_run or plan.half_only):
+                self._run_on_all(name, run, progress)
+        if self.sweep is None and run.of(SINGLE):
+            with progress.stage("running ever more pads", "pad_counts"), captured_warnings():
+                self.sweep = sweep_pad_counts(run)
+
+    def _run_on_all(self, name: str, run: Run, progress: Progress) -> None:
+        """What was off on a few prompts of the batch, and is not on all of them, is kept as it was."""
+        before = self._log(name).copied() if self._off(name, run.batch) else None
+        self._run_arm(name, run, progress)
+        if before is not None and not self._off(name, run.batch):
+            self._logs[name] = before
+
+    def _generate_all(self, name: str, run: Run, progress: Progress) -> None:
+        with progress.stage("running the other prompts alone", "stand_ins"):
+            for index, trace in run.traces.get(name, {}).items():
+                if trace.stand_in is not None:
+                    own = self._guarded(self._logs[name], partial(generated, run, index))
+                    if own is not None:
+                        run.traces[name][index] = own
+        self._keep(name, run)
+
+    def _run_arm(self, name: str, run: Run, progress: Progress) -> None:
+        run.traces[name] = self._traces(name, run, progress)
+        self._keep(name, run)
+
+    def _traces(self, name: str, run: Run, progress: Progress) -> _Traces:
+        """What an arm gives on this batch; nothing if it raises now or has raised before."""
+        log, plan = self._log(name), PLANS[name]
+        log.begin(run)
+        with progress.stage(f"running {plan.description}", name):
+            found = None if log.error is not None else self._guarded(log, lambda: plan.run(run))
+        return dict(zip(run.batch.prompts, found, strict=True)) if found else {}
+
+    def _keep(self, name: str, run: Run) -> None:
+        """Keeps what an arm gave on this batch; its logits too, if another arm may be compared with it."""
+        log = self._logs[name]
+        log.keep(self._tokenizer, run.traces[name], run.traces.get(log.reference or "", {}))
+        if name not in _KEPT:
+            del run.traces[name]
+
+    def _in_doubt(self, batch: Batch) -> bool:
+        """True if anything differs that should agree, or if a fault made on purpose does not show."""
+        if any(self._off(name, batch) for name, plan in self._plans.items() if plan.must_match):
+            return True
+        if self.screen is not None and self._beyond("forward", [count.step for count in self.screen.counts]):
+            return True
+        padded = len(set(map(len, batch.prompts.values()))) > 1
+        return padded and not any(self._off(name, batch) for name in ("broken_mask", "left_no_mask"))
+
+    def _off(self, name: str, batch: Batch) -> bool:
+        """True if a row of the arm in this batch differs from its reference by more than rounding."""
+        found = self._logs[name].differences if name in self._logs else {}
+        steps = [step for index in batch.prompts if index in found for step in found[index].steps]
+        return bool(steps) and self._beyond(name, steps)
+
+    def _beyond(self, name: str, steps: Iterable[StepDifference]) -> bool:
+        """True if one of the steps differs by more than rounding explains for an arm."""
+        own_dtype = {other: log.all_differences() for other, log in self._logs.items() if log.dtype is None}
+        dtype = str(self._model.dtype).removeprefix("torch.")
+        floor = noise_floor(dtype, num_layers(self._model.config), self.noise.evidence(), own_dtype)
+        tolerance = tolerance_of(floor, self._logs[name].evidence())
+        return any(share_of_allowance(step.max_abs_diff, tolerance.allowed(step.logit_scale)) > 1 for step in steps)
+
+    def _log(self, name: str) -> ArmLog:
+        return self._logs.setdefault(name, ArmLog(PLANS[name]))
+
+    def _guarded(self, log: ArmLog, call: Callable[[], _Result]) -> _Result | None:
+        """What the call gives; None if it raises, and the arm keeps the error."""
+        with captured_warnings() as messages:
+            try:
+                with in_step():
+                    found = call()
+            except NotMeasuredError:
+                raise
+            except Exception as error:
+                if is_out_of_memory(error) and log.dtype is None:
+                    raise OutOfMemoryError(
+                        f"Memory ran out: {error}",
+                        meaning="The model, its cache or the logits of a batch do not fit.",
+                        change="Use a smaller --batch-size, or auto, fewer --max-new-tokens, --dtype bfloat16, "
+                        "--device-map auto or --tiny.",
+                    ) from error
+                log.error = error_text(error)
+                found = None
+        log.say(messages)
+        return found
+
+
+def _precision(run: Run) -> Iterator[PrecisionStep]:
+    """The distance of 16 bit from float32, of each padded row and of the same prompt alone, step by step."""
+    for index, left in run.traces["left"].items():
+        num_pads = left.padded.attention_mask.count(0)
+        truth, single = run.of(SINGLE).get(index), run.traces[SINGLE].get(index)
+        if not num_pads or truth is None or single is None:
+            continue
+        pairs = zip(distances(*shared_steps(left, truth)), distances(*shared_steps(single, truth)), strict=False)
+        for step, (of_left, of_single) in enumerate(pairs):
+            if isfinite(of_left) and isfinite(of_single):
+                yield PrecisionStep(
+                    prompt_index=index, num_pad_tokens=num_pads, step=step, left=of_left, alone=of_single
+                )
