@@ -258,6 +258,34 @@ class PrecisionStep(msgspec.Struct, frozen=True, kw_only=True):
     alone: float
 
 
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """The first module that gives something else for a prompt's real tokens although it received the same.
+
+    `module` is its dotted name, the class for the model itself, `Class.prepare_inputs_for_generation` where generate()
+    passes wrong positions. `file` (from the package or working directory on) and `line` are those of this method, or of
+    forward(). `difference_before` is the largest difference of its inputs on the real tokens, `difference` that of its
+    output (None: not finite), `allowed` what rounding explains. `step` is the forward() call of generate(), from 0.
+    """
+
+    module: str
+    class_name: str = msgspec.field(name="class")
+    file: str | None
+    line: int | None
+    difference_before: float | None
+    difference: float | None
+    allowed: float
+    prompt_index: int
+    step: int
+
+    def __str__(self) -> str:
+        """Such as `model.layers.2.self_attn (LlamaAttention, transformers/models/llama/modeling_llama.py:253)`."""
+        names_class = self.module.split(".")[0] == self.class_name
+        details = [] if names_class else [self.class_name]
+        if self.file is not None:
+            details.append(self.file if self.line is None else f"{self.file}:{self.line}")
+        return f"{self.module} ({', '.join(details)})" if details else self.module
+
+
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """All that one run measured. `arms` and `differences` are empty where only the tokenizer was inspected.
 
