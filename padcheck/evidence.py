@@ -10,6 +10,7 @@ import msgspec
 
 PaddingSide = Literal["left", "right"]
 PositionEncoding = Literal["learned", "sinusoidal", "rotary", "alibi", "relative", "none", "unknown"]
+PositionsUsedBy = Literal["table", "rotary"]
 
 SINGLE = "single"
 """The arm that is the reference: each prompt alone, without padding."""
@@ -128,6 +129,10 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     column. `position_ids` is what forward() really received: None in a column that never entered forward() (the last
     generated token), and everywhere where the model takes no position_ids. `position_ids_from_mask` is the textbook
     formula. `non_finite_logits` counts NaN and plus infinity in the logits of the generated tokens.
+
+    `positions_used` is what the model looked up, whatever it received: the rows of its position table with the table's
+    own offset (OPT starts at 2), or what its rotary module was given; `positions_used_by` says which. It has one entry
+    a column, None in a column that never entered, or is empty where nothing is known.
     """
 
     prompt_index: int
@@ -137,6 +142,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     attention_mask: tuple[int, ...]
     position_ids: tuple[int | None, ...]
     position_ids_from_mask: tuple[int, ...]
+    positions_used: tuple[int | None, ...] = ()
+    positions_used_by: PositionsUsedBy | None = None
     generated_ids: tuple[int, ...]
     text: str
     prompt_text: str

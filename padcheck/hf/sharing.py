@@ -151,6 +151,7 @@ def _first_steps(trace: RowTrace, number: int) -> RowTrace:
         trace,
         generated_ids=trace.generated_ids[:number],
         position_ids=(*trace.position_ids[:columns], None),
+        positions_used=(*trace.positions_used[:columns], None),
         logits=trace.logits.first(number),
     )
 
