@@ -35,7 +35,7 @@ def shown_positions(row: Row, offset: int | None) -> Iterator[GridLine]:
     if row.positions_used:
         # Rotary positions tell distances alone.
         start = None if row.positions_used_by == "rotary" else offset
-        if not received or _unlike(row, row.positions_used, row.position_ids, start):
+        if not received or all(_unlike(row, row.positions_used, row.position_ids, added) for added in (0, start)):
             yield _line("positions used", row.positions_used, _unlike(row, row.positions_used, from_mask, start))
 
 
