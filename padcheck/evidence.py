@@ -10,6 +10,7 @@ import msgspec
 
 PaddingSide = Literal["left", "right"]
 PositionEncoding = Literal["learned", "sinusoidal", "rotary", "alibi", "relative", "none", "unknown"]
+PositionsUsedBy = Literal["table", "rotary"]
 
 SINGLE = "single"
 """The arm that is the reference: each prompt alone, without padding."""
@@ -132,6 +133,10 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     generated token), and everywhere where the model takes no position_ids. `position_ids_from_mask` is the textbook
     formula. `non_finite_logits` counts NaN and plus infinity in the logits of the generated tokens. `stand_in` says what
     ran in place of generate(), whose tokens these are not.
+
+    `positions_used` is what the model looked up, whatever it received: the rows of its position table with the table's
+    own offset (OPT starts at 2), or what its rotary module was given; `positions_used_by` says which. It has one entry
+    a column, None in a column that never entered, or is empty where nothing is known.
     """
 
     prompt_index: int
@@ -141,6 +146,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     attention_mask: tuple[int, ...]
     position_ids: tuple[int | None, ...]
     position_ids_from_mask: tuple[int, ...]
+    positions_used: tuple[int | None, ...] = ()
+    positions_used_by: PositionsUsedBy | None = None
     generated_ids: tuple[int, ...]
     text: str
     prompt_text: str

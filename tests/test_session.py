@@ -4,6 +4,8 @@ from pathlib import Path
 import pytest
 from builders import (
     HOSTILE,
+    arm,
+    arms,
     difference,
     differences,
     flip,
@@ -44,6 +46,9 @@ EVERYTHING = {
 }
 REPORTS = {
     "healthy": report(),
+    "positions used": report(
+        arms=arms(single=arm(None, rows=(row(positions_used=(2, 3, 4, 5, None), positions_used_by="table"),)))
+    ),
     "everything": report(**EVERYTHING),
     "a token flips": report(**gave(left=(difference(0.5, flip=flip(0, margin=None)),))),
     "failing": report(**FAILING),
@@ -125,6 +130,14 @@ def test_the_lists_of_a_row_have_one_entry_a_column() -> None:
     assert {len(padded[name]) for name in lists} == {len(row().input_ids)}
 
 
+def test_the_positions_used_have_one_entry_a_column_or_none() -> None:
+    used, without = (
+        json.loads(dump(REPORTS[name]))["arms"]["single"]["rows"][0] for name in ("positions used", "healthy")
+    )
+    assert (used["positions_used"], used["positions_used_by"]) == ([2, 3, 4, 5, None], "table")
+    assert (without["positions_used"], without["positions_used_by"]) == ([], None)
+
+
 def test_noise_sweep_and_advice_are_plain_keys() -> None:
     document = json.loads(dump(REPORTS["everything"]))
     assert document["left_out"] == ["left_uncached", "left_other_attention", "other_positions"]
@@ -161,8 +174,10 @@ def _before(written: Report, *, noise_floor: dict[str, object]) -> str:
     for key in ("left_out", "noise", "sweep", "advice"):
         del document[key]
     del document["model"]["num_layers"]
-    for arm in document["arms"].values():
-        del arm["dtype"]
+    for ran in document["arms"].values():
+        del ran["dtype"]
+        for shown in ran["rows"]:
+            del shown["positions_used"], shown["positions_used_by"]
     for comparison in document["comparisons"].values():
         for judged in comparison["rows"]:
             del judged["flip"]

@@ -61,6 +61,8 @@ class ArmLog:
                 trace.padded,
                 generated_ids=trace.generated_ids,
                 position_ids=trace.position_ids,
+                positions_used=trace.positions_used,
+                positions_used_by=trace.positions_used_by,
                 non_finite_logits=sum(
                     int((block.isnan() | block.isposinf()).sum()) for block in trace.logits.blocks()
                 ),

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from transformers import PreTrainedTokenizerBase
 
 from padcheck.errors import UsageError
-from padcheck.evidence import PaddingSide, Row, Sample
+from padcheck.evidence import PaddingSide, PositionsUsedBy, Row, Sample
 from padcheck.hf.pad_tokens import PadToken, padding_with
 from padcheck.textbook import PaddedIds, position_ids_from_mask
 
@@ -109,6 +109,8 @@ def build_row(
     *,
     generated_ids: tuple[int, ...] = (),
     position_ids: tuple[int | None, ...] | None = None,
+    positions_used: tuple[int | None, ...] = (),
+    positions_used_by: PositionsUsedBy | None = None,
     non_finite_logits: int = 0,
     stand_in: str | None = None,
 ) -> Row:
@@ -120,6 +122,8 @@ def build_row(
         padded: The padded prompt.
         generated_ids: What was generated behind it, up to the first eos.
         position_ids: What forward() received, one entry a column of prompt and generated ids; None where nothing ran.
+        positions_used: What the model looked up, one entry a column as well, or empty.
+        positions_used_by: What looked it up; None where nothing is known.
         non_finite_logits: NaNs and plus infinities among the logits of the generated tokens.
         stand_in: What ran in place of generate().
     """
@@ -134,6 +138,8 @@ def build_row(
         attention_mask=attention_mask,
         position_ids=position_ids or (None,) * len(input_ids),
         position_ids_from_mask=position_ids_from_mask(attention_mask),
+        positions_used=positions_used if positions_used_by is not None else (),
+        positions_used_by=positions_used_by,
         generated_ids=generated_ids,
         text=decode(tokenizer, input_ids),
         prompt_text=decode(tokenizer, prompt_ids),

@@ -11,11 +11,13 @@ from torch import nn
 from transformers import GenerationConfig, LogitsProcessor, PreTrainedModel
 from transformers.utils import ModelOutput
 
+from padcheck.evidence import PositionsUsedBy
 from padcheck.hf.batches import Rows, unpadded
 from padcheck.hf.capture import position_ids_by_column, received_position_ids
 from padcheck.hf.devices import input_device
 from padcheck.hf.facts import generation_settings
 from padcheck.hf.logits import Logits, LogitsLog
+from padcheck.hf.positions_used import positions_by_column, used_positions
 from padcheck.hf.sampling import logits_processors
 from padcheck.settings import MeasureSettings
 from padcheck.textbook import PaddedIds
@@ -37,20 +39,26 @@ class RowTrace:
         position_ids: As forward() received them, one entry a column of prompt and new tokens.
         logits: Of each new token, before any processing.
         stand_in: What ran in place of generate(); None if generate() or the arm's own forward() ran.
+        positions_used: What the model looked up, one entry a column as well; empty where nobody listened.
+        positions_used_by: What looked it up; None where nothing is known.
     """
 
     padded: PaddedIds
     generated_ids: tuple[int, ...]
     position_ids: tuple[int | None, ...]
     logits: Logits
+    positions_used: tuple[int | None, ...] = ()
+    positions_used_by: PositionsUsedBy | None = None
     stand_in: str | None = None
 
     def first_step(self) -> "RowTrace":
         """The first new token alone."""
+        columns = len(self.padded.input_ids)
         return replace(
             self,
             generated_ids=self.generated_ids[:1],
-            position_ids=(*self.position_ids[: len(self.padded.input_ids)], None),
+            position_ids=(*self.position_ids[:columns], None),
+            positions_used=(*self.positions_used[:columns], None) if self.positions_used else (),
             logits=self.logits.first(1),
         )
 
@@ -107,7 +115,7 @@ def generate(
     processors.insert(0, _Listening(log))
     if forced is not None:
         processors.append(_Forcing([forced[index] for index, _ in rows], width))
-    with torch.inference_mode(), received_position_ids(model) as received:
+    with torch.inference_mode(), received_position_ids(model) as received, used_positions(model) as used:
         output = model.generate(
             input_ids,
             max_new_tokens=max_new_tokens or settings.max_new_tokens,
@@ -124,7 +132,8 @@ def generate(
         generated_ids = _up_to_eos(sequences[row], eos)
         num_columns = width + len(generated_ids)
         position_ids = position_ids_by_column(received, row, width, num_columns)
-        traces.append(RowTrace(padded, generated_ids, position_ids, log.row(row, len(generated_ids))))
+        looked_up = positions_by_column(model, used, row, width, num_columns)
+        traces.append(RowTrace(padded, generated_ids, position_ids, log.row(row, len(generated_ids)), *looked_up))
     return traces
 
 
@@ -184,18 +193,20 @@ def forward(
     if positions is not None:
         if not takes_position_ids(model):
             raise TypeError("forward() takes no position_ids")
-        position_ids = [positions(padded.attention_mask) for _, padded in rows]
-        arguments["position_ids"] = torch.tensor(position_ids, device=input_device(model))  # (batch, width)
+        given = [positions(padded.attention_mask) for _, padded in rows]
+        arguments["position_ids"] = torch.tensor(given, device=input_device(model))  # (batch, width)
     log, width = LogitsLog(len(rows)), input_ids.shape[1]
-    with torch.inference_mode(), received_position_ids(model) as received:
+    with torch.inference_mode(), received_position_ids(model) as received, used_positions(model) as used:
         _, logits = _run_and_read(model, input_ids, arguments, _last_columns(rows))
         log.add(logits)
         scores = logits_processors(settings, [index for index, _ in rows], width)(input_ids, logits.float())
     chosen = scores.argmax(dim=-1).tolist()
-    return [
-        RowTrace(padded, (chosen[row],), position_ids_by_column(received, row, width, width + 1), log.row(row, 1))
-        for row, (_, padded) in enumerate(rows)
-    ]
+    traces = []
+    for row, (_, padded) in enumerate(rows):
+        position_ids = position_ids_by_column(received, row, width, width + 1)
+        looked_up = positions_by_column(model, used, row, width, width + 1)
+        traces.append(RowTrace(padded, (chosen[row],), position_ids, log.row(row, 1), *looked_up))
+    return traces
 
 
 def continue_from_cache(model: PreTrainedModel, rows: Rows, new: list[tuple[int, ...]]) -> list[RowTrace]:
@@ -250,12 +261,14 @@ def replay(
     if with_positions and takes_position_ids(model):
         positions = {"position_ids": torch.arange(width, device=input_device(model))[None]}  # (1, width)
     log = LogitsLog(1)
-    with torch.inference_mode(), received_position_ids(model) as received:
+    with torch.inference_mode(), received_position_ids(model) as received, used_positions(model) as used:
         arguments = {"attention_mask": attention_mask, **positions}
         _, logits = _run(model, input_ids, arguments, range(len(prompt) - 1, width))  # (1, len(new), vocab_size)
         log.add(logits[0])
-    position_ids = position_ids_by_column(received, 0, width, len(prompt) + len(new))
-    return RowTrace(unpadded(prompt), new, position_ids, log.row(0, len(new)))
+    num_columns = len(prompt) + len(new)
+    position_ids = position_ids_by_column(received, 0, width, num_columns)
+    looked_up = positions_by_column(model, used, 0, width, num_columns)
+    return RowTrace(unpadded(prompt), new, position_ids, log.row(0, len(new)), *looked_up)
 
 
 def _last_columns(rows: Rows) -> list[int]:

@@ -8,6 +8,7 @@ from padcheck.reporters import wording
 from padcheck.reporters.conclusion import conclusion
 from padcheck.reporters.grid import grid
 from padcheck.reporters.markup import block, code, escape, table
+from padcheck.reporters.positions import table_offset
 from padcheck.reporters.view import View
 from padcheck.reporters.visible import visible, visible_edges, visible_lines, visible_pads
 
@@ -81,7 +82,7 @@ def _prompts(report: Report) -> Iterator[str]:
         ]
         yield from table(("arm", "new tokens", "pads", "outcome"), rows, escaped={1, 2})
         for title, row in wording.columns(outputs):
-            yield from _grid(title, row)
+            yield from _grid(title, row, table_offset(report))
 
 
 def _samples(report: Report) -> Iterator[str]:
@@ -96,8 +97,8 @@ def _samples(report: Report) -> Iterator[str]:
             yield from _grid(f"{list(row.input_ids)}", row)
 
 
-def _grid(title: str, row: Row) -> Iterator[str]:
-    yield from block([title, *(line.plain.rstrip() for line in grid(row, _GRID_WIDTH))], "text")
+def _grid(title: str, row: Row, offset: int | None = None) -> Iterator[str]:
+    yield from block([title, *(line.plain.rstrip() for line in grid(row, _GRID_WIDTH, offset))], "text")
 
 
 def _warnings(report: Report) -> Iterator[str]:

@@ -20,6 +20,7 @@ from padcheck.reporters.layout import (
     section_title,
     verdicts,
 )
+from padcheck.reporters.positions import table_offset
 from padcheck.reporters.view import View
 from padcheck.reporters.visible import visible, visible_edges, visible_pads, visible_token
 
@@ -107,7 +108,7 @@ def _print_prompts(report: Report, view: View, console: Console) -> None:
         for title, row in wording.columns(outputs):
             console.print()
             console.print(Text(title, style="bold"))
-            console.print(Group(*grid(row, view.width)))
+            console.print(Group(*grid(row, view.width, table_offset(report))))
     if any(arm.rows for arm in evidence.arms.values()):
         console.print()
         console.print(_legend(report, some_hidden=len(with_grid) < len(evidence.prompts)))

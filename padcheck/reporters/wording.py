@@ -135,7 +135,8 @@ def columns(found: list[Output]) -> list[tuple[str, Row]]:
     distinct: dict[tuple[object, ...], list[Output]] = {}
     for output in found:
         row = output.row
-        distinct.setdefault((row.input_ids, row.attention_mask, row.position_ids), []).append(output)
+        shown = (row.input_ids, row.attention_mask, row.position_ids, row.positions_used)
+        distinct.setdefault(shown, []).append(output)
     return [(", ".join(output.arm for output in same), same[0].row) for same in distinct.values()]
 
 

@@ -62,6 +62,12 @@ REPORTS = {
         differences=differences(left=WRONG[:1]),
     ),
     "no arms": report(arms={}, differences={}),
+    "positions used": report(
+        arms={
+            name: arm(side, rows=(row(positions_used=(2, 3, 4, 9, None), positions_used_by="table"),))
+            for name, side in SIDES.items()
+        }
+    ),
     "no positions": report(
         arms={name: arm(side, rows=(row(position_ids=(None,) * 5),)) for name, side in SIDES.items()}
     ),

@@ -34,6 +34,20 @@ def test_a_position_that_the_mask_does_not_give_is_marked_beside_what_it_gives()
     assert "from the mask" not in cells(row(), widths([row()]))
 
 
+def test_positions_used_are_shown_where_they_are_others_than_those_received():
+    used = {"positions_used": (0, 1, 2, 9, None), "positions_used_by": "table"}
+    received, nothing = row(**used), row(**used, position_ids=(None,) * 5)
+    for shown, labels in ((received, ["position_ids", "positions used"]), (nothing, ["positions used"])):
+        found = {
+            line.label: [(cell.text, cell.kind) for cell in line.cells]
+            for line in lines(shown, widths([shown]), offset=0)
+        }
+        assert list(found) == ["token", "attention_mask", *labels, "from the mask"]
+        assert found["positions used"] == [("0", ""), ("1", ""), ("2", ""), ("9!", "unlike"), ("-", "new")]
+    agrees = row(positions_used=(2, 3, 4, 5, None), positions_used_by="table")
+    assert [line.label for line in lines(agrees, widths([agrees]), offset=2)][2:] == ["position_ids"]
+
+
 def test_a_pad_in_the_middle_stays_where_it_is():
     odd = row(attention_mask=(1, 0, 1, 1, 1))
     assert widths([odd]) == (0, 3, 0, 2)

@@ -92,6 +92,59 @@ def test_a_position_that_the_mask_does_not_give_is_marked_under_real_tokens_only
     ]
 
 
+USED = {"positions_used_by": "table", "prompt": SHORT, "num_pads": 2}
+NOTHING_RECEIVED = {"position_ids": (None,) * 5}
+
+
+def test_positions_that_agree_with_those_received_have_no_line() -> None:
+    for used, by in (((1, 1, 0, 1, None), "table"), ((3, 3, 2, 3, None), "table"), ((0, 1, 2, 3, None), "rotary")):
+        shown = row(**USED | {"positions_used": used, "positions_used_by": by})
+        offset = used[2] if by == "table" else None
+        assert [line.plain.split("  ")[0] for line in grid(shown, 80, offset)] == [label.strip() for label in LABELS]
+
+
+def test_positions_that_are_not_those_received_are_shown_below_them() -> None:
+    assert [line.plain for line in grid(row(**USED, positions_used=(0, 1, 2, 3, None)), 80, 0)] == [
+        "token           ⟨pad⟩ ⟨pad⟩ ␣t10 │ ␣t20 ␣t21",
+        "attention_mask      0     0    1 │    1    1",
+        "position_ids        1     1    0 │    1    -",
+        "positions used      0     1   2! │   3!    -",
+        "from the mask       1     1    0 │    1    2",
+    ]
+
+
+def test_positions_used_stand_in_place_of_those_that_forward_did_not_receive() -> None:
+    shown = row(**USED, **NOTHING_RECEIVED, positions_used=(2, 3, 2, 5, None))
+    assert [line.plain for line in grid(shown, 80, 2)] == [
+        "token           ⟨pad⟩ ⟨pad⟩ ␣t10 │ ␣t20 ␣t21",
+        "attention_mask      0     0    1 │    1    1",
+        "positions used      2     3    2 │   5!    -",
+        "from the mask       1     1    0 │    1    2",
+    ]
+
+
+def test_where_neither_is_known_dashes_stay() -> None:
+    assert _lines(row(**NOTHING_RECEIVED))[2].split() == ["position_ids", *"---", "│", *"--"]
+
+
+def test_rotary_positions_and_those_of_a_table_that_never_ran_alone_are_marked_by_distance() -> None:
+    shifted = {"positions_used": (0, 1, 2, 4, None)}
+    for by, offset in (("rotary", 0), ("table", None)):
+        shown = row(**USED | NOTHING_RECEIVED | shifted | {"positions_used_by": by})
+        assert grid(shown, 80, offset)[2].plain.split() == ["positions", "used", "0", "1", "2", "│", "4!", "-"]
+
+
+def test_the_offset_of_a_table_is_that_of_the_prompt_alone() -> None:
+    used = {"position_ids": (None,) * 5, "positions_used_by": "table"}
+    alone = row(positions_used=(2, 3, 4, 5, None), **used)
+    behind_pads = row(1, prompt=SHORT, num_pads=2, positions_used=(2, 3, 4, 5, None), **used)
+    shown = report(
+        arms=arms(single=arm(None, rows=(alone, row(1, prompt=SHORT))), left=arm("left", rows=(alone, behind_pads)))
+    )
+    lines = [line for line in _table(shown).splitlines() if line.startswith("positions used")]
+    assert [line.split()[2:] for line in lines] == [["2", "3", "4", "│", "5", "-"], ["2", "3", "4!", "│", "5!", "-"]]
+
+
 def test_where_nothing_ran_no_position_was_received() -> None:
     assert _lines(row(prompt=SHORT, num_pads=1, new=())) == [
         "token           ⟨pad⟩ ␣t10",

@@ -156,6 +156,12 @@ def test_arms_that_received_other_positions_are_shown_apart() -> None:
     assert columns[1][1] is odd
 
 
+def test_arms_that_used_other_positions_are_shown_apart() -> None:
+    odd = row(0, positions_used=(5, 6, 7, 8, None), positions_used_by="table")
+    found = report(arms=arms(left=arm("left", rows=(odd, row(1, prompt=SHORT, num_pads=2)))))
+    assert [title for title, _ in wording.columns(wording.outputs(found, 0))] == ["single, right", "left"]
+
+
 def test_the_header_names_what_was_run() -> None:
     assert wording.header(report()) == [
         ("model", "some/model, revision 0123456789ab"),

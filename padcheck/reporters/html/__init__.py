@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from padcheck.report import Document, Report
-from padcheck.reporters import conclusion, reproduction, wording
+from padcheck.reporters import conclusion, positions, reproduction, wording
 from padcheck.reporters.check import wording as check_wording
 from padcheck.reporters.html import alignment, page
 from padcheck.reporters.survey import wording as survey_wording
@@ -48,6 +48,7 @@ def _environment() -> Environment:
         "check_wording": check_wording,
         "survey_wording": survey_wording,
         "alignment": alignment,
+        "positions": positions,
         "page": page,
         "reproduction": reproduction,
         "conclusion": conclusion.conclusion,

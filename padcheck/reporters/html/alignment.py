@@ -5,8 +5,9 @@ from itertools import takewhile
 from typing import NamedTuple
 
 from padcheck.evidence import Row
+from padcheck.reporters.positions import shown_positions
 from padcheck.reporters.visible import visible_token
-from padcheck.reporters.wording import PAD, UNLIKE_FORMULA
+from padcheck.reporters.wording import PAD
 
 
 class Cell(NamedTuple):
@@ -48,22 +49,20 @@ def widths(rows: Sequence[Row]) -> Widths:
     return Widths(*(max(map(len, same), default=0) for same in zip(*parts, strict=True)))
 
 
-def lines(row: Row, widths: Widths, *, ids: bool = False) -> Iterator[Line]:
+def lines(row: Row, widths: Widths, *, offset: int | None = None, ids: bool = False) -> Iterator[Line]:
     """A row's lines, padded to the widths; with its `ids` where that is asked for.
 
-    Received positions are left out where nothing was run, and what the mask gives where it says nothing new.
+    Received and used positions are left out where nothing was run, and what the mask gives where it says nothing new.
+    `offset` is where the model's position table starts.
     """
     yield Line("token", _cells(row, widths, [visible_token(text) for text in row.tokens], pad=PAD))
     if ids:
         yield Line("input_ids", _cells(row, widths, row.input_ids))
     yield Line("attention_mask", _cells(row, widths, row.attention_mask))
-    if row.generated_ids:
-        received = [
-            "-" if position is None else f"{position}{UNLIKE_FORMULA if _unlike(row, index) else ''}"
-            for index, position in enumerate(row.position_ids)
-        ]
-        yield Line("position_ids", _cells(row, widths, received, marked=True))
-    if any(_unlike(row, index) for index in range(len(row.tokens))) or set(row.position_ids) <= {None}:
+    shown = list(shown_positions(row, offset))
+    for positions in shown:
+        yield Line(positions.label, _cells(row, widths, positions.texts, unlike=positions.unlike))
+    if any(positions.unlike for positions in shown) or set(row.position_ids) <= {None}:
         yield Line("from the mask", _cells(row, widths, row.position_ids_from_mask))
 
 
@@ -75,13 +74,18 @@ def kind_of(row: Row, index: int) -> str:
 
 
 def _cells(
-    row: Row, widths: Widths, values: Sequence[object], *, pad: str | None = None, marked: bool = False
+    row: Row,
+    widths: Widths,
+    values: Sequence[object],
+    *,
+    pad: str | None = None,
+    unlike: frozenset[int] = frozenset(),
 ) -> list[Cell]:
     cells: list[Cell] = []
     for part, columns, width in zip(Widths._fields, _parts(row), widths, strict=True):
         filled = []
         for index in columns:
-            kind = "unlike" if marked and _unlike(row, index) else kind_of(row, index)
+            kind = "unlike" if index in unlike else kind_of(row, index)
             filled.append(Cell(pad if pad and kind == "pad" else str(values[index]), kind))
         missing = width - len(columns)
         empty = [Cell("", "none", missing)] if missing else []
@@ -95,8 +99,3 @@ def _parts(row: Row) -> _Parts:
     left = sum(1 for _ in takewhile(lambda real: not real, mask))
     right = sum(1 for _ in takewhile(lambda real: not real, reversed(mask[left:])))
     return _Parts(range(left), range(left, end - right), range(end - right, end), range(end, len(row.input_ids)))
-
-
-def _unlike(row: Row, index: int) -> bool:
-    received = row.position_ids[index]
-    return bool(row.attention_mask[index]) and received is not None and received != row.position_ids_from_mask[index]
