@@ -4,8 +4,10 @@ import copy
 
 import psutil
 import torch
+from torch import nn
 from transformers import PreTrainedModel
 
+from padcheck.hf.gguf import is_unpacked
 from padcheck.hf.ranks import number_of_ranks
 
 HALF = (torch.float16, torch.bfloat16)
@@ -36,7 +38,7 @@ class Float32Twin:
         """
         if self._copy is None:
             self._require_room()
-            self._copy = copy.deepcopy(self._model).float()
+            self._copy = nn.Module.float(copy.deepcopy(self._model))  # transformers' own refuses a GGUF
         return self._copy
 
     def drop(self) -> None:
@@ -46,7 +48,7 @@ class Float32Twin:
     def _require_room(self) -> None:
         if self._model.dtype not in HALF:
             raise NotOpenError("the model is not in 16 bit")
-        if getattr(self._model, "hf_device_map", None) or getattr(self._model, "is_quantized", False):
+        if getattr(self._model, "hf_device_map", None) or _is_quantized(self._model):
             raise NotOpenError("the model is quantized, or spread over devices")
         if number_of_ranks(self._model) > 1:
             # A copy of the layers would go on calling the forward() of the model itself.
@@ -54,6 +56,10 @@ class Float32Twin:
         needed, free = 4 * self._model.num_parameters(), _free_memory(self._model.device)
         if free is not None and needed > _SHARE_OF_FREE_MEMORY * free:
             raise NotOpenError(f"{needed / 2**30:.1f} GiB are needed, and {free / 2**30:.1f} GiB are free")
+
+
+def _is_quantized(model: PreTrainedModel) -> bool:
+    return getattr(model, "is_quantized", False) and not is_unpacked(model)
 
 
 def _free_memory(device: torch.device) -> int | None:
