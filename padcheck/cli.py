@@ -75,6 +75,7 @@ def _root(
         "padcheck compare gpt2",
         "padcheck compare ./my-model --prompts prompts.txt --dtype bfloat16",
         "padcheck compare meta-llama/Llama-2-7b-hf --tiny    # no weights are downloaded",
+        "padcheck compare ./model-Q4_K_M.gguf",
         "padcheck compare gpt2 --task score --padding-side right",
         "padcheck compare gpt2 --report html=report.html --report json=report.json",
     ),

@@ -89,9 +89,10 @@ class TokenizerFacts(msgspec.Struct, frozen=True, kw_only=True):
 class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
     """The model. What needs weights is None where only the tokenizer was inspected.
 
-    `adapter_of` is the model that an adapter belongs to. `batch_dependent` says why a row depends on its neighbours by
-    construction; None where it should not. What the `weights` of a model are that was in memory already, nobody knows.
-    `ranks` are the processes that hold a part of each layer, `attn_implementations` all that the model has here.
+    `adapter_of` is the model that an adapter belongs to, `gguf_file` the file that config, tokenizer and weights were
+    read from. `batch_dependent` says why a row depends on its neighbours by construction; None where it should not.
+    What the `weights` of a model are that was in memory already, nobody knows. `ranks` are the processes that hold a
+    part of each layer, `attn_implementations` all that the model has here.
     """
 
     id: str
@@ -110,6 +111,7 @@ class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
     attn_implementations: tuple[str, ...] = ()
     weights: Literal["pretrained", "random"] | None = None
     adapter_of: str | None = None
+    gguf_file: str | None = None
     quantization: str | None = None
     batch_dependent: str | None = None
 

@@ -57,12 +57,17 @@ def _codes(incomplete: str) -> list[str]:
 
 
 Model = Annotated[
-    str, typer.Argument(help="Hub id, local folder, or `demo`, the small model inside the package.", metavar="MODEL")
+    str,
+    typer.Argument(
+        help="Hub id, local folder, GGUF file, or `demo`, the small model inside the package.", metavar="MODEL"
+    ),
 ]
 Models = Annotated[
     list[str] | None,
     typer.Argument(
-        help="Hub ids, local folders, or `demo`. [default: those of the file]", metavar="MODEL", show_default=False
+        help="Hub ids, local folders, GGUF files, or `demo`. [default: those of the file]",
+        metavar="MODEL",
+        show_default=False,
     ),
 ]
 ModelTypes = Annotated[
@@ -75,6 +80,14 @@ ReportFile = Annotated[Path, typer.Argument(help="A report written with --format
 Code = Annotated[str, typer.Argument(help="A code such as PAD202, or its name.", metavar="CODE", autocompletion=_codes)]
 
 Revision = Annotated[str | None, typer.Option("--revision", metavar="NAME", help="Branch, tag or commit on the hub.")]
+GgufFile = Annotated[
+    str | None,
+    typer.Option(
+        "--gguf-file",
+        metavar="NAME",
+        help="GGUF file in the folder or repository, with config, tokenizer and weights in one.",
+    ),
+]
 Tokenizer = Annotated[
     str | None,
     typer.Option(
@@ -259,7 +272,12 @@ DECODING: Group = {
     "thorough": Thorough,
 }
 RUNNING: Group = {"dtype": Dtype, "device": Device, "attn_implementation": AttnImplementation}
-LOADING: Group = {"revision": Revision, "tokenizer": Tokenizer, "trust_remote_code": TrustRemoteCode}
+LOADING: Group = {
+    "revision": Revision,
+    "gguf_file": GgufFile,
+    "tokenizer": Tokenizer,
+    "trust_remote_code": TrustRemoteCode,
+}
 WEIGHTS: Group = {"device_map": DeviceMap, "tp_plan": TpPlan, "tiny": Tiny}
 SURVEYING: Group = {"multimodal": Multimodal, "jobs": Jobs, "timeout": Timeout}
 CLUSTER: Group = {"ray": Ray}

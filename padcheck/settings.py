@@ -41,6 +41,7 @@ class MeasureSettings:
     tp_plan: str | None = None
     attn_implementation: str | None = None
     revision: str | None = None
+    gguf_file: str | None = None
     tokenizer: str | None = None
     pad_token: str | None = None
     trust_remote_code: bool = False
@@ -80,7 +81,9 @@ class MeasureSettings:
                 f"--tp-plan and {option} exclude each other",
                 "Leave out one: each rank has a device of its own, and a toy needs no second one.",
             )
-        for text in (self.model, self.tokenizer or "", self.revision or "", self.pad_token or "", *self.prompts):
+        _require(self.gguf_file != "", "--gguf-file is empty", "Name a file of the model's folder, or leave it out.")
+        names = (self.model, self.gguf_file, self.tokenizer, self.revision, self.pad_token)
+        for text in (*filter(None, names), *self.prompts):
             _require(
                 _is_unicode(text), f"{text!a} is not valid UTF-8", "Rename the folder, or save the prompt as UTF-8."
             )

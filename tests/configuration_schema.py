@@ -13,7 +13,7 @@ from padcheck.reporters import Format
 SCHEMA = Path(__file__).parent.parent / "docs" / "padcheck.schema.json"
 
 _DESCRIPTIONS = {
-    "models": "Hub ids, local folders, or demo.",
+    "models": "Hub ids, local folders, GGUF files, or demo.",
     "model": "Settings of one model, by its name in models.",
     "report": "Reports to write: a file by format.",
     "prompts": "The prompts.",

@@ -416,6 +416,12 @@ def save_tokenizer(folder: Path, **settings: Any) -> Path:
     return folder
 
 
+def merges_of(tokenizer: PreTrainedTokenizerFast) -> list[str]:
+    """The merges of a BPE tokenizer, as `left right`; tokenizers write them as text or as pairs."""
+    merges = json.loads(tokenizer.backend_tokenizer.to_str())["model"]["merges"]
+    return [merge if isinstance(merge, str) else " ".join(merge) for merge in merges]
+
+
 def fingerprint(folder: Path) -> dict[str, str]:
     """A hash of every file."""
     files = (path for path in folder.rglob("*") if path.is_file())

@@ -155,3 +155,56 @@ def test_an_adapter_and_the_model_that_it_belongs_to_come_from_two_repositories(
     [offline] = run_against(hub, tmp_path / "home", command_line, HF_HUB_OFFLINE="1")
     assert offline.exit_code == 0, offline.stderr
     assert offline.report["arms"]["left"] == online.report["arms"]["left"]
+
+
+def test_a_gguf_file_is_downloaded_and_found_again_without_the_hub(tmp_path):
+    gguf_files = pytest.importorskip("gguf_files", reason="the package gguf is not installed")
+    one, several = tmp_path / "one", tmp_path / "several"
+    one.mkdir()
+    file = gguf_files.write_llama(one / "small.gguf")
+    several.mkdir()
+    for name in ("a.gguf", "b.gguf"):
+        shutil.copy(file, several / name)
+    short = ["--max-new-tokens", "2", "--format", "json"]
+    named = ["compare", "org/several", "--gguf-file", "b.gguf", *short]
+    with LoopbackHub() as hub:
+        hub.add("org/one", one)
+        hub.add("org/several", several)
+        only, chosen, open_choice, gone = run_against(
+            hub,
+            tmp_path / "home",
+            ["compare", "org/one", *short],
+            named,
+            ["compare", "org/several"],
+            ["compare", "org/several", "--gguf-file", "gone.gguf"],
+        )
+        assert not [request for request in hub.requests if request.startswith("GET") and "a.gguf" in request]
+        offline, uncached = run_against(
+            hub,
+            tmp_path / "home",
+            named,
+            ["compare", "org/several", "--gguf-file", "a.gguf"],
+            HF_HUB_OFFLINE="1",
+        )
+    for outcome, name in ((only, "small.gguf"), (chosen, "b.gguf"), (offline, "b.gguf")):
+        assert outcome.exit_code == 0, outcome.stderr
+        assert outcome.report["model"]["gguf_file"] == name
+        assert len(outcome.report["model"]["revision"]) == 40
+    assert (open_choice.exit_code, gone.exit_code, uncached.exit_code) == (3, 2, 3)
+    assert "a.gguf, b.gguf" in open_choice.stderr
+    assert "has no file gone.gguf" in gone.stderr
+    assert "offline mode is on" in uncached.stderr
+
+
+def test_a_gguf_file_of_the_hub_is_not_mixed_with_one_of_that_name_in_the_current_folder(tmp_path, monkeypatch):
+    gguf_files = pytest.importorskip("gguf_files", reason="the package gguf is not installed")
+    repository, here = tmp_path / "repository", tmp_path / "here"
+    for folder in (repository, here):
+        folder.mkdir()
+        gguf_files.write_llama(folder / "small.gguf")
+    monkeypatch.chdir(here)
+    with LoopbackHub() as hub:
+        hub.add("org/one", repository)
+        outcome = run_against(hub, tmp_path / "home", ["compare", "org/one", "--gguf-file", "small.gguf"])[0]
+    assert outcome.exit_code == 2
+    assert "./small.gguf" in outcome.stderr

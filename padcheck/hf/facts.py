@@ -10,6 +10,7 @@ from transformers import GenerationConfig, PretrainedConfig, PreTrainedTokenizer
 from padcheck import __version__
 from padcheck.evidence import ChatTemplateFacts, Environment, SpecialTokenIds, TokenIds, TokenizerFacts
 from padcheck.hf.encoding import encode, render_chat
+from padcheck.hf.gguf import GGUF
 from padcheck.hf.pad_tokens import PadToken, suggest_pad_token
 
 _VERY_LARGE = 10**9
@@ -58,6 +59,9 @@ def generation_settings(generation_config: GenerationConfig) -> dict[str, object
 def quantization(config: PretrainedConfig) -> tuple[str | None, str | None]:
     """How the weights are quantized, and why rows then depend on each other by construction; None where they do not.
 
+    Those of a GGUF file are not: transformers unpacks them when it loads them, although transformers 5 goes on to name
+    the format in the config.
+
     Source: huggingface/transformers#22269: LLM.int8 (Dettmers et al., 2022) keeps a column of the activations in 16 bit
     where any row of the batch passes the threshold.
     """
@@ -67,6 +71,8 @@ def quantization(config: PretrainedConfig) -> tuple[str | None, str | None]:
     settings = settings if isinstance(settings, dict) else settings.to_dict()
     method = settings.get("quant_method", "unknown")
     method = str(getattr(method, "value", method))  # of a model in memory it is an enum
+    if method == GGUF:
+        return None, None
     if not settings.get("load_in_8bit"):
         bits = settings.get("bits") or (4 if settings.get("load_in_4bit") else None)
         return (method if bits is None else f"{method}, {bits} bit"), None

@@ -30,6 +30,7 @@ class Source:
         commit: What the revision stands for, so that a result can be repeated; None for a folder, or where unknown.
         silence: Why the hub gave no answer: the files are then loaded from the cache. None where it did.
         files: What the hub says it holds; empty for a folder, or where the hub was silent.
+        gguf_file: The file in it that config, tokenizer and weights are read from; None for an ordinary model.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Source:
     commit: str | None = None
     silence: Exception | None = None
     files: frozenset[str] = frozenset()
+    gguf_file: str | None = None
 
     def has(self, file: str) -> bool:
         """True where it holds a file of that name: the folder, the hub, or the cache where the hub is silent."""
@@ -51,9 +53,26 @@ class Source:
         """The arguments of from_pretrained() that say where the files are."""
         return {"revision": self.revision, "local_files_only": self.silence is not None}
 
+    @property
+    def what(self) -> dict[str, Any]:
+        """The arguments of from_pretrained() that say which file holds config, tokenizer and weights together.
 
-def find(name: str, revision: str | None) -> Source:
+        In a folder it is named by its whole path: transformers takes a file of the same name in the current folder
+        first.
+        """
+        if self.gguf_file is None:
+            return {}
+        folder = Path(self.name)
+        return {"gguf_file": str((folder / self.gguf_file).absolute()) if folder.is_dir() else self.gguf_file}
+
+
+def find(name: str, revision: str | None, file: str = "config.json") -> Source:
     """Asks the hub whether it knows a model, and at which commit; a folder is taken as it is.
+
+    Args:
+        name: The folder, or the id on the hub.
+        revision: The branch, tag or commit.
+        file: One that the model needs: where the hub is silent, its place in the cache tells the commit.
 
     Raises:
         NotMeasuredError: The hub answered that it knows no such model or revision, or refused to let us in.
@@ -68,12 +87,12 @@ def find(name: str, revision: str | None) -> Source:
     except Exception as error:
         if not is_silence(error):
             raise explain_load_error(error, name, "model", revision) from error
-        return Source(name, revision, _cached_commit(name, revision), error)
+        return Source(name, revision, _cached_commit(name, file, revision), error)
     return Source(name, revision, info.sha, files=frozenset(file.rfilename for file in info.siblings or ()))
 
 
-def _cached_commit(name: str, revision: str | None) -> str | None:
-    commit: str | None = extract_commit_hash(_cached(name, "config.json", revision), None)
+def _cached_commit(name: str, file: str, revision: str | None) -> str | None:
+    commit: str | None = extract_commit_hash(_cached(name, file, revision), None)
     return commit
 
 

@@ -74,6 +74,7 @@ def _without_weights(settings: MeasureSettings, loaded: Loaded, embedding_rows: 
         num_layers=num_layers(loaded.text_config),
         embedding_rows=embedding_rows,
         adapter_of=None if loaded.adapter is None else loaded.source.name,
+        gguf_file=loaded.source.gguf_file,
         quantization=quantized,
         batch_dependent=batch_dependent,
     )

@@ -23,8 +23,10 @@ from padcheck.errors import NotMeasuredError, PadcheckError, UsageError
 from padcheck.hf.adapters import ADAPTER_CONFIG, Adapter, find_adapter
 from padcheck.hf.architectures import default_config, means_architecture, number_prompts, number_tokenizer
 from padcheck.hf.auto_classes import has_language_model, is_encoder, multimodal_model_types
+from padcheck.hf.gguf import choose_file, split_path
 from padcheck.hf.hub import Source, bounded_requests, find
 from padcheck.hf.load_errors import explain_load_error, is_missing_file, is_silence
+from padcheck.hf.versions import READS_GENERATION_CONFIG_BESIDE_GGUF
 from padcheck.settings import DEFAULT_PROMPTS, DEMO, MeasureSettings
 
 
@@ -64,21 +66,23 @@ def load_without_weights(settings: MeasureSettings) -> Loaded:
     """
     if settings.tiny and means_architecture(settings.model):
         return load_architecture(settings)
-    given = source = _find(settings.model, settings.revision)
+    given = source = _find(settings.model, settings.revision, settings.gguf_file)
     trust = {"trust_remote_code": settings.trust_remote_code}
     with explained(given, "adapter"):
         adapter = find_adapter(given)
     if adapter is not None:
         source = _find_base(settings, adapter)
     with explained(source, "config"):
-        config = AutoConfig.from_pretrained(source.name, **source.where, **trust)
+        config = AutoConfig.from_pretrained(source.name, **source.where, **source.what, **trust)
     require_decoder_only(settings.model, config)
     _require_language_model(settings.model, config)
     tokenizer_source = given if given.has("tokenizer_config.json") else source
     if settings.tokenizer is not None:
         tokenizer_source = _find(settings.tokenizer, None)
     with explained(tokenizer_source, "tokenizer"):
-        tokenizer = AutoTokenizer.from_pretrained(tokenizer_source.name, **tokenizer_source.where, **trust)
+        tokenizer = AutoTokenizer.from_pretrained(
+            tokenizer_source.name, **tokenizer_source.where, **tokenizer_source.what, **trust
+        )
         if len(tokenizer) <= len(tokenizer.all_special_ids):
             # transformers 5 makes an empty tokenizer of some classes where there are no files at all.
             raise FileNotFoundError("its vocabulary is empty")
@@ -113,9 +117,13 @@ def load_architecture(settings: MeasureSettings) -> Loaded:
 
     Raises:
         NotMeasuredError: The default config is none that runs, or needs a package that is not installed.
-        UsageError: A tokenizer or a revision is named, which an architecture has not.
+        UsageError: A tokenizer, a revision or a GGUF file is named, which an architecture has not.
     """
-    for option, value in (("--tokenizer", settings.tokenizer), ("--revision", settings.revision)):
+    for option, value in (
+        ("--tokenizer", settings.tokenizer),
+        ("--revision", settings.revision),
+        ("--gguf-file", settings.gguf_file),
+    ):
         if value is not None:
             raise UsageError(
                 f"{option} {value} does not go with {settings.model}, which is the name of a model type.",
@@ -134,21 +142,27 @@ def load_architecture(settings: MeasureSettings) -> Loaded:
         )
 
 
-def _find(model: str, revision: str | None) -> Source:
+def _find(model: str, revision: str | None, gguf_file: str | None = None) -> Source:
     if model == DEMO:
-        return Source(str(MODEL_FOLDER))
+        return choose_file(Source(str(MODEL_FOLDER)), gguf_file)
+    model, gguf_file = split_path(model, gguf_file)
     path = Path(model)
     if path.is_file():
         raise NotMeasuredError(
             f"{model} is a file.",
             change="Give the folder that holds config.json, the tokenizer's files and the weights.",
         )
-    if path.is_dir():
-        _require_config(path)
+    is_gguf = model.endswith(".gguf")
     looks_like_a_path = model.startswith((".", "/", "~")) or model.count("/") > 1 or "\\" in model
-    if looks_like_a_path and not path.is_dir():
-        raise NotMeasuredError(f"There is no folder {model}.", change="Check the path, or give a hub id such as gpt2.")
-    return find(model, revision)
+    if (looks_like_a_path or (is_gguf and "/" not in model)) and not path.is_dir():
+        raise NotMeasuredError(
+            f"There is no {'file' if is_gguf else 'folder'} {model}.",
+            change="Check the path, or give a hub id such as gpt2.",
+        )
+    source = choose_file(find(model, revision, gguf_file or "config.json"), gguf_file)
+    if path.is_dir() and source.gguf_file is None:
+        _require_config(path)
+    return source
 
 
 def _require_config(folder: Path) -> None:
@@ -181,11 +195,13 @@ def explained(source: Source, part: str) -> Iterator[None]:
     except Exception as error:
         # Where the hub was silent the cache was searched; that it lacks the file is only the second half of the story.
         cause = source.silence if source.silence is not None and is_silence(error) else error
-        raise explain_load_error(cause, source.name, part, source.revision) from error
+        raise explain_load_error(cause, source.name, part, source.revision, source.gguf_file) from error
 
 
 def _load_generation_config(source: Source, config: PretrainedConfig) -> GenerationConfig:
-    """The file, or where there is none what generate() makes of the config."""
+    """The file, or where there is none, or none is read, what generate() makes of the config."""
+    if source.gguf_file is not None and not READS_GENERATION_CONFIG_BESIDE_GGUF:
+        return GenerationConfig.from_model_config(config)
     try:
         return GenerationConfig.from_pretrained(source.name, **source.where)
     except OSError as error:

@@ -14,7 +14,10 @@ from padcheck.errors import NotMeasuredError, UsageError
 from padcheck.hf.adapters import put_on, require_loadable
 from padcheck.hf.auto_classes import auto_class
 from padcheck.hf.devices import default_device
+from padcheck.hf.gguf import conversion_bar
+from padcheck.hf.gguf_errors import INCOMPLETE_GGUF
 from padcheck.hf.heap import keep_large_blocks_apart
+from padcheck.hf.hub import Source
 from padcheck.hf.loading import Loaded, explained
 from padcheck.hf.ranks import share_logits, tensor_parallel
 from padcheck.hf.tiny import build_tiny_model
@@ -26,6 +29,11 @@ _CHANGES = {
     "device_map": "Use auto, or leave it out.",
     "tp_plan": "Its architecture has no plan: use --device-map auto, which needs no torchrun.",
 }
+
+_ANOTHER_CHECKPOINT = (
+    "The checkpoint belongs to another architecture or size than config.json says",
+    "Check config.json against the checkpoint.",
+)
 
 
 def load_model(loaded: Loaded, settings: MeasureSettings) -> PreTrainedModel:
@@ -39,7 +47,7 @@ def load_model(loaded: Loaded, settings: MeasureSettings) -> PreTrainedModel:
     keep_large_blocks_apart()
     if loaded.adapter is not None:
         require_loadable(settings.model, loaded.adapter)
-    with explained(loaded.source, "model"), _options_taken(settings):
+    with explained(loaded.source, "model"), _options_taken(settings), conversion_bar():
         if settings.tiny:
             model = build_tiny_model(
                 loaded.config,
@@ -59,9 +67,10 @@ def load_model(loaded: Loaded, settings: MeasureSettings) -> PreTrainedModel:
                 ignore_mismatched_sizes=True,  # so that they are named below, all of them
                 **_places(loaded, settings),
                 **loaded.source.where,
+                **loaded.source.what,
                 **{DTYPE_ARGUMENT: dtype},
             )
-            _require_all_weights(loaded.source.name, model, info)
+            _require_all_weights(loaded.source, model, info)
             if settings.tp_plan is not None:
                 share_logits(model)
             if loaded.adapter is not None:
@@ -110,20 +119,20 @@ def _room_on_disk(loaded: Loaded) -> dict[str, str]:
     return {"offload_folder": folder}
 
 
-def _require_all_weights(name: str, model: PreTrainedModel, info: dict[str, Any]) -> None:
+def _require_all_weights(source: Source, model: PreTrainedModel, info: dict[str, Any]) -> None:
     parameters = {parameter for parameter, _ in model.named_parameters()}
     # A checkpoint of the bare model lacks the prefix that its keys have under the head; transformers 4 reports them so.
     prefix = f"{model.base_model_prefix}."
     missing = sorted(key for key in info["missing_keys"] if key in parameters or prefix + key in parameters)
     mismatched = sorted(str(entry[0] if isinstance(entry, tuple) else entry) for entry in info["mismatched_keys"])
+    why, change = INCOMPLETE_GGUF if source.gguf_file else _ANOTHER_CHECKPOINT
     for names, problem in ((missing, "are missing from the checkpoint"), (mismatched, "have another shape there")):
         if names:
             shown = ", ".join(names[:3]) + (", ..." if len(names) > len(names[:3]) else "")
             raise NotMeasuredError(
-                f"{len(names)} of the weights of {name} {problem}: {shown}.",
-                meaning="The checkpoint belongs to another architecture or size than config.json says; transformers "
-                "would fill in random numbers.",
-                change="Check config.json against the checkpoint. --tiny measures the architecture without weights.",
+                f"{len(names)} of the weights of {source.name} {problem}: {shown}.",
+                meaning=f"{why}; transformers would fill in random numbers.",
+                change=f"{change} --tiny measures the architecture without weights.",
             )
 
 

@@ -32,10 +32,8 @@ def header(report: Report) -> list[tuple[str, str]]:
     if model.weights is not None:
         what.append(f"{model.weights} weights")
     lines = [("model", ", ".join(name)), ("architecture", ", ".join(what))]
-    if model.adapter_of is not None:
-        lines.append(("adapter of", visible(model.adapter_of)))
-    if model.quantization is not None:
-        lines.append(("quantization", visible(model.quantization)))
+    more = {"adapter of": model.adapter_of, "GGUF file": model.gguf_file, "quantization": model.quantization}
+    lines += [(name, visible(value)) for name, value in more.items() if value is not None]
     limit = f", {model.max_position_embeddings} positions" if model.max_position_embeddings else ""
     lines.append(("position encoding", model.position_encoding + limit))
     if model.dtype is not None:
