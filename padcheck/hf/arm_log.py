@@ -63,9 +63,7 @@ class ArmLog:
                 position_ids=trace.position_ids,
                 positions_used=trace.positions_used,
                 positions_used_by=trace.positions_used_by,
-                non_finite_logits=sum(
-                    int((block.isnan() | block.isposinf()).sum()) for block in trace.logits.blocks()
-                ),
+                non_finite_logits=sum(int((block.isnan() | block.isposinf()).sum()) for block in trace.logits.blocks()),
                 stand_in=trace.stand_in,
             )
             reference = references.get(index)

@@ -36,8 +36,10 @@ def screen_pad_counts(run: Run) -> PadCountSweep:
     index = max(run.batch.prompts, key=lambda index: len(run.batch.prompts[index]))
     sizes = _sizes(run.model.config)
     around = {count for size in sizes.values() for count in (size - 1, size, size + 1)} - set(sum(_SCREENED, ()))
-    groups = [[*counts, *sorted(around & {*range(low, high)})] for counts, low, high in zip(
-        _SCREENED, (1, 10), (10, _LARGEST_SCREENED + 1), strict=True)]
+    groups = [
+        [*counts, *sorted(around & {*range(low, high)})]
+        for counts, low, high in zip(_SCREENED, (1, 10), (10, _LARGEST_SCREENED + 1), strict=True)
+    ]
     counts: list[PadCount] = []
     try:
         with in_step():

@@ -10,12 +10,12 @@ import model_folders as folders
 import pytest
 import torch
 from conftest import Outcome, run_in_process
+from padcheck.hf.twin import Float32Twin
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig
 
 import padcheck as api
 from padcheck.hf.facts import quantization
 from padcheck.hf.gguf import is_unpacked
-from padcheck.hf.twin import Float32Twin
 from padcheck.hf.versions import DTYPE_ARGUMENT, READS_GENERATION_CONFIG_BESIDE_GGUF
 
 pytest.importorskip("gguf", reason="the package gguf is not installed: pip install 'padcheck[gguf]'")

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 import torch
+from padcheck.hf.twin import Float32Twin
 from transformers import PreTrainedModel
 from zoo.families import PAD, VOCAB_SIZE, build_family
 
@@ -11,7 +12,6 @@ from padcheck.hf import noise
 from padcheck.hf.batches import Batch
 from padcheck.hf.generation import RowTrace, replay
 from padcheck.hf.noise import NoiseMeter, rounding_errors
-from padcheck.hf.twin import Float32Twin
 
 HALF = (torch.bfloat16, torch.float16)
 DTYPES = (torch.float32, *HALF)

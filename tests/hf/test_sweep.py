@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 import torch
+from padcheck.hf.twin import Float32Twin
 from transformers import AutoConfig, PreTrainedModel
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
 from zoo.families import PAD, VOCAB_SIZE, build_family
@@ -15,7 +16,6 @@ from padcheck.hf.batches import Batch
 from padcheck.hf.generation import generate, neutral_generation_config
 from padcheck.hf.plans import Run
 from padcheck.hf.sweep import _sizes, sweep_pad_counts
-from padcheck.hf.twin import Float32Twin
 from padcheck.settings import MeasureSettings
 
 USUAL = (*range(1, 13), 15, 16, 31, 32, 33)
