@@ -1,7 +1,8 @@
 """What to do with a model, task by task: a line to paste for each, and nothing in it that was not measured."""
 
 from padcheck.checks import Case
-from padcheck.evidence import SINGLE, PaddingSide
+from padcheck.evidence import SINGLE
+from padcheck.facts import PaddingSide
 from padcheck.report import Advice
 
 _SCORING: tuple[tuple[str, PaddingSide, str, bool], ...] = (

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from padcheck import engine, report
 from padcheck.errors import UsageError
-from padcheck.evidence import PaddingSide
+from padcheck.facts import PaddingSide
 from padcheck.progress import Silent
 from padcheck.reporters import View, short
 from padcheck.reporters.conclusion import conclusion

@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 
 import msgspec
 
-PaddingSide = Literal["left", "right"]
-PositionEncoding = Literal["learned", "sinusoidal", "rotary", "alibi", "relative", "none", "unknown"]
+from padcheck.facts import Environment, ModelFacts, PaddingSide, SpecialTokenIds, TokenizerFacts
+
 PositionsUsedBy = Literal["table", "rotary"]
 
 SINGLE = "single"
@@ -26,115 +26,14 @@ OTHER_ATTENTION = {"sdpa": "eager", "eager": "sdpa"}
 """What a model is run with to see whether its attention implementation matters."""
 
 
-class TokenIds(msgspec.Struct, frozen=True, kw_only=True):
-    """The special token ids that one place names; None where it names none. eos may be several."""
-
-    pad: int | None = None
-    bos: int | None = None
-    eos: tuple[int, ...] | None = None
-
-
-class SpecialTokenIds(msgspec.Struct, frozen=True, kw_only=True):
-    """The three places that name special tokens. generate() obeys the last, heads and collators the others."""
-
-    tokenizer: TokenIds
-    config: TokenIds
-    generation_config: TokenIds
-
-
-class PadTokenSuggestion(msgspec.Struct, frozen=True, kw_only=True):
-    """A token of this vocabulary that would make a better pad token, and why."""
-
-    token: str
-    token_id: int
-    reason: str
-
-
-class ChatTemplateFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """What one message rendered with the chat template becomes when it is tokenized as text."""
-
-    leading_bos: int
-    pad_tokens: int
-
-
-class TokenizerFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """The tokenizer as loaded, and the pad token that this run used in its place where it has none."""
-
-    class_name: str = msgspec.field(name="class")
-    is_fast: bool
-    padding_side: PaddingSide
-    padding_side_source: str
-    truncation_side: PaddingSide
-    truncation_side_source: str
-    pad_token: str | None
-    pad_token_id: int | None
-    bos_token: str | None
-    bos_token_id: int | None
-    eos_token: str | None
-    eos_token_id: int | None
-    unk_token: str | None
-    unk_token_id: int | None
-    vocab_size: int
-    max_token_id: int
-    model_max_length: int | None
-    pad_token_used: str
-    pad_token_used_id: int
-    pad_token_used_reason: str
-    pad_token_suggestion: PadTokenSuggestion | None = None
-    chat_template: ChatTemplateFacts | None = None
-    saved_padding: bool = False
-    saved_truncation: bool = False
-
-
-class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """The model. What needs weights is None where only the tokenizer was inspected.
-
-    `adapter_of` is the model that an adapter belongs to, `gguf_file` the file that config, tokenizer and weights were
-    read from. `batch_dependent` says why a row depends on its neighbours by construction; None where it should not.
-    What the `weights` of a model are that was in memory already, nobody knows. `ranks` are the processes that hold a
-    part of each layer, `attn_implementations` all that the model has here.
-    """
-
-    id: str
-    revision: str | None
-    model_type: str
-    architecture: str
-    position_encoding: PositionEncoding
-    max_position_embeddings: int | None
-    embedding_rows: int | None
-    num_layers: int | None = None
-    num_parameters: int | None = None
-    dtype: str | None = None
-    device: str | None = None
-    ranks: int = 1
-    attn_implementation: str | None = None
-    attn_implementations: tuple[str, ...] = ()
-    weights: Literal["pretrained", "random"] | None = None
-    adapter_of: str | None = None
-    gguf_file: str | None = None
-    quantization: str | None = None
-    batch_dependent: str | None = None
-
-
-class Environment(msgspec.Struct, frozen=True, kw_only=True):
-    """The versions that a result depends on."""
-
-    padcheck: str
-    python: str
-    torch: str
-    transformers: str
-    tokenizers: str
-    platform: str
-
-
 class Row(msgspec.Struct, frozen=True, kw_only=True):
     """One prompt in one batch: the padded prompt and, behind it, the generated tokens up to the first eos.
 
     The lists `tokens`, `input_ids`, `attention_mask`, `position_ids` and `position_ids_from_mask` have one entry a
     column. `position_ids` is what forward() really received: None in a column that never entered forward() (the last
     generated token), and everywhere where the model takes no position_ids. `position_ids_from_mask` is the textbook
-    formula. `non_finite_logits` counts NaN and plus infinity in the logits of the generated tokens. `stand_in` says what
-    ran in place of generate(), whose tokens these are not.
+    formula. `non_finite_logits` counts NaN and plus infinity in the logits of the generated tokens. `stand_in` says
+    what ran in place of generate().
 
     `positions_used` is what the model looked up, whatever it received: the rows of its position table with the table's
     own offset (OPT starts at 2), or what its rotary module was given; `positions_used_by` says which. It has one entry
@@ -256,8 +155,8 @@ class PadCountSweep(msgspec.Struct, frozen=True, kw_only=True):
 class PrecisionStep(msgspec.Struct, frozen=True, kw_only=True):
     """One step of a left-padded row of a 16-bit model, and of the same prompt alone after the same tokens.
 
-    `left` and `alone` are the distances of their 16-bit logits from those of the prompt alone in float32: the root mean
-    square over the vocabulary.
+    `left` and `alone` are the distances of their 16-bit logits from those of the prompt alone in float32: the standard
+    deviation of the differences over the vocabulary, since softmax does not see what all logits have in common.
     """
 
     prompt_index: int
@@ -300,11 +199,12 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
 
     `left_out` names the expensive probes that did not run, since the others agreed. `screen` is a sweep over a few pad
     counts on pieces of one text, which is part of every run; `sweep` the one over many counts, which is expensive.
-    `precision` compares the errors of 16 bit with and without pads. `settings` are those of
-    `padcheck.settings.MeasureSettings` that were not left at their defaults. `seconds` say where the time went, by
-    stage: arms have their own names, `stand_ins` are the prompts that did not go through generate(), `noise` is what
-    measures rounding, `screen` and `pad_counts` are the sweeps, `place` is the search for the module. `batch_size` is
-    how many prompts were padded together, at most; with the `batch_sizes_too_large` memory ran out.
+    `precision` compares the errors of 16 bit with and without pads. `places` are the modules in which arms begin to
+    differ. `settings` are those of `padcheck.settings.MeasureSettings` that were not left at their defaults. `seconds`
+    say where the time went, by stage: arms have their own names, `stand_ins` are the prompts that did not go through
+    generate(), `noise` is what measures rounding, `screen` and `pad_counts` are the sweeps, `place` is the search for
+    the module. `batch_size` is how many prompts were padded together, at most; with the `batch_sizes_too_large` memory
+    ran out.
     """
 
     model: ModelFacts
@@ -330,5 +230,6 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     precision: tuple[PrecisionStep, ...] = ()
     screen: PadCountSweep | None = None
     sweep: PadCountSweep | None = None
+    places: dict[str, Place] = {}
     settings: dict[str, object] = {}
     seconds: dict[str, float] = {}

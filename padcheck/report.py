@@ -9,8 +9,9 @@ from typing import Literal
 
 import msgspec
 
-from padcheck.evidence import SINGLE, Environment, Evidence, ModelFacts, PaddingSide, PositionEncoding, TokenFlip
+from padcheck.evidence import SINGLE, Evidence, TokenFlip
 from padcheck.exits import ExitCode
+from padcheck.facts import Environment, ModelFacts, PaddingSide, PositionEncoding
 from padcheck.settings import JudgeSettings
 from padcheck.severity import Severity
 

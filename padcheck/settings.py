@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from padcheck.errors import UsageError
-from padcheck.evidence import PaddingSide
+from padcheck.facts import PaddingSide
 from padcheck.severity import Severity
 from padcheck.use import Task, Use
 

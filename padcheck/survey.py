@@ -11,8 +11,9 @@ import msgspec
 
 from padcheck.checks.known_limits import KNOWN_LIMITS
 from padcheck.errors import PadcheckError, UsageError
-from padcheck.evidence import SINGLE, Environment
+from padcheck.evidence import SINGLE
 from padcheck.exits import ExitCode
+from padcheck.facts import Environment
 from padcheck.heavy import importing
 from padcheck.judge import judge, open_case, require_known_codes
 from padcheck.progress import Progress, Silent

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from padcheck.evidence import PaddingSide
+from padcheck.facts import PaddingSide
 
 
 class PaddedIds(NamedTuple):

@@ -4,7 +4,7 @@ from typing import Literal
 
 import msgspec
 
-from padcheck.evidence import PaddingSide
+from padcheck.facts import PaddingSide
 
 Task = Literal["generate", "score", "train"]
 

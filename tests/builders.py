@@ -8,23 +8,18 @@ from padcheck.checks import Rule
 from padcheck.evidence import (
     SINGLE,
     Arm,
-    Environment,
     Evidence,
-    ModelFacts,
     NoiseProbe,
     PadCount,
     PadCountSweep,
-    PaddingSide,
     Row,
     RowDifference,
     Sample,
-    SpecialTokenIds,
     StepDifference,
     TokenFlip,
-    TokenIds,
-    TokenizerFacts,
 )
 from padcheck.exits import ExitCode
+from padcheck.facts import Environment, ModelFacts, PaddingSide, SpecialTokenIds, TokenIds, TokenizerFacts
 from padcheck.judge import judge, open_case
 from padcheck.report import STATUS, Check, Command, Finding, Reason, Report, Skipped, Unmeasured, UnmeasuredModel
 from padcheck.settings import JudgeSettings

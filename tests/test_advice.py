@@ -14,7 +14,7 @@ from builders import (
     without,
 )
 
-from padcheck.evidence import PaddingSide
+from padcheck.facts import PaddingSide
 from padcheck.report import Advice
 
 SIDES_WRONG = {"left": 0.5, "right": 0.5}

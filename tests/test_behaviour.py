@@ -5,7 +5,7 @@ import pytest
 from packaging.version import Version
 
 from padcheck.behaviour import library_behaviour
-from padcheck.evidence import SpecialTokenIds
+from padcheck.facts import SpecialTokenIds
 
 
 def seen(**changes):

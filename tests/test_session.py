@@ -23,7 +23,7 @@ from builders import (
 from padcheck import __version__
 from padcheck.engine import judge_again
 from padcheck.errors import UsageError
-from padcheck.evidence import ChatTemplateFacts, PadTokenSuggestion
+from padcheck.facts import ChatTemplateFacts, PadTokenSuggestion
 from padcheck.report import Report
 from padcheck.reporters import Format, View, render
 from padcheck.session import dump, load

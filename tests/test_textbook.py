@@ -1,6 +1,6 @@
 import pytest
 
-from padcheck.evidence import PaddingSide
+from padcheck.facts import PaddingSide
 from padcheck.textbook import pad_ids, position_ids_from_mask
 
 

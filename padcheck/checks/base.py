@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from typing import ClassVar
 
 from padcheck.checks.case import Case
-from padcheck.evidence import PaddingSide
+from padcheck.facts import PaddingSide
 from padcheck.report import Finding, Skipped
 from padcheck.severity import Severity
 from padcheck.use import Task, Use

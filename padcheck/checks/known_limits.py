@@ -5,7 +5,7 @@ The reasons were read in the tests and sources of transformers 5.23.0; see also 
 
 from typing import NamedTuple
 
-from padcheck.evidence import PaddingSide
+from padcheck.facts import PaddingSide
 
 
 class Limit(NamedTuple):

@@ -3,7 +3,7 @@
 from padcheck.checks import suggestion
 from padcheck.checks.base import Rule
 from padcheck.checks.case import Case
-from padcheck.evidence import TokenizerFacts
+from padcheck.facts import TokenizerFacts
 from padcheck.report import Finding
 from padcheck.severity import Severity
 

@@ -2,7 +2,7 @@
 
 from padcheck.checks.base import Rule
 from padcheck.checks.case import Case
-from padcheck.evidence import SpecialTokenIds
+from padcheck.facts import SpecialTokenIds
 from padcheck.report import Finding
 from padcheck.severity import Severity
 

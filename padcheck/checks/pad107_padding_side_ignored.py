@@ -2,7 +2,8 @@
 
 from padcheck.checks.base import Rule
 from padcheck.checks.case import Case
-from padcheck.evidence import PaddingSide, Row
+from padcheck.evidence import Row
+from padcheck.facts import PaddingSide
 from padcheck.report import Finding, Skipped
 from padcheck.severity import Severity
 from padcheck.textbook import pad_ids

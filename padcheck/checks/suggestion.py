@@ -1,6 +1,6 @@
 """What rules about the pad token advise: the better token of the vocabulary, and the line that sets it."""
 
-from padcheck.evidence import TokenizerFacts
+from padcheck.facts import TokenizerFacts
 
 
 def reason(tokenizer: TokenizerFacts) -> str:

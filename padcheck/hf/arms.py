@@ -8,7 +8,7 @@ from functools import partial
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from padcheck.evidence import Arm, NoiseProbe, PadCountSweep, PrecisionStep, RowDifference
+from padcheck.evidence import Arm, NoiseProbe, PadCountSweep, Place, PrecisionStep, RowDifference
 from padcheck.hf.arm_log import ArmLog
 from padcheck.hf.batches import Batch
 from padcheck.hf.bench import Bench, OutOfMemoryError
@@ -34,6 +34,7 @@ class Measured:
     precision: tuple[PrecisionStep, ...] = ()
     screen: PadCountSweep | None = None
     sweep: PadCountSweep | None = None
+    places: dict[str, Place] = field(default_factory=dict)
     batch_size: int | None = None
     batch_sizes_too_large: tuple[int, ...] = ()
 
@@ -95,6 +96,7 @@ def _run_in_batches(
         precision=tuple(bench.precision),
         screen=bench.screen,
         sweep=bench.sweep,
+        places=bench.places,
         batch_size=size,
     )
 

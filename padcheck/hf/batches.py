@@ -3,7 +3,7 @@
 import random
 from dataclasses import dataclass, replace
 
-from padcheck.evidence import PaddingSide
+from padcheck.facts import PaddingSide
 from padcheck.textbook import PaddedIds, pad_ids
 
 Rows = list[tuple[int, PaddedIds]]

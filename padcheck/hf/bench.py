@@ -1,12 +1,12 @@
 """Runs the arms on one batch after another, and decides which of them each batch calls for.
 
-First come the three arms that users run. Then a few cheap probes run, on the shortest and the longest prompt of the batch;
-in float32 if the model is in 16 bit, since faults stand out from rounding there. If anything differs that should agree, or
-if a fault made on purpose does not show, the batch is in doubt: every prompt then runs alone through generate(), the
-probes run on all prompts, and the expensive ones look for the cause.
+First come the three arms that users run. Then a few cheap probes run, on the shortest and the longest prompt of the
+batch; in float32 if the model is in 16 bit, since faults stand out from rounding there. If anything differs that should
+agree, or if a fault made on purpose does not show, the batch is in doubt: every prompt then runs alone through
+generate(), the probes run on all prompts, and the expensive ones look for the cause and the place.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
@@ -21,27 +21,26 @@ from padcheck.evidence import (
     SINGLE,
     Arm,
     PadCountSweep,
+    Place,
     PrecisionStep,
     RowDifference,
-    StepDifference,
 )
-from padcheck.floor import noise_floor, tolerance_of
 from padcheck.hf.arm_log import ArmLog
 from padcheck.hf.batches import Batch
 from padcheck.hf.capture import captured_warnings
 from padcheck.hf.differences import distances, shared_steps
+from padcheck.hf.doubt import Doubt
 from padcheck.hf.float32 import HALF, Float32View, NotOpenError, error_text
 from padcheck.hf.generation import RowTrace
 from padcheck.hf.load_errors import is_out_of_memory
+from padcheck.hf.locating import LOCATED, locate
 from padcheck.hf.noise import NoiseMeter
 from padcheck.hf.plans import PLANS, Run
-from padcheck.hf.positions import num_layers
 from padcheck.hf.ranks import in_step
 from padcheck.hf.stand_ins import alone, generated
 from padcheck.hf.sweep import screen_pad_counts, sweep_pad_counts
 from padcheck.progress import Progress
 from padcheck.settings import MeasureSettings
-from padcheck.tolerances import share_of_allowance
 
 _TRUTH = ("left_float32", "single_float32")
 _KEPT = {*GENERATED, *_TRUTH, *(plan.reference for plan in PLANS.values())}
@@ -63,6 +62,7 @@ class Bench:
         precision: The errors of 16 bit, with and without pads.
         screen: A few pad counts, of the first batch.
         sweep: Many pad counts, of the first batch in doubt.
+        places: The module in which an arm begins to differ, of the first batch in which it does.
     """
 
     def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, settings: MeasureSettings) -> None:
@@ -70,6 +70,7 @@ class Bench:
         self.precision: list[PrecisionStep] = []
         self.screen: PadCountSweep | None = None
         self.sweep: PadCountSweep | None = None
+        self.places: dict[str, Place] = {}
         self._model = model
         self._tokenizer = tokenizer
         self._settings = settings
@@ -77,6 +78,7 @@ class Bench:
         self._own_pad_token_id = model.generation_config.pad_token_id
         self._plans = {name: plan for name, plan in PLANS.items() if model.dtype in HALF or not plan.half_only}
         self._logs: dict[str, ArmLog] = {}
+        self._doubt = Doubt(model, self._logs, self.noise)
 
     def run(self, batch: Batch, progress: Progress) -> None:
         """Adds one batch."""
@@ -85,13 +87,21 @@ class Bench:
         probing = self._with_truth(run, progress)
         with self._calculating(probing):
             self._probe(probing, progress)
-        if not self._settings.thorough and not self._in_doubt(batch):
+        if not self._settings.thorough and not self._is_in_doubt(batch):
             return
         self._generate_all(SINGLE, run, progress)
         self._run_arm("replayed", run, progress)
         self._measure_rounding(run, batch, progress)
         with self._calculating(probing):
             self._search(probing, progress)
+        if probing.in_float32 and self._doubt.off("left", batch) and not self._doubt.off("left_float32", batch):
+            # Only 16 bit has this fault, so that is where another attention implementation may help.
+            self._run_arm("left_other_attention", run, progress)
+            self._locate("left", run, progress)
+
+    def _is_in_doubt(self, batch: Batch) -> bool:
+        screened = [count.step for count in self.screen.counts] if self.screen is not None else []
+        return self._doubt.about(batch) or (bool(screened) and self._doubt.any_off("forward", screened))
 
     def arms(self) -> dict[str, Arm]:
         """Every arm that ran."""
@@ -194,12 +204,31 @@ class Bench:
         if self.sweep is None and run.of(SINGLE):
             with progress.stage("running ever more pads", "pad_counts"), captured_warnings():
                 self.sweep = sweep_pad_counts(run)
+        for name in LOCATED:
+            self._locate(name, run, progress)
+
+    def _locate(self, name: str, run: Run, progress: Progress) -> None:
+        """The module in which an arm begins to differ; once for left padding or the batch, once for scoring."""
+        if name == "left" and run.in_float32:
+            return
+        group = {"right_forward"} if name == "right_forward" else set(LOCATED) - {"right_forward"}
+        found = self._doubt.first_off(name, run.batch)
+        if found is None or group & self.places.keys():
+            return
+        with progress.stage("looking for the module", "place"), captured_warnings():
+            try:
+                with in_step():
+                    place = locate(run, name, *found)
+            except Exception:  # noqa: BLE001  the verdict stands without it
+                return
+        if place is not None:
+            self.places[name] = place
 
     def _run_on_all(self, name: str, run: Run, progress: Progress) -> None:
         """What was off on a few prompts of the batch, and is not on all of them, is kept as it was."""
-        before = self._log(name).copied() if self._off(name, run.batch) else None
+        before = self._log(name).copied() if self._doubt.off(name, run.batch) else None
         self._run_arm(name, run, progress)
-        if before is not None and not self._off(name, run.batch):
+        if before is not None and not self._doubt.off(name, run.batch):
             self._logs[name] = before
 
     def _generate_all(self, name: str, run: Run, progress: Progress) -> None:
@@ -229,29 +258,6 @@ class Bench:
         log.keep(self._tokenizer, run.traces[name], run.traces.get(log.reference or "", {}))
         if name not in _KEPT:
             del run.traces[name]
-
-    def _in_doubt(self, batch: Batch) -> bool:
-        """True if anything differs that should agree, or if a fault made on purpose does not show."""
-        if any(self._off(name, batch) for name, plan in self._plans.items() if plan.must_match):
-            return True
-        if self.screen is not None and self._beyond("forward", [count.step for count in self.screen.counts]):
-            return True
-        padded = len(set(map(len, batch.prompts.values()))) > 1
-        return padded and not any(self._off(name, batch) for name in ("broken_mask", "left_no_mask"))
-
-    def _off(self, name: str, batch: Batch) -> bool:
-        """True if a row of the arm in this batch differs from its reference by more than rounding."""
-        found = self._logs[name].differences if name in self._logs else {}
-        steps = [step for index in batch.prompts if index in found for step in found[index].steps]
-        return bool(steps) and self._beyond(name, steps)
-
-    def _beyond(self, name: str, steps: Iterable[StepDifference]) -> bool:
-        """True if one of the steps differs by more than rounding explains for an arm."""
-        own_dtype = {other: log.all_differences() for other, log in self._logs.items() if log.dtype is None}
-        dtype = str(self._model.dtype).removeprefix("torch.")
-        floor = noise_floor(dtype, num_layers(self._model.config), self.noise.evidence(), own_dtype)
-        tolerance = tolerance_of(floor, self._logs[name].evidence())
-        return any(share_of_allowance(step.max_abs_diff, tolerance.allowed(step.logit_scale)) > 1 for step in steps)
 
     def _log(self, name: str) -> ArmLog:
         return self._logs.setdefault(name, ArmLog(PLANS[name]))

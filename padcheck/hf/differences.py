@@ -46,12 +46,14 @@ def shared_steps(row: RowTrace, other: RowTrace) -> tuple[Logits, Logits]:
 
 
 def distances(logits: Logits, reference: Logits) -> list[float]:
-    """The root mean square of the difference over the vocabulary, step by step; what both sides mask is left out."""
+    """The standard deviation of the differences over the vocabulary, step by step; what both mask is left out."""
     found: list[float] = []
     for expected, actual in zip(reference.blocks(), logits.blocks(), strict=True):  # (steps, vocab_size)
         masked = (expected <= _MASKED) & (actual <= _MASKED)
-        squares = (actual - expected).masked_fill_(masked, 0.0).square_()
-        found += (squares.sum(dim=-1) / (~masked).sum(dim=-1).clamp_min(1)).sqrt().tolist()
+        far = (actual - expected).masked_fill_(masked, 0.0)
+        number = (~masked).sum(dim=-1).clamp_min(1)  # (steps,)
+        mean = far.sum(dim=-1) / number
+        found += (far.square().sum(dim=-1) / number - mean.square()).clamp_min(0.0).sqrt().tolist()
     return found
 
 

@@ -5,7 +5,8 @@ from typing import NamedTuple
 from transformers import PreTrainedTokenizerBase
 
 from padcheck.errors import UsageError
-from padcheck.evidence import PaddingSide, PositionsUsedBy, Row, Sample
+from padcheck.evidence import PositionsUsedBy, Row, Sample
+from padcheck.facts import PaddingSide
 from padcheck.hf.pad_tokens import PadToken, padding_with
 from padcheck.textbook import PaddedIds, position_ids_from_mask
 

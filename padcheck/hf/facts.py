@@ -8,7 +8,7 @@ import transformers
 from transformers import GenerationConfig, PretrainedConfig, PreTrainedTokenizerBase
 
 from padcheck import __version__
-from padcheck.evidence import ChatTemplateFacts, Environment, SpecialTokenIds, TokenIds, TokenizerFacts
+from padcheck.facts import ChatTemplateFacts, Environment, SpecialTokenIds, TokenIds, TokenizerFacts
 from padcheck.hf.encoding import encode, render_chat
 from padcheck.hf.gguf import GGUF
 from padcheck.hf.pad_tokens import PadToken, suggest_pad_token

@@ -5,7 +5,8 @@ Nothing here imports modelling code, which takes as long to import as the rest o
 
 from dataclasses import dataclass
 
-from padcheck.evidence import Evidence, ModelFacts
+from padcheck.evidence import Evidence
+from padcheck.facts import ModelFacts
 from padcheck.hf.capture import captured_warnings, library_bars
 from padcheck.hf.encoding import encode_prompts, render_prompts, tokenizer_samples
 from padcheck.hf.facts import environment, generation_settings, quantization, special_token_ids, tokenizer_facts

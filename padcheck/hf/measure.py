@@ -6,7 +6,8 @@ import msgspec
 from transformers import PreTrainedModel
 
 from padcheck.errors import NotMeasuredError
-from padcheck.evidence import Evidence, ModelFacts
+from padcheck.evidence import Evidence
+from padcheck.facts import ModelFacts
 from padcheck.hf.arms import Measured, not_run, run_arms
 from padcheck.hf.attention import implementations
 from padcheck.hf.capture import captured_warnings, library_bars

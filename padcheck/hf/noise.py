@@ -13,7 +13,8 @@ from padcheck.hf.batches import Batch
 from padcheck.hf.capture import captured_warnings
 from padcheck.hf.differences import compare_logits, shared_steps
 from padcheck.hf.float32 import HALF, error_text
-from padcheck.hf.generation import RowTrace, replay
+from padcheck.hf.forwards import replay
+from padcheck.hf.generation import RowTrace
 from padcheck.hf.logits import Logits
 from padcheck.hf.plans import Run
 from padcheck.hf.ranks import in_step

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from transformers import PreTrainedTokenizerBase
 
 from padcheck.errors import NotMeasuredError, UsageError
-from padcheck.evidence import PadTokenSuggestion
+from padcheck.facts import PadTokenSuggestion
 
 
 class PadToken(NamedTuple):

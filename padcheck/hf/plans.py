@@ -5,17 +5,12 @@ from dataclasses import dataclass, replace
 
 from transformers import PreTrainedModel
 
-from padcheck.evidence import IN_FLOAT32, SINGLE, PaddingSide
+from padcheck.evidence import IN_FLOAT32, SINGLE
+from padcheck.facts import PaddingSide
 from padcheck.hf.attention import other_attention
 from padcheck.hf.batches import Batch, Rows
-from padcheck.hf.generation import (
-    RowTrace,
-    continue_from_cache,
-    forward,
-    generate,
-    neutral_generation_config,
-    replay,
-)
+from padcheck.hf.forwards import continue_from_cache, forward, replay
+from padcheck.hf.generation import RowTrace, generate, neutral_generation_config
 from padcheck.settings import MeasureSettings
 from padcheck.textbook import position_ids_from_mask
 

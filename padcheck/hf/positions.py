@@ -2,7 +2,7 @@
 
 from transformers import PretrainedConfig
 
-from padcheck.evidence import PositionEncoding
+from padcheck.facts import PositionEncoding
 
 _BY_MODEL_TYPE: dict[str, PositionEncoding] = {
     **dict.fromkeys(("bloom", "mpt"), "alibi"),

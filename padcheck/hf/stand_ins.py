@@ -11,7 +11,8 @@ from dataclasses import replace
 
 from padcheck.evidence import SINGLE
 from padcheck.hf.differences import compare_logits
-from padcheck.hf.generation import RowTrace, replay
+from padcheck.hf.forwards import replay
+from padcheck.hf.generation import RowTrace
 from padcheck.hf.plans import PLANS, Run
 from padcheck.tolerances import least_tolerance, share_of_allowance
 
@@ -55,8 +56,8 @@ def generated(run: Run, index: int) -> RowTrace:
 def _agree(run: Run, trace: RowTrace, left: RowTrace) -> bool:
     """True if both choose the same tokens and no logit differs by more than rounding.
 
-    The tokens of a run in float32 are given to it, so that they say nothing. How far rounding moves the logits in 16 bit
-    is not known yet; there the tokens decide.
+    The tokens of a run in float32 are given to it, so that they say nothing. How far rounding moves the logits in 16
+    bit is not known yet; there the tokens decide.
     """
     if not run.in_float32 and trace.logits.argmax() != left.generated_ids:
         return False

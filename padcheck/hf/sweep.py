@@ -6,7 +6,8 @@ from transformers import PretrainedConfig
 
 from padcheck.evidence import SINGLE, PadCount, PadCountSweep
 from padcheck.hf.differences import compare_logits
-from padcheck.hf.generation import forward, generate, replay, takes_position_ids
+from padcheck.hf.forwards import forward, replay, takes_position_ids
+from padcheck.hf.generation import generate
 from padcheck.hf.plans import Run
 from padcheck.hf.positions import max_position_embeddings
 from padcheck.hf.ranks import in_step

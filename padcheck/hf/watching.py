@@ -1,7 +1,7 @@
 """Watches what modules of a model receive and give for one prompt, through hooks that are removed again."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
@@ -66,15 +66,32 @@ class Visit:
 
 
 def watched_generate(
-    model: PreTrainedModel, rows: Rows, row: int, step: int, settings: MeasureSettings, **options: bool
+    model: PreTrainedModel,
+    rows: Rows,
+    row: int,
+    step: int,
+    settings: MeasureSettings,
+    *,
+    with_mask: bool = True,
+    with_cache: bool = True,
+    forced: Mapping[int, tuple[int, ...]] | None = None,
 ) -> Watched:
-    """generate() up to the forward() call that gives the new token `step`; `options` are those of generate().
+    """generate() up to the forward() call that gives the new token `step`; the other arguments are those of generate().
 
     The model must be in eval mode and hold its neutral generation_config while it runs.
     """
     _, padded = rows[row]
     return Watched(
-        run=partial(generate, model, rows, settings, max_new_tokens=step + 1, **options),
+        run=partial(
+            generate,
+            model,
+            rows,
+            settings,
+            max_new_tokens=step + 1,
+            with_mask=with_mask,
+            with_cache=with_cache,
+            forced=forced,
+        ),
         call=step,
         row=row,
         mask=padded.attention_mask + (1,) * step,

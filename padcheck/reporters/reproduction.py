@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from padcheck.evidence import Environment
+from padcheck.facts import Environment
 from padcheck.report import Report, Survey
 from padcheck.reporters.visible import visible
 from padcheck.settings import JudgeSettings

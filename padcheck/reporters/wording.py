@@ -2,7 +2,8 @@
 
 from typing import NamedTuple
 
-from padcheck.evidence import GENERATED, SINGLE, Evidence, PaddingSide, Row, TokenIds
+from padcheck.evidence import GENERATED, SINGLE, Evidence, Row
+from padcheck.facts import PaddingSide, TokenIds
 from padcheck.report import Comparison, Report, Verdict
 from padcheck.reporters.visible import visible, visible_token
 from padcheck.use import Use

@@ -2,7 +2,7 @@ import pytest
 from builders import ask, finding, tokenizer_facts
 
 from padcheck.checks.pad101_missing_pad_token import MissingPadToken
-from padcheck.evidence import PadTokenSuggestion
+from padcheck.facts import PadTokenSuggestion
 from padcheck.severity import Severity
 
 NONE = {

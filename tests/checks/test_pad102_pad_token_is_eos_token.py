@@ -2,7 +2,7 @@ import pytest
 from builders import ask, finding, special_token_ids, token_ids, tokenizer_facts
 
 from padcheck.checks.pad102_pad_token_is_eos_token import PadTokenIsEosToken
-from padcheck.evidence import PadTokenSuggestion
+from padcheck.facts import PadTokenSuggestion
 from padcheck.severity import Severity
 
 PAD_IS_EOS = {"pad_token": "</s>", "pad_token_id": 2}

@@ -2,7 +2,7 @@ import pytest
 from builders import ask, finding, report, special_token_ids, token_ids, tokenizer_facts
 
 from padcheck.checks.pad103_pad_token_is_special import PadTokenIsSpecial
-from padcheck.evidence import PadTokenSuggestion
+from padcheck.facts import PadTokenSuggestion
 from padcheck.severity import Severity
 
 

@@ -2,7 +2,7 @@ import pytest
 from builders import ask, finding, special_token_ids, token_ids
 
 from padcheck.checks.pad105_special_token_ids_disagree import SpecialTokenIdsDisagree
-from padcheck.evidence import TokenIds
+from padcheck.facts import TokenIds
 from padcheck.severity import Severity
 
 

@@ -2,7 +2,7 @@ import pytest
 from builders import ask, finding, tokenizer_facts
 
 from padcheck.checks.pad109_pad_token_in_text import PadTokenInText
-from padcheck.evidence import ChatTemplateFacts
+from padcheck.facts import ChatTemplateFacts
 from padcheck.severity import Severity
 
 

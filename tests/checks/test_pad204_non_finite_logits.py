@@ -16,7 +16,7 @@ from builders import (
 )
 
 from padcheck.checks.pad204_non_finite_logits import NonFiniteLogits
-from padcheck.evidence import PaddingSide
+from padcheck.facts import PaddingSide
 from padcheck.report import Skipped
 from padcheck.severity import Severity
 

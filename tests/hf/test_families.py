@@ -8,7 +8,7 @@ from model_folders import SPECIAL_TOKEN_IDS, VOCAB_SIZE, save_model, save_tokeni
 from transformers import AutoConfig
 
 from padcheck import engine
-from padcheck.evidence import PositionEncoding
+from padcheck.facts import PositionEncoding
 from padcheck.progress import Silent
 from padcheck.report import Verdict
 from padcheck.settings import DEFAULT_PROMPTS, JudgeSettings, MeasureSettings

@@ -8,13 +8,8 @@ from transformers import GenerationConfig, GPT2Config, GPT2LMHeadModel, LlamaCon
 
 from padcheck.hf.arms import evaluating
 from padcheck.hf.capture import captured_warnings, position_ids_by_column
-from padcheck.hf.generation import (
-    continue_from_cache,
-    generate,
-    neutral_generation_config,
-    overridden_settings,
-    replay,
-)
+from padcheck.hf.forwards import continue_from_cache, replay
+from padcheck.hf.generation import generate, neutral_generation_config, overridden_settings
 from padcheck.settings import MeasureSettings
 from padcheck.textbook import pad_ids
 

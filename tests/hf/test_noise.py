@@ -10,7 +10,8 @@ from zoo.families import PAD, VOCAB_SIZE, build_family
 
 from padcheck.hf import noise
 from padcheck.hf.batches import Batch
-from padcheck.hf.generation import RowTrace, replay
+from padcheck.hf.forwards import replay
+from padcheck.hf.generation import RowTrace
 from padcheck.hf.noise import NoiseMeter, rounding_errors
 
 HALF = (torch.bfloat16, torch.float16)

@@ -17,9 +17,11 @@ from zoo import batches, masks, numbers, positions, states
 from zoo.families import FAMILIES, PAD, VOCAB_SIZE, build_family
 from zoo.planting import Arguments, plant
 
-from padcheck.evidence import PaddingSide, Place
+from padcheck.evidence import Place
+from padcheck.facts import PaddingSide
 from padcheck.hf.batches import Batch, Rows
-from padcheck.hf.generation import forward, neutral_generation_config
+from padcheck.hf.forwards import forward
+from padcheck.hf.generation import neutral_generation_config
 from padcheck.hf.noise import rounding_errors
 from padcheck.hf.place import find_place
 from padcheck.hf.watching import Watched, watched_generate

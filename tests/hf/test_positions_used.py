@@ -15,7 +15,8 @@ from zoo.positions import by_slot
 
 from padcheck.hf.architectures import default_config
 from padcheck.hf.batches import Rows
-from padcheck.hf.generation import RowTrace, forward, generate, neutral_generation_config, replay
+from padcheck.hf.forwards import forward, replay
+from padcheck.hf.generation import RowTrace, generate, neutral_generation_config
 from padcheck.hf.positions_used import positions_by_column, used_positions
 from padcheck.hf.tiny import build_tiny_model
 from padcheck.settings import MeasureSettings

@@ -27,8 +27,9 @@ from builders import (
 )
 
 from padcheck.errors import UsageError
-from padcheck.evidence import Arm, PaddingSide, PadTokenSuggestion, Sample, SpecialTokenIds
+from padcheck.evidence import Arm, Sample
 from padcheck.exits import ExitCode
+from padcheck.facts import PaddingSide, PadTokenSuggestion, SpecialTokenIds
 from padcheck.report import Command, KnownFinding, Report
 from padcheck.reporters import Format, View, files_by_format, render
 from padcheck.settings import JudgeSettings

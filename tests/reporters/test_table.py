@@ -23,7 +23,8 @@ from builders import (
 )
 from rich.cells import cell_len
 
-from padcheck.evidence import PadTokenSuggestion, Row
+from padcheck.evidence import Row
+from padcheck.facts import PadTokenSuggestion
 from padcheck.report import Command, Report
 from padcheck.reporters import Format, View, render
 from padcheck.reporters.grid import grid

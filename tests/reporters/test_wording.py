@@ -23,7 +23,8 @@ from builders import (
     unpadded_difference,
 )
 
-from padcheck.evidence import Arm, PadTokenSuggestion, RowDifference, SpecialTokenIds, TokenFlip, TokenIds
+from padcheck.evidence import Arm, RowDifference, TokenFlip
+from padcheck.facts import PadTokenSuggestion, SpecialTokenIds, TokenIds
 from padcheck.reporters import wording
 from padcheck.reporters.conclusion import conclusion as conclusion_of
 from padcheck.reporters.visible import visible, visible_token

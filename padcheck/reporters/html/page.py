@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 from padcheck.checks import find_rule
 from padcheck.errors import UsageError
-from padcheck.evidence import GENERATED, SINGLE, PaddingSide, Row, RowDifference
+from padcheck.evidence import GENERATED, SINGLE, Row, RowDifference
+from padcheck.facts import PaddingSide
 from padcheck.floor import tolerance_of
 from padcheck.report import Architecture, Report, Verdict
 from padcheck.reporters import wording
