@@ -9,6 +9,7 @@ from padcheck.errors import UsageError
 from padcheck.evidence import SINGLE, Evidence, RowDifference
 from padcheck.exits import ExitCode
 from padcheck.floor import noise_floor, tolerance_of
+from padcheck.precision import precision_test
 from padcheck.progress import Stopwatch
 from padcheck.report import STATUS, Command, Comparison, Finding, NoiseFloor, Report, RowComparison, Skipped, Verdict
 from padcheck.settings import JudgeSettings
@@ -40,6 +41,7 @@ def judge(command: Command, evidence: Evidence, settings: JudgeSettings) -> Repo
         evidence=evidence,
         comparisons=comparisons,
         noise_floor=floor if comparisons else None,
+        precision_test=case.precision,
         findings=tuple(findings),
         advice=advise(case),
         library_behaviour=library_behaviour(evidence),
@@ -78,7 +80,9 @@ def open_case(
         for name, arm in evidence.arms.items()
         if arm.reference is not None
     }
-    return Case(evidence, comparisons, tolerances, use), floor
+    # What the user allows instead of rounding leaves nothing for a test of rounding to say.
+    precision = None if floor.method == "given" else precision_test(evidence.precision)
+    return Case(evidence, comparisons, tolerances, use, precision), floor
 
 
 def _compare_arm(evidence: Evidence, name: str, tolerance: Tolerance) -> Comparison:

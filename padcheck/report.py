@@ -147,6 +147,26 @@ class NoiseFloor(msgspec.Struct, frozen=True, kw_only=True):
     ways: tuple[NoiseWay, ...] = ()
 
 
+class PrecisionTest(msgspec.Struct, frozen=True, kw_only=True):
+    """How much further from float32 left-padded rows are than the same prompts alone, in a 16-bit model.
+
+    `ratio` is the geometric mean over `steps` steps of `prompts` prompts, `at_least` its lower bound with this
+    `confidence`. Padding is at fault if that is more than `harmless`.
+    """
+
+    ratio: float
+    at_least: float
+    confidence: float
+    harmless: float
+    steps: int
+    prompts: int
+
+    @property
+    def shows_fault(self) -> bool:
+        """True if rounding does not explain the ratio."""
+        return self.at_least > self.harmless
+
+
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """A run, and how it was judged. `library_behaviour` is what `padcheck.behaviour` saw of this transformers."""
 
@@ -157,6 +177,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     evidence: Evidence
     comparisons: dict[str, Comparison] = {}
     noise_floor: NoiseFloor | None = None
+    precision_test: PrecisionTest | None = None
     findings: tuple[Finding, ...] = ()
     advice: tuple[Advice, ...] = ()
     library_behaviour: dict[str, str] = {}

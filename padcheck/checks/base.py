@@ -8,7 +8,10 @@ import inspect
 from abc import ABC, abstractmethod
 from typing import ClassVar
 
+import msgspec
+
 from padcheck.checks.case import Case
+from padcheck.evidence import Place
 from padcheck.facts import PaddingSide
 from padcheck.report import Finding, Skipped
 from padcheck.severity import Severity
@@ -43,8 +46,19 @@ class Rule(ABC):
         """False where it says nothing about what the caller does."""
         return (not self.tasks or use.task is None or use.task in self.tasks) and use.pads(self.side)
 
-    def found(self, message: str, *, fix: str, severity: Severity | None = None, **evidence: object) -> Finding:
-        """A finding of this rule."""
+    def found(
+        self,
+        message: str,
+        *,
+        fix: str,
+        severity: Severity | None = None,
+        place: Place | None = None,
+        **evidence: object,
+    ) -> Finding:
+        """A finding of this rule; `place` is the module in which the difference begins, if it is known."""
+        if place is not None:
+            message += f" It begins in {place}, whose inputs agree: {_before_and_behind(place)}."
+            evidence["place"] = msgspec.to_builtins(place)
         return Finding(
             code=self.code,
             name=self.name,
@@ -73,6 +87,17 @@ class Rule(ABC):
     def documentation(cls) -> str:
         """The docstring without its indentation."""
         return inspect.cleandoc(cls.__doc__ or "")
+
+
+def code_fix(place: Place | None, change: str) -> str:
+    """What to change in the model's code, and where."""
+    return f"# in the model's code: {change}" if place is None else f"# in {place}: {change}"
+
+
+def _before_and_behind(place: Place) -> str:
+    before = "NaN" if place.difference_before is None else f"{place.difference_before:.2g}"
+    behind = "NaN" if place.difference is None else f"{place.difference:.2g}"
+    return f"they differ by {before}, its output by {behind}"
 
 
 def attention_fix(implementation: str) -> str:

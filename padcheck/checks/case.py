@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import NamedTuple, TypeVar
 
-from padcheck.evidence import OTHER_ATTENTION, SINGLE, Evidence, RowDifference
-from padcheck.report import Comparison, RowComparison, Verdict
+from padcheck.evidence import OTHER_ATTENTION, SINGLE, Evidence, PadCountSweep, Place, RowDifference
+from padcheck.report import Comparison, PrecisionTest, RowComparison, Verdict
 from padcheck.tolerances import Tolerance, share_of_allowance
 from padcheck.use import Use
 
@@ -34,11 +34,17 @@ class Case(NamedTuple):
     comparisons: dict[str, Comparison]
     tolerances: dict[str, Tolerance]
     use: Use = Use()
+    precision: PrecisionTest | None = None
 
     @property
     def left(self) -> str:
         """The left-padded batch that probes are compared with: that in float32 if a 16-bit model ran there too."""
         return "left_float32" if self.ran("left_float32") else "left"
+
+    @property
+    def place(self) -> Place | None:
+        """The module in which left padding, or the batch, begins to change the result."""
+        return next((place for arm, place in self.evidence.places.items() if arm != "right_forward"), None)
 
     def ran(self, *arms: str) -> bool:
         """True where each of these arms ran and was compared."""
@@ -61,7 +67,8 @@ class Case(NamedTuple):
     def harmed(self) -> bool:
         """True if left padding is wrong: in the batch, alone, in float32, or behind other numbers of pads."""
         wrong = any(self.ran(arm) and not self.right(arm) for arm in ("left", "left_alone", "left_float32"))
-        return wrong or any(step.off for step in self.sweep())
+        in_16_bit = self.precision is not None and self.precision.shows_fault
+        return wrong or in_16_bit or any(step.off for step in (*self.sweep(), *self.screen()))
 
     def undecidable(self) -> str | None:
         """Why nothing that differs says anything about padding: rows depend on their batch by construction.
@@ -88,8 +95,14 @@ class Case(NamedTuple):
         return bool(self.wrong(arm)) and not any(step.off for step in self.first_steps(arm))
 
     def sweep(self) -> list[Step]:
-        """The pad counts of the sweep; none where it did not run."""
-        sweep = self.evidence.sweep
+        """One prompt behind many numbers of pads; empty if the sweep did not run."""
+        return self._pad_counts(self.evidence.sweep)
+
+    def screen(self) -> list[Step]:
+        """Pieces of one text behind a few numbers of pads; empty if they did not run."""
+        return self._pad_counts(self.evidence.screen)
+
+    def _pad_counts(self, sweep: PadCountSweep | None) -> list[Step]:
         if sweep is None or sweep.error is not None:
             return []
         allowed = self.tolerances["forward" if "forward" in self.tolerances else SINGLE].allowed

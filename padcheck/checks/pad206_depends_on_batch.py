@@ -74,6 +74,7 @@ class DependsOnBatch(Rule):
             else "# run prompts one by one: this model's rows depend on their batch",
             arm=arm,
             copies_are_right=beside_pads,
+            place=case.place,
             prompts=sorted({row.prompt_index for row in rows}),
             max_abs_diff=furthest.max_abs_diff,
             allowed=furthest.allowed,

@@ -51,7 +51,7 @@ class GenerateDiffersFromForward(Rule):
             )
         rows = case.wrong_alone()
         if not rows:
-            return None
+            return self._stood_in(case)
         furthest = worst(rows)
         return self.found(
             f"Alone and unpadded, generate() gives other logits with its cache than without: max_abs_diff "
@@ -65,3 +65,12 @@ class GenerateDiffersFromForward(Rule):
             allowed=furthest.allowed,
             step=furthest.step,
         )
+
+    def _stood_in(self, case: Case) -> Skipped | None:
+        arm = case.evidence.arms[case.comparisons["forward"].reference]
+        prompts = [row.prompt_index for row in arm.rows if row.stand_in is not None]
+        if not prompts:
+            return None
+        others = "the others agree" if len(prompts) < len(arm.rows) else "the 16-bit run was compared instead"
+        which = ", ".join(map(str, prompts))
+        return self.skip(f"{arm.stand_in} stands in for generate() alone of prompts {which}; {others}")

@@ -1,6 +1,6 @@
 """PAD301."""
 
-from padcheck.checks.base import Rule, attention_fix
+from padcheck.checks.base import Rule, attention_fix, code_fix
 from padcheck.checks.case import Case, worst
 from padcheck.report import Finding, Skipped
 from padcheck.severity import Severity
@@ -47,7 +47,8 @@ class PadsLeak(Rule):
             f"({furthest.allowed:.2g} allowed)." + (f" With {other} attention they do not." if other else ""),
             fix=attention_fix(other)
             if other
-            else "# the model's code must mask the pads wherever it mixes positions (attention, conv, state, norm)",
+            else code_fix(case.place, "mask the pads wherever positions are mixed (attention, conv, state, norm)"),
+            place=case.place,
             prompts=[row.prompt_index for row in rows],
             max_abs_diff=furthest.max_abs_diff,
             allowed=furthest.allowed,

@@ -1,8 +1,10 @@
 """PAD302."""
 
-from padcheck.checks.base import Rule
+from padcheck.checks.base import Rule, code_fix
 from padcheck.checks.case import Case, worst
+from padcheck.checks.positions import counted_from_slots
 from padcheck.checks.slots import period, varies
+from padcheck.evidence import IN_FLOAT32, SINGLE
 from padcheck.report import Finding, Skipped, Verdict
 from padcheck.severity import Severity
 
@@ -19,9 +21,10 @@ class PositionsCountPadding(Rule):
 
     How padcheck knows:
         Left padding changes the first new token, and other ids under the mask do not, so the pads are not seen. Then
-        one of these: the prompt alone, given the positions that it has behind its pads, says the same as behind them;
-        or forward() takes no position_ids, or does not read them (backwards they change nothing to the last bit), in a
-        model that looks positions up, and the difference changes with the number of pads.
+        one of these: the model looks up other rows of its position table behind pads than alone; the prompt alone,
+        given the positions that it has behind its pads, says the same as behind them; or forward() takes no
+        position_ids, or does not read them (backwards they change nothing to the last bit), in a model that looks
+        positions up, and the difference changes with the number of pads.
 
     Fix:
         Number the tokens by the mask: in prepare_inputs_for_generation(), or in the model where it ignores
@@ -48,18 +51,29 @@ class PositionsCountPadding(Rule):
         if not off or any(step.off for step in case.first_steps("scrambled")):
             return None
         prompts = [step.prompt_index for step in off]
-        how = _shown_by_shift(case, prompts) or _unread(case)
+        how = _looked_up(case, prompts) or _shown_by_shift(case, prompts) or _unread(case)
         if how is None:
             return None
         furthest = worst(off)
         return self.found(
             f"Real tokens are numbered by slot, pads included ({how}). Left padding moves the first new token's logits "
             f"by {furthest.max_abs_diff:.2g} at prompt {furthest.prompt_index} ({furthest.allowed:.2g} allowed).",
-            fix="# the model's code must take: position_ids = (attention_mask.cumsum(-1) - 1).clamp(min=0)",
+            fix=code_fix(case.place, "position_ids = (attention_mask.cumsum(-1) - 1).clamp(min=0)"),
+            place=case.place,
             prompts=prompts,
             max_abs_diff=furthest.max_abs_diff,
             allowed=furthest.allowed,
         )
+
+
+def _looked_up(case: Case, prompts: list[int]) -> str | None:
+    """The rows of the position table that were looked up for the real tokens, alone and behind pads."""
+    single = IN_FLOAT32[SINGLE] if case.left != "left" else SINGLE
+    alone, left = ({row.prompt_index: row for row in case.evidence.arms[arm].rows} for arm in (single, case.left))
+    by_table = all(left[index].positions_used_by == "table" for index in prompts)
+    if not by_table or not all(counted_from_slots(alone[index], left[index]) for index in prompts):
+        return None
+    return "the model looks up other rows of its position table behind pads"
 
 
 def _shown_by_shift(case: Case, prompts: list[int]) -> str | None:

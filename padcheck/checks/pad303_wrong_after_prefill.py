@@ -59,6 +59,7 @@ class WrongAfterPrefill(Rule):
             fix="model.generate(**inputs, use_cache=False)  # right, but slow, until the model's cache is mended"
             if cached
             else "# batch prompts of equal length, or one by one, until the model's code is mended",
+            place=case.place,
             prompts=[row.prompt_index for row in rows],
             max_abs_diff=furthest.max_abs_diff,
             allowed=furthest.allowed,

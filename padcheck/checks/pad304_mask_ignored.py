@@ -48,6 +48,7 @@ class MaskIgnored(Rule):
             fix=attention_fix(other)
             if other
             else "# batch prompts of equal length, or one by one: this model does not read attention_mask",
+            place=case.place,
             prompts=[row.prompt_index for row in harmed],
             right_with_attention=other,
         )

@@ -15,7 +15,7 @@ class SlotsAnchored(Rule):
         alone. Masks and positions are right, and the result is not; a number of pads that fills whole blocks hides it.
 
     How padcheck knows:
-        Left padding changes the output, and other ids under the mask do not. One prompt runs behind many
+        Other ids under the mask change nothing. One prompt runs behind many
         numbers of pads: it is right behind every multiple of some size and wrong in between, or the difference changes
         with the number while the positions that forward() reads cannot explain it.
 
@@ -40,17 +40,15 @@ class SlotsAnchored(Rule):
             return self.skip("the left arm has no row to compare")
         if not case.ran("scrambled"):
             return self.skip("the scrambled arm has no row to compare")
-        wrong = case.wrong(case.left)
-        if not wrong:
-            return None
-        steps = case.sweep()
+        steps, wrong = case.sweep(), case.wrong(case.left)
         if not steps:
-            return self.skip("the sweep over pad counts was not run")
+            return self.skip("the sweep over pad counts did not run") if wrong else None
         size = period(steps)
         varied = all(step.off for step in steps) and varies(steps)
-        if any(step.off for step in case.first_steps("scrambled")) or not (size or varied):
+        off = [step for step in steps if step.off and step.max_abs_diff is not None]
+        if any(step.off for step in case.first_steps("scrambled")) or not off or not (size or varied):
             return None
-        furthest = worst(wrong)
+        furthest = worst(off)
         sizes = case.evidence.sweep.sizes if case.evidence.sweep else {}
         named = [key for key, value in sizes.items() if value == size]
         if size:
@@ -64,7 +62,8 @@ class SlotsAnchored(Rule):
             fix=f"# batch prompts whose lengths differ by multiples of {size}, or one by one"
             if size
             else "# batch prompts of equal length, or one by one",
-            prompts=[row.prompt_index for row in wrong],
+            place=case.place,
+            prompts=[row.prompt_index for row in wrong] or [furthest.prompt_index],
             period=size,
             max_abs_diff=furthest.max_abs_diff,
             allowed=furthest.allowed,

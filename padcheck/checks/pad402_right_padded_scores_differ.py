@@ -39,12 +39,13 @@ class RightPaddedScoresDiffer(Rule):
         if not rows:
             return None
         furthest = worst(rows)
-        right = "Right" if case.wrong("right_forward") else "In float32 right"
+        right = "Right" if case.evidence.arms["right_forward"].dtype is None else "In float32 right"
         return self.found(
             f"{right}-padded forward(), read at the last real token, is off for {len(rows)} of "
             f"{len(case.evidence.prompts)} prompts: max_abs_diff {furthest.max_abs_diff:.2g} at prompt "
             f"{furthest.prompt_index} ({furthest.allowed:.2g} allowed).",
             fix="# score prompts of equal length together, or one by one",
+            place=case.evidence.places.get("right_forward"),
             prompts=[row.prompt_index for row in rows],
             max_abs_diff=furthest.max_abs_diff,
             allowed=furthest.allowed,

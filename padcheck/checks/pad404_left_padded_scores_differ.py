@@ -47,6 +47,7 @@ class LeftPaddedScoresDiffer(Rule):
             fix='tokenizer.padding_side = "right"  # for scoring and training'
             if case.right("right_forward")
             else "# score prompts of equal length together, or one by one",
+            place=case.place,
             prompts=[row.prompt_index for row in rows],
             max_abs_diff=furthest.max_abs_diff,
             allowed=furthest.allowed,

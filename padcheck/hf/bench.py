@@ -100,8 +100,11 @@ class Bench:
             self._locate("left", run, progress)
 
     def _is_in_doubt(self, batch: Batch) -> bool:
-        screened = [count.step for count in self.screen.counts] if self.screen is not None else []
-        return self._doubt.about(batch) or (bool(screened) and self._doubt.any_off("forward", screened))
+        return self._doubt.about(batch) or self._screen_is_off()
+
+    def _screen_is_off(self) -> bool:
+        steps = [count.step for count in self.screen.counts] if self.screen is not None else []
+        return bool(steps) and self._doubt.any_off("forward", steps)
 
     def arms(self) -> dict[str, Arm]:
         """Every arm that ran."""
@@ -204,6 +207,8 @@ class Bench:
         if self.sweep is None and run.of(SINGLE):
             with progress.stage("running ever more pads", "pad_counts"), captured_warnings():
                 self.sweep = sweep_pad_counts(run)
+                if self._screen_is_off():
+                    self.screen = screen_pad_counts(run, each_alone=True)
         for name in LOCATED:
             self._locate(name, run, progress)
 

@@ -5,6 +5,7 @@ import re
 from transformers import PretrainedConfig
 
 from padcheck.evidence import SINGLE, PadCount, PadCountSweep
+from padcheck.hf.batches import unpadded
 from padcheck.hf.differences import compare_logits
 from padcheck.hf.forwards import forward, replay, takes_position_ids
 from padcheck.hf.generation import generate
@@ -27,12 +28,12 @@ _LARGEST = 512
 _LARGEST_IF_THOROUGH = 8192
 
 
-def screen_pad_counts(run: Run) -> PadCountSweep:
+def screen_pad_counts(run: Run, *, each_alone: bool = False) -> PadCountSweep:
     """The beginnings of one text behind a handful of pad counts, in as few calls as possible.
 
     All rows of a call have its width, so that a row with more pads holds less of the text. One forward() over the text
     alone gives what each beginning should say. The text is the longest prompt and its new tokens, repeated if they are
-    short. What is off here in a model that is not causal may be the reference; the sweep decides.
+    short. In a model that is not causal this reference may be what is off; with `each_alone` each piece runs alone.
     """
     index = max(run.batch.prompts, key=lambda index: len(run.batch.prompts[index]))
     sizes = _sizes(run.model.config)
@@ -45,14 +46,14 @@ def screen_pad_counts(run: Run) -> PadCountSweep:
     try:
         with in_step():
             for group in groups:
-                counts += _screened(run, index, group)
+                counts += _screened(run, index, group, each_alone=each_alone)
     except Exception as error:  # noqa: BLE001  what the arms gave stays
         message = f"{type(error).__name__}: {error}"
         return PadCountSweep(prompt_index=index, sizes=sizes, counts=tuple(counts), error=message)
     return PadCountSweep(prompt_index=index, sizes=sizes, counts=tuple(counts))
 
 
-def _screened(run: Run, index: int, numbers: list[int]) -> list[PadCount]:
+def _screened(run: Run, index: int, numbers: list[int], *, each_alone: bool) -> list[PadCount]:
     room = _room(run, ())
     width = max(numbers) + _SHORTEST_PIECE
     if room is not None and width > room:
@@ -65,7 +66,11 @@ def _screened(run: Run, index: int, numbers: list[int]) -> list[PadCount]:
     traces = forward(run.model, rows, run.settings, positions=positions)
     counts = []
     for number, trace in zip(numbers, traces, strict=True):
-        [step] = compare_logits(alone.logits.only(width - number - _SHORTEST_PIECE), trace.logits)
+        reference = alone.logits.only(width - number - _SHORTEST_PIECE)
+        if each_alone:
+            piece = [(index, unpadded(text[: width - number]))]
+            reference = forward(run.model, piece, run.settings, positions=positions)[0].logits
+        [step] = compare_logits(reference, trace.logits)
         counts.append(PadCount(num_pad_tokens=number, step=step))
     return counts
 
