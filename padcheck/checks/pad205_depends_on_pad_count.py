@@ -63,15 +63,15 @@ class DependsOnPadCount(Rule):
         )
 
     def _in_one_batch(self, case: Case) -> Finding | None:
-        """Where only rows with different numbers of pads in one batch are wrong, and left padding is right otherwise."""
+        """Only rows with different numbers of pads in one batch are wrong, and left padding is right otherwise."""
         wrong = [step for step in case.screen() if step.off]
         if not wrong or case.wrong(case.left):
             return None
         furthest = worst(wrong)
         far = "NaN" if furthest.max_abs_diff is None else f"{furthest.max_abs_diff:.2g}"
         return self.found(
-            f"Pieces of prompt {furthest.prompt_index} in one batch are wrong behind {_counts(wrong)} pads: max_abs_diff "
-            f"{far} behind {furthest.num_pad_tokens} ({furthest.allowed:.2g} allowed).",
+            f"Pieces of prompt {furthest.prompt_index} in one batch are wrong behind {_counts(wrong)} pads: "
+            f"max_abs_diff {far} behind {furthest.num_pad_tokens} ({furthest.allowed:.2g} allowed).",
             fix="# batch prompts of equal length, or one by one",
             prompt=furthest.prompt_index,
             wrong_pad_counts=[step.num_pad_tokens for step in wrong],

@@ -59,7 +59,7 @@ class GenerateDiffersFromForward(Rule):
             f"({furthest.allowed:.2g} allowed).",
             # What left padding changes is then read against a wrong reference.
             severity=Severity.ERROR if case.only_later_steps_wrong(case.left) else self.severity,
-            fix="model.generate(**inputs, use_cache=False)  # until the model's cache is mended",
+            fix="model.generate(**inputs, use_cache=False)  # until the model's cache is fixed",
             prompts=[row.prompt_index for row in rows],
             max_abs_diff=furthest.max_abs_diff,
             allowed=furthest.allowed,
