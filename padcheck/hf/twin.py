@@ -2,23 +2,15 @@
 
 import copy
 
-import psutil
-import torch
 from transformers import PreTrainedModel
 
+from padcheck.hf.float32 import HALF, NotOpenError, error_text, free_memory
 from padcheck.hf.ranks import number_of_ranks
 
-HALF = (torch.float16, torch.bfloat16)
+__all__ = ["HALF", "Float32Twin", "NotOpenError", "error_text"]
+
+_free_memory = free_memory
 _SHARE_OF_FREE_MEMORY = 0.7
-
-
-class NotOpenError(Exception):
-    """A way of running that this model, or this machine, does not have; no fault of either."""
-
-
-def error_text(error: Exception) -> str:
-    """What is kept of an error: its kind as well, unless it only says that a way is not open."""
-    return str(error) if isinstance(error, NotOpenError) else f"{type(error).__name__}: {error}"
 
 
 class Float32Twin:
@@ -54,10 +46,3 @@ class Float32Twin:
         needed, free = 4 * self._model.num_parameters(), _free_memory(self._model.device)
         if free is not None and needed > _SHARE_OF_FREE_MEMORY * free:
             raise NotOpenError(f"{needed / 2**30:.1f} GiB are needed, and {free / 2**30:.1f} GiB are free")
-
-
-def _free_memory(device: torch.device) -> int | None:
-    """Bytes; None where nobody tells."""
-    if device.type == "cuda":
-        return int(torch.cuda.mem_get_info(device)[0])
-    return int(psutil.virtual_memory().available) if device.type == "cpu" else None
