@@ -1,4 +1,4 @@
-"""Raises the 16-bit weights of a module to float32 for the length of one call, in memory that all modules share."""
+"""Raises the 16-bit weights of a module to float32 for the length of a call, in memory that all modules share."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-HALF = (torch.float16, torch.bfloat16)
+from padcheck.hf.half_precision import HALF
 
 Slots = list[dict[str, Any]]
 """The dicts in which the modules of a unit hold their parameters and buffers."""
@@ -48,7 +48,7 @@ class Lender:
 
     def wrapped(self, function: Callable[..., Any], modules: Iterable[nn.Module]) -> Callable[..., Any]:
         """`function`, during which the weights of `modules` are in float32."""
-        slots = [held for module in modules for held in (module._parameters, module._buffers) if held]  # noqa: SLF001
+        slots = _slots(modules)
 
         @wraps(function)
         def in_float32(*args: Any, **kwargs: Any) -> Any:
@@ -61,6 +61,10 @@ class Lender:
 
         return in_float32
 
+    def lend(self, modules: Iterable[nn.Module]) -> None:
+        """Raises the weights of `modules` until they are taken back."""
+        self._lend(_slots(modules))
+
     def take_back(self, depth: int = 0) -> None:
         """Ends all calls from `depth` on."""
         while len(self._loans) > depth:
@@ -71,13 +75,19 @@ class Lender:
     def _lend(self, slots: Slots) -> None:
         loan = _Loan(slots)
         self._loans.append(loan)
-        found = {id(each): each for held in slots for each in held.values() if _can_be_raised(each)}
-        raised = dict(zip(found, self._raised(list(found.values())), strict=True))
-        loan.by_id = {id(new): (new, found[old_id]) for old_id, new in raised.items()}
+        with torch.inference_mode(mode=False), torch.no_grad():  # what is made in inference mode cannot leave it
+            raised = self._raise(loan)
         for held in slots:
             for name, tensor in held.items():
                 if id(tensor) in raised:
                     held[name] = raised[id(tensor)]
+
+    def _raise(self, loan: _Loan) -> dict[int, torch.Tensor]:
+        """The float32 tensors, by the id of the 16-bit one. Weights that are tied stay so."""
+        found = {id(each): each for held in loan.slots for each in held.values() if _can_be_raised(each)}
+        raised = dict(zip(found, self._raised(list(found.values())), strict=True))
+        loan.by_id = {id(new): (new, found[old_id]) for old_id, new in raised.items()}
+        return raised
 
     def _raised(self, tensors: list[torch.Tensor]) -> list[torch.Tensor]:
         ends: defaultdict[torch.device, int] = defaultdict(int)
@@ -94,16 +104,22 @@ class Lender:
     def _buffer(self, device: torch.device, numbers: int) -> torch.Tensor:
         """At least so many numbers, of any value."""
         key = (device, len(self._loans))
-        if numbers > _SMALL and (key not in self._buffers or self._buffers[key].numel() < numbers):
+        if numbers <= _SMALL:
+            return torch.empty(numbers, dtype=torch.float32, device=device)
+        if key not in self._buffers or self._buffers[key].numel() < numbers:
             self._buffers.pop(key, None)  # before there is a larger one
-            self._buffers[key] = _empty(device, numbers)
-        return self._buffers[key] if numbers > _SMALL else _empty(device, numbers)
+            self._buffers[key] = torch.empty(numbers, dtype=torch.float32, device=device)
+        return self._buffers[key]
 
     def _let_go_of_what_is_kept(self, depth: int) -> None:
         """Forgets a buffer of which somebody still has a part: a module may return a slice of its weight."""
         for key in [key for key in self._buffers if key[1] == depth + 1]:
             if _references(self._buffers[key]) > _REFERENCES_OF_A_NEW_ONE:
                 del self._buffers[key]
+
+
+def _slots(modules: Iterable[nn.Module]) -> Slots:
+    return [held for module in modules for held in (module._parameters, module._buffers) if held]  # noqa: SLF001
 
 
 def _can_be_raised(tensor: torch.Tensor | None) -> bool:
@@ -119,7 +135,6 @@ def _numbers(tensor: torch.Tensor) -> int:
     return tensor.numel() if _is_plain(tensor) else 0
 
 
-@torch.no_grad()
 def _raised(tensor: torch.Tensor, memory: torch.Tensor) -> torch.Tensor:
     new = memory.view(tensor.shape).copy_(tensor) if _is_plain(tensor) else tensor.detach().float()
     return nn.Parameter(new, requires_grad=False) if isinstance(tensor, nn.Parameter) else new
@@ -130,11 +145,6 @@ def _restore(loan: _Loan) -> None:
         for name, tensor in held.items():
             if id(tensor) in loan.by_id:
                 held[name] = loan.by_id[id(tensor)][1]
-
-
-def _empty(device: torch.device, numbers: int) -> torch.Tensor:
-    with torch.inference_mode(mode=False):  # a tensor of inference mode could not be written to outside it
-        return torch.empty(numbers, dtype=torch.float32, device=device)
 
 
 def _references(tensor: torch.Tensor) -> int:
