@@ -61,7 +61,7 @@ class DependsOnBatch(Rule):
         what = (
             "says something else when it runs once more, alone as before"
             if arm == _AGAIN
-            else f"has no pads in {case.evidence.arms[arm].description or arm} and still differs from the prompt alone"
+            else f"has no pads in {_named(case, arm)} and still differs from the prompt alone"
         )
         # Copies have no padded neighbours: where they are right, it takes a neighbour's pads to go wrong.
         beside_pads = not any(wrong.get(name) for name in (*_COPIES, _AGAIN)) and case.right("batched")
@@ -87,3 +87,8 @@ class DependsOnBatch(Rule):
             severity=Severity.WARNING,
             fix="# measure the model in 16 bit, or quantized in another way",
         )
+
+
+def _named(case: Case, name: str) -> str:
+    arm = case.evidence.arms[name]
+    return (arm.description or name) + (f" in {arm.dtype}" if arm.dtype is not None else "")

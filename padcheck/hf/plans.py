@@ -218,9 +218,9 @@ PLANS = {
         "forward() over prompt and new tokens, no cache", SINGLE, None, _replayed, as_run=True, must_match=True
     ),
     "left_float32": ArmPlan(
-        "in float32, the left-padded batch", SINGLE, "left", _left, Batch.whole, half_only=True, must_match=True
+        "the left-padded batch", SINGLE, "left", _left, Batch.whole, half_only=True, must_match=True
     ),
-    "single_float32": ArmPlan("in float32, each prompt alone", None, None, _single, half_only=True),
+    "single_float32": ArmPlan("each prompt alone", None, None, _single, half_only=True),
     "left_alone": ArmPlan(
         "each padded prompt in a batch of one", SINGLE, "left", _left_alone, Batch.shortest, must_match=True
     ),

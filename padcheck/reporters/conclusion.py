@@ -24,11 +24,11 @@ def conclusion(report: Report | Unmeasured) -> str:
 
 
 def _verdict(report: Report) -> str:
-    """What made it fail, where that is no error: the rest of the sentence may sound as if all were well."""
-    if report.status == "pass":
-        return "PASS"
+    """The word for what was found, also if --fail-on asks for another exit code than that would have."""
     fail_on = report.judgement.fail_on
     errors = any(finding.severity is Severity.ERROR and not finding.known for finding in report.findings)
+    if report.status == "pass":
+        return "FAULT FOUND, passed by --fail-on never" if errors and fail_on is None else "PASS"
     return "FAIL" if errors or fail_on is None else f"FAIL by --fail-on {fail_on.value}"
 
 
@@ -49,6 +49,9 @@ def _in_words(report: Report) -> str:
     if report.judgement.use.arm == "left" and verdict.within_rounding and "left_float32" in elsewhere:
         dtype = visible(str(report.evidence.model.dtype))
         return f"left padding changes what the model says in float32, which rounding hides in {dtype}"
+    test = report.precision_test
+    if report.judgement.use.arm == "left" and verdict.within_rounding and test is not None and test.shows_fault:
+        return f"left padding adds to the errors of {visible(str(report.evidence.model.dtype))}"
     return {
         Verdict.IDENTICAL: f"{padding} changes nothing",
         Verdict.EQUIVALENT: f"{padding} changes nothing beyond rounding",

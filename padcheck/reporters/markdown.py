@@ -31,8 +31,8 @@ def _lines(report: Report) -> Iterator[str]:
         yield from table(("arm", "verdict", "reason"), wording.verdicts(report))
         if probes := wording.probes(report):
             yield from table(("probe", "verdict", "largest difference"), probes)
-            if dear_probes := wording.dear_probes(report):
-                yield escape(dear_probes)
+            if other_probes := wording.other_probes(report):
+                yield escape(other_probes)
                 yield ""
         yield from table(("rounding", ""), wording.noise_floor(report))
     if report.findings:

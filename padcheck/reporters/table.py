@@ -57,9 +57,9 @@ def print_report(report: Report, view: View, console: Console) -> None:
 def _print_judgement(report: Report, console: Console) -> None:
     if report.comparisons:
         if probes := wording.probes(report):
-            section(console, "Probes", _probes(probes))
-            if dear_probes := wording.dear_probes(report):
-                console.print(Text(dear_probes, style="dim"))
+            section(console, wording.probes_title(report), _probes(probes))
+            if other_probes := wording.other_probes(report):
+                console.print(Text(other_probes, style="dim"))
         section(console, "What rounding does", pairs(wording.noise_floor(report)))
         section(console, "Verdict", verdicts(report))
     if report.findings:

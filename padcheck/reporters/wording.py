@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from padcheck.evidence import GENERATED, SINGLE, Evidence, Row
+from padcheck.evidence import GENERATED, SINGLE, Evidence, PadCountSweep, Row
 from padcheck.facts import PaddingSide, TokenIds
 from padcheck.report import Comparison, Report, Verdict
 from padcheck.reporters.visible import visible, visible_token
@@ -146,9 +146,9 @@ def warnings(evidence: Evidence) -> list[tuple[str, str]]:
 
 
 def outcome(report: Report, arm: str, row: Row) -> str:
-    """How a row compares to the same prompt alone: in its tokens, and where those agree in its logits."""
+    """How a row compares with the same prompt alone: in its tokens, and in its logits if those agree."""
     if arm == SINGLE:
-        return "the reference"
+        return "the reference" if row.stand_in is None else f"the reference, by {row.stand_in}"
     for comparison in report.comparisons[arm].rows:
         if comparison.prompt_index == row.prompt_index:
             step = comparison.first_different_token
@@ -169,15 +169,27 @@ def verdicts(report: Report) -> list[tuple[str, str, str]]:
 
 
 def probes(report: Report) -> list[tuple[str, str, str]]:
-    """What is different about a probe, its verdict, and how far it is from the arm that it is read against."""
+    """What is different about a probe, its verdict, and how far it is from the arm that it is compared with."""
+    model_dtype = str(report.evidence.model.dtype)
+    in_float32 = _probes_run_in_float32(report)
     found = []
     for name, comparison in report.comparisons.items():
         if name not in GENERATED:
+            arm = report.evidence.arms[name]
             far = "-" if comparison.max_abs_diff is None else f"{comparison.max_abs_diff:.2g}"
-            found.append(
-                (report.evidence.arms[name].description, _verdict(comparison), f"{far} from {comparison.reference}")
-            )
+            where = f" (in {visible(model_dtype)})" if in_float32 and arm.dtype is None else ""
+            found.append((arm.description + where, _verdict(comparison), f"{far} from {comparison.reference}"))
     return found
+
+
+def probes_title(report: Report) -> str:
+    """The heading of the probes: a 16-bit model is probed in float32 if that is possible."""
+    return "Probes, in float32" if _probes_run_in_float32(report) else "Probes"
+
+
+def _probes_run_in_float32(report: Report) -> bool:
+    arm = report.evidence.arms.get("forward")
+    return arm is not None and arm.dtype is not None
 
 
 def _details(comparison: Comparison, *, sampled: bool) -> str:
@@ -232,11 +244,20 @@ def noise_floor(report: Report) -> list[tuple[str, str]]:
                 lines.append(("", f"not by {visible(way.description)}: {visible(way.error)}"))
     if floor.measured_in_float32 is not None:
         lines.append(("", f"in float32 by up to {floor.measured_in_float32:.2g}, by random rounding errors there"))
+    truth = report.evidence.arms.get("left_float32")
+    if truth is not None and truth.error is not None:
+        lines.append(("", f"not in float32: {visible(truth.error)}"))
     allowed = f"{floor.factor:g} × that, or {least} where that is more" if floor.method == "measured" else least
     lines.append(("allowed", allowed))
     if left is not None and left.allowed is not None:
-        needed = "NaN" if left.max_abs_diff is None else f"{left.max_abs_diff:.2g}"
-        lines.append(("left", f"needed {needed}, allowed {left.allowed:.2g}"))
+        largest = "NaN" if left.max_abs_diff is None else f"{left.max_abs_diff:.2g}"
+        lines.append(("left", f"largest difference {largest}, rounding explains up to {left.allowed:.2g}"))
+    if (test := report.precision_test) is not None:
+        said = (
+            f"{test.ratio:.3g} times as far from float32 as the prompts alone, at least {test.at_least:.3g} times with "
+        )
+        said += f"{100 * test.confidence:g} % confidence ({test.steps} steps); up to {test.harmless:g} is rounding"
+        lines.append(("left, all steps", said))
     return lines
 
 
@@ -245,23 +266,27 @@ def advice(report: Report) -> list[tuple[str, str]]:
     return [(advice.task, advice.line) for advice in report.advice]
 
 
-def dear_probes(report: Report) -> str:
-    """Which of the dear probes did not run, and how many pads one prompt was run behind."""
-    sweep, left_out = report.evidence.sweep, list(report.evidence.left_out)
-    said = []
-    if sweep is not None:
-        numbers = [count.num_pad_tokens for count in sweep.counts]
-        several = "s" if len(numbers) > 1 else ""
-        behind = "behind pads"
-        if numbers:
-            behind = f"behind {len(numbers)} number{several} of pads, {numbers[0]} to {numbers[-1]}"
-        raised = f"; then it raised {visible(sweep.error)}" if sweep.error else ""
-        said.append(f"prompt {sweep.prompt_index} also ran {behind}{raised}")
-    elif left_out:
-        left_out.append("ever more pads")
-    if left_out:
-        said.append(f"not run, since nothing called for them (--thorough does): {', '.join(left_out)}")
-    return "; ".join(said)
+def other_probes(report: Report) -> str:
+    """How many numbers of pads were tried, which prompts alone did not run, and which expensive probes."""
+    evidence = report.evidence
+    said = [_pads(evidence.screen, "pieces of prompt {} also ran"), _pads(evidence.sweep, "prompt {} also ran")]
+    if SINGLE in evidence.arms and (stand_in := evidence.arms[SINGLE].stand_in) is not None:
+        prompts = [str(row.prompt_index) for row in evidence.arms[SINGLE].rows if row.stand_in is not None]
+        said.append(f"alone, {visible(stand_in)} stands in for generate() of prompts {', '.join(prompts)}")
+    left_out = [*evidence.left_out, *(["more numbers of pads"] if evidence.sweep is None else [])]
+    if left_out and evidence.arms:
+        said.append(f"expensive, and not run since the others agree (--thorough runs them): {', '.join(left_out)}")
+    return "; ".join(filter(None, said))
+
+
+def _pads(sweep: PadCountSweep | None, what: str) -> str:
+    if sweep is None:
+        return ""
+    numbers = sorted(count.num_pad_tokens for count in sweep.counts)
+    several = "s" if len(numbers) > 1 else ""
+    behind = f" behind {len(numbers)} number{several} of pads, {numbers[0]} to {numbers[-1]}" if numbers else ""
+    raised = f", then raised {visible(sweep.error)}" if sweep.error else ""
+    return what.format(sweep.prompt_index) + behind + raised
 
 
 def _decoding(evidence: Evidence) -> str:
