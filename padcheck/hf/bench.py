@@ -91,7 +91,7 @@ class Bench:
             return
         self._generate_all(SINGLE, run, progress)
         self._run_arm("replayed", run, progress)
-        self._measure_rounding(run, batch, progress)
+        self._measure_rounding(run, batch, progress, in_doubt=True)
         with self._calculating(probing):
             self._search(probing, progress)
         if probing.in_float32 and self._doubt.off("left", batch) and not self._doubt.off("left_float32", batch):
@@ -124,22 +124,22 @@ class Bench:
 
     def _run_as_users_do(self, run: Run, progress: Progress) -> None:
         """The prompts alone and both sides, in the model's own dtype, and what rounding does there."""
-        few = run.batch if self._settings.thorough or self._settings.do_sample else run.batch.few()
+        few = run.batch if self._settings.thorough or self._settings.do_sample else PLANS[SINGLE].on(run.batch)
         for name, batch in ((SINGLE, few), ("left", run.batch), ("right", run.batch)):
             run.traces[name] = self._traces(name, replace(run, batch=batch), progress)
         self._complete_alone(SINGLE, run, progress)
         for name in (SINGLE, "left", "right"):
             self._keep(name, run)
         self._run_arm("replayed", replace(run, batch=few), progress)
-        # In float32 the floor is far below any fault, so that one prompt is enough to see it.
-        measured = few if self._settings.thorough or run.model.dtype in HALF else run.batch.longest()
-        self._measure_rounding(run, measured, progress)
+        stand_ins = {index: trace for index, trace in run.traces[SINGLE].items() if trace.stand_in}
+        run.traces["replayed"] = stand_ins | run.traces["replayed"]
+        self._measure_rounding(run, few if run.model.dtype in HALF else run.batch.longest(), progress)
 
-    def _measure_rounding(self, run: Run, batch: Batch, progress: Progress) -> None:
+    def _measure_rounding(self, run: Run, batch: Batch, progress: Progress, *, in_doubt: bool = False) -> None:
         """What rounding does to these prompts, replayed with the tokens that they chose alone."""
         alone = run.of(SINGLE)
         with progress.stage("measuring what rounding does", "noise"):
-            self.noise.measure(run, batch.only(*alone))
+            self.noise.measure(run, batch.only(*alone), in_doubt=in_doubt)
 
     def _complete_alone(self, name: str, run: Run, progress: Progress) -> None:
         """The prompts alone that did not go through generate(): a stand-in, or generate() if it does not agree."""
@@ -198,6 +198,7 @@ class Bench:
         """Looks for the cause: nothing stands in any more, and every probe runs on all prompts."""
         if run.in_float32:
             self._generate_all("single_float32", run, progress)
+            self._measure_rounding(run, run.batch, progress, in_doubt=True)
         for name in (*GENERATED[1:], "left_float32"):
             if name in self._logs:
                 self._keep(name, run)

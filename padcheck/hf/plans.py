@@ -64,7 +64,7 @@ class ArmPlan:
         reference: The arm it is compared with; None for the first reference.
         padding_side: None if nothing is padded.
         run: Runs the prompts of a batch and gives one trace a prompt.
-        on: The prompts that it runs on while nothing differs that should agree.
+        on: The prompts that it runs on while nothing differs that should agree, padded as in its reference.
         as_run: Runs in the model's own dtype; other arms run in float32 if the model is in 16 bit.
         half_only: Exists only if the model is in 16 bit.
         must_match: A difference beyond rounding is a fault, or a known limit: it calls for the expensive probes.
@@ -75,7 +75,7 @@ class ArmPlan:
     reference: str | None
     padding_side: PaddingSide | None
     run: Callable[[Run], list[RowTrace]]
-    on: Callable[[Batch], Batch] = Batch.few
+    on: Callable[[Batch], Batch] = Batch.pair
     as_run: bool = False
     half_only: bool = False
     must_match: bool = False
@@ -211,11 +211,17 @@ def _shifted(run: Run) -> list[RowTrace]:
 
 
 PLANS = {
-    SINGLE: ArmPlan("each prompt alone", None, None, _single, as_run=True),
+    SINGLE: ArmPlan("each prompt alone", None, None, _single, Batch.few, as_run=True),
     "left": ArmPlan("the left-padded batch", SINGLE, "left", _left, Batch.whole, as_run=True, must_match=True),
     "right": ArmPlan("the right-padded batch", SINGLE, "right", _right, Batch.whole, as_run=True),
     "replayed": ArmPlan(
-        "forward() over prompt and new tokens, no cache", SINGLE, None, _replayed, as_run=True, must_match=True
+        "forward() over prompt and new tokens, no cache",
+        SINGLE,
+        None,
+        _replayed,
+        Batch.few,
+        as_run=True,
+        must_match=True,
     ),
     "left_float32": ArmPlan(
         "the left-padded batch", SINGLE, "left", _left, Batch.whole, half_only=True, must_match=True
@@ -230,16 +236,15 @@ PLANS = {
     "few_copies": ArmPlan(
         "a few copies of one prompt, nothing padded", SINGLE, None, _few_copies, must_match=True, expensive=True
     ),
-    "scrambled": ArmPlan("left, other ids under the mask", "left", "left", _scrambled, must_match=True),
-    "left_no_mask": ArmPlan("left, no attention_mask", "left", "left", _left_no_mask),
-    "forward": ArmPlan("forward(), each prompt alone", SINGLE, None, _forward, must_match=True),
+    "scrambled": ArmPlan("left, other ids under the mask", "left", "left", _scrambled, Batch.few, must_match=True),
+    "left_no_mask": ArmPlan("left, no attention_mask", "left", "left", _left_no_mask, Batch.few),
+    "forward": ArmPlan("forward(), each prompt alone", SINGLE, None, _forward, Batch.few, must_match=True),
     "left_forward": ArmPlan("left, forward(), no position_ids", "forward", "left", _left_forward),
     "left_forward_positions": ArmPlan(
         "left, forward(), position_ids from mask",
         "forward",
         "left",
         _left_forward_positions,
-        Batch.whole,
         must_match=True,
     ),
     "left_forward_no_mask": ArmPlan(

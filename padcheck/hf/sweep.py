@@ -17,7 +17,7 @@ from padcheck.textbook import pad_ids, position_ids_from_mask
 _USUAL = (*range(1, 13), 15, 16, 31, 32, 33)
 """Every small number, and what stands around the sizes that kernels and caches are cut into."""
 
-_SCREENED = ((1, 2, 3, 5, 7, 8, 9), (16, 17, 33))
+_SCREENED = ((1, 2, 3, 5, 7, 8, 9), (16, 17), (33,))
 """What every run looks at, the counts of one call together."""
 
 _LARGEST_SCREENED = 64
@@ -40,7 +40,7 @@ def screen_pad_counts(run: Run, *, each_alone: bool = False) -> PadCountSweep:
     around = {count for size in sizes.values() for count in (size - 1, size, size + 1)} - set(sum(_SCREENED, ()))
     groups = [
         [*counts, *sorted(around & {*range(low, high)})]
-        for counts, low, high in zip(_SCREENED, (1, 10), (10, _LARGEST_SCREENED + 1), strict=True)
+        for counts, low, high in zip(_SCREENED, (1, 10, 18), (10, 18, _LARGEST_SCREENED + 1), strict=True)
     ]
     counts: list[PadCount] = []
     try:
