@@ -1,6 +1,8 @@
 """One text behind ever more pads: which numbers of them are harmless, and which are not."""
 
 import re
+from itertools import pairwise
+from typing import NamedTuple
 
 from transformers import PretrainedConfig
 
@@ -9,6 +11,7 @@ from padcheck.hf.batches import unpadded
 from padcheck.hf.differences import compare_logits
 from padcheck.hf.forwards import forward, replay, takes_position_ids
 from padcheck.hf.generation import generate
+from padcheck.hf.logits import Logits
 from padcheck.hf.plans import Run
 from padcheck.hf.positions import max_position_embeddings
 from padcheck.hf.ranks import in_step
@@ -17,10 +20,12 @@ from padcheck.textbook import pad_ids, position_ids_from_mask
 _USUAL = (*range(1, 13), 15, 16, 31, 32, 33)
 """Every small number, and what stands around the sizes that kernels and caches are cut into."""
 
-_SCREENED = ((1, 2, 3, 5, 7, 8, 9), (16, 17), (33,))
-"""What every run looks at, the counts of one call together."""
+_SCREENED = (1, 2, 3, 5, 7, 8, 9, 16, 17, 33)
+"""What every run looks at, beside the model's own sizes."""
 
-_LARGEST_SCREENED = 64
+_WIDEST = (12, 24, 65)
+"""The largest pad count of each call: with few pads a call is narrow, and quick."""
+
 _SHORTEST_PIECE = 2
 
 _SIZE_KEY = re.compile(r"(?i)(window|chunk|block)(_size|_len|_length)?$")
@@ -36,40 +41,57 @@ def screen_pad_counts(run: Run, *, each_alone: bool = False) -> PadCountSweep:
     short. In a model that is not causal this reference may be what is off; with `each_alone` each piece runs alone.
     """
     index = max(run.batch.prompts, key=lambda index: len(run.batch.prompts[index]))
-    sizes = _sizes(run.model.config)
-    around = {count for size in sizes.values() for count in (size - 1, size, size + 1)} - set(sum(_SCREENED, ()))
-    groups = [
-        [*counts, *sorted(around & {*range(low, high)})]
-        for counts, low, high in zip(_SCREENED, (1, 10, 18), (10, 18, _LARGEST_SCREENED + 1), strict=True)
-    ]
-    counts: list[PadCount] = []
+    sizes, counts = _sizes(run.model.config), list[PadCount]()
     try:
         with in_step():
-            for group in groups:
-                counts += _screened(run, index, group, each_alone=each_alone)
+            pieces = _pieces(run, index, sizes)
+            for numbers, width in pieces.calls:
+                counts += _screened(run, pieces, numbers, width, each_alone=each_alone)
     except Exception as error:  # noqa: BLE001  what the arms gave stays
         message = f"{type(error).__name__}: {error}"
         return PadCountSweep(prompt_index=index, sizes=sizes, counts=tuple(counts), error=message)
     return PadCountSweep(prompt_index=index, sizes=sizes, counts=tuple(counts))
 
 
-def _screened(run: Run, index: int, numbers: list[int], *, each_alone: bool) -> list[PadCount]:
+class _Pieces(NamedTuple):
+    """The beginnings of a text: the pad counts and the width of each call, and the logits behind each beginning."""
+
+    prompt_index: int
+    text: tuple[int, ...]
+    calls: list[tuple[list[int], int]]
+    alone: Logits
+
+    def behind(self, length: int) -> Logits:
+        """The logits behind so many tokens of the text."""
+        return self.alone.only(length - _SHORTEST_PIECE)
+
+
+def _pieces(run: Run, index: int, sizes: dict[str, int]) -> _Pieces:
+    numbers = {*_SCREENED, *(count for size in sizes.values() for count in (size - 1, size, size + 1) if count > 0)}
     room = _room(run, ())
-    width = max(numbers) + _SHORTEST_PIECE
-    if room is not None and width > room:
-        return []
+    calls = []
+    for low, high in pairwise((0, *_WIDEST)):
+        wanted = sorted(number for number in numbers if low < number <= high)
+        if wanted and (room is None or wanted[-1] + _SHORTEST_PIECE <= room):
+            calls.append((wanted, wanted[-1] + _SHORTEST_PIECE))
+    longest = max((width - wanted[0] for wanted, width in calls), default=_SHORTEST_PIECE)
     text = run.batch.prompts[index] + run.of(SINGLE)[index].generated_ids
-    text = (text * (width // len(text) + 1))[: width - min(numbers)]
+    text = (text * (longest // len(text) + 1))[:longest]
     alone = replay(run.model, text[:_SHORTEST_PIECE], text[_SHORTEST_PIECE:] + text[:1], with_positions=True)
-    rows = [(index, pad_ids(text[: width - number], width, run.batch.pad_token_id, "left")) for number in numbers]
+    return _Pieces(index, text, calls, alone.logits)
+
+
+def _screened(run: Run, pieces: _Pieces, numbers: list[int], width: int, *, each_alone: bool) -> list[PadCount]:
     positions = position_ids_from_mask if takes_position_ids(run.model) else None
-    traces = forward(run.model, rows, run.settings, positions=positions)
+    texts = [pieces.text[: width - number] for number in numbers]
+    rows = [(pieces.prompt_index, pad_ids(text, width, run.batch.pad_token_id, "left")) for text in texts]
     counts = []
-    for number, trace in zip(numbers, traces, strict=True):
-        reference = alone.logits.only(width - number - _SHORTEST_PIECE)
+    traces = forward(run.model, rows, run.settings, positions=positions)
+    for number, text, trace in zip(numbers, texts, traces, strict=True):
+        reference = pieces.behind(len(text))
         if each_alone:
-            piece = [(index, unpadded(text[: width - number]))]
-            reference = forward(run.model, piece, run.settings, positions=positions)[0].logits
+            alone = [(pieces.prompt_index, unpadded(text))]
+            reference = forward(run.model, alone, run.settings, positions=positions)[0].logits
         [step] = compare_logits(reference, trace.logits)
         counts.append(PadCount(num_pad_tokens=number, step=step))
     return counts
