@@ -12,7 +12,16 @@ from padcheck.exits import ExitCode
 from padcheck.heavy import importing
 from padcheck.judge import judge, judge_watched, require_known_codes
 from padcheck.progress import Progress, Silent, Stopwatch
-from padcheck.report import STATUS, Check, ConfigurationFile, KnownFinding, Reason, Report, Unmeasured, UnmeasuredModel
+from padcheck.report import (
+    STATUS,
+    Check,
+    ConfigurationFile,
+    KnownFinding,
+    Reason,
+    Report,
+    Unmeasured,
+    UnmeasuredModel,
+)
 from padcheck.settings import JudgeSettings, MeasureSettings
 from padcheck.workers import Lost, RunEach
 

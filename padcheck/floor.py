@@ -1,10 +1,14 @@
 """The noise floor: what rounding alone was seen to do to a model's logits, and the tolerance that follows from it."""
 
 from collections.abc import Iterable, Mapping
+from typing import Literal
+
+import msgspec
 
 from padcheck.evidence import Arm, NoiseProbe, RowDifference
-from padcheck.report import NoiseFloor, NoiseMethod, NoiseWay
 from padcheck.tolerances import FACTOR, Tolerance, bounded_tolerance, given_tolerance, least_tolerance
+
+NoiseMethod = Literal["measured", "bound", "given"]
 
 _PERTURBED = "rounding_errors"
 _TWINS_OWN = "float32_rounding_errors"
@@ -14,6 +18,36 @@ _SAME_IN_EXACT_ARITHMETIC = {
     "replayed": "one forward() in place of a cache",
 }
 """Arms that run the unpadded prompts in another way: they raise the floor too, unless they show a fault."""
+
+
+class NoiseWay(msgspec.Struct, frozen=True, kw_only=True):
+    """One way in which rounding was measured. It is not `counted` where more than rounding must be in it."""
+
+    name: str
+    description: str
+    max_abs_diff: float | None
+    counted: bool
+    error: str | None = None
+
+
+class NoiseFloor(msgspec.Struct, frozen=True, kw_only=True):
+    """How large a difference rounding alone makes here, in logit units, and what is allowed for it.
+
+    Allowed is the larger of `factor * measured` and `atol + rtol * (largest absolute logit of the reference)`. Where
+    nothing could be measured (`bound`), or the user gave the numbers (`given`), the latter alone counts.
+    `measured_in_float32` is the floor of the float32 copy of a 16-bit model.
+    """
+
+    method: NoiseMethod
+    dtype: str
+    num_layers: int | None = None
+    measured: float | None
+    measured_in_float32: float | None = None
+    factor: float
+    atol: float
+    rtol: float
+    source: str
+    ways: tuple[NoiseWay, ...] = ()
 
 
 def noise_floor(

@@ -8,10 +8,10 @@ from padcheck.checks import RULES, Case, Rule
 from padcheck.errors import UsageError
 from padcheck.evidence import SINGLE, Evidence, RowDifference
 from padcheck.exits import ExitCode
-from padcheck.floor import noise_floor, tolerance_of
+from padcheck.floor import NoiseFloor, noise_floor, tolerance_of
 from padcheck.precision import precision_test
 from padcheck.progress import Stopwatch
-from padcheck.report import STATUS, Command, Comparison, Finding, NoiseFloor, Report, RowComparison, Skipped, Verdict
+from padcheck.report import STATUS, Command, Comparison, Finding, Report, RowComparison, Skipped, Verdict
 from padcheck.settings import JudgeSettings
 from padcheck.tolerances import Tolerance, share_of_allowance
 from padcheck.use import Use

@@ -12,8 +12,9 @@ from collections import defaultdict
 from collections.abc import Iterable
 from statistics import NormalDist, fmean, variance
 
+import msgspec
+
 from padcheck.evidence import PrecisionStep
-from padcheck.report import PrecisionTest
 
 CONFIDENCE = 0.999
 """Of the lower bound of the ratio."""
@@ -23,6 +24,26 @@ HARMLESS = 1.2
 
 _FEWEST_STEPS = 8
 _FEWEST_PROMPTS = 3
+
+
+class PrecisionTest(msgspec.Struct, frozen=True, kw_only=True):
+    """How much further from float32 left-padded rows are than the same prompts alone, in a 16-bit model.
+
+    `ratio` is the geometric mean over `steps` steps of `prompts` prompts, `at_least` its lower bound with this
+    `confidence`. Padding is at fault if that is more than `harmless`.
+    """
+
+    ratio: float
+    at_least: float
+    confidence: float
+    harmless: float
+    steps: int
+    prompts: int
+
+    @property
+    def shows_fault(self) -> bool:
+        """True if rounding does not explain the ratio."""
+        return self.at_least > self.harmless
 
 
 def precision_test(steps: Iterable[PrecisionStep]) -> PrecisionTest | None:

@@ -12,12 +12,13 @@ import msgspec
 from padcheck.evidence import SINGLE, Evidence, TokenFlip
 from padcheck.exits import ExitCode
 from padcheck.facts import Environment, ModelFacts, PaddingSide, PositionEncoding
+from padcheck.floor import NoiseFloor
+from padcheck.precision import PrecisionTest
 from padcheck.settings import JudgeSettings
 from padcheck.severity import Severity
 
 Command = Literal["compare", "inspect-tokenizer"]
 Status = Literal["pass", "fail", "not_measured", "error"]
-NoiseMethod = Literal["measured", "bound", "given"]
 
 STATUS: dict[ExitCode, Status] = {
     ExitCode.OK: "pass",
@@ -115,56 +116,6 @@ class Advice(msgspec.Struct, frozen=True, kw_only=True):
     position_ids: bool
     attention_mask: bool
     line: str
-
-
-class NoiseWay(msgspec.Struct, frozen=True, kw_only=True):
-    """One way in which rounding was measured. It is not `counted` where more than rounding must be in it."""
-
-    name: str
-    description: str
-    max_abs_diff: float | None
-    counted: bool
-    error: str | None = None
-
-
-class NoiseFloor(msgspec.Struct, frozen=True, kw_only=True):
-    """How large a difference rounding alone makes here, in logit units, and what is allowed for it.
-
-    Allowed is the larger of `factor * measured` and `atol + rtol * (largest absolute logit of the reference)`. Where
-    nothing could be measured (`bound`), or the user gave the numbers (`given`), the latter alone counts.
-    `measured_in_float32` is the floor of the float32 copy of a 16-bit model.
-    """
-
-    method: NoiseMethod
-    dtype: str
-    num_layers: int | None = None
-    measured: float | None
-    measured_in_float32: float | None = None
-    factor: float
-    atol: float
-    rtol: float
-    source: str
-    ways: tuple[NoiseWay, ...] = ()
-
-
-class PrecisionTest(msgspec.Struct, frozen=True, kw_only=True):
-    """How much further from float32 left-padded rows are than the same prompts alone, in a 16-bit model.
-
-    `ratio` is the geometric mean over `steps` steps of `prompts` prompts, `at_least` its lower bound with this
-    `confidence`. Padding is at fault if that is more than `harmless`.
-    """
-
-    ratio: float
-    at_least: float
-    confidence: float
-    harmless: float
-    steps: int
-    prompts: int
-
-    @property
-    def shows_fault(self) -> bool:
-        """True if rounding does not explain the ratio."""
-        return self.at_least > self.harmless
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):

@@ -21,7 +21,17 @@ from padcheck.evidence import (
 from padcheck.exits import ExitCode
 from padcheck.facts import Environment, ModelFacts, PaddingSide, SpecialTokenIds, TokenIds, TokenizerFacts
 from padcheck.judge import judge, open_case
-from padcheck.report import STATUS, Check, Command, Finding, Reason, Report, Skipped, Unmeasured, UnmeasuredModel
+from padcheck.report import (
+    STATUS,
+    Check,
+    Command,
+    Finding,
+    Reason,
+    Report,
+    Skipped,
+    Unmeasured,
+    UnmeasuredModel,
+)
 from padcheck.settings import JudgeSettings
 from padcheck.textbook import pad_ids, position_ids_from_mask
 

@@ -2,8 +2,8 @@ import pytest
 from builders import arm, difference, differences, model_facts, noise, probes, report, unpadded_difference
 
 from padcheck.evidence import NoiseProbe, RowDifference
-from padcheck.floor import noise_floor, tolerance_of
-from padcheck.report import NoiseFloor, Verdict
+from padcheck.floor import NoiseFloor, noise_floor, tolerance_of
+from padcheck.report import Verdict
 from padcheck.settings import JudgeSettings
 from padcheck.tolerances import FACTOR, bounded_tolerance, given_tolerance, least_tolerance
 

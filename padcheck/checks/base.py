@@ -57,7 +57,7 @@ class Rule(ABC):
     ) -> Finding:
         """A finding of this rule; `place` is the module in which the difference begins, if it is known."""
         if place is not None:
-            message += f" It begins in {place}, whose inputs agree: {_before_and_behind(place)}."
+            message += f" It begins in {place}: {_before_and_behind(place)}."
             evidence["place"] = msgspec.to_builtins(place)
         return Finding(
             code=self.code,
@@ -97,7 +97,7 @@ def code_fix(place: Place | None, change: str) -> str:
 def _before_and_behind(place: Place) -> str:
     before = "NaN" if place.difference_before is None else f"{place.difference_before:.2g}"
     behind = "NaN" if place.difference is None else f"{place.difference:.2g}"
-    return f"they differ by {before}, its output by {behind}"
+    return f"its inputs differ by {before}, its output by {behind}"
 
 
 def attention_fix(implementation: str) -> str:

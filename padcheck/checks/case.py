@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import NamedTuple, TypeVar
 
 from padcheck.evidence import OTHER_ATTENTION, SINGLE, Evidence, PadCountSweep, Place, RowDifference
-from padcheck.report import Comparison, PrecisionTest, RowComparison, Verdict
+from padcheck.precision import PrecisionTest
+from padcheck.report import Comparison, RowComparison, Verdict
 from padcheck.tolerances import Tolerance, share_of_allowance
 from padcheck.use import Use
 

@@ -6,11 +6,10 @@ agree, or if a fault made on purpose does not show, the batch is in doubt: every
 generate(), the probes run on all prompts, and the expensive ones look for the cause and the place.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
-from math import isfinite
 from typing import TypeVar
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -28,9 +27,9 @@ from padcheck.evidence import (
 from padcheck.hf.arm_log import ArmLog
 from padcheck.hf.batches import Batch
 from padcheck.hf.capture import captured_warnings
-from padcheck.hf.differences import distances, shared_steps
+from padcheck.hf.differences import precision_steps
 from padcheck.hf.doubt import Doubt
-from padcheck.hf.float32 import HALF, Float32View, NotOpenError, error_text
+from padcheck.hf.float32 import HALF, Float32View, error_text
 from padcheck.hf.generation import RowTrace
 from padcheck.hf.load_errors import is_out_of_memory
 from padcheck.hf.locating import LOCATED, locate
@@ -160,7 +159,9 @@ class Bench:
         try:
             with self._calculating(probing):
                 self._run_truth(probing, progress)
-        except NotOpenError as error:
+        except NotMeasuredError:
+            raise
+        except Exception as error:  # noqa: BLE001  without float32 the probes run in 16 bit
             left.error = single.error = error_text(error)
         return run if left.error or single.error else probing
 
@@ -176,7 +177,10 @@ class Bench:
         for name in _TRUTH:
             self._keep(name, run)
         self.noise.add_float32(run.traces[SINGLE], run.traces[single])
-        self.precision += _precision(run)
+        for index, left_trace in run.traces["left"].items():
+            if index in run.traces[single] and index in run.traces[SINGLE]:
+                alone_trace, truth = run.traces[SINGLE][index], run.traces[single][index]
+                self.precision += precision_steps(index, left_trace, alone_trace, truth)
         self._measure_rounding(run, run.batch.longest(), progress)
 
     def _probe(self, run: Run, progress: Progress) -> None:
@@ -288,18 +292,3 @@ class Bench:
                 found = None
         log.say(messages)
         return found
-
-
-def _precision(run: Run) -> Iterator[PrecisionStep]:
-    """The distance of 16 bit from float32, of each padded row and of the same prompt alone, step by step."""
-    for index, left in run.traces["left"].items():
-        num_pads = left.padded.attention_mask.count(0)
-        truth, single = run.of(SINGLE).get(index), run.traces[SINGLE].get(index)
-        if not num_pads or truth is None or single is None:
-            continue
-        pairs = zip(distances(*shared_steps(left, truth)), distances(*shared_steps(single, truth)), strict=False)
-        for step, (of_left, of_single) in enumerate(pairs):
-            if isfinite(of_left) and isfinite(of_single):
-                yield PrecisionStep(
-                    prompt_index=index, num_pad_tokens=num_pads, step=step, left=of_left, alone=of_single
-                )

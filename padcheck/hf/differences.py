@@ -1,10 +1,11 @@
 """Two rows' logits to plain numbers: how far apart they are, step by step, and where the tokens part."""
 
 from collections.abc import Callable, Iterator
+from math import isfinite
 
 import torch
 
-from padcheck.evidence import RowDifference, StepDifference, TokenFlip
+from padcheck.evidence import PrecisionStep, RowDifference, StepDifference, TokenFlip
 from padcheck.hf.generation import RowTrace
 from padcheck.hf.logits import Logits
 
@@ -16,9 +17,7 @@ def compare_rows(
     reference: RowTrace, row: RowTrace, *, prompt_index: int, token_text: Callable[[int], str]
 ) -> RowDifference:
     """One row of an arm against the same prompt alone, up to and including the first different token."""
-    tokens = list(zip(reference.generated_ids, row.generated_ids, strict=False))
-    flip_step = next((step for step, (expected, token_id) in enumerate(tokens) if expected != token_id), None)
-    num_steps = len(tokens) if flip_step is None else flip_step + 1
+    flip_step, num_steps = _first_flip(reference, row)
     return RowDifference(
         prompt_index=prompt_index,
         num_pad_tokens=row.padded.attention_mask.count(0),
@@ -39,13 +38,29 @@ def compare_logits(reference: Logits, logits: Logits) -> tuple[StepDifference, .
 
 def shared_steps(row: RowTrace, other: RowTrace) -> tuple[Logits, Logits]:
     """The logits of the steps before which both have chosen the same tokens."""
-    pairs = zip(row.generated_ids, other.generated_ids, strict=False)
-    number = next((step + 1 for step, (token_id, another) in enumerate(pairs) if token_id != another), None)
-    number = min(len(row.generated_ids), len(other.generated_ids)) if number is None else number
+    _, number = _first_flip(row, other)
     return row.logits.first(number), other.logits.first(number)
 
 
-def distances(logits: Logits, reference: Logits) -> list[float]:
+def _first_flip(row: RowTrace, other: RowTrace) -> tuple[int | None, int]:
+    """The first step at which they choose another token, and how many steps follow the same tokens."""
+    tokens = list(zip(row.generated_ids, other.generated_ids, strict=False))
+    flip = next((step for step, (token_id, another) in enumerate(tokens) if token_id != another), None)
+    return flip, len(tokens) if flip is None else flip + 1
+
+
+def precision_steps(index: int, left: RowTrace, alone: RowTrace, truth: RowTrace) -> Iterator[PrecisionStep]:
+    """How far a padded row of a 16-bit model and the same prompt alone are from float32, step by step."""
+    num_pads = left.padded.attention_mask.count(0)
+    if not num_pads:
+        return
+    pairs = zip(_distances(*shared_steps(left, truth)), _distances(*shared_steps(alone, truth)), strict=False)
+    for step, (of_left, of_alone) in enumerate(pairs):
+        if isfinite(of_left) and isfinite(of_alone):
+            yield PrecisionStep(prompt_index=index, num_pad_tokens=num_pads, step=step, left=of_left, alone=of_alone)
+
+
+def _distances(logits: Logits, reference: Logits) -> list[float]:
     """The standard deviation of the differences over the vocabulary, step by step; what both mask is left out."""
     found: list[float] = []
     for expected, actual in zip(reference.blocks(), logits.blocks(), strict=True):  # (steps, vocab_size)
