@@ -207,7 +207,7 @@ class Bench:
             if name in self._logs:
                 self._keep(name, run)
         for name, plan in self._plans.items():
-            if not (plan.as_run or plan.half_only):
+            if plan.expensive or not (plan.as_run or plan.half_only or self._settings.thorough):
                 self._run_on_all(name, run, progress)
         if self.sweep is None and run.of(SINGLE):
             with progress.stage("running ever more pads", "pad_counts"), captured_warnings():
