@@ -273,8 +273,8 @@ def other_probes(report: Report) -> str:
     if SINGLE in evidence.arms and (stand_in := evidence.arms[SINGLE].stand_in) is not None:
         prompts = [str(row.prompt_index) for row in evidence.arms[SINGLE].rows if row.stand_in is not None]
         said.append(f"alone, {visible(stand_in)} stands in for generate() of prompts {', '.join(prompts)}")
-    left_out = [*evidence.left_out, *(["more numbers of pads"] if evidence.sweep is None else [])]
-    if left_out and evidence.arms:
+    if evidence.left_out:
+        left_out = [*evidence.left_out, *(["more numbers of pads"] if evidence.sweep is None else [])]
         said.append(f"expensive, and not run since the others agree (--thorough runs them): {', '.join(left_out)}")
     return "; ".join(filter(None, said))
 
