@@ -140,7 +140,7 @@ def test_the_positions_used_have_one_entry_a_column_or_none() -> None:
 
 def test_noise_sweep_and_advice_are_plain_keys() -> None:
     document = json.loads(dump(REPORTS["everything"]))
-    assert document["left_out"] == ["left_uncached", "left_other_attention", "other_positions"]
+    assert document["left_out"] == ["few_copies", "left_uncached", "left_other_attention", "other_positions"]
     assert document["noise"]["float32_twin"] == {"description": "float32_twin", "differences": [], "error": "no room"}
     assert document["noise"]["rounding_errors"]["differences"][0]["steps"][1]["max_abs_diff"] == 0.02
     assert document["sweep"]["sizes"]["sliding_window"] == 4

@@ -131,12 +131,12 @@ def test_where_the_whole_batch_is_wrong_that_is_what_is_told() -> None:
     assert finding(LeftPaddingChangesOutput(), **probes(left=0.25, left_alone=0.5)).evidence["max_abs_diff"] == 0.25
 
 
-def test_in_16_bit_a_fault_that_drowns_in_rounding_is_told_in_float32() -> None:
+def test_in_16_bit_a_fault_that_rounding_hides_is_told_in_float32() -> None:
     found = finding(LeftPaddingChangesOutput(), **in_half("bfloat16", left=0.5, left_float32=0.25))
     assert found.severity is Severity.ERROR
     assert found.message == (
         "In float32 left padding changes 1 of 2 prompts: max_abs_diff 0.25 at prompt 1 (0.0002 allowed). "
-        "In bfloat16 it drowns in rounding, for which 3.5 is allowed."
+        "In bfloat16 rounding hides that: it explains up to 3.5."
     )
     assert found.evidence == {
         "prompts": [1],

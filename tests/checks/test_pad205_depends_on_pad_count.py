@@ -72,4 +72,4 @@ def test_silent_where_nothing_called_for_the_sweep() -> None:
 @pytest.mark.parametrize("ran", [None, sweep({1: 0.0, 2: 0.5}, error="ValueError: no")], ids=["not run", "raised"])
 def test_skipped_where_left_padding_does_harm_and_the_sweep_did_not_run(ran: object) -> None:
     outcome = ask(DependsOnPadCount(), sweep=ran, **LEFT_DIFFERS)
-    assert outcome == Skipped(code="PAD205", reason="the sweep over pad counts was not run")
+    assert outcome == Skipped(code="PAD205", reason="the sweep over pad counts did not run")

@@ -20,7 +20,7 @@ from padcheck.report import Report, Verdict
 from padcheck.settings import JudgeSettings
 
 GENERATED = (SINGLE, "left", "right")
-DEAR = tuple(builders.DEAR)
+EXPENSIVE = tuple(builders.EXPENSIVE)
 every_dtype = pytest.mark.parametrize("dtype", DTYPES, ids=str)
 
 
@@ -30,9 +30,9 @@ def clean() -> dict[torch.dtype, Report]:
 
 
 def test_the_builders_of_tests_know_every_arm() -> None:
-    known = builders.PROBES | builders.IN_FLOAT32 | builders.DEAR
+    known = builders.PROBES | builders.IN_FLOAT32 | builders.EXPENSIVE
     assert {name: (plan.reference, plan.padding_side) for name, plan in PLANS.items() if name not in GENERATED} == known
-    assert {name for name, plan in PLANS.items() if plan.dear} == set(builders.DEAR)
+    assert {name for name, plan in PLANS.items() if plan.dear} == set(builders.EXPENSIVE)
     assert {name for name, plan in PLANS.items() if plan.half_only} == set(builders.IN_FLOAT32)
 
 
@@ -53,8 +53,8 @@ def test_on_a_clean_model_the_dear_probes_are_left_out_and_named(
 ) -> None:
     evidence = clean[dtype].evidence
     # Where rounding cannot hide a fault, what stands for the unpadded run is itself a replay.
-    assert evidence.left_out == (("few_copies", "batched", "replayed", *DEAR) if dtype is torch.float32 else DEAR)
-    assert not set(DEAR) & (set(evidence.arms) | set(evidence.differences))
+    assert evidence.left_out == (("few_copies", "batched", "replayed", *EXPENSIVE) if dtype is torch.float32 else EXPENSIVE)
+    assert not set(EXPENSIVE) & (set(evidence.arms) | set(evidence.differences))
     assert evidence.sweep is None
 
 
@@ -139,7 +139,7 @@ def test_thorough_runs_them_all_although_the_others_agree(dtype: torch.dtype) ->
 def test_on_a_model_with_a_fault_they_run_by_themselves(fault: Fault) -> None:
     evidence = compare(planted(fault)(torch.float32)).evidence
     assert evidence.left_out == ()
-    assert set(DEAR) <= set(evidence.arms)
+    assert set(EXPENSIVE) <= set(evidence.arms)
     assert evidence.sweep is not None
     assert evidence.sweep.counts
 
