@@ -160,7 +160,9 @@ class Bench:
         try:
             with self._calculating(probing):
                 self._run_truth(probing, progress)
-        except NotOpenError as error:
+        except Exception as error:
+            if not (isinstance(error, NotOpenError) or is_out_of_memory(error)):
+                raise
             left.error = single.error = error_text(error)
         return run if left.error or single.error else probing
 

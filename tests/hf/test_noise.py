@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 import pytest
 import torch
-from padcheck.hf.twin import Float32Twin
 from transformers import PreTrainedModel
 from zoo.families import PAD, VOCAB_SIZE, build_family
 
