@@ -201,7 +201,7 @@ class Bench:
         if run.in_float32:
             self._generate_all("single_float32", run, progress)
         for name in (*GENERATED[1:], "left_float32"):
-            if name in self._logs:
+            if name in run.traces:
                 self._keep(name, run)
         for name, plan in self._plans.items():
             if not (plan.as_run or plan.half_only):
