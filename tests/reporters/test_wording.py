@@ -422,7 +422,10 @@ def test_a_noise_floor_that_the_user_gave_is_all_that_is_allowed() -> None:
 @pytest.mark.parametrize(
     ("changes", "left"),
     [
-        ({"differences": differences(left=(UNPADDED, difference(None)))}, "largest difference NaN, rounding explains up to 0.0002"),
+        (
+            {"differences": differences(left=(UNPADDED, difference(None)))},
+            "largest difference NaN, rounding explains up to 0.0002",
+        ),
         ({"arms": arms(left=raised("left")), "differences": differences(left=())}, None),
     ],
     ids=["NaN", "not run"],
