@@ -120,7 +120,8 @@ def test_on_a_clean_model_no_arm_raises_and_each_has_a_row_a_prompt_or_of_a_few(
     prompts = list(range(len(evidence.prompts)))
     of = {
         **dict.fromkeys(ON_ALL, prompts),
-        **dict.fromkeys(("left_alone", "batched"), [SHORTEST]),
+        "left_alone": [SHORTEST],
+        "batched": [SHORTEST],
         "forward_again": [LONGEST],
     }
     assert {arm.error for arm in evidence.arms.values()} == {None}

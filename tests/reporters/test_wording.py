@@ -357,10 +357,18 @@ def test_a_probe_says_how_far_it_is_from_what() -> None:
     [
         ({"left_out": ()}, ""),
         (
-            {"left_out": ("uncached", "shifted")},
-            "expensive, and not run since the others agree (--thorough runs them): uncached, shifted, more numbers of pads",
+            {"left_out": ("shifted",)},
+            "expensive, and not run since the others agree (--thorough runs them): shifted, more numbers of pads",
         ),
         ({"left_out": (), "sweep": sweep({1: 0.0, 33: 0.5})}, "prompt 0 also ran behind 2 numbers of pads, 1 to 33"),
+        (
+            {"left_out": (), "screen": sweep({1: 0.0, 16: 0.0, 9: 0.0})},
+            "pieces of prompt 0 also ran behind 3 numbers of pads, 1 to 16",
+        ),
+        (
+            {"left_out": (), "arms": arms(single=arm(None, stand_in="forward()", rows=(row(0), row(1, stand_in="x"))))},
+            "alone, forward() stands in for generate() of prompts 1",
+        ),
         (
             {"left_out": (), "sweep": sweep({1: 0.0}, error=f"IndexError: {HOSTILE}")},
             f"prompt 0 also ran behind 1 number of pads, 1 to 1, then raised IndexError: {visible(HOSTILE)}",
@@ -370,7 +378,7 @@ def test_a_probe_says_how_far_it_is_from_what() -> None:
             "prompt 0 also ran, then raised IndexError: no",
         ),
     ],
-    ids=["all ran", "none was needed", "pads", "pads until it raised", "no pads at all"],
+    ids=["all ran", "none was needed", "pads", "pieces", "a stand-in", "pads until it raised", "no pads at all"],
 )
 def test_what_is_said_of_the_other_probes(changes: dict[str, object], text: str) -> None:
     assert wording.other_probes(report(**changes)) == text
