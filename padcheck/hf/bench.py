@@ -187,11 +187,14 @@ class Bench:
             if plan.as_run or plan.half_only or plan.expensive:
                 continue
             batch = run.batch if self._settings.thorough else plan.on(run.batch)
-            self._run_arm(name, replace(run, batch=batch), progress)
             if name == "forward":
-                # A right-padded batch holds all prompts: of the others forward() over prompt and new tokens stands in.
+                # Scored batches hold all prompts. Of those that have a stand-in, its first step is what forward() gives.
                 stand_ins = {i: trace.first_step() for i, trace in run.of(SINGLE).items() if trace.stand_in}
-                run.traces["forward"] = stand_ins | run.traces["forward"]
+                batch = run.batch.only(*batch.prompts, *(run.batch.prompts.keys() - stand_ins.keys()))
+                self._run_arm(name, replace(run, batch=batch), progress)
+                run.traces[name] = stand_ins | run.traces[name]
+            else:
+                self._run_arm(name, replace(run, batch=batch), progress)
         if self.screen is None and run.of(SINGLE):
             with progress.stage("running a few numbers of pads", "screen"), captured_warnings():
                 self.screen = screen_pad_counts(run)
