@@ -188,7 +188,7 @@ class Bench:
                 continue
             batch = run.batch if self._settings.thorough else plan.on(run.batch)
             if name == "forward":
-                # Scored batches hold all prompts. Of those that have a stand-in, its first step is what forward() gives.
+                # Scored batches hold all prompts; of a stand-in the first step is what forward() gives.
                 stand_ins = {i: trace.first_step() for i, trace in run.of(SINGLE).items() if trace.stand_in}
                 batch = run.batch.only(*batch.prompts, *(run.batch.prompts.keys() - stand_ins.keys()))
                 self._run_arm(name, replace(run, batch=batch), progress)
