@@ -148,7 +148,7 @@ def warnings(evidence: Evidence) -> list[tuple[str, str]]:
 def outcome(report: Report, arm: str, row: Row) -> str:
     """How a row compares with the same prompt alone: in its tokens, and in its logits if those agree."""
     if arm == SINGLE:
-        return "the reference" if row.stand_in is None else f"the reference, by {row.stand_in}"
+        return "the reference" if row.stand_in is None else f"the reference, by {visible(row.stand_in)}"
     for comparison in report.comparisons[arm].rows:
         if comparison.prompt_index == row.prompt_index:
             step = comparison.first_different_token
