@@ -15,6 +15,7 @@ from builders import (
     model_facts,
     no_padding,
     noise,
+    precision,
     probes,
     raised,
     report,
@@ -30,6 +31,7 @@ from padcheck.reporters import wording
 from padcheck.reporters.conclusion import conclusion as conclusion_of
 from padcheck.reporters.visible import visible, visible_token
 from padcheck.settings import JudgeSettings
+from padcheck.severity import Severity
 
 UNPADDED = unpadded_difference(0.0)
 
@@ -100,6 +102,54 @@ def test_a_comparison_ends_in_one_sentence(changes: dict[str, object], conclusio
 )
 def test_an_inspection_ends_in_one_sentence(changes: dict[str, object], conclusion: str) -> None:
     assert conclusion_of(report("inspect-tokenizer", **changes)) == conclusion
+
+
+def test_a_fault_that_only_16_bit_has_is_the_sentence() -> None:
+    found = report(precision=precision(*[2.0] * 20), **in_half("bfloat16", left=0.5))
+    assert conclusion_of(found) == "FAIL: left padding adds to the errors of bfloat16 (1 error)"
+    test = found.precision_test
+    assert test is not None
+    assert dict(wording.noise_floor(found))["left, all steps"] == (
+        f"2 times as far from float32 as the prompts alone, at least {test.at_least:.3g} times with 99.9 % confidence "
+        "(20 steps); up to 1.2 is rounding"
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "settings", "conclusion"),
+    [
+        (
+            probes(left=0.5),
+            JudgeSettings(fail_on=None),
+            "FAULT FOUND, passed by --fail-on never: left padding changes what the model says (1 error)",
+        ),
+        (
+            probes(left=0.5),
+            JudgeSettings(fail_on=None, known={"PAD201": Severity.ERROR}),
+            "PASS: left padding changes what the model says (1 known)",
+        ),
+        (
+            _differ(right=0.5),
+            JudgeSettings(fail_on=None),
+            "PASS: left padding changes nothing, right padding does (1 warning)",
+        ),
+        (
+            probes(left=0.5),
+            JudgeSettings(),
+            "FAIL: left padding changes what the model says (1 error)",
+        ),
+        (
+            _differ(right=0.5),
+            JudgeSettings(fail_on=Severity.WARNING),
+            "FAIL by --fail-on warning: left padding changes nothing, right padding does (1 warning)",
+        ),
+    ],
+    ids=["an error", "a known error", "a warning", "it fails", "a warning fails"],
+)
+def test_a_fault_is_not_called_a_pass_because_nothing_may_fail(
+    changes: dict[str, object], settings: JudgeSettings, conclusion: str
+) -> None:
+    assert conclusion_of(report(settings=settings, **changes)) == conclusion
 
 
 def test_what_did_not_run_is_not_called_a_pass() -> None:
