@@ -219,7 +219,7 @@ def _verdict(comparison: Comparison) -> str:
 
 def skipped_rules(report: Report) -> str:
     """The rules that could not be decided, and why."""
-    return "; ".join(f"{skipped.code}: {skipped.reason}" for skipped in report.skipped)
+    return "; ".join(f"{skipped.code}: {visible(skipped.reason)}" for skipped in report.skipped)
 
 
 def sample_title(side: PaddingSide) -> str:
