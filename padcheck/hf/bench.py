@@ -189,11 +189,14 @@ class Bench:
             if plan.as_run or plan.half_only or plan.expensive:
                 continue
             batch = run.batch if self._settings.thorough else plan.on(run.batch)
-            self._run_arm(name, replace(run, batch=batch), progress)
             if name == "forward":
-                # A right-padded batch holds all prompts: of the others forward() over prompt and new tokens stands in.
+                # Scored batches hold all prompts; of a stand-in the first step is what forward() gives.
                 stand_ins = {i: trace.first_step() for i, trace in run.of(SINGLE).items() if trace.stand_in}
-                run.traces["forward"] = stand_ins | run.traces["forward"]
+                batch = run.batch.only(*batch.prompts, *(run.batch.prompts.keys() - stand_ins.keys()))
+                self._run_arm(name, replace(run, batch=batch), progress)
+                run.traces[name] = stand_ins | run.traces[name]
+            else:
+                self._run_arm(name, replace(run, batch=batch), progress)
         if self.screen is None and run.of(SINGLE):
             with progress.stage("running a few numbers of pads", "screen"), captured_warnings():
                 self.screen = screen_pad_counts(run)
@@ -204,7 +207,7 @@ class Bench:
             self._generate_all("single_float32", run, progress)
             self._measure_rounding(run, run.batch, progress, in_doubt=True)
         for name in (*GENERATED[1:], "left_float32"):
-            if name in self._logs:
+            if name in run.traces:
                 self._keep(name, run)
         for name, plan in self._plans.items():
             if plan.expensive or not (plan.as_run or plan.half_only or self._settings.thorough):
