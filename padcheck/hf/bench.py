@@ -17,6 +17,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from padcheck.errors import NotMeasuredError
 from padcheck.evidence import (
     GENERATED,
+    IN_FLOAT32,
     SINGLE,
     Arm,
     PadCountSweep,
@@ -42,7 +43,7 @@ from padcheck.progress import Progress
 from padcheck.settings import MeasureSettings
 
 _TRUTH = ("left_float32", "single_float32")
-_KEPT = {*GENERATED, *_TRUTH, *(plan.reference for plan in PLANS.values())}
+_KEPT = {*GENERATED, *IN_FLOAT32.values(), *(plan.reference for plan in PLANS.values())}
 """The arms whose logits stay for the length of a batch."""
 
 _Traces = dict[int, RowTrace]
@@ -129,9 +130,7 @@ class Bench:
         self._complete_alone(SINGLE, run, progress)
         for name in (SINGLE, "left", "right"):
             self._keep(name, run)
-        self._run_arm("replayed", replace(run, batch=few), progress)
-        stand_ins = {index: trace for index, trace in run.traces[SINGLE].items() if trace.stand_in}
-        run.traces["replayed"] = stand_ins | run.traces["replayed"]
+        self._run_arm("replayed", run, progress)
         self._measure_rounding(run, few if run.model.dtype in HALF else run.batch.longest(), progress)
 
     def _measure_rounding(self, run: Run, batch: Batch, progress: Progress, *, in_doubt: bool = False) -> None:
@@ -176,6 +175,7 @@ class Bench:
         self._complete_alone(single, run, progress)
         for name in _TRUTH:
             self._keep(name, run)
+        self._run_arm("replayed_float32", run, progress)
         self.noise.add_float32(run.traces[SINGLE], run.traces[single])
         for index, left_trace in run.traces["left"].items():
             if index in run.traces[single] and index in run.traces[SINGLE]:
@@ -205,6 +205,7 @@ class Bench:
         """Looks for the cause: nothing stands in any more, and every probe runs on all prompts."""
         if run.in_float32:
             self._generate_all("single_float32", run, progress)
+            self._run_arm("replayed_float32", run, progress)
             self._measure_rounding(run, run.batch, progress, in_doubt=True)
         for name in (*GENERATED[1:], "left_float32"):
             if name in run.traces:
@@ -238,11 +239,11 @@ class Bench:
             self.places[name] = place
 
     def _run_on_all(self, name: str, run: Run, progress: Progress) -> None:
-        """What was off on a few prompts of the batch, and is not on all of them, is kept as it was."""
-        before = self._log(name).copied() if self._doubt.off(name, run.batch) else None
+        """What was off on a few prompts of the batch, and is not on all of them, runs on the few again."""
+        was_off = self._doubt.off(name, run.batch)
         self._run_arm(name, run, progress)
-        if before is not None and not self._doubt.off(name, run.batch):
-            self._logs[name] = before
+        if was_off and not self._doubt.off(name, run.batch):
+            self._run_arm(name, replace(run, batch=PLANS[name].on(run.batch)), progress)
 
     def _generate_all(self, name: str, run: Run, progress: Progress) -> None:
         with progress.stage("running the other prompts alone", "stand_ins"):
