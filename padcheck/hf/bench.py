@@ -141,9 +141,9 @@ class Bench:
 
     def _complete_alone(self, name: str, run: Run, progress: Progress) -> None:
         """The prompts alone that did not go through generate(): a stand-in, or generate() if it does not agree."""
-        if name not in self._logs or self._logs[name].error is not None:
+        left, known = run.of("left"), run.traces.setdefault(name, {})
+        if self._logs[name].error is not None:
             return
-        left, known = run.of("left"), run.traces.get(name, {})
         with progress.stage("running the other prompts alone", "stand_ins"):
             run.traces[name] = self._guarded(self._logs[name], lambda: alone(run, left, known)) or {}
 

@@ -10,7 +10,7 @@ from transformers.utils import ModelOutput
 from zoo import compare
 from zoo.families import build_family
 from zoo.masks import blocks_of_slots, ignored, one_pad_short, three_pads_at_most
-from zoo.planting import DTYPES, Fault, plant, planted
+from zoo.planting import DTYPES, Arguments, Call, Fault, plant, planted
 from zoo.positions import by_slot
 
 from padcheck.report import Report, Verdict
@@ -76,6 +76,47 @@ def test_a_fault_is_found_although_float32_is_not_possible(dtype: torch.dtype) -
     assert report.evidence.left_out == ()
     assert report.evidence.arms["uncached"].dtype is None
     assert report.evidence.sweep is not None
+
+
+def no_cache_in_float32(call: Call) -> Arguments:
+    if call.base.dtype is FLOAT32 and call.past:
+        raise ValueError("no cache in float32")
+    return {}
+
+
+def no_float32(call: Call) -> Arguments:
+    if call.base.dtype is FLOAT32:
+        raise ValueError("no float32")
+    return {}
+
+
+def no_room_in_float32(call: Call) -> Arguments:
+    if call.base.dtype is FLOAT32 and len(call.input_ids) > 1:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
+    return {}
+
+
+@pytest.mark.parametrize("settings", [{}, {"batch_size": 2}, {"thorough": True}], ids=str)
+@pytest.mark.parametrize("wrong", [False, True], ids=["clean", "with a fault"])
+@pytest.mark.parametrize(
+    ("refuse", "reason"),
+    [
+        (no_cache_in_float32, "ValueError: no cache in float32"),
+        (no_float32, "layer by layer: no float32; as a whole: no float32"),
+        (no_room_in_float32, "OutOfMemoryError: CUDA out of memory. Tried to allocate 20.00 GiB"),
+    ],
+)
+def test_what_raises_in_float32_is_probed_in_16_bit(
+    refuse: Fault, reason: str, wrong: bool, settings: dict[str, object]
+) -> None:
+    model = plant(build_family(torch.bfloat16), refuse)
+    report = compare(plant(model, one_pad_short) if wrong else model, **settings)
+    assert report.evidence.arms["left_float32"].error == reason
+    assert {arm.dtype for name, arm in report.evidence.arms.items() if not name.endswith("_float32")} == {None}
+    assert {arm.error for name, arm in report.evidence.arms.items() if not name.endswith("_float32")} == {None}
+    assert ("", f"not in float32: {reason}") in wording.noise_floor(report)
+    assert report.status == ("fail" if wrong else "pass")
+    assert {"PAD201", "PAD301"} <= codes(report) or not wrong
 
 
 def wrong_in_half(model: PreTrainedModel) -> PreTrainedModel:
