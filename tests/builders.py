@@ -170,6 +170,7 @@ EXPENSIVE: dict[str, tuple[str, PaddingSide | None]] = {
 HALF_ONLY: dict[str, tuple[str | None, PaddingSide | None]] = {
     "left_float32": ("single", "left"),
     "single_float32": (None, None),
+    "replayed_float32": ("single", None),
 }
 """The same of those that run only if the model is in 16 bit."""
 
@@ -220,7 +221,10 @@ def in_half(
     changes["model"] = model_facts(dtype=dtype)
     ran = {name: _in_float32(name, arm) for name, arm in changes["arms"].items()}
     changes["arms"] = ran | {name: _in_float32(name, _probe(name)) for name in HALF_ONLY}
-    changes["differences"] |= {"left_float32": rows_of("left_float32", left_float32)}
+    in_float32 = rows_of("left_float32", left_float32)
+    changes["differences"] |= {"left_float32": in_float32}
+    if "left_alone" not in max_abs_diffs:
+        changes["differences"]["left_alone"] = in_float32
     return changes
 
 
@@ -306,6 +310,8 @@ def flip(step: int, **changes: object) -> TokenFlip:
 
 
 def differences(*, count: int = 2, **changes: tuple[RowDifference, ...]) -> dict[str, tuple[RowDifference, ...]]:
+    """By default a row that is wrong in the left-padded batch is as wrong behind its pads alone."""
+    changes = {"left_alone": changes["left"], **changes} if "left" in changes else changes
     generated = {side: rows_of(side, 0.0, 0.0, count=count) for side in ("left", "right")}
     return generated | {name: rows_of(name, 0.5 * (name in CONTROLS), count=count) for name in PROBES} | changes
 

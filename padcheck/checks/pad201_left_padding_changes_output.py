@@ -42,7 +42,7 @@ class LeftPaddingChangesOutput(Rule):
             return self.skip("the left arm has no row to compare")
         rows = case.wrong("left")
         if not rows:
-            return self._in_a_batch_of_one(case) or self._in_float32(case) or self._in_16_bit_alone(case)
+            return self._in_float32(case) or self._in_a_batch_of_one(case) or self._in_16_bit_alone(case)
         furthest, other = worst(rows), case.right_with_attention()
         same = _changes_all_the_same(case)
         only_half = case.left != "left" and case.right(case.left)

@@ -86,6 +86,9 @@ class DependsOnBatch(Rule):
 
     def _beside_neighbours(self, case: Case) -> Finding | None:
         """Padded rows that are wrong from the first token on, and right alone behind the same pads."""
+        arms = case.evidence.arms
+        if not case.ran(case.left, "left_alone") or arms[case.left].dtype != arms["left_alone"].dtype:
+            return None
         off = [step for step in case.first_steps(case.left) if step.off and step.max_abs_diff is not None]
         alone = {step.prompt_index: step.off for step in case.first_steps("left_alone")}
         if not off or any(alone.get(step.prompt_index, True) for step in off):

@@ -220,8 +220,8 @@ PLACE = Place(
 def test_the_module_in_which_it_begins_is_named() -> None:
     found = finding(LeftPaddingChangesOutput(), places={"right_forward": PLACE, "left": PLACE}, **probes(left=0.5))
     assert found.message.endswith(
-        " It begins in model.layers.2.self_attn (LlamaAttention, transformers/models/llama/modeling_llama.py:253), "
-        "whose inputs agree: they differ by 1e-06, its output by NaN."
+        " It begins in model.layers.2.self_attn (LlamaAttention, transformers/models/llama/modeling_llama.py:253): "
+        "its inputs differ by 1e-06, its output by NaN."
     )
     assert found.evidence["place"]["module"] == "model.layers.2.self_attn"
     assert found.evidence["place"]["class"] == "LlamaAttention"
