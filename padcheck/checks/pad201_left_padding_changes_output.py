@@ -19,7 +19,7 @@ class LeftPaddingChangesOutput(Rule):
         Each prompt runs alone and in a left-padded batch, with attention_mask and through generate(). The logits of
         every step up to the first different token are compared; a row with pads is off by more than rounding explains.
         The shortest prompt also runs padded in a batch of one. If the model is in 16 bit, both also run in float32,
-        where rounding hides nothing. What only 16 bit does shows in a test of its own: over all steps, the padded rows
+        where rounding hides nothing. What only 16 bit does shows in a separate test: over all steps, the padded rows
         are further from float32 than the same prompts alone, with a confidence of 99.9 %.
 
     Fix:

@@ -119,7 +119,7 @@ class Bench:
         }
 
     def left_out(self) -> tuple[str, ...]:
-        """The expensive arms that nothing called for."""
+        """The expensive arms that did not run."""
         return tuple(name for name, plan in self._plans.items() if plan.expensive and name not in self._logs)
 
     def _run_as_users_do(self, run: Run, progress: Progress) -> None:
