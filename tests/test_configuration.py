@@ -218,10 +218,10 @@ def test_there_is_no_place_without_a_file():
 
 
 def test_every_option_of_check_is_a_key_or_only_of_the_command_line():
-    from padcheck import options
+    from padcheck import option_groups as options
 
-    groups = (option_groups.PROMPTS, option_groups.LENGTH, option_groups.DECODING, option_groups.RUNNING, option_groups.WEIGHTS, option_groups.LOADING)
-    groups = (*groups, option_groups.USE, option_groups.TOLERANCE, option_groups.RULES)
+    groups = (options.PROMPTS, options.LENGTH, options.DECODING, options.RUNNING, options.WEIGHTS, options.LOADING)
+    groups = (*groups, options.USE, options.TOLERANCE, options.RULES)
     names = {name for group in groups for name in group} - {"prompt"}
     assert names | {"prompts_file"} == set(ModelTable.__struct_fields__)
     assert set(Section.__struct_fields__) - names == {"prompts_file", "models", "baseline", "report", "model"}
