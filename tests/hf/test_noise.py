@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 from transformers import PreTrainedModel
+from transformers.utils import ModelOutput
 from zoo.families import PAD, VOCAB_SIZE, build_family
 
 from padcheck.evidence import SINGLE, NoiseProbe
@@ -151,15 +152,17 @@ def run_of(model: PreTrainedModel, traces: dict[str, dict[int, RowTrace]], *, ra
 
 
 def measured(model: PreTrainedModel, batches: int = 1) -> dict[str, NoiseProbe]:
-    """What a meter says that is asked as the bench asks it: in the model's dtype, and in float32 if that is 16 bit."""
+    """What a meter says that is asked as in doubt: in the model's dtype, and in float32 if that is 16 bit."""
     meter, alone = NoiseMeter(model, seed=0), replayed(model)
     for batch in range(batches):
-        meter.measure(run_of(model, {SINGLE: alone}), BATCH.only(list(PROMPTS)[batch % 2]) if batches > 1 else BATCH)
+        some = BATCH.only(list(PROMPTS)[batch % 2]) if batches > 1 else BATCH
+        meter.measure(run_of(model, {SINGLE: alone}), some, in_doubt=True)
     if model.dtype in HALF:
         with in_float32(model):
             truth = replayed(model)
             meter.add_float32(alone, truth)
-            meter.measure(run_of(model, {SINGLE: alone, "single_float32": truth}, raised=True), BATCH)
+            run = run_of(model, {SINGLE: alone, "single_float32": truth}, raised=True)
+            meter.measure(run, BATCH, in_doubt=True)
     return meter.evidence()
 
 
@@ -188,6 +191,31 @@ def test_every_way_sees_each_step_of_each_prompt(dtype: torch.dtype) -> None:
     assert torch.equal(logits_of(model), before)
     assert model.config._attn_implementation == implementation
     assert num_hooks(model) == 0
+
+
+@every_dtype
+def test_without_a_doubt_16_bit_is_measured_as_often_and_float32_once(dtype: torch.dtype) -> None:
+    model = build_family(dtype)
+    meter = NoiseMeter(model, seed=0)
+    meter.measure(run_of(model, {SINGLE: replayed(model)}), BATCH.longest())
+    ways = {name: len(probe.differences) for name, probe in meter.evidence().items() if probe.error is None}
+    assert ways["rounding_errors"] == (1 if dtype is torch.float32 else 3)
+    assert "other_attention" not in ways or dtype in HALF
+
+
+def test_what_a_model_keeps_of_the_call_before_is_no_rounding() -> None:
+    model, last = build_family(torch.float32), [0.0]
+
+    def leak(_model: object, _args: object, output: ModelOutput) -> None:
+        kept, last[0] = last[0], float(output.logits[0, -1, 0])
+        output.logits = output.logits + kept
+
+    model.register_forward_hook(leak)
+    alone = replayed(model)
+    meter = NoiseMeter(model, seed=0)
+    meter.measure(run_of(model, {SINGLE: alone}), BATCH, in_doubt=True)
+    steps = [step for row in meter.evidence()["rounding_errors"].differences for step in row.steps]
+    assert max(step.max_abs_diff for step in steps) < 1e-4
 
 
 def test_batches_add_up() -> None:

@@ -1,6 +1,7 @@
 """Which prompts alone go through generate(), what stands in for the others, and that it says so."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,10 +14,14 @@ from zoo.masks import ignored
 from zoo.planting import Arguments, Call, planted
 
 from padcheck.evidence import SINGLE, Evidence
-from padcheck.hf.stand_ins import REPLAYED
+from padcheck.hf.batches import Batch
+from padcheck.hf.generation import neutral_generation_config
+from padcheck.hf.plans import PLANS, Run
+from padcheck.hf.stand_ins import REPLAYED, alone
 from padcheck.report import Report, Verdict
 from padcheck.reporters import Format, View, render, wording
 from padcheck.session import dump
+from padcheck.settings import MeasureSettings
 
 FLOAT32 = torch.float32
 SHORTEST, LONGEST, OTHERS = 3, 1, [0, 2]
@@ -152,21 +157,32 @@ def with_wrong_replay(model: PreTrainedModel, prompt: tuple[int, ...], by: float
 
 
 @pytest.mark.parametrize("by", [100.0, 0.01], ids=["another token", "logits beyond rounding"])
-def test_a_prompt_whose_stand_in_does_not_agree_is_generated_and_the_others_are_not(by: float) -> None:
-    prompt = prompts_of(compare(build_family(FLOAT32)), 2)[0]
-    report, alone = generated_alone(with_wrong_replay(build_family(FLOAT32), prompt, by))
-    assert sorted(alone) == sorted(prompts_of(report, SHORTEST, LONGEST, 2))
-    assert stood_in(report.evidence) == [0]
-    assert report.status == "pass"
-    for name, found in report.comparisons.items():
-        few = [row.prompt_index for row in found.rows] != list(range(4))
-        assert few == (name not in ("left", "right", "left_forward_positions", "right_forward")), name
+@pytest.mark.parametrize("dtype", [FLOAT32, torch.bfloat16], ids=str)
+def test_a_forward_that_says_something_else_than_generate_is_told_and_padding_is_right(
+    dtype: torch.dtype, by: float
+) -> None:
+    prompt = prompts_of(compare(build_family(dtype)), 2)[0]
+    report = compare(with_wrong_replay(build_family(dtype), prompt, by))
+    assert "PAD208" in {finding.code for finding in report.findings}
+    assert (report.status, stood_in(report.evidence)) == ("pass", [])
 
 
-def test_in_16_bit_the_tokens_decide() -> None:
-    prompt = prompts_of(compare(build_family(torch.bfloat16)), 2)[0]
-    for by, others in ((100.0, [0]), (0.01, OTHERS)):
-        assert stood_in(compare(with_wrong_replay(build_family(torch.bfloat16), prompt, by)).evidence) == others
+def test_a_prompt_whose_stand_in_does_not_agree_is_generated_and_the_others_are_not() -> None:
+    model = build_family(FLOAT32)
+    batch = Batch({0: (4, 5, 6), 1: (7, 8), 2: (9, 10, 11, 12)}, 4, 0, 64, seed=0)
+    with neutral_generation_config(model, 0):
+        run = Run(model, batch, MeasureSettings(max_new_tokens=3), None, {})
+        left = dict(zip(batch.prompts, PLANS["left"].run(run), strict=True))
+        known = {2: left[2]}
+        assert {index: trace.stand_in for index, trace in alone(run, left, known).items()} == {
+            0: REPLAYED,
+            1: REPLAYED,
+            2: None,
+        }
+        other = (left[1].generated_ids[0], *((token + 1) % 64 for token in left[1].generated_ids[1:]))
+        found = alone(run, left | {1: replace(left[1], generated_ids=other)}, known)
+    assert {index: trace.stand_in for index, trace in found.items()} == {0: REPLAYED, 1: None, 2: None}
+    assert found[1].generated_ids == left[1].generated_ids
 
 
 def test_a_stand_in_that_raises_is_an_error_of_the_arm() -> None:
@@ -192,9 +208,11 @@ def test_evidence_and_json_say_it_of_each_row_and_of_the_arm() -> None:
     assert REPLAYED == "forward() over prompt and new tokens"
     assert arm.stand_in == REPLAYED
     assert [row.stand_in for row in arm.rows] == [REPLAYED, None, REPLAYED, None]
-    assert {other.stand_in for name, other in report.evidence.arms.items() if name != SINGLE} == {None}
+    assert {other.stand_in for name, other in report.evidence.arms.items() if name not in (SINGLE, "replayed")} == {
+        None
+    }
     written = dump(report)
-    assert written.count(f'"stand_in": "{REPLAYED}"') == 3
+    assert written.count(f'"stand_in": "{REPLAYED}"') == 6
 
 
 def test_the_report_says_it_beside_each_prompt_and_below_the_probes() -> None:

@@ -110,15 +110,16 @@ def test_two_ranks_give_one_report_and_it_is_that_of_one_process(folder_of: Fold
 
 
 @needs_ranks
-def test_in_16_bit_the_float32_copy_is_left_out_and_the_rest_runs(folder_of: FolderOf) -> None:
+def test_in_16_bit_the_ranks_probe_in_float32(folder_of: FolderOf) -> None:
     first, second = in_parallel(
         "compare", folder_of(tokenizer_json), *FEW, "--dtype", "bfloat16", "--format", "json", "--tokenizer",
         folder_of(tokenizer_json),
     )  # fmt: skip
     assert first.exit_code == second.exit_code == 0, first.stderr
-    assert {name: arm["error"] for name, arm in first.report["arms"].items() if arm["error"]} == dict.fromkeys(
-        (name for name in first.report["arms"] if name.endswith("_float32")), "the model is spread over ranks"
-    )
+    assert [arm["error"] for arm in first.report["arms"].values() if arm["error"]] == []
+    assert first.report["arms"]["left_float32"]["dtype"] == "float32"
+    assert first.report["comparisons"]["left_float32"]["verdict"] in ("identical", "equivalent")
+    assert first.report["comparisons"]["left_float32"]["max_abs_diff"] < 0.001
 
 
 @needs_ranks
