@@ -118,7 +118,7 @@ def compare(
         seed: Of the draw and of the probes.
         pad_token: What is padded with; the tokenizer's own, or else eos or unk, where this is None.
         batch_size: How many prompts are padded together; "auto" takes as many as memory has room for, up to 64.
-        thorough: The dear probes run although nothing calls for them.
+        thorough: The expensive probes run although nothing calls for them.
         atol: What logits may differ by; what rounding explains is measured where neither this nor `rtol` is given.
         rtol: The same, as a share of the largest logit.
         select: The codes that count, or prefixes of codes; all where it is empty.

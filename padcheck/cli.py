@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import typer
 
 from padcheck import __version__, options
+from padcheck import option_groups as groups
 from padcheck.endings import exits
 from padcheck.errors import UsageError
 from padcheck.settings import (
@@ -80,17 +81,17 @@ def _root(
         "padcheck compare gpt2 --report html=report.html --report json=report.json",
     ),
 )
-@options.takes(
-    options.PROMPTS,
-    options.LENGTH,
-    options.DECODING,
-    options.RUNNING,
-    options.WEIGHTS,
-    options.LOADING,
-    options.USE,
-    options.TOLERANCE,
-    options.RULES,
-    options.OUTPUT,
+@groups.takes(
+    groups.PROMPTS,
+    groups.LENGTH,
+    groups.DECODING,
+    groups.RUNNING,
+    groups.WEIGHTS,
+    groups.LOADING,
+    groups.USE,
+    groups.TOLERANCE,
+    groups.RULES,
+    groups.OUTPUT,
 )
 def compare(model: options.Model = DEMO, **asked: Any) -> None:
     """Run the same prompts unpadded, left-padded and right-padded, and judge what padding changed."""
@@ -112,7 +113,7 @@ def compare(model: options.Model = DEMO, **asked: Any) -> None:
         "padcheck inspect-tokenizer ./my-model --chat --prompt Hello --prompt 'How are you?'",
     ),
 )
-@options.takes(options.PROMPTS, options.LENGTH, options.LOADING, options.RULES, options.OUTPUT)
+@groups.takes(groups.PROMPTS, groups.LENGTH, groups.LOADING, groups.RULES, groups.OUTPUT)
 def inspect_tokenizer(model: options.Model, **asked: Any) -> None:
     """Say everything about padding that can be said without the weights: none are loaded or downloaded."""
     with exits(verbose=bool(asked["verbose"])):
@@ -135,19 +136,19 @@ def inspect_tokenizer(model: options.Model, **asked: Any) -> None:
         "padcheck check --ray auto                      # on the Ray cluster of this machine",
     ),
 )
-@options.takes(
-    options.CONFIGURATION,
-    options.negatable(options.PROMPTS),
-    options.LENGTH,
-    options.negatable(options.DECODING),
-    options.RUNNING,
-    options.negatable(options.WEIGHTS),
-    options.negatable(options.LOADING),
-    options.CLUSTER,
-    options.USE,
-    options.TOLERANCE,
-    options.RULES,
-    options.OUTPUT,
+@groups.takes(
+    groups.CONFIGURATION,
+    groups.negatable(groups.PROMPTS),
+    groups.LENGTH,
+    groups.negatable(groups.DECODING),
+    groups.RUNNING,
+    groups.negatable(groups.WEIGHTS),
+    groups.negatable(groups.LOADING),
+    groups.CLUSTER,
+    groups.USE,
+    groups.TOLERANCE,
+    groups.RULES,
+    groups.OUTPUT,
 )
 def check(models: options.Models = None, **asked: Any) -> None:
     """Measure and judge one model after another, with the settings of a file: padcheck.toml or pyproject.toml.
@@ -188,15 +189,15 @@ def check(models: options.Models = None, **asked: Any) -> None:
         "padcheck survey --format markdown --output compatibility.md",
     ),
 )
-@options.takes(
-    options.SURVEYING,
-    options.CLUSTER,
-    options.LENGTH,
+@groups.takes(
+    groups.SURVEYING,
+    groups.CLUSTER,
+    groups.LENGTH,
     {"seed": options.Seed},
-    options.RUNNING,
-    options.TOLERANCE,
-    options.RULES,
-    options.OUTPUT | {"verbose": options.VerboseSurvey},
+    groups.RUNNING,
+    groups.TOLERANCE,
+    groups.RULES,
+    groups.OUTPUT | {"verbose": options.VerboseSurvey},
 )
 def survey(model_types: options.ModelTypes = None, **asked: Any) -> None:
     """Judge every causal architecture of the installed transformers at toy size; nothing is downloaded."""
@@ -219,7 +220,7 @@ def survey(model_types: options.ModelTypes = None, **asked: Any) -> None:
         "padcheck render report.json --atol 0.01 --rtol 0",
     ),
 )
-@options.takes(options.USE, options.TOLERANCE, options.RULES, options.OUTPUT)
+@groups.takes(groups.USE, groups.TOLERANCE, groups.RULES, groups.OUTPUT)
 def render(report_file: options.ReportFile, **asked: Any) -> None:
     """Show a saved report in any format, judged as it was, or anew with what is given; the model is not run."""
     with exits(verbose=bool(asked["verbose"])):

@@ -19,7 +19,7 @@ SINGLE = "single"
 GENERATED = (SINGLE, "left", "right")
 """The arms that are generated whole, as users run them; the others are probes."""
 
-IN_FLOAT32 = {SINGLE: "single_float32", "left": "left_float32", "replayed": "single_float32"}
+IN_FLOAT32 = {SINGLE: "single_float32", "left": "left_float32", "replayed": "replayed_float32"}
 """The float32 run of an arm, which probes are compared with if the model is in 16 bit."""
 
 OTHER_ATTENTION = {"sdpa": "eager", "eager": "sdpa"}

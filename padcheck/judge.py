@@ -70,7 +70,8 @@ def open_case(
     evidence: Evidence, atol: float | None = None, rtol: float | None = None, use: Use = _ANY_USE
 ) -> tuple[Case, NoiseFloor]:
     """What the rules look at: every arm compared under the tolerance in force, and the floor that it comes from."""
-    own_dtype = {name: found for name, found in evidence.differences.items() if evidence.arms[name].dtype is None}
+    in_float32 = {name for name, arm in evidence.arms.items() if arm.dtype is not None}
+    own_dtype = {name: found for name, found in evidence.differences.items() if name not in in_float32}
     floor = noise_floor(
         evidence.model.dtype, evidence.model.num_layers, evidence.noise, own_dtype, atol=atol, rtol=rtol
     )

@@ -50,7 +50,7 @@ def precision_test(steps: Iterable[PrecisionStep]) -> PrecisionTest | None:
     """The ratio of both distances and its lower bound; None if too few steps can be compared.
 
     The ratio is the geometric mean over all steps. Steps of one prompt depend on each other, since they read the same
-    cache: with several prompts the variance between prompts counts if it is larger.
+    cache: with several prompts the standard error comes from the variance between prompts if that gives a larger one.
     """
     logs = defaultdict(list)
     for step in steps:
@@ -59,14 +59,11 @@ def precision_test(steps: Iterable[PrecisionStep]) -> PrecisionTest | None:
     values = [value for of_prompt in logs.values() for value in of_prompt]
     if len(values) < _FEWEST_STEPS:
         return None
-    error, freedom = math.sqrt(variance(values) / len(values)), len(values) - 1
+    error = math.sqrt(variance(values) / len(values))
     if len(logs) >= _FEWEST_PROMPTS:
-        means = [fmean(of_prompt) for of_prompt in logs.values()]
-        between = math.sqrt(variance(means) / len(means))
-        if between > error:
-            error, freedom = between, len(means) - 1
+        error = max(error, math.sqrt(variance(map(fmean, logs.values())) / len(logs)))
     mean = fmean(values)
-    lower = math.exp(mean - _student(CONFIDENCE, freedom) * error)
+    lower = math.exp(mean - _student(CONFIDENCE, len(values) - 1) * error)
     return PrecisionTest(
         ratio=math.exp(mean),
         at_least=lower,

@@ -76,8 +76,10 @@ def cells() -> Iterator[Cell]:
 
 
 def trials() -> Iterator[Trial]:
-    """Every run of the detection table."""
-    yield from (Trial(*trial) for trial in itertools.product(range(len(FAULTS)), DTYPES, range(_PROMPT_SETS)))
+    """Every run of the detection table; a fault that brings its own prompts runs on these alone."""
+    for number, fault in enumerate(FAULTS):
+        prompt_sets = 1 if "encoded" in fault.settings else _PROMPT_SETS
+        yield from (Trial(number, *each) for each in itertools.product(DTYPES, range(prompt_sets)))
 
 
 def run_cell(cell: Cell) -> Outcome | None:
@@ -95,7 +97,8 @@ def run_cell(cell: Cell) -> Outcome | None:
 def run_trial(trial: Trial) -> Outcome:
     """The verdict is right where a fault is found, the cause where its own code is among the findings."""
     fault = FAULTS[trial.fault]
-    report = compare(fault.build(trial.dtype), _prompts(trial.seed, 4, 12), max_new_tokens=3)
+    settings = {"encoded": _prompts(trial.seed, 4, 12), "max_new_tokens": 3} | fault.settings
+    report = compare(fault.build(trial.dtype), **settings)
     outcome = _outcome(_name(trial.dtype), report)
     if trial.dtype not in fault.dtypes:
         return outcome._replace(status="silent", right=not outcome.codes & _ALARMS)

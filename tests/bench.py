@@ -13,7 +13,9 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from readme import README, replace_block, table
 
 from padcheck.demo import MODEL_FOLDER
 
@@ -32,11 +34,12 @@ PROMPTS = (
 )
 USUAL = """
 import sys
+import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
-folder, prompts = sys.argv[1], open(sys.argv[2]).read().splitlines()
+folder, prompts, dtype = sys.argv[1], open(sys.argv[2]).read().splitlines(), getattr(torch, sys.argv[3])
 tokenizer = AutoTokenizer.from_pretrained(folder)
 tokenizer.pad_token = tokenizer.eos_token
-model = AutoModelForCausalLM.from_pretrained(folder).eval()
+model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype).eval()
 for side in ("right", "left"):
     tokenizer.padding_side = side
     batch = tokenizer(prompts, return_tensors="pt", padding=True)
@@ -73,7 +76,14 @@ def pairs(folder: Path) -> list[Pair]:
     found.append(_inspect("demo", MODEL_FOLDER))
     snapshots = sorted(REAL_HUB.glob("models--*/snapshots/*"))
     found += [_inspect(snapshot.parent.parent.name.split("--")[-1], snapshot) for snapshot in snapshots]
-    return [*found, _compare("demo", MODEL_FOLDER, folder, 1.1), _compare("GPT-2", _gpt2(folder), folder, 1.0)]
+    smollm2 = _smollm2(folder)
+    return [
+        *found,
+        _compare("demo", MODEL_FOLDER, folder, 1.5),
+        _compare("GPT-2's size", _gpt2(folder), folder, 1.5),
+        _compare("SmolLM2", smollm2, folder, 1.5),
+        _compare("SmolLM2 in bfloat16", smollm2, folder, 2.0, dtype="bfloat16"),
+    ]
 
 
 def _inspect(name: str, model: Path) -> Pair:
@@ -82,12 +92,12 @@ def _inspect(name: str, model: Path) -> Pair:
     return Pair(f"inspect-tokenizer {name}", command, [sys.executable, "-c", bare], 1.2)
 
 
-def _compare(name: str, model: Path, folder: Path, target: float) -> Pair:
+def _compare(name: str, model: Path, folder: Path, target: float, dtype: str = "float32") -> Pair:
     script, prompts = folder / "usual.py", folder / "prompts.txt"
     script.write_text(USUAL)
     prompts.write_text("\n".join(PROMPTS))
-    words = ["compare", str(model), "--prompts", str(prompts), "--max-new-tokens", "20"]
-    bare = [sys.executable, str(script), str(model), str(prompts)]
+    words = ["compare", str(model), "--prompts", str(prompts), "--max-new-tokens", "20", "--dtype", dtype]
+    bare = [sys.executable, str(script), str(model), str(prompts), dtype]
     return Pair(f"compare {name}", [sys.executable, "-m", "padcheck", *words], bare, target, memory_target=1.1)
 
 
@@ -100,6 +110,17 @@ def _gpt2(folder: Path) -> Path:
     model = folder / "gpt2"
     GPT2LMHeadModel(GPT2Config(eos_token_id=None)).save_pretrained(model)
     AutoTokenizer.from_pretrained(MODEL_FOLDER).save_pretrained(model)
+    return model
+
+
+def _smollm2(folder: Path) -> Path:
+    """SmolLM2 with its real weights, as a folder that loads as quickly as any other."""
+    import torch
+    from real_models import SMOLLM2, build, tokenizer
+
+    model = folder / "smollm2"
+    build(SMOLLM2, torch.float32).save_pretrained(model)
+    tokenizer(SMOLLM2).save_pretrained(model)
     return model
 
 
@@ -145,12 +166,30 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--only", default="", help="commands whose name has this in it")
     parser.add_argument("--output", type=Path, default=Path("bench.json"))
+    parser.add_argument("--write", action="store_true", help="write the commands that run a model into the README")
     options = parser.parse_args()
     os.environ |= {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "2"}
     print(f"{'command':30}{'median':>9}{'bare':>9}{'ratio':>8}{'target':>8}{'MiB':>9}{'ratio':>8}{'target':>8}")
     with tempfile.TemporaryDirectory() as folder:
         results = [measured(pair, options.runs) for pair in pairs(Path(folder)) if options.only in pair.name]
     options.output.write_text(json.dumps(results, indent=2) + "\n")
+    if options.write:
+        README.write_text(replace_block(README.read_text(encoding="utf-8"), "bench", _table(results)), encoding="utf-8")
+
+
+def _table(results: list[dict[str, Any]]) -> str:
+    rows = [
+        (
+            str(each["command"]).removeprefix("compare "),
+            f"{each['seconds']:.1f}",
+            f"{each['bare_seconds']:.1f}",
+            f"{each['ratio']:.2f}",
+            f"{each['memory_ratio']:.2f}",
+        )
+        for each in results
+        if each["memory_target"] is not None
+    ]
+    return table(("`make bench`", "seconds", "the script", "ratio", "peak memory, ratio"), rows)
 
 
 if __name__ == "__main__":

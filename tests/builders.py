@@ -6,12 +6,15 @@ from msgspec.structs import replace
 
 from padcheck.checks import Rule
 from padcheck.evidence import (
+    GENERATED,
+    IN_FLOAT32,
     SINGLE,
     Arm,
     Evidence,
     NoiseProbe,
     PadCount,
     PadCountSweep,
+    PrecisionStep,
     Row,
     RowDifference,
     Sample,
@@ -137,13 +140,12 @@ def arm(side: PaddingSide | None, **changes: object) -> Arm:
 
 
 PROBES: dict[str, tuple[str, PaddingSide | None]] = {
+    "replayed": ("single", None),
     "left_alone": ("single", "left"),
-    "few_copies": ("single", None),
     "batched": ("single", None),
     "scrambled": ("left", "left"),
     "left_no_mask": ("left", "left"),
     "forward": ("single", None),
-    "replayed": ("single", None),
     "left_forward": ("forward", "left"),
     "left_forward_positions": ("forward", "left"),
     "left_forward_no_mask": ("left_forward", "left"),
@@ -155,7 +157,8 @@ PROBES: dict[str, tuple[str, PaddingSide | None]] = {
 }
 """The probes that always run: what each is read against, and the side it pads on."""
 
-DEAR: dict[str, tuple[str, PaddingSide | None]] = {
+EXPENSIVE: dict[str, tuple[str, PaddingSide | None]] = {
+    "few_copies": ("single", None),
     "uncached": ("single", None),
     "left_uncached": ("uncached", "left"),
     "left_other_attention": ("single", "left"),
@@ -164,19 +167,20 @@ DEAR: dict[str, tuple[str, PaddingSide | None]] = {
 }
 """The same of those that run only where others disagree."""
 
-IN_FLOAT32: dict[str, tuple[str | None, PaddingSide | None]] = {
+HALF_ONLY: dict[str, tuple[str | None, PaddingSide | None]] = {
+    "left_float32": ("single", "left"),
     "single_float32": (None, None),
-    "left_float32": ("single_float32", "left"),
-    "forward_float32": ("single_float32", None),
-    "right_float32": ("forward_float32", "right"),
-    "broken_mask_float32": ("forward_float32", "left"),
+    "replayed_float32": ("single", None),
 }
-"""The same of those that run only where the model is in 16 bit."""
+"""The same of those that run only if the model is in 16 bit."""
+
+AS_RUN = (*GENERATED, "replayed")
+"""The arms that run in the model's own dtype; if that is 16 bit, the others run in float32."""
 
 CONTROLS = ("left_forward_no_mask", "broken_mask")
 """What changes a healthy model's padded rows."""
 
-_WITHOUT_PADS = {"shifted", "forward_float32", *(name for name, (_, side) in (PROBES | DEAR).items() if side is None)}
+_WITHOUT_PADS = {"shifted", *(name for name, (_, side) in (PROBES | EXPENSIVE).items() if side is None)}
 
 
 def arms(**changes: Arm) -> dict[str, Arm]:
@@ -185,16 +189,15 @@ def arms(**changes: Arm) -> dict[str, Arm]:
 
 
 def _probe(name: str) -> Arm:
-    reference, side = (PROBES | DEAR | IN_FLOAT32)[name]
-    dtype = "float32" if name in IN_FLOAT32 else None
-    built = arm(side, description=name, reference=reference, dtype=dtype)
+    reference, side = (PROBES | EXPENSIVE | HALF_ONLY)[name]
+    built = arm(side, description=name, reference=reference)
     return replace(built, rows=batch(None)) if name in _WITHOUT_PADS else built
 
 
 def gave(**changes: tuple[RowDifference, ...]) -> dict[str, object]:
-    """Evidence in which these arms gave that, the dear ones among them too."""
-    more = {name: _probe(name) for name in changes if name in DEAR}
-    left_out = tuple(name for name in DEAR if name not in more)
+    """Evidence in which these arms gave that, the expensive ones among them too."""
+    more = {name: _probe(name) for name in changes if name in EXPENSIVE}
+    left_out = tuple(name for name in EXPENSIVE if name not in more)
     return {"arms": arms(**more), "differences": differences(**changes), "left_out": left_out}
 
 
@@ -211,24 +214,33 @@ def probes(**max_abs_diffs: float | None) -> dict[str, object]:
 
 
 def in_half(
-    dtype: str = "bfloat16",
-    *,
-    left_float32: float | None = 0.0,
-    right_float32: float | None = 0.0,
-    broken_mask_float32: float | None = 9.0,
-    **max_abs_diffs: float | None,
+    dtype: str = "bfloat16", *, left_float32: float | None = 0.0, **max_abs_diffs: float | None
 ) -> dict[str, object]:
-    """As `probes`, of a model in 16 bit, which also ran in float32. By default no rule fires here either."""
-    changes = probes(**dict.fromkeys(CONTROLS, 9.0) | max_abs_diffs)
+    """As `probes`, of a model in 16 bit, which was probed in float32. By default no rule fires here either."""
+    changes = probes(**max_abs_diffs)
     changes["model"] = model_facts(dtype=dtype)
-    changes["arms"] |= {name: _probe(name) for name in IN_FLOAT32}
-    changes["differences"] |= {
-        "forward_float32": rows_of("forward_float32", 0.0),
-        "left_float32": rows_of("left_float32", left_float32),
-        "right_float32": rows_of("right_float32", right_float32),
-        "broken_mask_float32": rows_of("broken_mask_float32", broken_mask_float32),
-    }
+    ran = {name: _in_float32(name, arm) for name, arm in changes["arms"].items()}
+    changes["arms"] = ran | {name: _in_float32(name, _probe(name)) for name in HALF_ONLY}
+    in_float32 = rows_of("left_float32", left_float32)
+    changes["differences"] |= {"left_float32": in_float32}
+    if "left_alone" not in max_abs_diffs:
+        changes["differences"]["left_alone"] = in_float32
     return changes
+
+
+def _in_float32(name: str, ran: Arm) -> Arm:
+    if name in AS_RUN:
+        return ran
+    reference = None if ran.reference is None else IN_FLOAT32.get(ran.reference, ran.reference)
+    return replace(ran, dtype="float32", reference=reference)
+
+
+def precision(*ratios: float, prompt_index: int = 1, num_pads: int = 2) -> tuple[PrecisionStep, ...]:
+    """Steps of one prompt; at each the padded row is this many times as far from float32 as the prompt alone."""
+    return tuple(
+        PrecisionStep(prompt_index=prompt_index, num_pad_tokens=num_pads, step=step, left=0.01 * ratio, alone=0.01)
+        for step, ratio in enumerate(ratios)
+    )
 
 
 def sweep(
@@ -298,6 +310,8 @@ def flip(step: int, **changes: object) -> TokenFlip:
 
 
 def differences(*, count: int = 2, **changes: tuple[RowDifference, ...]) -> dict[str, tuple[RowDifference, ...]]:
+    """By default a row that is wrong in the left-padded batch is as wrong behind its pads alone."""
+    changes = {"left_alone": changes["left"], **changes} if "left" in changes else changes
     generated = {side: rows_of(side, 0.0, 0.0, count=count) for side in ("left", "right")}
     return generated | {name: rows_of(name, 0.5 * (name in CONTROLS), count=count) for name in PROBES} | changes
 
@@ -323,7 +337,7 @@ def evidence(**changes: object) -> Evidence:
         samples=samples(),
         arms=arms(),
         differences=differences(),
-        left_out=tuple(DEAR),
+        left_out=tuple(EXPENSIVE),
     )
     return replace(measured, **changes)
 

@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 import msgspec
 
-from padcheck import options
+from padcheck import option_groups
 from padcheck.configuration import Section
 from padcheck.reporters import Format
 
@@ -44,7 +44,7 @@ def written() -> str:
 
 
 def _description(name: str) -> str:
-    groups = [group for group in vars(options).values() if isinstance(group, dict) and name in group]
+    groups = [group for group in vars(option_groups).values() if isinstance(group, dict) and name in group]
     return _DESCRIPTIONS[name] if name in _DESCRIPTIONS else str(get_args(groups[0][name])[1].help)
 
 

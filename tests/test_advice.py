@@ -129,10 +129,10 @@ def test_no_cache_is_advised_where_that_makes_left_right(
         )
 
 
-@pytest.mark.parametrize("dear", [{"left_other_attention": 0.0}, {"uncached": 0.0, "left_uncached": 0.0}])
-def test_a_side_that_is_right_as_it_is_comes_first(dear: dict[str, float]) -> None:
+@pytest.mark.parametrize("expensive", [{"left_other_attention": 0.0}, {"uncached": 0.0, "left_uncached": 0.0}])
+def test_a_side_that_is_right_as_it_is_comes_first(expensive: dict[str, float]) -> None:
     for measured, side in (({}, "left"), ({"left": 0.5}, "right")):
-        advice = advised(**probes(**measured, **dear))["generating"]
+        advice = advised(**probes(**measured, **expensive))["generating"]
         assert advice.padding_side == side
         assert "use_cache" not in advice.line
         assert "set_attn_implementation" not in advice.line
@@ -274,8 +274,9 @@ def test_nothing_is_advised_about_a_tokenizer_alone() -> None:
 
 
 def test_in_16_bit_a_side_that_float32_shows_to_be_wrong_is_not_for_scoring() -> None:
-    assert advised(**in_half("bfloat16", right_float32=0.01))["scoring"].padding_side == "left"
-    assert advised(**in_half("bfloat16", left_float32=0.01, right_float32=0.01))["scoring"].padding_side is None
+    assert advised(**in_half("bfloat16", right_forward=0.01))["scoring"].padding_side == "left"
+    both = in_half("bfloat16", right_forward=0.01, left_forward=0.01, left_forward_positions=0.01)
+    assert advised(**both)["scoring"].padding_side is None
 
 
 def test_a_tokenizer_without_a_pad_token_gets_the_one_of_the_run_first() -> None:

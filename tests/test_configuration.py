@@ -218,7 +218,7 @@ def test_there_is_no_place_without_a_file():
 
 
 def test_every_option_of_check_is_a_key_or_only_of_the_command_line():
-    from padcheck import options
+    from padcheck import option_groups as options
 
     groups = (options.PROMPTS, options.LENGTH, options.DECODING, options.RUNNING, options.WEIGHTS, options.LOADING)
     groups = (*groups, options.USE, options.TOLERANCE, options.RULES)

@@ -13,16 +13,20 @@ from builders import (
     in_half,
     no_padding,
     noise,
+    precision,
     report,
     row,
+    rows_of,
     sweep,
     tokenizer_facts,
     unpadded_difference,
 )
+from msgspec.structs import replace
 
 from padcheck import __version__
 from padcheck.engine import judge_again
 from padcheck.errors import UsageError
+from padcheck.evidence import Place
 from padcheck.facts import ChatTemplateFacts, PadTokenSuggestion
 from padcheck.report import Report
 from padcheck.reporters import Format, View, render
@@ -39,9 +43,23 @@ FAILING = {
     "generation_config": {"max_length": 20, "eos_token_id": [1, 2], "suppress_tokens": None, "temperature": 0.6},
     "prompts": (HOSTILE, "\u2028 ends in spaces  "),
 }
+PLACE = Place(
+    module="model.layers.0",
+    class_name="SomeLayer",
+    file=None,
+    line=None,
+    difference_before=None,
+    difference=0.5,
+    allowed=1e-4,
+    prompt_index=1,
+    step=0,
+)
 EVERYTHING = {
     "noise": noise(rounding_errors=0.02, float32_twin="no room", other_attention=None),
     "sweep": sweep({1: 0.5, 2: None, 4: 0.0, 8: 0.0}, sizes={"sliding_window": 4, HOSTILE: 8}, error="IndexError: no"),
+    "screen": sweep({1: 0.0, 16: 0.5}),
+    "precision": precision(*[2.0] * 8),
+    "places": {"left_float32": PLACE},
     **in_half(left=9.0, left_float32=0.5, uncached=0.0, shifted=None),
 }
 REPORTS = {
@@ -140,7 +158,7 @@ def test_the_positions_used_have_one_entry_a_column_or_none() -> None:
 
 def test_noise_sweep_and_advice_are_plain_keys() -> None:
     document = json.loads(dump(REPORTS["everything"]))
-    assert document["left_out"] == ["left_uncached", "left_other_attention", "other_positions"]
+    assert document["left_out"] == ["few_copies", "left_uncached", "left_other_attention", "other_positions"]
     assert document["noise"]["float32_twin"] == {"description": "float32_twin", "differences": [], "error": "no room"}
     assert document["noise"]["rounding_errors"]["differences"][0]["steps"][1]["max_abs_diff"] == 0.02
     assert document["sweep"]["sizes"]["sliding_window"] == 4
@@ -155,6 +173,10 @@ def test_noise_sweep_and_advice_are_plain_keys() -> None:
         "float32_twin",
         "other_attention",
     ]
+    assert [count["num_pad_tokens"] for count in document["screen"]["counts"]] == [1, 16]
+    assert set(document["precision"][0]) == {"prompt_index", "num_pad_tokens", "step", "left", "alone"}
+    assert document["precision_test"]["steps"] == 8
+    assert document["places"]["left_float32"]["class"] == "SomeLayer"
     assert document["arms"]["left_float32"]["dtype"] == "float32"
     assert document["arms"]["left"]["dtype"] is None
 
@@ -168,16 +190,19 @@ def test_a_flip_is_kept_with_its_row() -> None:
 BEFORE_FLOOR = {"dtype": "float32", "atol": 1e-4, "rtol": 1e-5, "source": "huggingface/transformers#25420"}
 
 
+CAME_LATER = ("sweep", "screen", "precision", "precision_test", "places")
+
+
 def _before(written: Report, *, noise_floor: dict[str, object]) -> str:
     """The report as a padcheck wrote it that measured no rounding, gave no advice and swept no pad counts."""
     document = json.loads(dump(written))
-    for key in ("left_out", "noise", "sweep", "advice"):
+    for key in ("left_out", "noise", "advice", *CAME_LATER):
         del document[key]
     del document["model"]["num_layers"]
     for ran in document["arms"].values():
-        del ran["dtype"]
+        del ran["dtype"], ran["stand_in"]
         for shown in ran["rows"]:
-            del shown["positions_used"], shown["positions_used_by"]
+            del shown["positions_used"], shown["positions_used_by"], shown["stand_in"]
     for comparison in document["comparisons"].values():
         for judged in comparison["rows"]:
             del judged["flip"]
@@ -192,6 +217,38 @@ def test_a_report_without_the_keys_that_came_later_is_shown_and_can_be_judged_an
     assert (loaded.evidence.left_out, loaded.evidence.noise, loaded.evidence.sweep, loaded.advice) == ((), {}, None, ())
     assert loaded.evidence.model.id in render(loaded, fmt, View())
     assert judge_again(loaded, {}).status == "fail"
+
+
+OF_16_BIT = {
+    "forward_float32": ("single_float32", None),
+    "right_float32": ("forward_float32", "right"),
+    "broken_mask_float32": ("forward_float32", "left"),
+}
+"""The arms that ran in float32 when the other probes of a 16-bit model still ran in 16 bit."""
+
+
+@pytest.mark.parametrize("fmt", Format, ids=lambda fmt: fmt.value)
+def test_a_report_on_a_16_bit_model_that_was_probed_in_16_bit_is_shown_and_can_be_judged_anew(
+    file: Path, fmt: Format
+) -> None:
+    changes = in_half(left=0.5, left_float32=0.5, scrambled=9.0)
+    for name, ran in changes["arms"].items():
+        if name not in ("left_float32", "single_float32"):
+            reference = {"left_float32": "left", "single_float32": "single"}.get(ran.reference, ran.reference)
+            changes["arms"][name] = replace(ran, dtype=None, reference=reference)
+    changes["arms"] |= {
+        name: arm(side, reference=reference, dtype="float32") for name, (reference, side) in OF_16_BIT.items()
+    }
+    changes["differences"] |= {name: rows_of("left", 0.0) for name in OF_16_BIT}
+    document = json.loads(dump(report(**changes)))
+    for key in CAME_LATER:
+        del document[key]
+    file.write_text(json.dumps(document), encoding="utf-8")
+    loaded = load(file)
+    assert (loaded.evidence.screen, loaded.evidence.places, loaded.precision_test) == (None, {}, None)
+    assert loaded.evidence.model.id in render(loaded, fmt, View())
+    again = judge_again(loaded, {})
+    assert {"PAD201", "PAD301"} <= {finding.code for finding in again.findings}
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf"), -float("inf")])

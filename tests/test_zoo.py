@@ -3,16 +3,18 @@
 import pytest
 import torch
 from zoo import CLEAN, FAULTS, Clean, Planted, compare
+from zoo.compositions import COMPOSITIONS, NEEDLE, Composition
+from zoo.families import FAMILIES, PAD
 from zoo.planting import DTYPES, UNHARMED
 
 from padcheck.report import Report, Verdict
 
-FOR_VERDICT = {Verdict.DIFFERENT: "PAD201", Verdict.NON_FINITE: "PAD204"}
 HARM = {"PAD201", "PAD204", "PAD206"}
 CAUSES = {"PAD205", "PAD301", "PAD302", "PAD303", "PAD304", "PAD305"}
 UNAVOIDABLE = {"PAD202", "PAD203", "PAD401"}
 """Nothing can be generated behind pads, a mask that is left out is missed where generation_config names no pad token,
 and forward() alone does not know the positions of a left-padded row."""
+MAX_NEW_TOKENS = 5
 
 
 def codes(report: Report) -> set[str]:
@@ -26,7 +28,7 @@ def dtype_name(dtype: torch.dtype) -> str:
 @pytest.mark.parametrize("dtype", DTYPES, ids=dtype_name)
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
 def test_a_planted_fault_is_found(fault: Planted, dtype: torch.dtype) -> None:
-    report = compare(fault.build(dtype))
+    report = compare(fault.build(dtype), **fault.settings)
 
     left, right, found = report.comparisons["left"], report.comparisons["right"], codes(report)
     assert left.verdict in fault.expected_left(dtype), left.reason
@@ -35,6 +37,7 @@ def test_a_planted_fault_is_found(fault: Planted, dtype: torch.dtype) -> None:
     assert report.status == ("pass" if fault.is_silent(dtype) else "fail")
     if fault.left is None:
         assert right.verdict is Verdict.DIFFERENT, right.reason
+    if fault.cause is not None and dtype in fault.dtypes:
         assert fault.cause in found
 
 
@@ -45,6 +48,38 @@ def test_a_model_without_a_fault_is_left_in_peace(clean: Clean) -> None:
     assert report.comparisons["left"].verdict in UNHARMED, report.comparisons["left"].reason
     assert codes(report) <= UNAVOIDABLE
     assert report.status == "pass"
+
+
+@pytest.mark.parametrize("composition", COMPOSITIONS, ids=str)
+@pytest.mark.parametrize("family", ["llama", "gpt2", "mamba", "mixtral", "gemma2"])
+def test_a_prompt_says_the_same_among_any_neighbours(family: str, composition: Composition) -> None:
+    model = FAMILIES[family](torch.float32)
+    input_ids = torch.tensor([NEEDLE])
+    alone = model.generate(
+        input_ids,
+        attention_mask=torch.ones_like(input_ids),
+        max_new_tokens=MAX_NEW_TOKENS,
+        do_sample=False,
+        pad_token_id=PAD,
+    )
+
+    report = compare(model, composition.prompts, max_new_tokens=MAX_NEW_TOKENS)
+
+    needle = report.evidence.arms["left"].rows[composition.place]
+    assert needle.generated_ids == tuple(alone[0, len(NEEDLE) :].tolist())
+    assert codes(report) <= UNAVOIDABLE
+    assert report.status == "pass"
+
+
+@pytest.mark.parametrize("composition", COMPOSITIONS, ids=str)
+@pytest.mark.parametrize("name", ["mask of the first row", "next row leaks", "mean over the batch"])
+def test_a_fault_of_neighbours_is_found_among_any(name: str, composition: Composition) -> None:
+    [fault] = [fault for fault in FAULTS if fault.name == name]
+
+    report = compare(fault.build(torch.float32), composition.prompts)
+
+    assert codes(report) & HARM
+    assert report.status == "fail"
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=dtype_name)

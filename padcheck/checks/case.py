@@ -91,6 +91,11 @@ class Case(NamedTuple):
         rows = [row for row in self.evidence.differences.get(arm, ()) if row.num_pad_tokens]
         return [self._step(arm, row, number) for row in rows for number in range(1, len(row.steps))]
 
+    def off_at_first(self, arm: str, row: RowComparison) -> bool:
+        """True if this row of an arm is off at its first step already."""
+        rows = self.evidence.differences[arm]
+        return any(self._step(arm, each, 0).off for each in rows if each.prompt_index == row.prompt_index)
+
     def only_later_steps_wrong(self, arm: str) -> bool:
         """True where padded rows of an arm are wrong, and each of them only after its first new token."""
         return bool(self.wrong(arm)) and not any(step.off for step in self.first_steps(arm))

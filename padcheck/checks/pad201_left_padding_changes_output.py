@@ -19,7 +19,7 @@ class LeftPaddingChangesOutput(Rule):
         Each prompt runs alone and in a left-padded batch, with attention_mask and through generate(). The logits of
         every step up to the first different token are compared; a row with pads is off by more than rounding explains.
         The shortest prompt also runs padded in a batch of one. If the model is in 16 bit, both also run in float32,
-        where rounding hides nothing. What only 16 bit does shows in a test of its own: over all steps, the padded rows
+        where rounding hides nothing. What only 16 bit does shows in a separate test: over all steps, the padded rows
         are further from float32 than the same prompts alone, with a confidence of 99.9 %.
 
     Fix:
@@ -42,7 +42,7 @@ class LeftPaddingChangesOutput(Rule):
             return self.skip("the left arm has no row to compare")
         rows = case.wrong("left")
         if not rows:
-            return self._in_a_batch_of_one(case) or self._in_float32(case) or self._in_16_bit_alone(case)
+            return self._in_float32(case) or self._in_a_batch_of_one(case) or self._in_16_bit_alone(case)
         furthest, other = worst(rows), case.right_with_attention()
         same = _changes_all_the_same(case)
         only_half = case.left != "left" and case.right(case.left)

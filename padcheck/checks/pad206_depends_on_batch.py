@@ -28,8 +28,9 @@ class DependsOnBatch(Rule):
 
     How padcheck knows:
         A batch of copies of one prompt needs no pads, and neither does the longest prompt of a padded batch. The
-        logits of such rows are compared with the same prompt alone, and differ beyond rounding. At the end each
-        prompt runs once more as at the beginning, and must say the same.
+        logits of such rows are compared with the same prompt alone, and differ beyond rounding. Or padded rows are
+        wrong beside their neighbours and right in a batch of one, behind the same pads. At the end each prompt runs
+        once more as at the beginning, and must say the same.
 
     Fix:
         Run prompts one by one where results must not depend on their neighbours.
@@ -51,11 +52,14 @@ class DependsOnBatch(Rule):
             for name, comparison in case.comparisons.items()
             if name in (*_BATCHES, _AGAIN)
         }
+        if case.wrong_alone():
+            # Then the prompt alone is what is wrong after its first token (PAD208).
+            wrong = {name: [row for row in found if case.off_at_first(name, row)] for name, found in wrong.items()}
         rows = [row for found in wrong.values() for row in found]
         if (reason := case.undecidable()) is not None:
             return self._by_construction(reason)
         if not rows:
-            return None
+            return self._beside_neighbours(case)
         furthest = worst(rows)
         arm = next(name for name, found in wrong.items() if furthest in found)
         what = (
@@ -76,6 +80,28 @@ class DependsOnBatch(Rule):
             copies_are_right=beside_pads,
             place=case.place,
             prompts=sorted({row.prompt_index for row in rows}),
+            max_abs_diff=furthest.max_abs_diff,
+            allowed=furthest.allowed,
+        )
+
+    def _beside_neighbours(self, case: Case) -> Finding | None:
+        """Padded rows that are wrong from the first token on, and right alone behind the same pads."""
+        arms = case.evidence.arms
+        if not case.ran(case.left, "left_alone") or arms[case.left].dtype != arms["left_alone"].dtype:
+            return None
+        off = [step for step in case.first_steps(case.left) if step.off and step.max_abs_diff is not None]
+        alone = {step.prompt_index: step.off for step in case.first_steps("left_alone")}
+        if not off or any(alone.get(step.prompt_index, True) for step in off):
+            return None
+        furthest = worst(off)
+        return self.found(
+            f"Behind the same pads prompt {furthest.prompt_index} is right alone and wrong beside its neighbours: "
+            f"max_abs_diff {furthest.max_abs_diff:.2g} ({furthest.allowed:.2g} allowed).",
+            fix="# batch prompts of equal length, or one by one: this model's rows depend on their neighbours",
+            place=case.place,
+            arm=case.left,
+            copies_are_right=case.right("batched"),
+            prompts=sorted({step.prompt_index for step in off}),
             max_abs_diff=furthest.max_abs_diff,
             allowed=furthest.allowed,
         )

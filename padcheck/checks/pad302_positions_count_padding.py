@@ -79,7 +79,7 @@ def _looked_up(case: Case, prompts: list[int]) -> str | None:
 def _shown_by_shift(case: Case, prompts: list[int]) -> str | None:
     if not case.ran("shifted"):
         return None
-    # A batch that called for no dear probe has no rows here.
+    # A batch that called for no expensive probe has no rows here.
     shifted = {row.prompt_index: row.verdict for row in case.comparisons["shifted"].rows}
     if any(shifted.get(index) not in (Verdict.IDENTICAL, Verdict.EQUIVALENT) for index in prompts):
         return None

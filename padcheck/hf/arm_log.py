@@ -1,6 +1,6 @@
 """One arm while it runs, batch after batch: tensors come in, and plain rows and differences are kept."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 
 from transformers import PreTrainedTokenizerBase
@@ -41,10 +41,6 @@ class ArmLog:
         """Notes the dtype and the reference, which differ between the runs of a 16-bit model and those in float32."""
         self.dtype = "float32" if run.in_float32 else None
         self.reference = None if self.plan.reference is None else run.name_of(self.plan.reference)
-
-    def copied(self) -> "ArmLog":
-        """The log as it is now, whatever is added later."""
-        return replace(self, rows=dict(self.rows), differences=dict(self.differences), warnings=list(self.warnings))
 
     def say(self, messages: list[str]) -> None:
         """Adds warnings."""

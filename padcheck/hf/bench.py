@@ -17,6 +17,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from padcheck.errors import NotMeasuredError
 from padcheck.evidence import (
     GENERATED,
+    IN_FLOAT32,
     SINGLE,
     Arm,
     PadCountSweep,
@@ -42,7 +43,7 @@ from padcheck.progress import Progress
 from padcheck.settings import MeasureSettings
 
 _TRUTH = ("left_float32", "single_float32")
-_KEPT = {*GENERATED, *_TRUTH, *(plan.reference for plan in PLANS.values())}
+_KEPT = {*GENERATED, *IN_FLOAT32.values(), *(plan.reference for plan in PLANS.values())}
 """The arms whose logits stay for the length of a batch."""
 
 _Traces = dict[int, RowTrace]
@@ -118,7 +119,7 @@ class Bench:
         }
 
     def left_out(self) -> tuple[str, ...]:
-        """The expensive arms that nothing called for."""
+        """The expensive arms that did not run."""
         return tuple(name for name, plan in self._plans.items() if plan.expensive and name not in self._logs)
 
     def _run_as_users_do(self, run: Run, progress: Progress) -> None:
@@ -129,9 +130,7 @@ class Bench:
         self._complete_alone(SINGLE, run, progress)
         for name in (SINGLE, "left", "right"):
             self._keep(name, run)
-        self._run_arm("replayed", replace(run, batch=few), progress)
-        stand_ins = {index: trace for index, trace in run.traces[SINGLE].items() if trace.stand_in}
-        run.traces["replayed"] = stand_ins | run.traces["replayed"]
+        self._run_arm("replayed", run, progress)
         self._measure_rounding(run, few if run.model.dtype in HALF else run.batch.longest(), progress)
 
     def _measure_rounding(self, run: Run, batch: Batch, progress: Progress, *, in_doubt: bool = False) -> None:
@@ -142,9 +141,9 @@ class Bench:
 
     def _complete_alone(self, name: str, run: Run, progress: Progress) -> None:
         """The prompts alone that did not go through generate(): a stand-in, or generate() if it does not agree."""
-        if name not in self._logs or self._logs[name].error is not None:
+        left, known = run.of("left"), run.traces.setdefault(name, {})
+        if self._logs[name].error is not None:
             return
-        left, known = run.of("left"), run.traces.get(name, {})
         with progress.stage("running the other prompts alone", "stand_ins"):
             run.traces[name] = self._guarded(self._logs[name], lambda: alone(run, left, known)) or {}
 
@@ -176,6 +175,7 @@ class Bench:
         self._complete_alone(single, run, progress)
         for name in _TRUTH:
             self._keep(name, run)
+        self._run_arm("replayed_float32", run, progress)
         self.noise.add_float32(run.traces[SINGLE], run.traces[single])
         for index, left_trace in run.traces["left"].items():
             if index in run.traces[single] and index in run.traces[SINGLE]:
@@ -189,11 +189,14 @@ class Bench:
             if plan.as_run or plan.half_only or plan.expensive:
                 continue
             batch = run.batch if self._settings.thorough else plan.on(run.batch)
-            self._run_arm(name, replace(run, batch=batch), progress)
             if name == "forward":
-                # A right-padded batch holds all prompts: of the others forward() over prompt and new tokens stands in.
+                # Scored batches hold all prompts; of a stand-in the first step is what forward() gives.
                 stand_ins = {i: trace.first_step() for i, trace in run.of(SINGLE).items() if trace.stand_in}
-                run.traces["forward"] = stand_ins | run.traces["forward"]
+                batch = run.batch.only(*batch.prompts, *(run.batch.prompts.keys() - stand_ins.keys()))
+                self._run_arm(name, replace(run, batch=batch), progress)
+                run.traces[name] = stand_ins | run.traces[name]
+            else:
+                self._run_arm(name, replace(run, batch=batch), progress)
         if self.screen is None and run.of(SINGLE):
             with progress.stage("running a few numbers of pads", "screen"), captured_warnings():
                 self.screen = screen_pad_counts(run)
@@ -202,9 +205,10 @@ class Bench:
         """Looks for the cause: nothing stands in any more, and every probe runs on all prompts."""
         if run.in_float32:
             self._generate_all("single_float32", run, progress)
+            self._run_arm("replayed_float32", run, progress)
             self._measure_rounding(run, run.batch, progress, in_doubt=True)
         for name in (*GENERATED[1:], "left_float32"):
-            if name in self._logs:
+            if name in run.traces:
                 self._keep(name, run)
         for name, plan in self._plans.items():
             if plan.expensive or not (plan.as_run or plan.half_only or self._settings.thorough):
@@ -235,11 +239,11 @@ class Bench:
             self.places[name] = place
 
     def _run_on_all(self, name: str, run: Run, progress: Progress) -> None:
-        """What was off on a few prompts of the batch, and is not on all of them, is kept as it was."""
-        before = self._log(name).copied() if self._doubt.off(name, run.batch) else None
+        """What was off on a few prompts of the batch, and is not on all of them, runs on the few again."""
+        was_off = self._doubt.off(name, run.batch)
         self._run_arm(name, run, progress)
-        if before is not None and not self._doubt.off(name, run.batch):
-            self._logs[name] = before
+        if was_off and not self._doubt.off(name, run.batch):
+            self._run_arm(name, replace(run, batch=PLANS[name].on(run.batch)), progress)
 
     def _generate_all(self, name: str, run: Run, progress: Progress) -> None:
         with progress.stage("running the other prompts alone", "stand_ins"):

@@ -1,7 +1,7 @@
 """Two rows' logits to plain numbers: how far apart they are, step by step, and where the tokens part."""
 
 from collections.abc import Callable, Iterator
-from math import isfinite
+from math import inf, isfinite
 
 import torch
 
@@ -47,6 +47,12 @@ def _first_flip(row: RowTrace, other: RowTrace) -> tuple[int | None, int]:
     tokens = list(zip(row.generated_ids, other.generated_ids, strict=False))
     flip = next((step for step, (token_id, another) in enumerate(tokens) if token_id != another), None)
     return flip, len(tokens) if flip is None else flip + 1
+
+
+def furthest(row: RowTrace, other: RowTrace) -> float:
+    """The largest difference of their logits after the same tokens; infinite if there is NaN on one side."""
+    steps = compare_logits(*shared_steps(row, other))
+    return max(inf if step.max_abs_diff is None else step.max_abs_diff for step in steps)
 
 
 def precision_steps(index: int, left: RowTrace, alone: RowTrace, truth: RowTrace) -> Iterator[PrecisionStep]:

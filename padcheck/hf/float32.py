@@ -189,7 +189,7 @@ def _forward(model: PreTrainedModel, **inputs: torch.Tensor) -> torch.Tensor:
 
 
 def _generate(model: PreTrainedModel, **inputs: torch.Tensor) -> torch.Tensor:
-    """It may make caches and masks in a dtype of its own choice."""
+    """It may choose another dtype for caches and masks."""
     with neutral_generation_config(model, None):
         model.generate(**inputs, max_new_tokens=2, min_new_tokens=2)
     return _forward(model, **inputs)

@@ -1,6 +1,6 @@
 """How far modules are apart between two ways of running a prompt, and how much of that rounding explains."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -28,8 +28,8 @@ class Gap:
     """How far one tensor is from the reference on the prompt's real tokens.
 
     Attributes:
-        difference: The largest; infinite where only one of the two is finite.
-        allowed: What rounding explains.
+        difference: That of the token that is furthest beyond its allowance; infinite if only one side is finite.
+        allowed: What rounding explains at this token.
         shifted: True where it counts positions, and is off by the same number for all tokens so far.
     """
 
@@ -92,7 +92,7 @@ class _Comparison:
         self._num_positions = len(changed.mask)
         self._has_first = changed.call > 0
         self._reference: dict[VisitKey, Visit] = {}
-        self._rounding: defaultdict[tuple[VisitKey, _Side, Path], float] = defaultdict(float)
+        self._rounding: dict[tuple[VisitKey, _Side, Path], torch.Tensor] = {}
         self._first: dict[VisitKey, Visit] = {}
         self._compared: dict[VisitKey, Compared] = {}
 
@@ -104,7 +104,8 @@ class _Comparison:
         """Of the reference run with random errors."""
         for side, path, expected, found in self._pairs(visit):
             key = (visit.key, side, path)
-            self._rounding[key] = max(self._rounding[key], _distance(expected, found))
+            distances = _distances(expected, found)
+            self._rounding[key] = torch.maximum(self._rounding.get(key, distances), distances)
 
     def compare(self, visit: Visit) -> None:
         """Of the run that is changed."""
@@ -113,10 +114,13 @@ class _Comparison:
             return
         compared = Compared(visit.name)
         for side, path, expected, found in self._pairs(visit):
-            difference = _distance(expected, found)
-            allowed = _TIMES_ROUNDING * self._rounding[visit.key, side, path] + _OF_SCALE * _scale(expected)
-            shifted = difference > allowed and _is_shifted(path, self._so_far(visit, side), self._num_positions)
-            getattr(compared, side)[path] = Gap(difference, allowed, shifted)
+            distances, scales = _distances(expected, found), _scales(expected)
+            rounding = self._rounding.get((visit.key, side, path), torch.zeros_like(distances))
+            allowed = _TIMES_ROUNDING * rounding + _OF_SCALE * scales
+            worst = int((distances - allowed).argmax()) if distances.numel() else None
+            gap = (0.0, 0.0) if worst is None else (float(distances[worst]), float(allowed[worst]))
+            shifted = gap[0] > gap[1] and _is_shifted(path, self._so_far(visit, side), self._num_positions)
+            getattr(compared, side)[path] = Gap(*gap, shifted)
         self._compared[visit.key] = compared
 
     def compared(self) -> list[Compared]:
@@ -156,19 +160,28 @@ def _num_visits(keys: Iterable[VisitKey]) -> Counter[str]:
     return Counter(name for first, name, _ in keys if not first)
 
 
-def _distance(expected: torch.Tensor, found: torch.Tensor) -> float:
-    """The largest difference; infinite where it is not a number."""
+def _distances(expected: torch.Tensor, found: torch.Tensor) -> torch.Tensor:
+    """The largest difference of each token, (tokens,); infinite if it is not a number.
+
+    Each token is compared with its own rounding. Real models have a few channels of the first token that are thousands
+    of times larger than all else (massive activations, Sun et al., 2024), and so is their rounding.
+    """
     both_nan = expected.isnan() & found.isnan()
     distances = (found - expected).abs().masked_fill((expected == found) | both_nan, 0)
-    return float(distances.nan_to_num(nan=float("inf"), posinf=float("inf")).max()) if distances.numel() else 0.0
+    return _largest_of_tokens(distances.nan_to_num(nan=float("inf"), posinf=float("inf")))
 
 
-def _scale(expected: torch.Tensor) -> float:
-    """The largest absolute number, beside which rounding is small; 0 for integers, which are not rounded."""
+def _scales(expected: torch.Tensor) -> torch.Tensor:
+    """The largest absolute number of each token, (tokens,), beside which rounding is small; 0 for integers."""
     if not (expected.is_floating_point() or expected.is_complex()):
-        return 0.0
+        return torch.zeros(len(expected))
     sizes = expected.abs()
-    return float(sizes.masked_fill(~sizes.isfinite(), 0).max()) if sizes.numel() else 0.0
+    return _largest_of_tokens(sizes.masked_fill(~sizes.isfinite(), 0))
+
+
+def _largest_of_tokens(numbers: torch.Tensor) -> torch.Tensor:
+    flat = numbers.flatten(start_dim=1) if numbers.dim() > 1 else numbers[:, None]  # (tokens, ...)
+    return flat.amax(dim=1).float() if flat.shape[1] else torch.zeros(len(numbers))
 
 
 def _is_shifted(path: Path, so_far: list[tuple[Values, Values]], num_positions: int) -> bool:

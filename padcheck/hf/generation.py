@@ -61,7 +61,9 @@ class RowTrace:
 
 def overridden_settings(generation_config: GenerationConfig) -> dict[str, object]:
     """What it sets that would make arms differ for reasons other than padding: switched off for the measurement."""
-    return {key: value for key, value in generation_settings(generation_config).items() if key not in _KEPT}
+    settings = generation_settings(generation_config)
+    # What generate() returns beside the tokens does not change them.
+    return {key: value for key, value in settings.items() if key not in _KEPT and not key.startswith("output_")}
 
 
 @contextmanager

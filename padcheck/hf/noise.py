@@ -31,10 +31,10 @@ _DESCRIPTIONS = {
     "float32_rounding_errors": "random rounding errors in float32",
     "other_attention": "the other attention implementation",
 }
-_Tokens = dict[int, tuple[int, ...]]
-"""What was generated behind each prompt."""
-_Way = Callable[[Batch, _Tokens], Iterator[list[RowTrace]]]
-"""Gives the traces of each run with a change."""
+_Replay = Callable[[], RowTrace]
+"""Replays a prompt alone, with the tokens that it chose."""
+_Way = Callable[[_Replay], Iterator[RowTrace]]
+"""Gives the trace without any change, and that of each run with one."""
 
 
 class NoiseMeter:
@@ -62,25 +62,21 @@ class NoiseMeter:
         """
         if not batch.prompts:
             return
-        tokens = {index: run.of(SINGLE)[index].generated_ids for index in batch.prompts}
         in_half = run.dtype in _HALF
         ways: dict[str, _Way] = {"rounding_errors": partial(self._perturbed, _RUNS if in_doubt or in_half else 1)}
         if in_doubt or in_half:
             ways["other_attention"] = self._with_other_attention
         if run.in_float32:
             ways = {"float32_rounding_errors": ways["rounding_errors"]}
-        try:
-            with in_step(), captured_warnings():
-                unchanged = self._unchanged(run, batch, tokens)
-        except Exception as error:  # noqa: BLE001  what does not run without a change says nothing with one
-            self._errors |= dict.fromkeys(ways, error_text(error))
-            return
         for name, way in ways.items():
             if name in self._errors:
                 continue
             try:
                 with in_step(), captured_warnings():
-                    self._add(name, batch, unchanged, list(way(batch, tokens)))
+                    for index, prompt in batch.prompts.items():
+                        self._add(
+                            name, index, way(partial(replay, self._model, prompt, run.of(SINGLE)[index].generated_ids))
+                        )
             except Exception as error:  # noqa: BLE001  a way that a model does not have says nothing about it
                 self._errors[name] = error_text(error)
 
@@ -107,33 +103,34 @@ class NoiseMeter:
             if name in self._differences or name in self._errors
         }
 
-    def _add(self, name: str, batch: Batch, unchanged: list[RowTrace], changed: list[list[RowTrace]]) -> None:
-        """A prompt that is measured again replaces what it gave before."""
-        for place, index in enumerate(batch.prompts):
-            self._differences.setdefault(name, {})[index] = tuple(
-                _difference(index, unchanged[place].logits, traces[place].logits) for traces in changed
-            )
+    def _add(self, name: str, index: int, traces: Iterator[RowTrace]) -> None:
+        """The first trace is the reference. A prompt that is measured again replaces what it gave before."""
+        unchanged = next(traces)
+        self._differences.setdefault(name, {})[index] = tuple(
+            _difference(index, unchanged.logits, changed.logits) for changed in traces
+        )
 
-    def _unchanged(self, run: Run, batch: Batch, tokens: _Tokens) -> list[RowTrace]:
-        """Replays without any change; most have run already."""
-        known = {**run.of("replayed"), **{i: trace for i, trace in run.of(SINGLE).items() if trace.stand_in}}
-        if run.in_float32:  # where the prompts alone may have gone through generate()
-            known = {index: trace for index, trace in known.items() if trace.stand_in}
-        return [
-            known[index] if index in known else self._replay(batch.only(index), tokens)[0] for index in batch.prompts
-        ]
-
-    def _perturbed(self, runs: int, batch: Batch, tokens: _Tokens) -> Iterator[list[RowTrace]]:
+    def _perturbed(self, runs: int, run_again: _Replay) -> Iterator[RowTrace]:
+        yield _settled(run_again)
         for run in range(runs):
             with rounding_errors(self._model, self._seed + run):
-                yield self._replay(batch, tokens)
+                changed = run_again()
+            yield changed
 
-    def _with_other_attention(self, batch: Batch, tokens: _Tokens) -> Iterator[list[RowTrace]]:
+    def _with_other_attention(self, run_again: _Replay) -> Iterator[RowTrace]:
+        yield _settled(run_again)
         with other_attention(self._model):
-            yield self._replay(batch, tokens)
+            changed = run_again()
+        yield changed
 
-    def _replay(self, batch: Batch, tokens: _Tokens) -> list[RowTrace]:
-        return [replay(self._model, prompt, tokens[index]) for index, prompt in batch.prompts.items()]
+
+def _settled(run_again: _Replay) -> RowTrace:
+    """The prompt without any change, right after itself, as the runs that change something come after it.
+
+    A model may keep something of the call before, and that is not rounding.
+    """
+    run_again()
+    return run_again()
 
 
 def _difference(index: int, reference: Logits, logits: Logits) -> RowDifference:

@@ -77,7 +77,7 @@ def _descend(
 
 
 def _parts(module: nn.Module, name: str, called: set[nn.Module]) -> Iterator[str]:
-    """The names of its children; of a child that is never called, as a list of layers, those of its own."""
+    """The names of its children; of a child that is never called, as a list of layers, its children's names."""
     for child_name, child in module.named_children():
         full_name = f"{name}.{child_name}" if name else child_name
         if child in called:

@@ -9,6 +9,7 @@ from padcheck.evidence import IN_FLOAT32, SINGLE
 from padcheck.facts import PaddingSide
 from padcheck.hf.attention import other_attention
 from padcheck.hf.batches import Batch, Rows
+from padcheck.hf.differences import furthest
 from padcheck.hf.forwards import continue_from_cache, forward, replay
 from padcheck.hf.generation import RowTrace, generate, neutral_generation_config
 from padcheck.settings import MeasureSettings
@@ -109,16 +110,20 @@ def _first_two(run: Run, rows: Rows) -> list[RowTrace]:
 
 
 def _few_copies(run: Run) -> list[RowTrace]:
-    return _last_copies(run, 3 if run.batch.size == 2 else 2)  # noqa: PLR2004  another number than `batched`
+    return _worst_copies(run, 3 if run.batch.size == 2 else 2)  # noqa: PLR2004  another number than `batched`
 
 
 def _batched(run: Run) -> list[RowTrace]:
-    return _last_copies(run, max(2, run.batch.size))
+    return _worst_copies(run, max(2, run.batch.size))
 
 
-def _last_copies(run: Run, number: int) -> list[RowTrace]:
-    # The last copy: what a batch has too little of (an expert's capacity) its first rows still get.
-    return [_first_two(run, rows)[-1] for rows in run.batch.copies(number)]
+def _worst_copies(run: Run, number: int) -> list[RowTrace]:
+    """Of each batch of copies the one that is furthest from the prompt alone: any row may be the faulty one."""
+    alone = run.of(SINGLE)
+    return [
+        max(_first_two(run, rows), key=lambda copy: furthest(alone[index], copy) if index in alone else 0.0)
+        for index, rows in zip(run.batch.prompts, run.batch.copies(number), strict=True)
+    ]
 
 
 def _scrambled(run: Run) -> list[RowTrace]:
@@ -137,8 +142,10 @@ def _forward(run: Run) -> list[RowTrace]:
 def _replayed(run: Run) -> list[RowTrace]:
     if not run.of(SINGLE):
         raise RuntimeError("the single arm raised, so there is nothing to replay")
+    alone = run.of(SINGLE)
     return [
-        replay(run.model, prompt, run.of(SINGLE)[index].generated_ids) for index, prompt in run.batch.prompts.items()
+        alone[index] if alone[index].stand_in else replay(run.model, prompt, alone[index].generated_ids)
+        for index, prompt in run.batch.prompts.items()
     ]
 
 
@@ -219,7 +226,7 @@ PLANS = {
         SINGLE,
         None,
         _replayed,
-        Batch.few,
+        Batch.whole,
         as_run=True,
         must_match=True,
     ),
@@ -227,6 +234,15 @@ PLANS = {
         "the left-padded batch", SINGLE, "left", _left, Batch.whole, half_only=True, must_match=True
     ),
     "single_float32": ArmPlan("each prompt alone", None, None, _single, half_only=True),
+    "replayed_float32": ArmPlan(
+        "forward() over prompt and new tokens, no cache",
+        SINGLE,
+        None,
+        _replayed,
+        Batch.whole,
+        half_only=True,
+        must_match=True,
+    ),
     "left_alone": ArmPlan(
         "each padded prompt in a batch of one", SINGLE, "left", _left_alone, Batch.shortest, must_match=True
     ),
@@ -236,7 +252,7 @@ PLANS = {
     "few_copies": ArmPlan(
         "a few copies of one prompt, nothing padded", SINGLE, None, _few_copies, must_match=True, expensive=True
     ),
-    "scrambled": ArmPlan("left, other ids under the mask", "left", "left", _scrambled, Batch.few, must_match=True),
+    "scrambled": ArmPlan("left, other ids under the mask", "left", "left", _scrambled, Batch.whole, must_match=True),
     "left_no_mask": ArmPlan("left, no attention_mask", "left", "left", _left_no_mask, Batch.few),
     "forward": ArmPlan("forward(), each prompt alone", SINGLE, None, _forward, Batch.few, must_match=True),
     "left_forward": ArmPlan("left, forward(), no position_ids", "forward", "left", _left_forward),

@@ -18,7 +18,7 @@ _ALIGNED = 16
 """Numbers; 64 bytes of float32, which is what torch's own allocator gives."""
 
 _SMALL = 2**16
-"""Numbers; up to so many, memory of its own is as quick as shared memory."""
+"""Numbers; up to so many, new memory is as quick as shared memory."""
 
 
 @dataclass

@@ -51,7 +51,7 @@ class RealTokens:
         return found | {path: pair for path, pair in pairs.items() if pair is not None}
 
     def _pick(self, tensor: torch.Tensor) -> torch.Tensor | None:
-        """(real tokens, ...); None where the tensor's layout is none that is known, as that of a mask or a cache."""
+        """(real tokens, ...); None if its layout is unknown, such as that of a mask or a cache."""
         if tensor.layout is not torch.strided or tensor.dim() < 2 or not self.real:  # noqa: PLR2004
             return None
         real = torch.tensor(self.real, device=tensor.device)

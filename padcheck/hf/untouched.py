@@ -16,8 +16,8 @@ def untouched(model: nn.Module, tokenizer: PreTrainedTokenizerBase) -> Iterator[
     """After the context, model, tokenizer and the state of all random numbers are as they were before it.
 
     Of every module that is all it holds: training flag, hooks, the same parameters and buffers, configs, and what
-    generate() leaves behind, such as a static cache. Weights and gradients are not copied: nothing writes to them in
-    inference mode, in which all arms run.
+    generate() leaves behind, such as a static cache, and the numbers in buffers that are calculated and not loaded.
+    Weights and gradients are not copied: nothing writes to them in inference mode, in which all arms run.
     """
     with _random_numbers(model), untouched_state(model, tokenizer), _backend(tokenizer):
         yield
@@ -27,9 +27,32 @@ def untouched(model: nn.Module, tokenizer: PreTrainedTokenizerBase) -> Iterator[
 def untouched_state(model: nn.Module, *others: object) -> Iterator[None]:
     """The same of what the modules hold, and of other objects: a run leaves no trace that the next one could see."""
     with ExitStack() as stack:
+        stack.enter_context(_calculated_buffers(model))
         for owner in _owners(model, *others):
             stack.enter_context(_attributes(owner))
         yield
+
+
+@contextmanager
+def _calculated_buffers(model: nn.Module) -> Iterator[None]:
+    """Rotary frequencies that depend on the length (longrope) are written in place.
+
+    Buffers that are saved with the weights are left out: nothing writes to them in eval mode, and in a quantized model
+    they may be the weights.
+    """
+    buffers = [
+        buffer
+        for module in model.modules()
+        for name, buffer in module.named_buffers(recurse=False)
+        if name in module._non_persistent_buffers_set and buffer.is_floating_point()  # noqa: SLF001
+    ]
+    before = [buffer.clone() for buffer in buffers]
+    try:
+        yield
+    finally:
+        with torch.inference_mode():
+            for buffer, numbers in zip(buffers, before, strict=True):
+                buffer.copy_(numbers)
 
 
 def _owners(model: nn.Module, *others: object) -> list[object]:

@@ -44,11 +44,11 @@ _PADDING = {
 def _in_words(report: Report) -> str:
     padding, verdict = _PADDING[report.judgement.use.arm], report.comparisons[report.judgement.use.arm].verdict
     elsewhere = {name for name, found in report.comparisons.items() if found.verdict is Verdict.DIFFERENT}
-    if report.judgement.use.arm == "left" and verdict.within_rounding and "left_alone" in elsewhere:
-        return "left padding changes what the model says in a batch of one"
     if report.judgement.use.arm == "left" and verdict.within_rounding and "left_float32" in elsewhere:
         dtype = visible(str(report.evidence.model.dtype))
         return f"left padding changes what the model says in float32, which rounding hides in {dtype}"
+    if report.judgement.use.arm == "left" and verdict.within_rounding and "left_alone" in elsewhere:
+        return "left padding changes what the model says in a batch of one"
     test = report.precision_test
     if report.judgement.use.arm == "left" and verdict.within_rounding and test is not None and test.shows_fault:
         return f"left padding adds to the errors of {visible(str(report.evidence.model.dtype))}"

@@ -148,7 +148,7 @@ def warnings(evidence: Evidence) -> list[tuple[str, str]]:
 def outcome(report: Report, arm: str, row: Row) -> str:
     """How a row compares with the same prompt alone: in its tokens, and in its logits if those agree."""
     if arm == SINGLE:
-        return "the reference" if row.stand_in is None else f"the reference, by {row.stand_in}"
+        return "the reference" if row.stand_in is None else f"the reference, by {visible(row.stand_in)}"
     for comparison in report.comparisons[arm].rows:
         if comparison.prompt_index == row.prompt_index:
             step = comparison.first_different_token
@@ -219,7 +219,7 @@ def _verdict(comparison: Comparison) -> str:
 
 def skipped_rules(report: Report) -> str:
     """The rules that could not be decided, and why."""
-    return "; ".join(f"{skipped.code}: {skipped.reason}" for skipped in report.skipped)
+    return "; ".join(f"{skipped.code}: {visible(skipped.reason)}" for skipped in report.skipped)
 
 
 def sample_title(side: PaddingSide) -> str:
@@ -273,8 +273,8 @@ def other_probes(report: Report) -> str:
     if SINGLE in evidence.arms and (stand_in := evidence.arms[SINGLE].stand_in) is not None:
         prompts = [str(row.prompt_index) for row in evidence.arms[SINGLE].rows if row.stand_in is not None]
         said.append(f"alone, {visible(stand_in)} stands in for generate() of prompts {', '.join(prompts)}")
-    left_out = [*evidence.left_out, *(["more numbers of pads"] if evidence.sweep is None else [])]
-    if left_out and evidence.arms:
+    if evidence.left_out:
+        left_out = [*evidence.left_out, *(["more numbers of pads"] if evidence.sweep is None else [])]
         said.append(f"expensive, and not run since the others agree (--thorough runs them): {', '.join(left_out)}")
     return "; ".join(filter(None, said))
 

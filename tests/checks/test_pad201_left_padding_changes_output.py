@@ -9,6 +9,7 @@ from builders import (
     in_half,
     many_prompts,
     model_facts,
+    precision,
     probes,
     raised,
     rows_of,
@@ -17,7 +18,8 @@ from builders import (
 )
 
 from padcheck.checks.pad201_left_padding_changes_output import LeftPaddingChangesOutput
-from padcheck.evidence import RowDifference
+from padcheck.evidence import Place, RowDifference
+from padcheck.precision import precision_test
 from padcheck.report import Skipped
 from padcheck.severity import Severity
 
@@ -131,12 +133,12 @@ def test_where_the_whole_batch_is_wrong_that_is_what_is_told() -> None:
     assert finding(LeftPaddingChangesOutput(), **probes(left=0.25, left_alone=0.5)).evidence["max_abs_diff"] == 0.25
 
 
-def test_in_16_bit_a_fault_that_drowns_in_rounding_is_told_in_float32() -> None:
+def test_in_16_bit_a_fault_that_rounding_hides_is_told_in_float32() -> None:
     found = finding(LeftPaddingChangesOutput(), **in_half("bfloat16", left=0.5, left_float32=0.25))
     assert found.severity is Severity.ERROR
     assert found.message == (
         "In float32 left padding changes 1 of 2 prompts: max_abs_diff 0.25 at prompt 1 (0.0002 allowed). "
-        "In bfloat16 it drowns in rounding, for which 3.5 is allowed."
+        "In bfloat16 rounding hides that: it explains up to 3.5."
     )
     assert found.evidence == {
         "prompts": [1],
@@ -155,6 +157,76 @@ def test_where_16_bit_shows_it_that_is_what_is_told() -> None:
 
 def test_silent_where_neither_dtype_shows_it() -> None:
     assert ask(LeftPaddingChangesOutput(), **in_half("bfloat16", left=0.5, left_float32=1e-6)) is None
+
+
+def test_in_16_bit_a_fault_of_which_float32_is_free_says_so() -> None:
+    found = finding(LeftPaddingChangesOutput(), **in_half("float16", left=5.0))
+    assert found.message.endswith("In float32 it is right: only float16 has this fault.")
+
+
+def test_what_only_16_bit_does_is_told_by_how_far_padded_rows_are_from_float32() -> None:
+    steps = precision(*[2.0, 2.2] * 10)
+    found = finding(LeftPaddingChangesOutput(), precision=steps, **in_half("bfloat16", left=0.5))
+    test = precision_test(steps)
+    assert test is not None
+    assert found.severity is Severity.ERROR
+    assert found.message == (
+        f"In bfloat16 left-padded rows are 2.1 times as far from float32 as the same prompts alone (at least "
+        f"{test.at_least:.3g} times with 99.9 % confidence, over 20 steps of 1 prompts; up to 1.2 is rounding). "
+        "In float32 they agree: only bfloat16 has this fault."
+    )
+    assert found.evidence == {
+        "ratio": pytest.approx(2.098, abs=1e-3),
+        "at_least": test.at_least,
+        "confidence": 0.999,
+        "steps": 20,
+        "dtype": "bfloat16",
+    }
+    assert found.fix == 'model = AutoModelForCausalLM.from_pretrained(..., dtype="float32")'
+
+
+@pytest.mark.parametrize("steps", [precision(*[1.0] * 20), precision(*[9.0] * 7), ()], ids=["as far", "few", "none"])
+def test_silent_where_padded_rows_are_as_far_from_float32_as_the_prompts_alone(steps: object) -> None:
+    assert ask(LeftPaddingChangesOutput(), precision=steps, **in_half("bfloat16", left=0.5)) is None
+
+
+@pytest.mark.parametrize(
+    ("measured", "beginning"),
+    [
+        ({"left": 5.0}, "With left padding"),
+        ({"left_alone": 0.5}, "A left-padded prompt in a batch of one"),
+        ({"left_float32": 0.25}, "In float32 left padding changes"),
+    ],
+)
+def test_what_one_step_shows_comes_before_what_many_show(measured: dict[str, float], beginning: str) -> None:
+    changes = in_half("float16", **measured)
+    found = finding(LeftPaddingChangesOutput(), precision=precision(*[2.0] * 20), **changes)
+    assert found.message.startswith(beginning)
+
+
+PLACE = Place(
+    module="model.layers.2.self_attn",
+    class_name="LlamaAttention",
+    file="transformers/models/llama/modeling_llama.py",
+    line=253,
+    difference_before=1e-6,
+    difference=None,
+    allowed=1e-4,
+    prompt_index=1,
+    step=0,
+)
+
+
+def test_the_module_in_which_it_begins_is_named() -> None:
+    found = finding(LeftPaddingChangesOutput(), places={"right_forward": PLACE, "left": PLACE}, **probes(left=0.5))
+    assert found.message.endswith(
+        " It begins in model.layers.2.self_attn (LlamaAttention, transformers/models/llama/modeling_llama.py:253): "
+        "its inputs differ by 1e-06, its output by NaN."
+    )
+    assert found.evidence["place"]["module"] == "model.layers.2.self_attn"
+    assert found.evidence["place"]["class"] == "LlamaAttention"
+    other = finding(LeftPaddingChangesOutput(), places={"right_forward": PLACE}, **probes(left=0.5))
+    assert "place" not in other.evidence
 
 
 ALONE_WRONG = {"uncached": rows_of("uncached", 0.0, 0.5)}

@@ -37,7 +37,8 @@ def test_fires_on_nan_that_only_padding_brings() -> None:
 def test_advises_the_attention_implementation_that_was_seen_to_help(dtype: str) -> None:
     measured = gave(left=rows_of("left", None), left_other_attention=rows_of("left_other_attention", 0.0))
     found = finding(NonFiniteLogits(), model=model_facts(dtype=dtype, attn_implementation="sdpa"), **measured)
-    assert found.evidence == {"prompts_by_arm": {"left": [1]}, "right_with_attention": "eager"}
+    by_arm = {"left": [1], "left_alone": [1]}
+    assert found.evidence == {"prompts_by_arm": by_arm, "right_with_attention": "eager"}
     assert found.fix == 'model = AutoModelForCausalLM.from_pretrained(..., attn_implementation="eager")'
 
 

@@ -1,5 +1,5 @@
 import pytest
-from builders import ask, finding, probes, sweep
+from builders import ask, finding, probes, report, sweep
 
 from padcheck.checks.pad205_depends_on_pad_count import DependsOnPadCount
 from padcheck.report import Skipped
@@ -65,6 +65,45 @@ def test_silent_where_the_number_of_pads_has_no_say(counts: dict[int, float | No
     assert ask(DependsOnPadCount(), sweep=sweep(counts), **LEFT_DIFFERS) is None
 
 
+SCREEN_IS_OFF = sweep({1: 0.0, 2: 0.3, 16: None, 17: 0.4})
+ALL_RIGHT = sweep({1: 0.0, 2: 1e-6, 33: 0.0})
+
+
+def test_fires_where_only_pieces_of_a_text_in_one_batch_are_wrong() -> None:
+    found = finding(DependsOnPadCount(), screen=SCREEN_IS_OFF, sweep=ALL_RIGHT)
+    assert found.severity is Severity.ERROR
+    assert found.message == (
+        "Pieces of prompt 0 in one batch are wrong behind 2, 16-17 pads: max_abs_diff NaN behind 16 (0.0002 allowed)."
+    )
+    assert found.evidence == {
+        "prompt": 0,
+        "wrong_pad_counts": [2, 16, 17],
+        "max_abs_diff": None,
+        "allowed": pytest.approx(ALLOWED),
+    }
+    assert found.fix == "# batch prompts of equal length, or one by one"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"screen": ALL_RIGHT, "sweep": ALL_RIGHT},
+        {"screen": sweep({1: 0.5}, error="ValueError: no"), "sweep": ALL_RIGHT},
+        {"screen": SCREEN_IS_OFF, "sweep": ALL_RIGHT} | LEFT_DIFFERS,
+    ],
+    ids=["all right", "it raised", "left padding is wrong behind other prompts (PAD201)"],
+)
+def test_silent_where_the_pieces_say_nothing_more(changes: dict[str, object]) -> None:
+    assert ask(DependsOnPadCount(), **changes) is None
+
+
+@pytest.mark.parametrize("side", ["screen", "sweep"])
+def test_what_only_other_numbers_of_pads_show_fails_the_run(side: str) -> None:
+    counts = {"screen": ALL_RIGHT, "sweep": ALL_RIGHT, side: sweep({1: 0.0, 33: 0.5})}
+    found = report(**counts)
+    assert (found.status, [each.code for each in found.findings]) == ("fail", ["PAD205"])
+
+
 def test_silent_where_nothing_called_for_the_sweep() -> None:
     assert ask(DependsOnPadCount()) is None
 
@@ -72,4 +111,4 @@ def test_silent_where_nothing_called_for_the_sweep() -> None:
 @pytest.mark.parametrize("ran", [None, sweep({1: 0.0, 2: 0.5}, error="ValueError: no")], ids=["not run", "raised"])
 def test_skipped_where_left_padding_does_harm_and_the_sweep_did_not_run(ran: object) -> None:
     outcome = ask(DependsOnPadCount(), sweep=ran, **LEFT_DIFFERS)
-    assert outcome == Skipped(code="PAD205", reason="the sweep over pad counts was not run")
+    assert outcome == Skipped(code="PAD205", reason="the sweep over pad counts did not run")

@@ -1,5 +1,17 @@
 import pytest
-from builders import arms, ask, difference, differences, finding, gave, model_facts, probes, raised, unpadded_difference
+from builders import (
+    arms,
+    ask,
+    difference,
+    differences,
+    finding,
+    gave,
+    model_facts,
+    probes,
+    raised,
+    rows_of,
+    unpadded_difference,
+)
 
 from padcheck.checks.pad206_depends_on_batch import DependsOnBatch
 from padcheck.evidence import RowDifference
@@ -71,6 +83,28 @@ def test_fires_where_nothing_is_allowed() -> None:
 )
 def test_silent_where_it_is_not_the_batch_alone_that_changes_a_number(rows: tuple[RowDifference, ...]) -> None:
     assert ask(DependsOnBatch(), differences=differences(left=rows)) is None
+
+
+def test_fires_where_a_padded_row_is_right_alone_behind_the_same_pads() -> None:
+    found = finding(DependsOnBatch(), **probes(left=0.5, left_alone=0.0))
+    assert found.message.startswith("Behind the same pads prompt 1 is right alone and wrong beside its neighbours:")
+    assert (found.evidence["arm"], found.evidence["prompts"]) == ("left", [1])
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [probes(left=0.5, left_alone=0.4), gave(left=rows_of("left", 0.0, 0.5), left_alone=rows_of("left_alone", 0.0))],
+    ids=["wrong alone too", "only a later token is wrong (PAD303)"],
+)
+def test_silent_where_the_pads_or_the_cache_are_at_fault(changes: dict[str, object]) -> None:
+    assert ask(DependsOnBatch(), **changes) is None
+
+
+def test_silent_where_the_prompt_alone_is_wrong_from_its_cache() -> None:
+    later = {arm: (unpadded_difference(0.0, 0.5),) for arm in ("left", "uncached")}
+    assert ask(DependsOnBatch(), **gave(**later)) is None
+    at_once = {"left": (unpadded_difference(0.5, 0.5),), "uncached": later["uncached"]}
+    assert finding(DependsOnBatch(), **gave(**at_once)).evidence["arm"] == "left"
 
 
 BY_CONSTRUCTION = model_facts(batch_dependent="its columns are shared")

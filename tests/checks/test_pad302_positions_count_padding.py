@@ -1,5 +1,17 @@
 import pytest
-from builders import ask, difference, finding, gave, model_facts, probes, rows_of, sweep, unpadded_difference, without
+from builders import (
+    ask,
+    difference,
+    finding,
+    gave,
+    in_half,
+    model_facts,
+    probes,
+    rows_of,
+    sweep,
+    unpadded_difference,
+    without,
+)
 from msgspec.structs import replace
 
 from padcheck.checks.pad302_positions_count_padding import PositionsCountPadding
@@ -27,6 +39,40 @@ def test_fires_where_shifted_positions_alone_do_what_the_pads_do() -> None:
     assert "by 0.5 at prompt 1 (0.0002 allowed)" in found.message
     assert found.evidence == {"prompts": [1], "max_abs_diff": 0.5, "allowed": pytest.approx(2e-4)}
     assert "position_ids = (attention_mask.cumsum(-1) - 1).clamp(min=0)" in found.fix
+
+
+def looked_up(alone: tuple[int, ...], behind_pads: tuple[int | None, ...], by: str = "table") -> dict[str, object]:
+    """The short prompt stands behind two pads in the left-padded batch; it and its two new tokens used these rows."""
+    changes = probes(left=0.5)
+    used = {"single": alone, "left": behind_pads}
+    for name, positions in used.items():
+        first, second = changes["arms"][name].rows
+        second = replace(second, positions_used=positions, positions_used_by=by)
+        changes["arms"][name] = replace(changes["arms"][name], rows=(first, second))
+    return changes
+
+
+def test_fires_where_other_rows_of_the_table_are_looked_up_behind_pads() -> None:
+    found = finding(PositionsCountPadding(), **looked_up((2, 3, None), (2, 3, 4, 5, None)))
+    assert "(the model looks up other rows of its position table behind pads)" in found.message
+
+
+@pytest.mark.parametrize(
+    ("behind_pads", "by"),
+    [((1, 1, 2, 3, None), "table"), ((), "table"), ((0, 1, 2, 3, None), "rotary")],
+    ids=["the same rows", "unknown", "a shift of rotary positions"],
+)
+def test_silent_where_the_positions_used_explain_nothing(behind_pads: tuple[int | None, ...], by: str) -> None:
+    assert ask(PositionsCountPadding(), **looked_up((2, 3, None), behind_pads, by)) is None
+
+
+def test_of_a_model_in_16_bit_the_positions_used_in_float32_count() -> None:
+    changes = in_half("bfloat16", left_float32=0.5)
+    for name, positions in {"single_float32": (0, 1, None), "left_float32": (0, 1, 2, 3, None)}.items():
+        first, second = changes["arms"][name].rows
+        second = replace(second, positions_used=positions, positions_used_by="table")
+        changes["arms"][name] = replace(changes["arms"][name], rows=(first, second))
+    assert "other rows of its position table" in finding(PositionsCountPadding(), **changes).message
 
 
 @pytest.mark.parametrize("encoding", ["learned", "sinusoidal"])
@@ -92,11 +138,11 @@ def test_silent_where_the_pads_are_seen(measured: dict[str, float]) -> None:
     assert ask(PositionsCountPadding(), model=LEARNED, sweep=EVER_FURTHER, **probes(scrambled=0.5, **measured)) is None
 
 
-def test_silent_where_the_dear_probes_did_not_run() -> None:
+def test_silent_where_the_expensive_probes_did_not_run() -> None:
     assert ask(PositionsCountPadding(), model=LEARNED, sweep=EVER_FURTHER, **probes(left=0.5)) is None
 
 
-def test_a_prompt_whose_batch_called_for_no_dear_probe_shows_nothing() -> None:
+def test_a_prompt_whose_batch_called_for_no_expensive_probe_shows_nothing() -> None:
     """Under --atol 0 a row may be off that was within rounding while the arms ran, and was not shifted."""
     rows = {
         "left": (unpadded_difference(0.0), difference(1e-6), difference(0.5, prompt_index=2)),

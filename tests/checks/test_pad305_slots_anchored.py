@@ -15,7 +15,7 @@ def test_fires_where_multiples_of_a_size_are_right() -> None:
     assert found.severity is Severity.ERROR
     assert found.message == (
         "Behind a multiple of 4 pads the prompt is right, behind other numbers wrong: something is anchored to slots. "
-        "max_abs_diff 0.5 at prompt 1 (0.0002 allowed)."
+        "max_abs_diff 0.5 at prompt 0 (0.0002 allowed)."
     )
     assert found.evidence == {
         "prompts": [1],
@@ -62,17 +62,27 @@ def test_fires_where_the_prompts_are_behind_right_numbers_of_pads_until_they_gro
 
 
 @pytest.mark.parametrize("left", [rows_of("left", 1e-6, 1e-6), rows_of("left", None)], ids=["right", "NaN (PAD204)"])
-def test_silent_where_no_padded_row_is_off(left: tuple[object, ...]) -> None:
-    assert ask(SlotsAnchored(), sweep=sweep(BLOCKS_OF_FOUR), **gave(left=left)) is None
+def test_fires_although_no_padded_row_of_the_batch_is_off(left: tuple[object, ...]) -> None:
+    """All prompts may stand behind multiples of the size by chance: then the sweep alone shows it."""
+    found = finding(SlotsAnchored(), sweep=sweep(BLOCKS_OF_FOUR), **gave(left=left))
+    assert (found.evidence["period"], found.evidence["prompts"]) == (4, [0])
+
+
+def test_silent_where_the_sweep_is_right_behind_every_number_and_no_row_is_off() -> None:
+    assert ask(SlotsAnchored(), sweep=sweep(dict.fromkeys(BLOCKS_OF_FOUR, 1e-6))) is None
+
+
+def test_silent_where_nothing_called_for_the_sweep() -> None:
+    assert ask(SlotsAnchored()) is None
 
 
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        (LEFT_DIFFERS, "the sweep over pad counts was not run"),
+        (LEFT_DIFFERS, "the sweep over pad counts did not run"),
         (
             LEFT_DIFFERS | {"sweep": sweep(BLOCKS_OF_FOUR, error="IndexError: no")},
-            "the sweep over pad counts was not run",
+            "the sweep over pad counts did not run",
         ),
         (
             LEFT_DIFFERS | without("scrambled") | {"sweep": sweep(BLOCKS_OF_FOUR)},

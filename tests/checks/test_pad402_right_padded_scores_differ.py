@@ -27,6 +27,6 @@ def test_skipped_where_the_batch_alone_tells_it() -> None:
 
 
 def test_in_16_bit_what_float32_shows_counts() -> None:
-    found = finding(RightPaddedScoresDiffer(), **in_half("bfloat16", right_float32=0.01))
+    found = finding(RightPaddedScoresDiffer(), **in_half("bfloat16", right_forward=0.01))
     assert found.message.startswith("In float32 right-padded forward(), read at the last real token, is off for 1 of 2")
     assert ask(RightPaddedScoresDiffer(), **in_half("bfloat16")) is None

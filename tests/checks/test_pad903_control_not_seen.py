@@ -70,8 +70,7 @@ def test_skipped_where_another_finding_tells_why_nothing_can_be_seen(changes: di
     assert ("PAD903", f"{teller} tells it") in [(rule.code, rule.reason) for rule in found.skipped]
 
 
-def test_in_16_bit_a_control_that_float32_sees_is_enough() -> None:
-    changes = in_half("bfloat16", broken_mask=0.0, left_no_mask=0.0, left_forward_no_mask=0.0)
-    assert ask(ControlNotSeen(), **changes) is None
-    changes = in_half("bfloat16", broken_mask=0.0, left_no_mask=0.0, left_forward_no_mask=0.0, broken_mask_float32=0.0)
-    assert finding(ControlNotSeen(), **changes)
+def test_of_a_model_in_16_bit_the_control_runs_in_float32_where_rounding_does_not_hide_it() -> None:
+    assert ask(ControlNotSeen(), **in_half("bfloat16", broken_mask=0.01)) is None
+    found = finding(ControlNotSeen(), **in_half("bfloat16", broken_mask=1e-6))
+    assert found.evidence == {"max_abs_diff": 1e-6, "allowed": pytest.approx(2e-4)}

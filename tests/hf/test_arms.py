@@ -8,11 +8,11 @@ import pytest
 import torch
 from transformers import PreTrainedModel
 from zoo import compare
-from zoo.families import build_family
+from zoo.families import build_family, tokenizer
 from zoo.masks import blocks_of_slots, ignored, one_pad_short, three_pads_at_most
 from zoo.planting import DTYPES, Fault, planted
 
-from padcheck.evidence import SINGLE
+from padcheck.evidence import IN_FLOAT32, SINGLE
 from padcheck.hf.plans import PLANS
 from padcheck.judge import judge
 from padcheck.progress import Silent
@@ -20,7 +20,9 @@ from padcheck.report import Report, Verdict
 from padcheck.settings import JudgeSettings
 
 GENERATED = (SINGLE, "left", "right")
-DEAR = tuple(builders.DEAR)
+EXPENSIVE = tuple(builders.EXPENSIVE)
+SHORTEST, LONGEST = 3, 1
+"""Of the prompts of the zoo."""
 every_dtype = pytest.mark.parametrize("dtype", DTYPES, ids=str)
 
 
@@ -30,13 +32,14 @@ def clean() -> dict[torch.dtype, Report]:
 
 
 def test_the_builders_of_tests_know_every_arm() -> None:
-    known = builders.PROBES | builders.IN_FLOAT32 | builders.DEAR
+    known = builders.PROBES | builders.HALF_ONLY | builders.EXPENSIVE
     assert {name: (plan.reference, plan.padding_side) for name, plan in PLANS.items() if name not in GENERATED} == known
-    assert {name for name, plan in PLANS.items() if plan.dear} == set(builders.DEAR)
-    assert {name for name, plan in PLANS.items() if plan.half_only} == set(builders.IN_FLOAT32)
+    assert {name for name, plan in PLANS.items() if plan.expensive} == set(builders.EXPENSIVE)
+    assert {name for name, plan in PLANS.items() if plan.half_only} == set(builders.HALF_ONLY)
+    assert {name for name, plan in PLANS.items() if plan.as_run} == set(builders.AS_RUN)
 
 
-def test_an_arm_is_read_against_one_that_ran_before() -> None:
+def test_an_arm_is_compared_with_one_that_ran_before() -> None:
     names = list(PLANS)
     for name, plan in PLANS.items():
         assert plan.reference is None or names.index(plan.reference) < names.index(name)
@@ -48,25 +51,65 @@ def test_the_arms_come_in_the_order_of_the_plans(clean: dict[torch.dtype, Report
 
 
 @every_dtype
-def test_on_a_clean_model_the_dear_probes_are_left_out_and_named(
+def test_on_a_clean_model_the_expensive_probes_are_left_out_and_named(
     clean: dict[torch.dtype, Report], dtype: torch.dtype
 ) -> None:
     evidence = clean[dtype].evidence
-    # Where rounding cannot hide a fault, what stands for the unpadded run is itself a replay.
-    assert evidence.left_out == (("few_copies", "batched", "replayed", *DEAR) if dtype is torch.float32 else DEAR)
-    assert not set(DEAR) & (set(evidence.arms) | set(evidence.differences))
+    assert evidence.left_out == EXPENSIVE
+    assert not set(EXPENSIVE) & (set(evidence.arms) | set(evidence.differences))
     assert evidence.sweep is None
+    assert evidence.places == {}
 
 
 @every_dtype
-def test_the_arms_in_float32_exist_only_where_the_model_is_in_16_bit(
+def test_a_few_numbers_of_pads_are_part_of_every_run(clean: dict[torch.dtype, Report], dtype: torch.dtype) -> None:
+    screen = clean[dtype].evidence.screen
+    assert screen is not None
+    assert (screen.prompt_index, screen.error) == (LONGEST, None)
+    assert [count.num_pad_tokens for count in screen.counts] == [1, 2, 3, 5, 7, 8, 9, 16, 17, 33]
+    assert max(count.step.max_abs_diff for count in screen.counts) < 1e-4, "in float32, whatever the model's dtype is"
+
+
+@every_dtype
+def test_a_model_in_16_bit_is_probed_in_float32_and_runs_as_users_run_it_in_its_own_dtype(
     clean: dict[torch.dtype, Report], dtype: torch.dtype
 ) -> None:
     evidence = clean[dtype].evidence
-    in_float32 = {name for name, arm in evidence.arms.items() if arm.dtype == "float32"}
-    assert in_float32 == (set() if dtype is torch.float32 else set(builders.IN_FLOAT32))
-    assert not set(builders.IN_FLOAT32) & set(evidence.left_out)
-    assert {arm.dtype for name, arm in evidence.arms.items() if name not in in_float32} == {None}
+    in_half = dtype is not torch.float32
+    for name, arm in evidence.arms.items():
+        assert arm.dtype == ("float32" if in_half and name not in builders.AS_RUN else None), name
+        reference = PLANS[name].reference
+        assert arm.reference == (IN_FLOAT32.get(reference, reference) if arm.dtype else reference), name
+    assert (set(builders.HALF_ONLY) <= set(evidence.arms)) == in_half
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=str)
+def test_in_float_32_the_left_padded_batch_is_given_the_tokens_of_16_bit(
+    clean: dict[torch.dtype, Report], dtype: torch.dtype
+) -> None:
+    arms = clean[dtype].evidence.arms
+    for index, row in enumerate(arms["left"].rows):
+        for name in builders.HALF_ONLY:
+            assert arms[name].rows[index].generated_ids == row.generated_ids
+    assert {arm.stand_in for name, arm in arms.items() if name not in ("single", "single_float32")} == {None}
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=str)
+def test_in_16_bit_each_step_of_a_padded_row_is_compared_with_float32(
+    clean: dict[torch.dtype, Report], dtype: torch.dtype
+) -> None:
+    report = clean[dtype]
+    steps = {(step.prompt_index, step.step) for step in report.evidence.precision}
+    padded = [row.prompt_index for row in report.evidence.arms["left"].rows if row.num_pad_tokens]
+    assert {index for index, _ in steps} == set(padded) == {0, 2, 3}
+    assert all(step.left > 0 and step.alone > 0 and step.num_pad_tokens for step in report.evidence.precision)
+    assert report.precision_test is not None
+    assert not report.precision_test.shows_fault
+    assert clean[torch.float32].evidence.precision == ()
+    assert clean[torch.float32].precision_test is None
+
+
+ON_ALL = ("single", "left", "right", "left_float32", "single_float32", "left_forward_positions", "right_forward")
 
 
 @every_dtype
@@ -75,21 +118,20 @@ def test_on_a_clean_model_no_arm_raises_and_each_has_a_row_a_prompt_or_of_a_few(
 ) -> None:
     evidence = clean[dtype].evidence
     prompts = list(range(len(evidence.prompts)))
-    by_length = sorted(prompts, key=lambda index: evidence.num_prompt_tokens[index])
-    shortest, longest = by_length[0], by_length[-1]
-    quick = {
-        **dict.fromkeys(("single", "left", "right", "forward", "left_forward_positions", "right_forward"), prompts),
-        "left_alone": [shortest],
-        "forward_again": [longest],
+    of = {
+        **dict.fromkeys(ON_ALL, prompts),
+        "left_alone": [SHORTEST],
+        "batched": [SHORTEST],
+        "forward_again": [LONGEST],
     }
     assert {arm.error for arm in evidence.arms.values()} == {None}
     compared = {name for name, arm in evidence.arms.items() if arm.reference is not None}
     assert set(evidence.differences) == compared
+    few = sorted((SHORTEST, LONGEST))
     for name, arm in evidence.arms.items():
-        few = quick.get(name, sorted((shortest, longest)))
-        expected = few if dtype is torch.float32 else prompts
-        assert [row.prompt_index for row in arm.rows] == expected
-        assert [row.prompt_index for row in evidence.differences.get(name, arm.rows)] == expected
+        expected = of.get(name, few)
+        assert [row.prompt_index for row in arm.rows] == expected, name
+        assert [row.prompt_index for row in evidence.differences.get(name, arm.rows)] == expected, name
 
 
 @every_dtype
@@ -99,9 +141,11 @@ def test_the_noise_floor_of_a_clean_model_is_measured(clean: dict[torch.dtype, R
     assert floor.method == "measured"
     steps = [step for row in clean[dtype].evidence.differences["left"] for step in row.steps]
     assert 0 < floor.measured < 100 * torch.finfo(dtype).eps * max(step.logit_scale for step in steps)
-    again = set() if dtype is torch.float32 else {"few_copies", "batched", "replayed"}
-    ways = {"rounding_errors"} | again
-    assert {way.name for way in floor.ways} >= ways
+    # Of a model in 16 bit the batch of copies runs in float32, and says nothing about the floor of 16 bit.
+    more = {"batched"} if dtype is torch.float32 else {"float32_twin"}
+    assert {way.name for way in floor.ways} >= {"rounding_errors", "replayed"} | more
+    assert {way.counted for way in floor.ways} == {True}
+    assert (floor.measured_in_float32 is not None) == (dtype is not torch.float32)
 
 
 @every_dtype
@@ -126,6 +170,11 @@ def test_thorough_runs_them_all_although_the_others_agree(dtype: torch.dtype) ->
     evidence = report.evidence
     assert evidence.left_out == ()
     assert list(evidence.arms) == [name for name, plan in PLANS.items() if not plan.half_only or dtype is not DTYPES[0]]
+    prompts = list(range(len(evidence.prompts)))
+    assert {name: [row.prompt_index for row in arm.rows] for name, arm in evidence.arms.items()} == dict.fromkeys(
+        evidence.arms, prompts
+    )
+    assert {arm.stand_in for arm in evidence.arms.values()} == {None}
     assert evidence.sweep is not None
     assert evidence.sweep.error is None
     other = ["left_other_attention"] if hasattr(PreTrainedModel, "set_attn_implementation") else []
@@ -139,13 +188,19 @@ def test_thorough_runs_them_all_although_the_others_agree(dtype: torch.dtype) ->
 def test_on_a_model_with_a_fault_they_run_by_themselves(fault: Fault) -> None:
     evidence = compare(planted(fault)(torch.float32)).evidence
     assert evidence.left_out == ()
-    assert set(DEAR) <= set(evidence.arms)
+    assert set(EXPENSIVE) <= set(evidence.arms)
     assert evidence.sweep is not None
     assert evidence.sweep.counts
 
 
+def ignored_beside_token(token_id: int) -> Fault:
+    """The mask counts for nothing in a batch in which this token is."""
+    return lambda call: ignored(call) if (call.input_ids == token_id).any() else {}
+
+
 def test_they_run_from_the_batch_on_that_calls_for_them() -> None:
-    report = compare(planted(three_pads_at_most)(torch.float32), batch_size=2)
+    five = tokenizer().convert_tokens_to_ids("five")
+    report = compare(planted(ignored_beside_token(five))(torch.float32), batch_size=2)
     assert [row.prompt_index for row in report.comparisons["left"].rows if row.verdict is Verdict.DIFFERENT] == [3]
     assert [row.prompt_index for row in report.evidence.arms["uncached"].rows] == [2, 3]
     assert report.evidence.left_out == ()
@@ -153,7 +208,7 @@ def test_they_run_from_the_batch_on_that_calls_for_them() -> None:
     assert report.evidence.sweep.prompt_index == 2
 
 
-def test_a_report_may_be_judged_more_strictly_than_its_dear_probes_were_called_for() -> None:
+def test_a_report_may_be_judged_more_strictly_than_its_expensive_probes_were_called_for() -> None:
     report = compare(planted(three_pads_at_most)(torch.float32), batch_size=2)
     assert judge("compare", report.evidence, JudgeSettings(atol=0.0, rtol=0.0)).status == "fail"
 
@@ -215,5 +270,6 @@ def test_sampled_arms_of_one_step_draw_what_generate_draws() -> None:
     drawn = [row.generated_ids[0] for row in report.evidence.arms["single"].rows]
     assert drawn != [row.generated_ids[0] for row in greedy.evidence.arms["single"].rows]
     for name in ("forward", "right_forward", "forward_again", "left_alone"):
-        assert [row.generated_ids[0] for row in report.evidence.arms[name].rows] == drawn
+        rows = report.evidence.arms[name].rows
+        assert [row.generated_ids[0] for row in rows] == [drawn[row.prompt_index] for row in rows]
         assert report.comparisons[name].first_different_token is None

@@ -4,11 +4,11 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from padcheck.hf.twin import NotOpenError
 from transformers import AutoModelForCausalLM, PreTrainedModel
 from zoo.families import build_family
 
 from padcheck.hf.attention import other_attention
+from padcheck.hf.float32 import NotOpenError
 
 pytestmark = pytest.mark.skipif(
     not hasattr(PreTrainedModel, "set_attn_implementation"),

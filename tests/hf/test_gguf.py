@@ -10,11 +10,11 @@ import model_folders as folders
 import pytest
 import torch
 from conftest import Outcome, run_in_process
-from padcheck.hf.twin import Float32Twin
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig
 
 import padcheck as api
 from padcheck.hf.facts import quantization
+from padcheck.hf.float32 import in_float32
 from padcheck.hf.gguf import is_unpacked
 from padcheck.hf.versions import DTYPE_ARGUMENT, READS_GENERATION_CONFIG_BESIDE_GGUF
 
@@ -99,12 +99,13 @@ def test_every_kind_of_numbers_becomes_the_dtype_of_the_run(
     assert outcome.report["model"]["quantization"] is None
 
 
-def test_in_16_bit_it_has_a_float32_copy_like_any_other_model(padcheck: Padcheck, file: Path) -> None:
+def test_in_16_bit_it_is_probed_in_float32_like_any_other_model(padcheck: Padcheck, file: Path) -> None:
     report = padcheck("compare", file, "--dtype", "bfloat16", *SHORT).report
     assert report["noise"]["float32_twin"]["error"] is None
+    assert (report["arms"]["left_float32"]["error"], report["arms"]["forward"]["dtype"]) == (None, "float32")
     model = load(file, **{DTYPE_ARGUMENT: torch.bfloat16})
-    copied = Float32Twin(model).model()
-    assert (model.dtype, copied.dtype) == (torch.bfloat16, torch.float32)
+    with in_float32(model), torch.inference_mode():
+        assert model(torch.tensor([[4, 5]])).logits.dtype == torch.float32
 
 
 def test_weights_that_stay_in_blocks_are_quantized(file: Path) -> None:

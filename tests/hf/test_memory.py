@@ -78,18 +78,21 @@ def test_an_arm_that_runs_out_of_memory_ends_the_run(padcheck, folder_of, monkey
     assert "--batch-size" in outcome.stderr
 
 
-def test_a_copy_in_float32_that_does_not_fit_is_left_out_and_the_rest_runs(padcheck, folder_of, monkeypatch):
-    monkeypatch.setattr("padcheck.hf.twin.Float32Twin.model", starved)
+@pytest.mark.parametrize("function", ["float32._smallest_that_works", "raising.Lender._lend"])
+def test_where_float32_does_not_fit_the_probes_run_in_16_bit(padcheck, folder_of, monkeypatch, function):
+    monkeypatch.setattr(f"padcheck.hf.{function}", starved)
     outcome = padcheck("compare", folder_of(tokenizer_json), "--dtype", "bfloat16", "--format", "json")
     assert outcome.exit_code == 0, outcome.stderr
-    arms = outcome.report["arms"]
-    for name, arm in arms.items():
-        assert bool(arm["error"]) is name.endswith("_float32")
+    for name, arm in outcome.report["arms"].items():
+        in_float32 = name.endswith("_float32")
+        assert arm["dtype"] == ("float32" if in_float32 else None)
+        assert bool(arm["error"]) is in_float32
         assert not arm["error"] or "can't allocate memory" in arm["error"]
-    assert "can't allocate memory" in outcome.report["noise"]["float32_twin"]["error"]
     assert outcome.report["comparisons"]["left_float32"]["verdict"] == "not_run"
     assert outcome.report["noise_floor"]["method"] == "measured"
     assert "PAD902" not in outcome.codes
+    text = padcheck("compare", folder_of(tokenizer_json), "--dtype", "bfloat16", "--format", "markdown").stdout
+    assert "not in float32: RuntimeError: \\[enforce fail\\] DefaultCPUAllocator: can't allocate memory" in text
 
 
 # Running

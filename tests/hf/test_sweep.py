@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 import torch
-from padcheck.hf.twin import Float32Twin
 from transformers import AutoConfig, PreTrainedModel
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
 from zoo.families import PAD, VOCAB_SIZE, build_family
@@ -28,7 +27,7 @@ def sweep(model: PreTrainedModel, *, thorough: bool = False) -> PadCountSweep:
     batch = Batch(PROMPTS, 7, PAD, VOCAB_SIZE, seed=0)
     with neutral_generation_config(model, PAD):
         single = {index: generate(model, rows, settings)[0] for rows in batch.alone() for index, _ in rows}
-        return sweep_pad_counts(Run(model, batch, settings, Float32Twin(model), PAD, {SINGLE: single}))
+        return sweep_pad_counts(Run(model, batch, settings, PAD, {SINGLE: single}))
 
 
 def counts(swept: PadCountSweep) -> tuple[int, ...]:

@@ -1,6 +1,7 @@
 import pytest
 from builders import (
     HOSTILE,
+    SHORT,
     arm,
     arms,
     batch,
@@ -14,6 +15,7 @@ from builders import (
     model_facts,
     no_padding,
     noise,
+    precision,
     probes,
     raised,
     report,
@@ -25,9 +27,10 @@ from builders import (
     unmeasured,
     unpadded_difference,
 )
+from msgspec.structs import replace
 
 from padcheck.errors import UsageError
-from padcheck.evidence import Arm, Sample
+from padcheck.evidence import Arm, Place, Sample
 from padcheck.exits import ExitCode
 from padcheck.facts import PaddingSide, PadTokenSuggestion, SpecialTokenIds
 from padcheck.report import Command, KnownFinding, Report
@@ -37,6 +40,17 @@ from padcheck.severity import Severity
 
 WRONG = (unpadded_difference(0.0), difference(0.5))
 SIDES: dict[str, PaddingSide | None] = {"single": None, "left": "left", "right": "right"}
+PLACE = Place(
+    module="model.layers.0",
+    class_name="SomeLayer",
+    file="some/model.py",
+    line=7,
+    difference_before=0.0,
+    difference=0.5,
+    allowed=1e-4,
+    prompt_index=1,
+    step=0,
+)
 HOSTILE_ROWS = tuple(
     row(index, tokens=(HOSTILE,) * 5, text=HOSTILE, prompt_text=HOSTILE, generated_text=HOSTILE, new_text=HOSTILE)
     for index in (0, 1)
@@ -76,6 +90,12 @@ REPORTS = {
         noise=noise(rounding_errors=0.02, float32_twin="no room", other_attention=0.5),
         sweep=sweep({1: 0.2, 2: 0.5, 4: 0.0, 8: 0.0}, sizes={"chunk_size": 4}),
         **in_half(left=9.0, left_float32=0.5, uncached=0.0, left_uncached=0.0, other_positions=9.0, shifted=9.0),
+    ),
+    "only in 16 bit": report(precision=precision(*[2.0] * 20), **in_half(left=0.5)),
+    "with a place": report(places={"left": PLACE}, **probes(left=0.5)),
+    "stand-ins": report(
+        screen=sweep({1: 0.0, 16: 0.0}),
+        arms=arms(single=arm(None, stand_in="forward()", rows=(row(0), row(1, prompt=SHORT, stand_in="forward()")))),
     ),
     "hidden by 16 bit": report(**in_half(left=0.5, left_float32=0.5)),
     "control not seen": report(**probes(broken_mask=0.0)),
@@ -138,6 +158,13 @@ HOSTILE_PLACES = {
     "keys of generation_config": {"generation_config": {HOSTILE: 1}, "overridden": {HOSTILE: 1}},
     "prompts": {"prompts": (HOSTILE, f" {HOSTILE} ")},
     "tokens and texts": {"arms": {name: arm(side, rows=HOSTILE_ROWS) for name, side in SIDES.items()}},
+    "a place": probes(left=0.5)
+    | {"places": {"left": replace(PLACE, module=HOSTILE, class_name=HOSTILE, file=HOSTILE)}},
+    "a stand-in": {"arms": arms(single=arm(None, stand_in=HOSTILE, rows=(row(0), row(1, stand_in=HOSTILE))))},
+    "an error of the few pad counts": {"screen": sweep({1: 0.0}, error=HOSTILE)},
+    "why float32 is not possible": {
+        "arms": arms(left_float32=Arm(reference="single_float32", dtype="float32", padding_side="left", error=HOSTILE))
+    },
     "tokens that compete": gave(
         left=(
             unpadded_difference(0.0),

@@ -343,8 +343,8 @@ def test_without_advice_there_is_no_section_for_it() -> None:
 
 
 def test_probes_that_were_left_out_are_named_below_those_that_ran() -> None:
-    sentence = "not run, since nothing called for them (--thorough does): uncached, shifted, ever more pads"
-    shown = _table(report(left_out=("uncached", "shifted")), width=100)
+    sentence = "expensive, and not run since the others agree (--thorough runs them): shifted, more numbers of pads"
+    shown = _table(report(left_out=("shifted",)), width=120)
     assert f"from forward\n{sentence}\n\nWhat rounding does ─" in shown
     assert "--thorough" not in _table(report(left_out=()))
 
@@ -358,7 +358,7 @@ def test_what_rounding_does_stands_above_the_verdict() -> None:
         "measured  logits move by up to 0.02 in float32",
         "          0.02 by rounding_errors",
     ]
-    assert section[-1] == "left      needed 0.03, allowed 0.04"
+    assert section[-1] == "left      largest difference 0.03, rounding explains up to 0.04"
 
 
 def test_tokens_that_compete_stand_in_the_verdict_and_hostile_ones_are_spelled_out() -> None:

@@ -1,5 +1,6 @@
 import pytest
 from builders import (
+    CONTROLS,
     HOSTILE,
     SHORT,
     arm,
@@ -14,6 +15,7 @@ from builders import (
     model_facts,
     no_padding,
     noise,
+    precision,
     probes,
     raised,
     report,
@@ -29,6 +31,7 @@ from padcheck.reporters import wording
 from padcheck.reporters.conclusion import conclusion as conclusion_of
 from padcheck.reporters.visible import visible, visible_token
 from padcheck.settings import JudgeSettings
+from padcheck.severity import Severity
 
 UNPADDED = unpadded_difference(0.0)
 
@@ -99,6 +102,54 @@ def test_a_comparison_ends_in_one_sentence(changes: dict[str, object], conclusio
 )
 def test_an_inspection_ends_in_one_sentence(changes: dict[str, object], conclusion: str) -> None:
     assert conclusion_of(report("inspect-tokenizer", **changes)) == conclusion
+
+
+def test_a_fault_that_only_16_bit_has_is_the_sentence() -> None:
+    found = report(precision=precision(*[2.0] * 20), **in_half("bfloat16", left=0.5))
+    assert conclusion_of(found) == "FAIL: left padding adds to the errors of bfloat16 (1 error)"
+    test = found.precision_test
+    assert test is not None
+    assert dict(wording.noise_floor(found))["left, all steps"] == (
+        f"2 times as far from float32 as the prompts alone, at least {test.at_least:.3g} times with 99.9 % confidence "
+        "(20 steps); up to 1.2 is rounding"
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "settings", "conclusion"),
+    [
+        (
+            probes(left=0.5),
+            JudgeSettings(fail_on=None),
+            "FAULT FOUND, passed by --fail-on never: left padding changes what the model says (1 error)",
+        ),
+        (
+            probes(left=0.5),
+            JudgeSettings(fail_on=None, known={"PAD201": Severity.ERROR}),
+            "PASS: left padding changes what the model says (1 known)",
+        ),
+        (
+            _differ(right=0.5),
+            JudgeSettings(fail_on=None),
+            "PASS: left padding changes nothing, right padding does (1 warning)",
+        ),
+        (
+            probes(left=0.5),
+            JudgeSettings(),
+            "FAIL: left padding changes what the model says (1 error)",
+        ),
+        (
+            _differ(right=0.5),
+            JudgeSettings(fail_on=Severity.WARNING),
+            "FAIL by --fail-on warning: left padding changes nothing, right padding does (1 warning)",
+        ),
+    ],
+    ids=["an error", "a known error", "a warning", "it fails", "a warning fails"],
+)
+def test_a_fault_is_not_called_a_pass_because_nothing_may_fail(
+    changes: dict[str, object], settings: JudgeSettings, conclusion: str
+) -> None:
+    assert conclusion_of(report(settings=settings, **changes)) == conclusion
 
 
 def test_what_did_not_run_is_not_called_a_pass() -> None:
@@ -317,10 +368,30 @@ def test_tokens_that_compete_are_spelled_out(changes: dict[str, str]) -> None:
 
 
 def test_the_sides_have_verdicts_and_the_others_are_probes() -> None:
-    found = report(**in_half("bfloat16", uncached=0.0, left_float32=1e-6))
+    found = report(**probes(uncached=0.0))
     names = {description for description, _, _ in wording.probes(found)}
     assert [name for name, _, _ in wording.verdicts(found)] == ["left", "right"]
     assert names == set(found.comparisons) - {"left", "right"}
+
+
+def test_of_a_model_in_16_bit_it_is_said_which_probes_did_not_run_in_float32() -> None:
+    found = report(**in_half("bfloat16", uncached=0.0, left_float32=1e-6))
+    names = {description for description, _, _ in wording.probes(found)}
+    assert wording.probes_title(found) == "Probes, in float32"
+    assert names == set(found.comparisons) - {"left", "right", "replayed"} | {"replayed (in bfloat16)"}
+    assert wording.probes_title(report()) == "Probes"
+
+
+def test_where_float32_is_not_possible_the_reason_is_said_and_the_probes_are_those_of_16_bit() -> None:
+    changes = probes(**dict.fromkeys(CONTROLS, 9.0)) | {"model": model_facts(dtype="bfloat16")}
+    error = "the model is quantized"
+    refused = Arm(reference="single_float32", dtype="float32", padding_side="left", error=error)
+    changes["arms"] |= {"left_float32": refused}
+    found = report(**changes)
+    assert ("", "not in float32: the model is quantized") in wording.noise_floor(found)
+    assert wording.probes_title(found) == "Probes"
+    assert not [name for name, _, _ in wording.probes(found) if name.endswith("(in bfloat16)")]
+    assert found.status == "pass"
 
 
 def test_a_probe_says_how_far_it_is_from_what() -> None:
@@ -336,23 +407,31 @@ def test_a_probe_says_how_far_it_is_from_what() -> None:
     [
         ({"left_out": ()}, ""),
         (
-            {"left_out": ("uncached", "shifted")},
-            "not run, since nothing called for them (--thorough does): uncached, shifted, ever more pads",
+            {"left_out": ("shifted",)},
+            "expensive, and not run since the others agree (--thorough runs them): shifted, more numbers of pads",
         ),
         ({"left_out": (), "sweep": sweep({1: 0.0, 33: 0.5})}, "prompt 0 also ran behind 2 numbers of pads, 1 to 33"),
         (
+            {"left_out": (), "screen": sweep({1: 0.0, 16: 0.0, 9: 0.0})},
+            "pieces of prompt 0 also ran behind 3 numbers of pads, 1 to 16",
+        ),
+        (
+            {"left_out": (), "arms": arms(single=arm(None, stand_in="forward()", rows=(row(0), row(1, stand_in="x"))))},
+            "alone, forward() stands in for generate() of prompts 1",
+        ),
+        (
             {"left_out": (), "sweep": sweep({1: 0.0}, error=f"IndexError: {HOSTILE}")},
-            f"prompt 0 also ran behind 1 number of pads, 1 to 1; then it raised IndexError: {visible(HOSTILE)}",
+            f"prompt 0 also ran behind 1 number of pads, 1 to 1, then raised IndexError: {visible(HOSTILE)}",
         ),
         (
             {"left_out": (), "sweep": sweep({}, error="IndexError: no")},
-            "prompt 0 also ran behind pads; then it raised IndexError: no",
+            "prompt 0 also ran, then raised IndexError: no",
         ),
     ],
-    ids=["all ran", "none was needed", "pads", "pads until it raised", "no pads at all"],
+    ids=["all ran", "none was needed", "pads", "pieces", "a stand-in", "pads until it raised", "no pads at all"],
 )
-def test_what_is_said_of_the_dear_probes(changes: dict[str, object], text: str) -> None:
-    assert wording.dear_probes(report(**changes)) == text
+def test_what_is_said_of_the_other_probes(changes: dict[str, object], text: str) -> None:
+    assert wording.other_probes(report(**changes)) == text
 
 
 # What rounding does
@@ -366,7 +445,6 @@ def test_a_noise_floor_that_was_measured_says_in_which_ways() -> None:
         ("", "0.02 by rounding_errors"),
         ("", "not by float32_twin: 0.1 GiB are needed"),
         ("", "0.03 by other_attention"),
-        ("", "0 by a few copies in one batch"),
         ("", "0.5 by a whole batch of copies (more than rounding: not counted)"),
         ("", "0 by one forward() in place of a cache"),
         (
@@ -376,7 +454,7 @@ def test_a_noise_floor_that_was_measured_says_in_which_ways() -> None:
                 "faults >= 0.1) where that is more"
             ),
         ),
-        ("left", "needed 0.01, allowed 0.06"),
+        ("left", "largest difference 0.01, rounding explains up to 0.06"),
     ]
 
 
@@ -384,7 +462,7 @@ def test_a_noise_floor_that_could_not_be_measured_is_a_bound() -> None:
     found = report(model=model_facts(dtype="bfloat16", num_layers=4), **probes(left=0.01, broken_mask=9.0))
     assert wording.noise_floor(found) == [
         ("allowed", "0.12 × largest logit (a bound for 4 layers)"),
-        ("left", "needed 0.01, allowed 1.2"),
+        ("left", "largest difference 0.01, rounding explains up to 1.2"),
     ]
 
 
@@ -392,7 +470,7 @@ def test_a_noise_floor_that_the_user_gave_is_all_that_is_allowed() -> None:
     settings = JudgeSettings(atol=0.5, rtol=0.0)
     assert wording.noise_floor(report(settings=settings)) == [
         ("allowed", "0.5 + 0 × largest logit (given by the user)"),
-        ("left", "needed 0, allowed 0.5"),
+        ("left", "largest difference 0, rounding explains up to 0.5"),
     ]
     measured = dict(wording.noise_floor(report(settings=settings, noise=noise(rounding_errors=0.02))))
     assert measured["measured"] == "logits move by up to 0.02 in float32"
@@ -402,7 +480,10 @@ def test_a_noise_floor_that_the_user_gave_is_all_that_is_allowed() -> None:
 @pytest.mark.parametrize(
     ("changes", "left"),
     [
-        ({"differences": differences(left=(UNPADDED, difference(None)))}, "needed NaN, allowed 0.0002"),
+        (
+            {"differences": differences(left=(UNPADDED, difference(None)))},
+            "largest difference NaN, rounding explains up to 0.0002",
+        ),
         ({"arms": arms(left=raised("left")), "differences": differences(left=())}, None),
     ],
     ids=["NaN", "not run"],

@@ -1,6 +1,6 @@
 """Small causal language models with one planted fault each, and others that left padding does not harm."""
 
-from zoo import batches, masks, numbers, positions, states
+from zoo import batches, masks, neighbours, numbers, positions, states
 from zoo.comparing import compare
 from zoo.families import FAMILIES, PROMPTS, tokenizer
 from zoo.planting import Clean, Planted
@@ -12,6 +12,7 @@ FAULTS: tuple[Planted, ...] = (
     *masks.FAULTS,
     *states.FAULTS,
     *batches.FAULTS,
+    *neighbours.FAULTS,
     *numbers.FAULTS,
 )
 CLEAN: tuple[Clean, ...] = (

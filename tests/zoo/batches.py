@@ -37,12 +37,12 @@ def shared_scale(dtype: torch.dtype) -> PreTrainedModel:
 
 
 FAULTS = (
-    Planted("expert capacity", expert_capacity, "PAD206", reaches_unpadded_rows=True),
+    Planted("expert capacity", expert_capacity, "PAD206", by_neighbours=True),
     Planted(
         "one scale for the batch",
         shared_scale,
         "PAD206",
-        reaches_unpadded_rows=True,
+        by_neighbours=True,
         drowns_in=dict.fromkeys((torch.bfloat16, torch.float16), "PAD206"),
     ),
 )

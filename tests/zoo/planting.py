@@ -29,10 +29,11 @@ class Planted:
         build: Makes it, in a dtype.
         cause: The code that names the fault; None where none does.
         also: Other causes that are true of it.
-        left: What the left arm then is; None where only padding on the right is wrong.
+        left: What the left arm then is; None where the left-padded batch is right.
         dtypes: Where the fault shows.
-        reaches_unpadded_rows: True where a row without pads is wrong too, because of its neighbours.
+        by_neighbours: True where it is not pads that make a row wrong, but its neighbours or the call before.
         drowns_in: Where rounding is as large as the fault, so that only the float32 twin shows it; and what it shows.
+        settings: What `compare` is given to reach it: prompts (`encoded`), and settings of the measurement.
     """
 
     name: str
@@ -41,8 +42,9 @@ class Planted:
     also: frozenset[str] = frozenset()
     left: Verdict | None = Verdict.DIFFERENT
     dtypes: tuple[torch.dtype, ...] = DTYPES
-    reaches_unpadded_rows: bool = False
+    by_neighbours: bool = False
     drowns_in: dict[torch.dtype, str] = field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=dict)
 
     def expected_left(self, dtype: torch.dtype) -> frozenset[Verdict]:
         """The verdicts that the left arm may get in a dtype."""
@@ -51,14 +53,21 @@ class Planted:
         return frozenset({self.left})
 
     def expected_harm(self, dtype: torch.dtype) -> set[str]:
-        """The symptoms that are found in a dtype."""
-        if self.left is None or dtype not in self.dtypes:
+        """The symptoms that are found in a dtype.
+
+        None where a prompt alone is wrong (PAD208): it is the reference of whatever is said of padding.
+        """
+        if dtype not in self.dtypes or self.cause == "PAD208":
             return set()
-        return {self.drowns_in.get(dtype) or ("PAD206" if self.reaches_unpadded_rows else _HARM[self.left])}
+        if dtype in self.drowns_in:
+            return {self.drowns_in[dtype]}
+        if self.by_neighbours:
+            return {"PAD206"}
+        return set() if self.left is None else {_HARM[self.left]}
 
     def expected_causes(self, dtype: torch.dtype) -> set[str]:
         """The causes of left padding's harm that are found in a dtype."""
-        if self.left is None or dtype not in self.dtypes or self.reaches_unpadded_rows:
+        if self.left is None or dtype not in self.dtypes or self.by_neighbours:
             return set()
         return ({self.cause} if self.cause else set()) | self.also
 

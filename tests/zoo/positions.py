@@ -45,7 +45,7 @@ FAULTS = (
     Planted("learned positions by slot, passed", lambda dtype: build_family(dtype, "gpt2", of=PassesSlots), "PAD302"),
     Planted("learned positions by slot while decoding", planted(by_slot_while_decoding, "gpt2"), "PAD303"),
     Planted("rotary positions by slot while decoding", planted(by_slot_while_decoding), "PAD303"),
-    Planted("positions of the first row", planted(of_the_first_row, "gpt2"), "PAD206", reaches_unpadded_rows=True),
+    Planted("positions of the first row", planted(of_the_first_row, "gpt2"), "PAD206", by_neighbours=True),
     Planted("positions as if padded on the left", planted(as_if_padded_on_the_left, "gpt2"), "PAD402", left=None),
 )
 HARMLESS = (Clean("rotary positions by slot", planted(by_slot)),)

@@ -65,13 +65,7 @@ FAULTS = (
     Planted("state in chunks of slots", planted(DecayingState("hold it", chunks="slots")), "PAD305"),
     Planted("state decays over pads on the right", planted(DecayingState("let it decay")), "PAD202", left=None),
     Planted("mean over pads", planted(MeanOverTheSequence()), "PAD301"),
-    Planted(
-        "dynamic rope",
-        dynamic_rope,
-        "PAD206",
-        reaches_unpadded_rows=True,
-        drowns_in={torch.bfloat16: "PAD206"},
-    ),
+    Planted("dynamic rope", dynamic_rope, "PAD206", by_neighbours=True, drowns_in={torch.bfloat16: "PAD206"}),
 )
 HARMLESS = (
     Clean("state held over pads", planted(DecayingState("hold it"))),
