@@ -62,6 +62,10 @@ memory: $(INSTALLED) ## memory beyond the model, 512 prompts and a vocabulary of
 accuracy: $(INSTALLED) ## false alarms and missed faults, over every cell of both tables (long)
 	$(BIN)/python tests/accuracy.py --write
 
+.PHONY: real
+real: $(INSTALLED) ## two models with real weights, clean and with planted faults (long)
+	$(BIN)/python tests/real.py --write
+
 .PHONY: survey
 survey: $(INSTALLED) ## write docs/compatibility.md, every architecture of transformers (long)
 	$(BIN)/python tests/compatibility.py --write
