@@ -8,6 +8,7 @@ import pytest
 import torch
 from transformers import PreTrainedModel
 from zoo import compare
+from zoo.comparing import UNAVAILABLE
 from zoo.families import build_family, tokenizer
 from zoo.masks import blocks_of_slots, ignored, one_pad_short, three_pads_at_most
 from zoo.planting import DTYPES, Fault, planted
@@ -151,7 +152,7 @@ def test_the_noise_floor_of_a_clean_model_is_measured(clean: dict[torch.dtype, R
     # Of a model in 16 bit the batch of copies runs in float32, and says nothing about the floor of 16 bit.
     more = {"batched"} if dtype is torch.float32 else {"float32_twin"}
     assert {way.name for way in floor.ways} >= {"rounding_errors", "replayed"} | more
-    assert {way.counted for way in floor.ways} == {True}
+    assert {way.counted for way in floor.ways if way.error is None} == {True}
     assert (floor.measured_in_float32 is not None) == (dtype is not torch.float32)
 
 
@@ -178,14 +179,12 @@ def test_thorough_runs_them_all_although_the_others_agree(dtype: torch.dtype) ->
     assert evidence.left_out == ()
     assert list(evidence.arms) == [name for name, plan in PLANS.items() if not plan.half_only or dtype is not DTYPES[0]]
     prompts = list(range(len(evidence.prompts)))
-    assert {name: [row.prompt_index for row in arm.rows] for name, arm in evidence.arms.items()} == dict.fromkeys(
-        evidence.arms, prompts
-    )
+    for name in evidence.arms.keys() - UNAVAILABLE:
+        assert [row.prompt_index for row in evidence.arms[name].rows] == prompts, name
     assert {arm.stand_in for arm in evidence.arms.values()} == {None}
     assert evidence.sweep is not None
     assert evidence.sweep.error is None
-    other = ["left_other_attention"] if hasattr(PreTrainedModel, "set_attn_implementation") else []
-    for name in ("uncached", "left_uncached", *other):
+    for name in {"uncached", "left_uncached", "left_other_attention"} - UNAVAILABLE:
         assert report.comparisons[name].verdict in (Verdict.IDENTICAL, Verdict.EQUIVALENT)
     assert report.comparisons["other_positions"].verdict is Verdict.DIFFERENT
     assert report.status == "pass"

@@ -8,6 +8,7 @@ import torch
 from transformers import GPT2Config, GPT2LMHeadModel, PretrainedConfig, PreTrainedModel
 from transformers.utils import ModelOutput
 from zoo import compare
+from zoo.comparing import UNAVAILABLE
 from zoo.families import build_family
 from zoo.masks import blocks_of_slots, ignored, one_pad_short, three_pads_at_most
 from zoo.planting import DTYPES, Arguments, Call, Fault, plant, planted
@@ -113,7 +114,8 @@ def test_what_raises_in_float32_is_probed_in_16_bit(
     report = compare(plant(model, one_pad_short) if wrong else model, **settings)
     assert report.evidence.arms["left_float32"].error == reason
     assert {arm.dtype for name, arm in report.evidence.arms.items() if not name.endswith("_float32")} == {None}
-    assert {arm.error for name, arm in report.evidence.arms.items() if not name.endswith("_float32")} == {None}
+    own = {name: arm for name, arm in report.evidence.arms.items() if not name.endswith("_float32")}
+    assert {name for name, arm in own.items() if arm.error} <= UNAVAILABLE
     assert ("", f"not in float32: {reason}") in wording.noise_floor(report)
     assert report.status == ("fail" if wrong else "pass")
     assert {"PAD201", "PAD301"} <= codes(report) or not wrong
@@ -152,12 +154,10 @@ def test_in_doubt_the_prompts_alone_go_through_generate_in_float32_too(dtype: to
 def test_in_doubt_every_arm_runs_on_all_prompts(dtype: torch.dtype) -> None:
     evidence = compare(planted(one_pad_short)(dtype)).evidence
     prompts = list(range(len(evidence.prompts)))
-    assert {name: [row.prompt_index for row in arm.rows] for name, arm in evidence.arms.items()} == dict.fromkeys(
-        evidence.arms, prompts
-    )
-    assert {name: [row.prompt_index for row in rows] for name, rows in evidence.differences.items()} == dict.fromkeys(
-        evidence.differences, prompts
-    )
+    for name in evidence.arms.keys() - UNAVAILABLE:
+        assert [row.prompt_index for row in evidence.arms[name].rows] == prompts, name
+    for name in evidence.differences.keys() - UNAVAILABLE:
+        assert [row.prompt_index for row in evidence.differences[name]] == prompts, name
 
 
 def test_a_fault_of_some_numbers_of_pads_is_seen_although_no_prompt_has_them() -> None:

@@ -13,6 +13,9 @@ from padcheck.report import Report
 from padcheck.settings import JudgeSettings, MeasureSettings
 from zoo.families import PROMPTS, tokenizer
 
+UNAVAILABLE = set() if hasattr(PreTrainedModel, "set_attn_implementation") else {"left_other_attention"}
+"""The arms that the installed transformers does not have: before 4.54 a loaded model keeps its attention."""
+
 Encoded = tuple[tuple[int, ...], ...]
 
 
