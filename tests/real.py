@@ -9,6 +9,7 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: one thread in each process
 
 import argparse
+import itertools
 import multiprocessing
 import sys
 import time
@@ -82,17 +83,17 @@ def _name(dtype: torch.dtype) -> str:
 def _jobs(only: str, dtypes: list[str]) -> list[list[Job]]:
     """What one process runs in a row: all of the model that is slow to load, which comes first, or one job.
 
-    Unless dtypes are chosen, a fault runs in float32 and in a 16-bit dtype: one that is faint in bfloat16, where
-    rounding hides most; of the others every second one in float16. What only 16 bit has runs in both.
+    Unless dtypes are chosen, a fault that moves logits far runs in one dtype, and all dtypes take turns. A faint one
+    runs in float32 and in bfloat16, where rounding hides most; one that only 16 bit has runs in both of its dtypes.
     """
     every = [_name(dtype) for dtype in DTYPES]
     slow, quick = (
         [Job(real.name, dtype) for dtype in dtypes or every if only in f"{real.name}, clean"]
         for real in (GEMMA3, SMOLLM2)
     )
+    turns = itertools.cycle(every)
     for number, fault in enumerate(FAULTS):
-        half = "bfloat16" if fault.faint or number % 2 == 0 else "float16"
-        usual = ["float32", half] if torch.float32 in fault.dtypes else ["bfloat16", "float16"]
+        usual = [_name(dtype) for dtype in fault.dtypes[:2]] if fault.faint else [next(turns)]
         if only in fault.name:
             quick += [Job(SMOLLM2.name, dtype, number) for dtype in dtypes or usual]
     return [jobs for jobs in (slow, *([job] for job in quick)) if jobs]
@@ -219,7 +220,9 @@ def _parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--write", action="store_true", help="write the counts into the README")
     parser.add_argument("--only", default="", metavar="TEXT", help="the runs with this text in their name")
-    parser.add_argument("--dtype", action="append", choices=[_name(dtype) for dtype in DTYPES], default=[])
+    parser.add_argument(
+        "--dtype", action="append", choices=[_name(dtype) for dtype in DTYPES], default=[], help="every fault in these"
+    )
     parser.add_argument("--processes", type=int, default=multiprocessing.cpu_count())
     arguments = parser.parse_args()
     if arguments.write and (arguments.only or arguments.dtype):
