@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+import transformers
 from zoo import CLEAN, FAULTS, Clean, Planted, compare
 from zoo.compositions import COMPOSITIONS, NEEDLE, Composition
 from zoo.families import FAMILIES, PAD
@@ -67,7 +68,9 @@ def test_a_prompt_says_the_same_among_any_neighbours(family: str, composition: C
 
     needle = report.evidence.arms["left"].rows[composition.place]
     assert needle.generated_ids == tuple(alone[0, len(NEEDLE) :].tolist())
-    assert codes(report) <= UNAVOIDABLE
+    # In transformers 4 the cache of Mamba is wrong behind a prompt of one or two tokens, alone as well.
+    short = family == "mamba" and transformers.__version__ < "5" and min(map(len, composition.prompts)) < 3
+    assert codes(report) <= UNAVOIDABLE | ({"PAD208"} if short else set())
     assert report.status == "pass"
 
 
