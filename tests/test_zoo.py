@@ -71,7 +71,7 @@ def test_a_prompt_says_the_same_among_any_neighbours(family: str, composition: C
     # In transformers 4 the cache of Mamba is wrong behind a prompt of one or two tokens, alone as well.
     short = family == "mamba" and transformers.__version__ < "5" and min(map(len, composition.prompts)) < 3
     assert codes(report) <= UNAVOIDABLE | ({"PAD208"} if short else set())
-    assert report.status == "pass"
+    assert report.status == ("fail" if short else "pass")
 
 
 @pytest.mark.parametrize("composition", COMPOSITIONS, ids=str)
