@@ -23,7 +23,7 @@ class DependsOnBatch(Rule):
 
     Why it matters:
         A row's output depends on its neighbours, on how many there are, or on what the model ran before: batching
-        itself is at fault, and no padding can mend it. LLM.int8 does this by construction: that is a warning, and no
+        itself is at fault, and no padding can fix it. LLM.int8 does this by construction: that is a warning, and no
         verdict on padding follows. Expert capacity limits, dynamic rotary scaling and faulty kernels do it by accident.
 
     How padcheck knows:

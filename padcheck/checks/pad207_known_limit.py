@@ -11,7 +11,7 @@ class KnownLimit(Rule):
     """The architecture cannot be padded on that side by design.
 
     Why it matters:
-        No setting of yours is wrong and no upgrade will mend it: another side, or batches of equal length, is the only
+        No setting of yours is wrong and no upgrade will fix it: another side, or batches of equal length, is the only
         way. It is told apart from a fault so that nobody looks for one.
 
     How padcheck knows:

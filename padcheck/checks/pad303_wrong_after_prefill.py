@@ -56,9 +56,9 @@ class WrongAfterPrefill(Rule):
             f"Padded on the left, the first new token of each prompt is right and later ones are not: max_abs_diff "
             f"{furthest.max_abs_diff:.2g} at prompt {furthest.prompt_index}, token {furthest.step} "
             f"({furthest.allowed:.2g} allowed)." + culprit,
-            fix="model.generate(**inputs, use_cache=False)  # right, but slow, until the model's cache is mended"
+            fix="model.generate(**inputs, use_cache=False)  # right, but slow, until the model's cache is fixed"
             if cached
-            else "# batch prompts of equal length, or one by one, until the model's code is mended",
+            else "# batch prompts of equal length, or one by one, until the model's code is fixed",
             place=case.place,
             prompts=[row.prompt_index for row in rows],
             max_abs_diff=furthest.max_abs_diff,

@@ -10,7 +10,7 @@ class LeftPaddedScoresDiffer(Rule):
     """Left-padded forward(), with position_ids, differs from unpadded.
 
     Why it matters:
-        Scores, rewards and losses of the padded rows are wrong, and passing position_ids does not mend them.
+        Scores, rewards and losses of the padded rows are wrong, and passing position_ids does not fix them.
 
     How padcheck knows:
         One forward() runs on the left-padded batch with the mask and with position_ids counted from the mask. At a

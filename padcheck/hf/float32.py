@@ -17,6 +17,7 @@ from padcheck.hf.half_precision import HALF, NothingInHalf
 from padcheck.hf.load_errors import is_out_of_memory, shortened
 from padcheck.hf.parts import Wrap, fetches_weights, outside_of_layers, own_tensors, parts, place_of_forward
 from padcheck.hf.raising import Lender
+from padcheck.hf.ranks import in_step
 from padcheck.hf.untouched import untouched_state
 
 __all__ = ["HALF", "AtOnce", "Float32View", "NotOpenError", "error_text", "free_memory", "in_float32"]
@@ -159,7 +160,7 @@ def _smallest_that_works(model: PreTrainedModel) -> AtOnce:
 def _reason_against(model: PreTrainedModel, probe: Callable[..., torch.Tensor], at_once: AtOnce) -> str | None:
     """None where the model calculates in float32; what this model has in no way at all is raised."""
     try:
-        with in_float32(model, at_once=at_once):
+        with in_step(), in_float32(model, at_once=at_once):
             _require_float32(model, probe, strict=at_once != "whole")
     except Exception as error:
         if is_out_of_memory(error) or (isinstance(error, NotOpenError) and at_once == "part"):

@@ -150,16 +150,17 @@ def test_the_model_is_left_as_it_was_found_when_memory_ran_out():
 
 
 def test_the_command_says_it(padcheck, monkeypatch):
-    from padcheck.hf import generation
+    from padcheck.hf import forwards, generation
 
-    real = generation._tensors
+    real = generation.tensors
 
     def tensors(model, rows):
         if len(rows) > 3:
             raise MemoryError
         return real(model, rows)
 
-    monkeypatch.setattr(generation, "_tensors", tensors)
+    monkeypatch.setattr(generation, "tensors", tensors)
+    monkeypatch.setattr(forwards, "tensors", tensors)
     prompts = [word for text in ("one two three", "one", "three plus four is", "Monday") for word in ("--prompt", text)]
     quick = ("compare", "demo", *prompts, "--max-new-tokens", "2", "--batch-size", "auto")
     assert "batches of 2 (memory ran out with 4)" in " ".join(padcheck(*quick).stdout.split())
