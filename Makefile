@@ -50,9 +50,10 @@ lint: $(INSTALLED) ## ruff, and the arrows between the modules
 type: $(INSTALLED) ## mypy, strict
 	$(BIN)/mypy
 
+RUNS ?= 5
 .PHONY: bench
-bench: $(INSTALLED) ## speed, as ratios against bare scripts
-	$(BIN)/python tests/bench.py
+bench: $(INSTALLED) ## speed and memory, as ratios against bare scripts, written into the README (long)
+	$(BIN)/python tests/bench.py --runs $(RUNS) --write
 
 .PHONY: memory
 memory: $(INSTALLED) ## memory beyond the model, 512 prompts and a vocabulary of 256,000 (long)
@@ -74,8 +75,9 @@ survey: $(INSTALLED) ## write docs/compatibility.md, every architecture of trans
 docs: $(INSTALLED) ## refresh what the program writes: README.md, its pictures, the schema
 	$(BIN)/python tests/readme.py
 	$(BIN)/python tests/configuration_schema.py
-	COLUMNS=100 $(BIN)/padcheck compare demo --prompt "three plus four is" --prompt "one two three four five six" \
-		--max-new-tokens 6 --format svg --output .github/compare.svg
+	model=$$($(BIN)/python tests/real_models.py) && cd $$(dirname $$model) && COLUMNS=100 $(abspath $(BIN))/padcheck compare \
+		$$(basename $$model) --prompt "The capital of France is" --prompt "Water boils at" --max-new-tokens 8 \
+		--format svg --output $(abspath .github)/compare.svg
 	COLUMNS=100 $(BIN)/padcheck check demo ./my-model --task generate --padding-side left \
 		--format svg --output .github/check.svg || test $$? = 3  # there is no ./my-model, as the picture shows
 

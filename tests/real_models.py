@@ -138,3 +138,7 @@ def build(real: RealModel, dtype: torch.dtype) -> PreTrainedModel:
         parameter.data = parameter.data.to(dtype)
     model.config.dtype = dtype
     return model
+
+
+if __name__ == "__main__":
+    sys.stdout.write(f"{fetch(SMOLLM2)}\n")

@@ -26,7 +26,11 @@ _SCREENED = (1, 2, 3, 5, 7, 8, 9, 16, 17, 33)
 _WIDEST = (12, 24, 65)
 """The largest pad count of each call: with few pads a call is narrow, and quick."""
 
+_PIECE = 20
+"""Tokens that a piece has at least: in a few tokens, nothing is far enough apart for blocks and windows to cut it."""
+
 _SHORTEST_PIECE = 2
+"""If the table of positions has no room for more."""
 
 _SIZE_KEY = re.compile(r"(?i)(window|chunk|block)(_size|_len|_length)?$")
 _LARGEST = 512
@@ -54,16 +58,20 @@ def screen_pad_counts(run: Run, *, each_alone: bool = False) -> PadCountSweep:
 
 
 class _Pieces(NamedTuple):
-    """The beginnings of a text: the pad counts and the width of each call, and the logits behind each beginning."""
+    """The beginnings of a text: the pad counts and the width of each call, and the logits behind each beginning.
+
+    `alone` begins with the logits behind the `shortest` one.
+    """
 
     prompt_index: int
     text: tuple[int, ...]
     calls: list[tuple[list[int], int]]
+    shortest: int
     alone: Logits
 
     def behind(self, length: int) -> Logits:
         """The logits behind so many tokens of the text."""
-        return self.alone.only(length - _SHORTEST_PIECE)
+        return self.alone.only(length - self.shortest)
 
 
 def _pieces(run: Run, index: int, sizes: dict[str, int]) -> _Pieces:
@@ -72,13 +80,16 @@ def _pieces(run: Run, index: int, sizes: dict[str, int]) -> _Pieces:
     calls = []
     for low, high in pairwise((0, *_WIDEST)):
         wanted = sorted(number for number in numbers if low < number <= high)
-        if wanted and (room is None or wanted[-1] + _SHORTEST_PIECE <= room):
-            calls.append((wanted, wanted[-1] + _SHORTEST_PIECE))
-    longest = max((width - wanted[0] for wanted, width in calls), default=_SHORTEST_PIECE)
+        width = wanted[-1] + _PIECE if wanted else 0
+        width = width if room is None else min(width, room)
+        if wanted and width >= wanted[-1] + _SHORTEST_PIECE:
+            calls.append((wanted, width))
+    lengths = [width - number for wanted, width in calls for number in wanted] or [_SHORTEST_PIECE]
+    shortest, longest = min(lengths), max(lengths)
     text = run.batch.prompts[index] + run.of(SINGLE)[index].generated_ids
     text = (text * (longest // len(text) + 1))[:longest]
-    alone = replay(run.model, text[:_SHORTEST_PIECE], text[_SHORTEST_PIECE:] + text[:1], with_positions=True)
-    return _Pieces(index, text, calls, alone.logits)
+    alone = replay(run.model, text[:shortest], text[shortest:] + text[:1], with_positions=True)
+    return _Pieces(index, text, calls, shortest, alone.logits)
 
 
 def _screened(run: Run, pieces: _Pieces, numbers: list[int], width: int, *, each_alone: bool) -> list[PadCount]:
