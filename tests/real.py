@@ -252,6 +252,8 @@ def main() -> int:
         for found in pool.imap_unordered(_run_all, jobs):
             _say("\n".join(f"| {' | '.join(_shown(outcome))} |" for outcome in found))
             outcomes += found
+        pool.close()
+        pool.join()
     text = f"{_HEADING}\n\n{_counted(outcomes)}"
     _say(f"\n{text}")
     for outcome in outcomes:
