@@ -120,9 +120,9 @@ def test_a_16_bit_model_that_is_spread_over_ranks_is_probed_in_float32(folder_of
     assert report["arms"].keys() == expected["arms"].keys()
     for name, arm in report["arms"].items():
         assert (arm["error"], arm["dtype"]) == (None, expected["arms"][name]["dtype"]), name
-    floor = report["noise_floor"]["measured_in_float32"]
-    assert floor == pytest.approx(expected["noise_floor"]["measured_in_float32"], rel=1.0)
-    assert report["comparisons"]["left_float32"]["max_abs_diff"] < 2 * floor
+    assert 0 < report["noise_floor"]["measured_in_float32"] < 0.001
+    assert report["comparisons"]["left_float32"]["verdict"] in ("identical", "equivalent")
+    assert report["comparisons"]["left_float32"]["max_abs_diff"] < 0.001
 
 
 @needs_ranks
