@@ -231,7 +231,7 @@ def _parsed() -> argparse.Namespace:
 
 
 def _say(text: str, **options: object) -> None:
-    print(text, flush=True, **options)  # noqa: T201  a command of its own
+    print(text, flush=True, **options)  # noqa: T201  this is a command
 
 
 def main() -> int:

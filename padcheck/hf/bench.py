@@ -131,7 +131,7 @@ class Bench:
         for name in (SINGLE, "left", "right"):
             self._keep(name, run)
         self._run_arm("replayed", run, progress)
-        self._measure_rounding(run, few if run.model.dtype in HALF else run.batch.longest(), progress)
+        self._measure_rounding(run, few if run.in_half else run.batch.longest(), progress)
 
     def _measure_rounding(self, run: Run, batch: Batch, progress: Progress, *, in_doubt: bool = False) -> None:
         """What rounding does to these prompts, replayed with the tokens that they chose alone."""

@@ -192,7 +192,7 @@ def explain_load_error(
         source: Hub id or folder.
         part: "config", "tokenizer", "generation_config", "adapter" or "model".
         revision: The one that was asked for.
-        gguf_file: The GGUF file that all parts come from; None where there is none.
+        gguf_file: The GGUF file that all parts come from; None if there is no such file.
     """
     hub_cases = () if Path(source).is_dir() else (*_REFUSALS, *_SILENCES)
     file_cases = (_MISSING_PACKAGE, *_FILE_CASES[part]) if gguf_file is None else GGUF_CASES[part]

@@ -199,7 +199,7 @@ def explained(source: Source, part: str) -> Iterator[None]:
 
 
 def _load_generation_config(source: Source, config: PretrainedConfig) -> GenerationConfig:
-    """The file, or where there is none, or none is read, what generate() makes of the config."""
+    """The file; if there is none, or it is not read, what generate() makes of the config."""
     if source.gguf_file is not None and not READS_GENERATION_CONFIG_BESIDE_GGUF:
         return GenerationConfig.from_model_config(config)
     try:

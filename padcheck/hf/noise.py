@@ -24,7 +24,6 @@ _RUNS = 3
 _SEEDS = 1009
 """How far the seeds of two modules lie apart: more than there are runs."""
 _NO_ROUNDING = (torch.nn.Dropout, torch.nn.Identity)
-_HALF = ("bfloat16", "float16")
 _DESCRIPTIONS = {
     "rounding_errors": "random rounding errors on every module's output",
     "float32_twin": "the same weights in float32",
@@ -62,9 +61,9 @@ class NoiseMeter:
         """
         if not batch.prompts:
             return
-        in_half = run.dtype in _HALF
-        ways: dict[str, _Way] = {"rounding_errors": partial(self._perturbed, _RUNS if in_doubt or in_half else 1)}
-        if in_doubt or in_half:
+        often = in_doubt or run.in_half
+        ways: dict[str, _Way] = {"rounding_errors": partial(self._perturbed, _RUNS if often else 1)}
+        if often:
             ways["other_attention"] = self._with_other_attention
         if run.in_float32:
             ways = {"float32_rounding_errors": ways["rounding_errors"]}

@@ -12,6 +12,7 @@ from padcheck.hf.batches import Batch, Rows
 from padcheck.hf.differences import furthest
 from padcheck.hf.forwards import continue_from_cache, forward, replay
 from padcheck.hf.generation import RowTrace, generate, neutral_generation_config
+from padcheck.hf.half_precision import HALF
 from padcheck.settings import MeasureSettings
 from padcheck.textbook import position_ids_from_mask
 
@@ -40,6 +41,11 @@ class Run:
     def dtype(self) -> str:
         """The name of the dtype in which the model calculates now."""
         return "float32" if self.in_float32 else str(self.model.dtype).removeprefix("torch.")
+
+    @property
+    def in_half(self) -> bool:
+        """True if the model calculates in 16 bit now."""
+        return not self.in_float32 and self.model.dtype in HALF
 
     def of(self, arm: str) -> dict[int, RowTrace]:
         """The traces of an arm; of its float32 run while the model calculates in float32."""

@@ -19,8 +19,6 @@ from padcheck.tolerances import least_tolerance, share_of_allowance
 REPLAYED = "forward() over prompt and new tokens"
 """What stands in."""
 
-_HALF = ("bfloat16", "float16")
-
 
 def alone(run: Run, left: dict[int, RowTrace], known: dict[int, RowTrace]) -> dict[int, RowTrace]:
     """Each prompt alone, by its index.
@@ -61,7 +59,7 @@ def _agree(run: Run, trace: RowTrace, left: RowTrace) -> bool:
     """
     if not run.in_float32 and trace.logits.argmax() != left.generated_ids:
         return False
-    if run.dtype in _HALF:
+    if run.in_half:
         return True
     tolerance = least_tolerance(run.dtype)
     return all(

@@ -29,7 +29,7 @@ SHORT = ("--format", "json", "--max-new-tokens", "3")
 
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file in a folder of its own; tests leave it as it is."""
+    """The only file of its folder; tests leave it as it is."""
     return write_llama(_folder(tmp_path_factory.mktemp("gguf")) / "small-Q8_0.gguf")
 
 
