@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
+# Runs a script that uses what the tests use.
+SCRIPT := PYTHONPATH=$(CURDIR)/tests/support:$(CURDIR)/tests/measurements $(BIN)/python
 CONSTRAINTS ?= constraints.txt
 # The oldest transformers that is supported, and what goes with it; all else is as in constraints.txt.
 OLDEST := transformers==4.48.3 tokenizers==0.21.4 huggingface_hub==0.36.2
@@ -53,29 +55,29 @@ type: $(INSTALLED) ## mypy, strict
 RUNS ?= 5
 .PHONY: bench
 bench: $(INSTALLED) ## speed and memory, as ratios against bare scripts, written into the README (long)
-	$(BIN)/python tests/bench.py --runs $(RUNS) --write
+	$(SCRIPT) tests/measurements/bench.py --runs $(RUNS) --write
 
 .PHONY: memory
 memory: $(INSTALLED) ## memory beyond the model, 512 prompts and a vocabulary of 256,000 (long)
-	$(BIN)/python tests/memory.py
+	$(SCRIPT) tests/measurements/memory.py
 
 .PHONY: accuracy
 accuracy: $(INSTALLED) ## false alarms and missed faults, over every cell of both tables (long)
-	$(BIN)/python tests/accuracy.py --write
+	$(SCRIPT) tests/measurements/accuracy.py --write
 
 .PHONY: real
 real: $(INSTALLED) ## two models with real weights, clean and with planted faults (long)
-	$(BIN)/python tests/real.py --write
+	$(SCRIPT) tests/measurements/real.py --write
 
 .PHONY: survey
 survey: $(INSTALLED) ## write docs/compatibility.md, every architecture of transformers (long)
-	$(BIN)/python tests/compatibility.py --write
+	$(SCRIPT) tests/measurements/compatibility.py --write
 
 .PHONY: docs
 docs: $(INSTALLED) ## refresh what the program writes: README.md, its pictures, the schema
-	$(BIN)/python tests/readme.py
-	$(BIN)/python tests/configuration_schema.py
-	model=$$($(BIN)/python tests/real_models.py) && cd $$(dirname $$model) && COLUMNS=100 $(abspath $(BIN))/padcheck compare \
+	$(SCRIPT) tests/measurements/readme.py
+	$(SCRIPT) tests/measurements/configuration_schema.py
+	model=$$($(SCRIPT) tests/support/real_models.py) && cd $$(dirname $$model) && COLUMNS=100 $(abspath $(BIN))/padcheck compare \
 		$$(basename $$model) --prompt "The capital of France is" --prompt "Water boils at" --max-new-tokens 8 \
 		--format svg --output $(abspath .github)/compare.svg
 	COLUMNS=100 $(BIN)/padcheck check demo ./my-model --task generate --padding-side left \

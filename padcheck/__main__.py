@@ -1,5 +1,5 @@
 """`python -m padcheck`."""
 
-from padcheck.cli import main
+from padcheck.cli.app import main
 
 main()

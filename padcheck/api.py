@@ -25,15 +25,17 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, get_args
 
-from padcheck import engine, report
-from padcheck.errors import UsageError
-from padcheck.facts import PaddingSide
-from padcheck.progress import Silent
-from padcheck.reporters import View, short
-from padcheck.reporters.conclusion import conclusion
-from padcheck.settings import JudgeSettings, MeasureSettings
-from padcheck.severity import Severity
-from padcheck.use import Task
+from padcheck.core import report
+from padcheck.core.errors import UsageError
+from padcheck.core.facts import PaddingSide
+from padcheck.core.progress import Silent
+from padcheck.core.settings import JudgeSettings, MeasureSettings
+from padcheck.core.severity import Severity
+from padcheck.core.use_case import Task
+from padcheck.reporters import View
+from padcheck.reporters.report import short
+from padcheck.reporters.report.conclusion import conclusion
+from padcheck.running import one_model
 
 if TYPE_CHECKING:
     from padcheck.hf.in_memory import Model, Tokenizer
@@ -131,7 +133,7 @@ def compare(
         The report. Padding that changes something is no exception: see `Report.assert_ok`.
 
     Raises:
-        PadcheckError: There is no verdict; of `padcheck.errors`, like both of its kinds:
+        PadcheckError: There is no verdict; of `padcheck.core.errors`, like both of its kinds:
         UsageError: An option is out of its range, or does not fit this model or tokenizer.
         NotMeasuredError: There is nothing to measure: an encoder-decoder model or one without a language model's head,
             no token to pad with, or memory ran out.
@@ -171,5 +173,5 @@ def compare(
         task=task,
         padding_side=padding_side,
     )
-    judged = engine.compare_in_memory(model, tokenizer, measure, judgement, Silent())
+    judged = one_model.compare_in_memory(model, tokenizer, measure, judgement, Silent())
     return Report(**{name: getattr(judged, name) for name in judged.__struct_fields__})

@@ -8,9 +8,9 @@ import pytest
 
 if TYPE_CHECKING:
     from padcheck.api import Report
-    from padcheck.baseline import Baseline
-    from padcheck.check import Job
     from padcheck.hf.in_memory import Model, Tokenizer
+    from padcheck.judging.baseline import Baseline
+    from padcheck.running.many_models import Job
 
 
 class Wanted(NamedTuple):
@@ -49,7 +49,7 @@ class Padcheck:
             UsageError: An option is out of its range, or does not fit this model or tokenizer.
         """
         __tracebackhide__ = True
-        from padcheck.errors import NotMeasuredError
+        from padcheck.core.errors import NotMeasuredError
 
         try:
             report = self.compare(model, tokenizer, prompts, **options)
@@ -82,11 +82,12 @@ def pytest_configure(config: pytest.Config) -> None:
     models = config.getoption("padcheck_models")
     if not models:
         return
-    from padcheck import baseline, configuration
-    from padcheck.errors import UsageError
+    from padcheck.cli import config_file
+    from padcheck.core.errors import UsageError
+    from padcheck.judging import baseline
 
     try:
-        configured = configuration.read(None, config.rootpath)
+        configured = config_file.read(None, config.rootpath)
         known = baseline.read(configured.baseline, may_be_new=False)
         config.stash[_WANTED] = Wanted(configured.jobs(models, {}), known)
     except UsageError as error:
@@ -125,14 +126,15 @@ class ModelItem(pytest.Item):
 
     def runtest(self) -> None:
         """Measures and judges it, as `padcheck check` does; the short report says why it does not pass."""
-        from padcheck import engine
-        from padcheck.errors import PadcheckError
-        from padcheck.progress import Silent
-        from padcheck.reporters import View, short
+        from padcheck.core.errors import PadcheckError
+        from padcheck.core.progress import Silent
+        from padcheck.reporters import View
+        from padcheck.reporters.report import short
+        from padcheck.running import many_models
 
         wrong = None
         try:
-            [report] = engine.check([self._job], self._baseline, Silent()).reports
+            [report] = many_models.check([self._job], self._baseline, Silent()).reports
         except PadcheckError as error:
             wrong = str(error)
         if wrong is not None:  # not from in there, or pytest would show both

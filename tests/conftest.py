@@ -50,7 +50,7 @@ class Outcome:
 @pytest.fixture
 def padcheck(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
     """Runs a command line in this process, where torch is imported once."""
-    from padcheck.cli import main
+    from padcheck.cli.app import main
 
     def run(*args: object) -> Outcome:
         monkeypatch.setattr(sys, "argv", ["padcheck", *map(str, args)])

@@ -2,11 +2,11 @@
 
 import pytest
 
+from padcheck.core.progress import Silent
+from padcheck.core.report import Verdict
+from padcheck.core.settings import JudgeSettings, MeasureSettings
 from padcheck.demo import MODEL_FOLDER, load_prompts
-from padcheck.engine import compare
-from padcheck.progress import Silent
-from padcheck.report import Verdict
-from padcheck.settings import JudgeSettings, MeasureSettings
+from padcheck.running.one_model import compare
 
 CONTINUATIONS = {
     "Monday Tuesday": " Wednesday Thursday Friday Saturday Sunday Monday Tuesday Wednesday Thursday Friday",

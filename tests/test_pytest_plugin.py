@@ -16,7 +16,7 @@ import torch
 import zoo
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from padcheck.demo import MODEL_FOLDER
-from padcheck.errors import UsageError
+from padcheck.core.errors import UsageError
 
 MODEL = AutoModelForCausalLM.from_pretrained(MODEL_FOLDER)
 TOKENIZER = AutoTokenizer.from_pretrained(MODEL_FOLDER)

@@ -8,7 +8,7 @@ from zoo.compositions import COMPOSITIONS, NEEDLE, Composition
 from zoo.families import FAMILIES, PAD
 from zoo.planting import DTYPES, UNHARMED
 
-from padcheck.report import Report, Verdict
+from padcheck.core.report import Report, Verdict
 
 HARM = {"PAD201", "PAD204", "PAD206"}
 CAUSES = {"PAD205", "PAD301", "PAD302", "PAD303", "PAD304", "PAD305"}

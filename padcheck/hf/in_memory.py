@@ -6,14 +6,14 @@ from typing import Any, TypeAlias
 from torch import nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from padcheck.errors import NotMeasuredError, UsageError
-from padcheck.evidence import Evidence
-from padcheck.hf.hub import Source
-from padcheck.hf.loading import Loaded, require_decoder_only
+from padcheck.core.errors import NotMeasuredError, UsageError
+from padcheck.core.evidence import Evidence
+from padcheck.core.progress import Progress
+from padcheck.core.settings import DEFAULT_PROMPTS, MeasureSettings
+from padcheck.hf.library.untouched import untouched
+from padcheck.hf.load.hub import Source
+from padcheck.hf.load.without_weights import Loaded, require_decoder_only
 from padcheck.hf.measure import measure_model
-from padcheck.hf.untouched import untouched
-from padcheck.progress import Progress
-from padcheck.settings import DEFAULT_PROMPTS, MeasureSettings
 
 Model: TypeAlias = nn.Module
 """A `PreTrainedModel` with a language model's head, or peft's wrapper around one, which is none itself."""

@@ -5,16 +5,22 @@ Nothing here imports modelling code, which takes as long to import as the rest o
 
 from dataclasses import dataclass
 
-from padcheck.evidence import Evidence
-from padcheck.facts import ModelFacts
-from padcheck.hf.capture import captured_warnings, library_bars
-from padcheck.hf.encoding import encode_prompts, render_prompts, tokenizer_samples
-from padcheck.hf.facts import environment, generation_settings, quantization, special_token_ids, tokenizer_facts
-from padcheck.hf.loading import Load, Loaded, load_without_weights
-from padcheck.hf.pad_tokens import PadToken, choose_pad_token
-from padcheck.hf.positions import max_position_embeddings, num_layers, position_encoding
-from padcheck.progress import Progress
-from padcheck.settings import MeasureSettings
+from padcheck.core.evidence import Evidence
+from padcheck.core.facts import ModelFacts
+from padcheck.core.progress import Progress
+from padcheck.core.settings import MeasureSettings
+from padcheck.hf.calls.capture import captured_warnings, library_bars
+from padcheck.hf.library.config_positions import max_position_embeddings, num_layers, position_encoding
+from padcheck.hf.load.without_weights import Load, Loaded, load_without_weights
+from padcheck.hf.tokenizer.encoding import encode_prompts, render_prompts, tokenizer_samples
+from padcheck.hf.tokenizer.facts import (
+    environment,
+    generation_settings,
+    quantization,
+    special_token_ids,
+    tokenizer_facts,
+)
+from padcheck.hf.tokenizer.pad_tokens import PadToken, choose_pad_token
 
 
 @dataclass(frozen=True)

@@ -5,22 +5,22 @@ from collections.abc import Callable
 import msgspec
 from transformers import PreTrainedModel
 
-from padcheck.errors import NotMeasuredError
-from padcheck.evidence import Evidence
-from padcheck.facts import ModelFacts
-from padcheck.hf.arms import Measured, not_run, run_arms
-from padcheck.hf.attention import implementations
-from padcheck.hf.capture import captured_warnings, library_bars
-from padcheck.hf.devices import device_names
-from padcheck.hf.generation import overridden_settings
+from padcheck.core.errors import NotMeasuredError
+from padcheck.core.evidence import Evidence
+from padcheck.core.facts import ModelFacts
+from padcheck.core.progress import Progress
+from padcheck.core.settings import MeasureSettings
+from padcheck.hf.calls.capture import captured_warnings, library_bars
+from padcheck.hf.calls.generation import overridden_settings
 from padcheck.hf.inspection import Inspected, inspect
-from padcheck.hf.labels import labels_keep_eos
-from padcheck.hf.loading import Load, Loaded, load_without_weights
-from padcheck.hf.positions import num_layers
-from padcheck.hf.ranks import in_step, number_of_ranks
-from padcheck.hf.weights import load_model
-from padcheck.progress import Progress
-from padcheck.settings import MeasureSettings
+from padcheck.hf.library.config_positions import num_layers
+from padcheck.hf.library.devices import device_names
+from padcheck.hf.load.weights import load_model
+from padcheck.hf.load.without_weights import Load, Loaded, load_without_weights
+from padcheck.hf.parallel.ranks import in_step, number_of_ranks
+from padcheck.hf.runs.attention import implementations
+from padcheck.hf.runs.in_batches import Measured, not_run, run_arms
+from padcheck.hf.tokenizer.labels import labels_keep_eos
 
 
 def measure_model(

@@ -10,11 +10,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from padcheck.errors import UsageError
-from padcheck.reporters.view import View
+from padcheck.core.errors import UsageError
+from padcheck.reporters.text.view import View
 
 if TYPE_CHECKING:
-    from padcheck.report import Document
+    from padcheck.core.report import Document
 
 __all__ = ["Format", "View", "files_by_format", "render"]
 
@@ -32,15 +32,22 @@ class Format(str, Enum):
     GITHUB = "github"
 
 
-_OF_ANY_DOCUMENT = {Format.JSON, Format.HTML, Format.JUNIT, Format.SARIF, Format.GITHUB}
-"""The formats that say the same of a report, a check and a survey."""
+_MACHINE = {Format.JSON, Format.JUNIT, Format.SARIF, Format.GITHUB}
 
 
 def render(document: "Document", fmt: Format, view: View) -> str:
     """The document in one format."""
-    own = "" if fmt in _OF_ANY_DOCUMENT or document.command not in ("check", "survey") else f".{document.command}"
-    reporter: Callable[[Document, View], str] = import_module(f"padcheck.reporters{own}.{fmt.value}").render
+    reporter: Callable[[Document, View], str] = import_module(_module_of(document, fmt)).render
     return reporter(document, view)
+
+
+def _module_of(document: "Document", fmt: Format) -> str:
+    if fmt is Format.HTML:
+        return "padcheck.reporters.html"
+    if fmt in _MACHINE:
+        return f"padcheck.reporters.machine.{fmt.value}"
+    kind = document.command if document.command in ("check", "survey") else "report"
+    return f"padcheck.reporters.{kind}.{fmt.value}"
 
 
 def files_by_format(given: Iterable[str]) -> dict[str, Path]:

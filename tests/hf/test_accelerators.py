@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from padcheck.hf import devices
-from padcheck.hf.devices import default_device, empty_cache
+from padcheck.hf.library import devices
+from padcheck.hf.library.devices import default_device, empty_cache
 
 QUICK = ("--max-new-tokens", "4", "--format", "json")
 found = default_device()

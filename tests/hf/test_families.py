@@ -7,11 +7,11 @@ import pytest
 from model_folders import SPECIAL_TOKEN_IDS, VOCAB_SIZE, save_model, save_tokenizer
 from transformers import AutoConfig
 
-from padcheck import engine
-from padcheck.facts import PositionEncoding
-from padcheck.progress import Silent
-from padcheck.report import Verdict
-from padcheck.settings import DEFAULT_PROMPTS, JudgeSettings, MeasureSettings
+from padcheck.core.facts import PositionEncoding
+from padcheck.core.progress import Silent
+from padcheck.core.report import Verdict
+from padcheck.core.settings import DEFAULT_PROMPTS, JudgeSettings, MeasureSettings
+from padcheck.running import one_model
 
 BLOCKS: dict[str, Any] = {
     "hidden_size": 32,
@@ -68,7 +68,7 @@ def test_padding_on_the_left_is_harmless_and_on_the_right_is_not(model_type: str
 
     settings = MeasureSettings(model=str(tmp_path), dtype=dtype, prompts=PROMPTS)
 
-    report = engine.compare(settings, JudgeSettings(), Silent())
+    report = one_model.compare(settings, JudgeSettings(), Silent())
 
     model = report.evidence.model
     assert (model.model_type, model.position_encoding, model.dtype) == (model_type, position_encoding, dtype)

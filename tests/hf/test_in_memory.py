@@ -23,7 +23,7 @@ from transformers.utils import is_bitsandbytes_available
 from zoo.families import build_family
 
 import padcheck as public
-from padcheck.errors import NotMeasuredError, UsageError
+from padcheck.core.errors import NotMeasuredError, UsageError
 
 
 def compared(model: object, tokenizer: object = None, **options: object) -> public.Report:

@@ -28,11 +28,11 @@ from model_folders import (
     without_weights,
 )
 
-from padcheck import engine
-from padcheck.evidence import Row
-from padcheck.progress import Silent
-from padcheck.report import Report, Severity, Verdict
-from padcheck.settings import JudgeSettings, MeasureSettings
+from padcheck.core.evidence import Row
+from padcheck.core.progress import Silent
+from padcheck.core.report import Report, Severity, Verdict
+from padcheck.core.settings import JudgeSettings, MeasureSettings
+from padcheck.running import one_model
 
 FolderOf = Callable[[Builder], Path]
 
@@ -76,7 +76,7 @@ def name_of(value: object) -> str | None:
 def test_every_layout_is_measured_and_left_as_it_was(build: Builder, folder_of: FolderOf) -> None:
     folder = folder_of(build)
     before = fingerprint(folder)
-    report = run(engine.compare, folder)
+    report = run(one_model.compare, folder)
     assert fingerprint(folder) == before
 
     assert not [arm.error for arm in report.evidence.arms.values() if arm.error]
@@ -108,13 +108,13 @@ def assert_padded_by_definition(report: Report) -> None:
 
 @pytest.mark.parametrize("build", [sharded, pytorch_bin, own_model_code], ids=name_of)
 def test_the_same_weights_say_the_same_in_every_layout(build: Builder, folder_of: FolderOf) -> None:
-    reference = run(engine.compare, folder_of(tokenizer_json))
+    reference = run(one_model.compare, folder_of(tokenizer_json))
     assert len(set(generated_ids(reference)[0])) > 3
-    assert generated_ids(run(engine.compare, folder_of(build))) == generated_ids(reference)
+    assert generated_ids(run(one_model.compare, folder_of(build))) == generated_ids(reference)
 
 
 def test_weights_without_their_prefix_say_the_same(folder_of: FolderOf) -> None:
-    reports = [run(engine.compare, folder_of(build)) for build in (vocab_and_merges, base_checkpoint)]
+    reports = [run(one_model.compare, folder_of(build)) for build in (vocab_and_merges, base_checkpoint)]
     assert generated_ids(reports[0]) == generated_ids(reports[1])
 
 
@@ -128,7 +128,7 @@ def test_weights_without_their_prefix_say_the_same(folder_of: FolderOf) -> None:
     ids=name_of,
 )
 def test_a_row_shows_its_tokens(build: Builder, tokens: list[str], folder_of: FolderOf) -> None:
-    report = run(engine.inspect_tokenizer, folder_of(build), prompts=("a batch", "a batch that is longer"))
+    report = run(one_model.inspect_tokenizer, folder_of(build), prompts=("a batch", "a batch that is longer"))
     row = report.evidence.samples["left"].rows[0]
     assert list(row.tokens[row.num_pad_tokens - 1 :]) == tokens
 
@@ -152,24 +152,24 @@ def test_a_row_shows_its_tokens(build: Builder, tokens: list[str], folder_of: Fo
 def test_a_code_is_found_where_it_belongs_and_not_beside_it(
     code: str, loud: Builder, silent: Builder, folder_of: FolderOf
 ) -> None:
-    assert code in codes(run(engine.inspect_tokenizer, folder_of(loud)))
-    assert code not in codes(run(engine.inspect_tokenizer, folder_of(silent)))
+    assert code in codes(run(one_model.inspect_tokenizer, folder_of(loud)))
+    assert code not in codes(run(one_model.inspect_tokenizer, folder_of(silent)))
 
 
 @pytest.mark.parametrize("build", [tokenizer_json, tokenizer_model, sharded, pytorch_bin, own_model_code], ids=name_of)
 def test_nothing_is_found_where_nothing_is_wrong(build: Builder, folder_of: FolderOf) -> None:
-    assert codes(run(engine.compare, folder_of(build))) == {"PAD202": Severity.WARNING}
+    assert codes(run(one_model.compare, folder_of(build))) == {"PAD202": Severity.WARNING}
 
 
 def test_a_tokenizer_that_ignores_the_side_is_caught_on_the_right(folder_of: FolderOf) -> None:
-    report = run(engine.inspect_tokenizer, folder_of(tokenizer_that_ignores_the_side))
+    report = run(one_model.inspect_tokenizer, folder_of(tokenizer_that_ignores_the_side))
     finding = next(finding for finding in report.findings if finding.code == "PAD107")
     assert set(finding.evidence["wrong_row_by_side"]) == {"right"}
     assert report.exit_code == 1
 
 
 def test_a_tokenizer_that_rejects_the_side_says_how(folder_of: FolderOf) -> None:
-    report = run(engine.inspect_tokenizer, folder_of(tokenizer_that_rejects_the_side))
+    report = run(one_model.inspect_tokenizer, folder_of(tokenizer_that_rejects_the_side))
     errors = {side: sample.error for side, sample in report.evidence.samples.items()}
     assert set(errors) == {"left", "right"}
     assert all(error.startswith("TypeError:") and "padding_side" in error for error in errors.values())
@@ -177,14 +177,14 @@ def test_a_tokenizer_that_rejects_the_side_says_how(folder_of: FolderOf) -> None
 
 
 def test_the_saved_blocks_are_named(folder_of: FolderOf) -> None:
-    report = run(engine.inspect_tokenizer, folder_of(padding_in_tokenizer_json))
+    report = run(one_model.inspect_tokenizer, folder_of(padding_in_tokenizer_json))
     finding = next(finding for finding in report.findings if finding.code == "PAD111")
     assert finding.evidence["blocks"] == ["padding", "truncation"]
     assert (report.evidence.tokenizer.saved_padding, report.evidence.tokenizer.saved_truncation) == (True, True)
 
 
 def test_a_pad_token_without_a_row_is_found_and_never_looked_up(folder_of: FolderOf) -> None:
-    report = run(engine.compare, folder_of(pad_token_without_row))
+    report = run(one_model.compare, folder_of(pad_token_without_row))
     assert codes(report) == {"PAD104": Severity.ERROR, "PAD113": Severity.ERROR}
     assert all("no embedding row" in arm.error for arm in report.evidence.arms.values())
     assert report.comparisons["left"].verdict is Verdict.NOT_RUN
@@ -193,7 +193,7 @@ def test_a_pad_token_without_a_row_is_found_and_never_looked_up(folder_of: Folde
 
 @pytest.mark.parametrize("build", [chat_template_with_bos, chat_template_without_bos], ids=name_of)
 def test_a_chat_is_measured_with_the_special_tokens_of_its_template(build: Builder, folder_of: FolderOf) -> None:
-    report = run(engine.compare, folder_of(build), chat=True, prompts=("hi", "a longer message"))
+    report = run(one_model.compare, folder_of(build), chat=True, prompts=("hi", "a longer message"))
     assert report.comparisons["left"].verdict in {Verdict.IDENTICAL, Verdict.EQUIVALENT}
     for row in rows(report, "single"):
         prompt = row.input_ids[: len(row.input_ids) - len(row.generated_ids)]
@@ -204,20 +204,20 @@ def test_a_chat_is_measured_with_the_special_tokens_of_its_template(build: Build
 
 @pytest.mark.parametrize("build", [without_weights, own_model_code], ids=name_of)
 def test_tiny_needs_no_weights(build: Builder, folder_of: FolderOf) -> None:
-    report = run(engine.compare, folder_of(build), tiny=True)
+    report = run(one_model.compare, folder_of(build), tiny=True)
     assert report.evidence.model.weights == "random"
     assert report.comparisons["left"].verdict in {Verdict.IDENTICAL, Verdict.EQUIVALENT}
 
 
 def test_the_tokenizer_may_come_from_another_folder(folder_of: FolderOf) -> None:
-    report = run(engine.inspect_tokenizer, folder_of(sharded), tokenizer=str(folder_of(own_tokenizer_code)))
+    report = run(one_model.inspect_tokenizer, folder_of(sharded), tokenizer=str(folder_of(own_tokenizer_code)))
     assert report.evidence.tokenizer.class_name == "LettersTokenizer"
     assert report.evidence.samples["left"].rows[0].tokens[:3] == ("b", "i", "g")
 
 
 def test_a_generated_id_that_the_tokenizer_does_not_know_is_shown_by_its_number(folder_of: FolderOf) -> None:
     """Tables are rounded up, and a tokenizer with code of its own raises for the ids past its vocabulary."""
-    report = run(engine.compare, folder_of(sharded), tokenizer=str(folder_of(own_tokenizer_code)))
+    report = run(one_model.compare, folder_of(sharded), tokenizer=str(folder_of(own_tokenizer_code)))
     unknown = [
         (token_id, token)
         for row in rows(report, "single")

@@ -14,13 +14,13 @@ from transformers import GPT2LMHeadModel, PreTrainedModel
 from zoo import compare
 from zoo.families import build_family
 
-from padcheck.errors import NotMeasuredError
-from padcheck.hf.load_errors import is_out_of_memory
+from padcheck.core.errors import NotMeasuredError
+from padcheck.hf.library.exceptions import is_out_of_memory
 
 PROGRAM = """
 import resource, sys
 import padcheck.hf.measure
-from padcheck.cli import main
+from padcheck.cli.app import main
 used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (used + 128 * 2**20,) * 2)
 sys.argv = ["padcheck", "compare", sys.argv[1]]
@@ -71,7 +71,7 @@ def starved(*_args, **_kwargs):
 
 
 def test_an_arm_that_runs_out_of_memory_ends_the_run(padcheck, folder_of, monkeypatch):
-    monkeypatch.setattr("padcheck.hf.plans.generate", starved)
+    monkeypatch.setattr("padcheck.hf.runs.table.generate", starved)
     outcome = padcheck("compare", folder_of(tokenizer_json))
     assert outcome.exit_code == 3
     assert "Memory ran out" in outcome.stderr
@@ -150,7 +150,7 @@ def test_the_model_is_left_as_it_was_found_when_memory_ran_out():
 
 
 def test_the_command_says_it(padcheck, monkeypatch):
-    from padcheck.hf import forwards, generation
+    from padcheck.hf.calls import forwards, generation
 
     real = generation.tensors
 
@@ -171,7 +171,7 @@ def test_the_command_says_it(padcheck, monkeypatch):
 
 LARGE_VOCABULARY = f"""
 import sys
-sys.path.insert(0, {str(Path(__file__).parent.parent)!r})
+sys.path.insert(0, {str(Path(__file__).parents[1] / "support")!r})
 import memory
 print(memory.beyond_the_model(num_prompts=16))
 """

@@ -21,11 +21,11 @@ from builders import (
 from jsonschema import Draft7Validator
 from surveys import MIXED
 
-from padcheck.checks import RULES
-from padcheck.report import ConfigurationFile
+from padcheck.core.report import ConfigurationFile
+from padcheck.core.settings import JudgeSettings
+from padcheck.core.severity import Severity
+from padcheck.judging.rules import RULES
 from padcheck.reporters import Format, View, render
-from padcheck.settings import JudgeSettings
-from padcheck.severity import Severity
 
 WRONG = (unpadded_difference(0.0), difference(0.5))
 FAILING = {"differences": differences(left=WRONG, right=WRONG), "tokenizer": tokenizer_facts(padding_side="right")}

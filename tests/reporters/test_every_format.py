@@ -29,14 +29,14 @@ from builders import (
 )
 from msgspec.structs import replace
 
-from padcheck.errors import UsageError
-from padcheck.evidence import Arm, Place, Sample
-from padcheck.exits import ExitCode
-from padcheck.facts import PaddingSide, PadTokenSuggestion, SpecialTokenIds
-from padcheck.report import Command, KnownFinding, Report
+from padcheck.core.errors import UsageError
+from padcheck.core.evidence import Arm, Place, Sample
+from padcheck.core.exit_codes import ExitCode
+from padcheck.core.facts import PaddingSide, PadTokenSuggestion, SpecialTokenIds
+from padcheck.core.report import Command, KnownFinding, Report
+from padcheck.core.settings import JudgeSettings
+from padcheck.core.severity import Severity
 from padcheck.reporters import Format, View, files_by_format, render
-from padcheck.settings import JudgeSettings
-from padcheck.severity import Severity
 
 WRONG = (unpadded_difference(0.0), difference(0.5))
 SIDES: dict[str, PaddingSide | None] = {"single": None, "left": "left", "right": "right"}

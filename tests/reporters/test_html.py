@@ -21,12 +21,12 @@ from builders import (
 from documents import CODE, DOCUMENTS, WRONG, a_survey, everywhere
 from msgspec.structs import replace
 
-from padcheck.checks import find_rule
-from padcheck.exits import ExitCode
+from padcheck.core.exit_codes import ExitCode
+from padcheck.core.settings import JudgeSettings
+from padcheck.core.severity import Severity
+from padcheck.judging.rules import find_rule
 from padcheck.reporters import Format, View, render
-from padcheck.reporters.visible import visible
-from padcheck.settings import JudgeSettings
-from padcheck.severity import Severity
+from padcheck.reporters.text.visible import visible
 
 RAW = "\x1b\x07\r\u202e\u200b"
 

@@ -8,7 +8,7 @@ from builders import arm, arms, difference, differences, many_prompts, noise, re
 from documents import CODE, DOCUMENTS, everywhere
 
 from padcheck.reporters import Format, View, render
-from padcheck.reporters.visible import visible, visible_token
+from padcheck.reporters.text.visible import visible, visible_token
 
 selenium = pytest.importorskip("selenium", reason="selenium is not installed")
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)

@@ -23,10 +23,10 @@ from builders import (
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from padcheck.evidence import Sample
-from padcheck.report import Report
+from padcheck.core.evidence import Sample
+from padcheck.core.report import Report
 from padcheck.reporters import Format, View, render
-from padcheck.reporters.visible import visible, visible_edges, visible_token
+from padcheck.reporters.text.visible import visible, visible_edges, visible_token
 
 PARSER = MarkdownIt("commonmark").enable("table")
 PLAIN = {"text", "code_inline", "strong_open", "strong_close", "softbreak"}

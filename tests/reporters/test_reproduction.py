@@ -10,13 +10,14 @@ from builders import HOSTILE, evidence, model_facts, report
 from documents import a_survey
 from msgspec.structs import replace
 
-from padcheck import cli, engine
-from padcheck.errors import UsageError
-from padcheck.judge import judge
-from padcheck.report import Report
-from padcheck.reporters.reproduction import command_line, prompts_file, requirements, survey_command_line
-from padcheck.settings import JudgeSettings, MeasureSettings
-from padcheck.severity import Severity
+from padcheck.cli import app
+from padcheck.core.errors import UsageError
+from padcheck.core.report import Report
+from padcheck.core.settings import JudgeSettings, MeasureSettings
+from padcheck.core.severity import Severity
+from padcheck.judging.judge import judge
+from padcheck.reporters.report.reproduction import command_line, prompts_file, requirements, survey_command_line
+from padcheck.running import one_model
 
 bash = shutil.which("bash")
 
@@ -43,10 +44,10 @@ def read_back(shown: Report, monkeypatch: pytest.MonkeyPatch, folder: Path) -> t
         asked.append((measure, judgement))
         raise UsageError("asked for", change="")
 
-    monkeypatch.setattr(engine, "compare", instead)
-    monkeypatch.setattr(engine, "inspect_tokenizer", instead)
+    monkeypatch.setattr(one_model, "compare", instead)
+    monkeypatch.setattr(one_model, "inspect_tokenizer", instead)
     with pytest.raises(SystemExit):
-        cli.app(arguments, prog_name="padcheck", standalone_mode=True)
+        app.app(arguments, prog_name="padcheck", standalone_mode=True)
     [found] = asked
     return found
 
@@ -148,9 +149,9 @@ def test_a_survey_names_its_model_types(monkeypatch, tmp_path):
     line = "padcheck survey llama odd --max-new-tokens 6 --seed 1 --atol 0.5 --ignore PAD1,PAD2"
     assert survey_command_line(shown) == line
     asked = []
-    monkeypatch.setattr(engine, "survey", lambda *settings: asked.append(settings) or pytest.fail("asked for"))
+    monkeypatch.setattr(one_model, "survey", lambda *settings: asked.append(settings) or pytest.fail("asked for"))
     with pytest.raises(pytest.fail.Exception):
-        cli.app(line.split()[1:], prog_name="padcheck", standalone_mode=False)
+        app.app(line.split()[1:], prog_name="padcheck", standalone_mode=False)
     [(wanted, measure, judgement, _, _)] = asked
     assert wanted.model_types == ("llama", "odd")
     assert (measure.max_new_tokens, measure.seed, judgement.atol, list(judgement.ignore)) == (

@@ -23,12 +23,12 @@ from builders import (
 )
 from rich.cells import cell_len
 
-from padcheck.evidence import Row
-from padcheck.facts import PadTokenSuggestion
-from padcheck.report import Command, Report
+from padcheck.core.evidence import Row
+from padcheck.core.facts import PadTokenSuggestion
+from padcheck.core.report import Command, Report
 from padcheck.reporters import Format, View, render
-from padcheck.reporters.grid import grid
-from padcheck.reporters.visible import visible_token
+from padcheck.reporters.report.grid import grid
+from padcheck.reporters.text.visible import visible_token
 
 LABELS = ("token ", "attention_mask ", "position_ids ", "from the mask ")
 TOKENS = {

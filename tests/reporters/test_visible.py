@@ -3,7 +3,7 @@ import unicodedata
 import pytest
 from builders import row
 
-from padcheck.reporters.visible import visible, visible_edges, visible_lines, visible_pads, visible_token
+from padcheck.reporters.text.visible import visible, visible_edges, visible_lines, visible_pads, visible_token
 
 
 @pytest.mark.parametrize(

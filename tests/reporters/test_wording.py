@@ -25,13 +25,13 @@ from builders import (
     unpadded_difference,
 )
 
-from padcheck.evidence import Arm, RowDifference, TokenFlip
-from padcheck.facts import PadTokenSuggestion, SpecialTokenIds, TokenIds
-from padcheck.reporters import wording
-from padcheck.reporters.conclusion import conclusion as conclusion_of
-from padcheck.reporters.visible import visible, visible_token
-from padcheck.settings import JudgeSettings
-from padcheck.severity import Severity
+from padcheck.core.evidence import Arm, RowDifference, TokenFlip
+from padcheck.core.facts import PadTokenSuggestion, SpecialTokenIds, TokenIds
+from padcheck.core.settings import JudgeSettings
+from padcheck.core.severity import Severity
+from padcheck.reporters.report import wording
+from padcheck.reporters.report.conclusion import conclusion as conclusion_of
+from padcheck.reporters.text.visible import visible, visible_token
 
 UNPADDED = unpadded_difference(0.0)
 

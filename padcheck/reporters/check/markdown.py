@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator
 
-from padcheck.report import Check, Report, Unmeasured
+from padcheck.core.report import Check, Report, Unmeasured
 from padcheck.reporters.check import wording
-from padcheck.reporters.conclusion import conclusion, sorted_out
-from padcheck.reporters.markdown import finding_lines
-from padcheck.reporters.markup import block, code, escape, table
-from padcheck.reporters.view import View
-from padcheck.reporters.visible import visible, visible_lines
-from padcheck.reporters.wording import header, verdicts
+from padcheck.reporters.report.conclusion import conclusion, sorted_out
+from padcheck.reporters.report.markdown import finding_lines
+from padcheck.reporters.report.wording import header, verdicts
+from padcheck.reporters.text.markup import block, code, escape, table
+from padcheck.reporters.text.view import View
+from padcheck.reporters.text.visible import visible, visible_lines
 
 
 def render(check: Check, view: View) -> str:  # noqa: ARG001  a document has no screen

@@ -1,9 +1,9 @@
 """A check's table as a picture."""
 
-from padcheck.report import Check, Report
+from padcheck.core.report import Check, Report
 from padcheck.reporters.check.table import print_check
-from padcheck.reporters.svg import picture, with_room_for
-from padcheck.reporters.view import View
+from padcheck.reporters.report.svg import picture, with_room_for
+from padcheck.reporters.text.view import View
 
 
 def render(check: Check, view: View) -> str:

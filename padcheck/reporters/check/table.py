@@ -4,12 +4,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from padcheck.report import Check, Report
+from padcheck.core.report import Check, Report
 from padcheck.reporters.check import wording
-from padcheck.reporters.layout import STATUS_STYLE, captured, section, section_title
-from padcheck.reporters.short import print_short
-from padcheck.reporters.table import print_report
-from padcheck.reporters.view import View
+from padcheck.reporters.report.short import print_short
+from padcheck.reporters.report.table import print_report
+from padcheck.reporters.text.layout import STATUS_STYLE, captured, section, section_title
+from padcheck.reporters.text.view import View
 
 
 def render(check: Check, view: View) -> str:

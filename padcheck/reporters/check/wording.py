@@ -2,8 +2,8 @@
 
 from collections import Counter
 
-from padcheck.report import Check, Report, Unmeasured
-from padcheck.reporters.visible import visible
+from padcheck.core.report import Check, Report, Unmeasured
+from padcheck.reporters.text.visible import visible
 
 _STATUS = {"pass": "passed", "fail": "failed", "not_measured": "not measured", "error": "a bug in padcheck"}
 

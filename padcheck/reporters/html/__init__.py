@@ -12,13 +12,13 @@ from importlib.resources import files
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from padcheck.report import Document, Report
-from padcheck.reporters import conclusion, positions, reproduction, wording
+from padcheck.core.report import Document, Report
 from padcheck.reporters.check import wording as check_wording
 from padcheck.reporters.html import alignment, page
+from padcheck.reporters.report import conclusion, positions, reproduction, wording
 from padcheck.reporters.survey import wording as survey_wording
-from padcheck.reporters.view import View
-from padcheck.reporters.visible import visible, visible_edges, visible_lines, visible_pads
+from padcheck.reporters.text.view import View
+from padcheck.reporters.text.visible import visible, visible_edges, visible_lines, visible_pads
 
 
 def render(document: Document, view: View) -> str:  # noqa: ARG001  a page fits any screen

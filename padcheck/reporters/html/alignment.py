@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 from itertools import takewhile
 from typing import NamedTuple
 
-from padcheck.evidence import Row
-from padcheck.reporters.positions import shown_positions
-from padcheck.reporters.visible import visible_token
-from padcheck.reporters.wording import PAD
+from padcheck.core.evidence import Row
+from padcheck.reporters.report.positions import shown_positions
+from padcheck.reporters.report.wording import PAD
+from padcheck.reporters.text.visible import visible_token
 
 
 class Cell(NamedTuple):

@@ -2,15 +2,15 @@
 
 from typing import NamedTuple
 
-from padcheck.checks import find_rule
-from padcheck.errors import UsageError
-from padcheck.evidence import GENERATED, SINGLE, Row, RowDifference
-from padcheck.facts import PaddingSide
-from padcheck.floor import tolerance_of
-from padcheck.report import Architecture, Report, Verdict
-from padcheck.reporters import wording
+from padcheck.core.errors import UsageError
+from padcheck.core.evidence import GENERATED, SINGLE, Row, RowDifference
+from padcheck.core.facts import PaddingSide
+from padcheck.core.noise_floor import tolerance_of
+from padcheck.core.report import Architecture, Report, Verdict
+from padcheck.judging.rules import find_rule
 from padcheck.reporters.html.chart import Chart, chart
 from padcheck.reporters.html.heat_map import HeatMap, heat_map
+from padcheck.reporters.report import wording
 from padcheck.reporters.survey import wording as survey_wording
 
 _FEW_PROMPTS = 4

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from padcheck.report import Survey
-from padcheck.reporters.markup import escape, table
+from padcheck.core.report import Survey
 from padcheck.reporters.survey import wording
-from padcheck.reporters.view import View
+from padcheck.reporters.text.markup import escape, table
+from padcheck.reporters.text.view import View
 
 
 def render(survey: Survey, view: View) -> str:  # noqa: ARG001  a document has no screen

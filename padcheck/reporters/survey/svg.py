@@ -1,9 +1,9 @@
 """A survey's table as a picture."""
 
-from padcheck.report import Survey
+from padcheck.core.report import Survey
+from padcheck.reporters.report.svg import picture
 from padcheck.reporters.survey.table import print_survey
-from padcheck.reporters.svg import picture
-from padcheck.reporters.view import View
+from padcheck.reporters.text.view import View
 
 
 def render(survey: Survey, view: View) -> str:

@@ -4,10 +4,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from padcheck.report import Architecture, Survey
-from padcheck.reporters.layout import STATUS_STYLE, captured, pairs, print_finding, section
+from padcheck.core.report import Architecture, Survey
 from padcheck.reporters.survey import wording
-from padcheck.reporters.view import View
+from padcheck.reporters.text.layout import STATUS_STYLE, captured, pairs, print_finding, section
+from padcheck.reporters.text.view import View
 
 
 def render(survey: Survey, view: View) -> str:

@@ -3,10 +3,10 @@
 from collections import Counter
 from collections.abc import Iterable
 
-from padcheck.report import Architecture, Survey, Verdict
-from padcheck.reporters.visible import visible
-from padcheck.reporters.wording import behaviour
-from padcheck.severity import Severity
+from padcheck.core.report import Architecture, Survey, Verdict
+from padcheck.core.severity import Severity
+from padcheck.reporters.report.wording import behaviour
+from padcheck.reporters.text.visible import visible
 
 COLUMNS = {
     "left_generate": "generate left",

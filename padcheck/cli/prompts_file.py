@@ -1,0 +1,57 @@
+"""Reads a prompts file: one prompt a line, or JSONL with a "prompt" key; `-` is stdin."""
+
+import sys
+from pathlib import Path
+
+import msgspec
+
+from padcheck.core.errors import UsageError
+
+
+class _PromptLine(msgspec.Struct):
+    prompt: str
+
+
+def load_prompts(file: str) -> tuple[str, ...]:
+    """The prompts of a file, in order; blank lines are passed over.
+
+    Raises:
+        UsageError: The file is missing, unreadable, not UTF-8 or without a prompt, or a line is not the JSONL it begins
+        as.
+    """
+    name = "standard input" if file == "-" else file
+    try:
+        if file == "-" and sys.stdin is None:
+            raise UsageError("--prompts - reads standard input, which is closed.", change="Pipe the prompts in.")
+        raw = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+        text = raw.decode("utf-8-sig")
+    except OSError as error:
+        raise UsageError(
+            f"The prompts file {name} cannot be read: {error.strerror or error}.",
+            change="Check the path after --prompts.",
+        ) from error
+    except UnicodeDecodeError as error:
+        position = error.start + len(raw) - len(error.object)  # the codec does not count a byte order mark
+        raise UsageError(
+            f"The prompts file {name} is not UTF-8: byte {position} is {raw[position]:#04x}.",
+            meaning="It was saved in another encoding.",
+            change="Save it as UTF-8.",
+        ) from error
+    # split("\n") and not splitlines(): U+2028 and form feeds belong to a prompt.
+    lines = [(number, line.rstrip("\r")) for number, line in enumerate(text.split("\n"), start=1)]
+    lines = [(number, line) for number, line in lines if line.strip()]
+    if not lines:
+        raise UsageError(f"The prompts file {name} holds no prompt.", change="Write one prompt a line.")
+    is_jsonl = lines[0][1].lstrip().startswith("{")
+    return tuple(_parse(name, number, line) for number, line in lines) if is_jsonl else tuple(line for _, line in lines)
+
+
+def _parse(name: str, number: int, line: str) -> str:
+    try:
+        return msgspec.json.decode(line, type=_PromptLine).prompt
+    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+        raise UsageError(
+            f'Line {number} of {name} is not a JSON object with a "prompt": {error}.',
+            meaning="The first line begins with {, so the file is read as JSONL.",
+            change='Write {"prompt": "..."} on every line.',
+        ) from error

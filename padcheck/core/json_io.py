@@ -1,0 +1,103 @@
+"""A report, a check or a survey to JSON and back: `schema_version` 1.
+
+A report is written flat: the evidence's keys stand beside the verdict's, since that is how callers read it.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+
+from padcheck import __version__
+from padcheck.core.errors import UsageError
+from padcheck.core.evidence import Evidence
+from padcheck.core.exit_codes import ExitCode
+from padcheck.core.report import (
+    Check,
+    ConfigurationFile,
+    Document,
+    KnownFinding,
+    Report,
+    Status,
+    Survey,
+    Unmeasured,
+)
+
+SCHEMA_VERSION = 1
+
+
+def dump(document: Document) -> str:
+    """The document as JSON, keys in the order of the contract. NaN and infinity become null."""
+    written: dict[str, Any] = {"schema_version": SCHEMA_VERSION, "padcheck_version": __version__}
+    written |= _flat(document)
+    return msgspec.json.format(msgspec.json.encode(written), indent=2).decode() + "\n"
+
+
+def _flat(document: Document | Unmeasured) -> dict[str, Any]:
+    fields: dict[str, Any] = msgspec.to_builtins(document)
+    if isinstance(document, Check):
+        return fields | {"reports": [_flat(report) for report in document.reports]}
+    if not isinstance(document, Report):
+        return fields
+    evidence = fields.pop("evidence")
+    samples = evidence.pop("samples")
+    evidence["samples"] = {side: sample["rows"] for side, sample in samples.items()}
+    evidence["sample_errors"] = {side: sample["error"] for side, sample in samples.items() if sample["error"]}
+    verdict = {key: fields.pop(key) for key in ("command", "status", "exit_code")}
+    return {**verdict, **evidence, **fields}
+
+
+def load(path: Path) -> Document:
+    """Reads a document that `dump` wrote.
+
+    Raises:
+        UsageError: The file cannot be read, is not JSON, is of another schema version, or lacks something.
+    """
+    change = "Give the file that padcheck wrote with --format json --output FILE."
+    try:
+        written = msgspec.json.decode(path.read_bytes())
+        if not isinstance(written, dict) or "schema_version" not in written:
+            raise UsageError(f"{path} is not a padcheck report: it has no schema_version.", change=change)
+        if written["schema_version"] != SCHEMA_VERSION:
+            raise UsageError(
+                f"{path} has schema_version {written['schema_version']}; this padcheck reads {SCHEMA_VERSION}.",
+                meaning="It was written by another version of padcheck.",
+                change="Run the command again, or use that version to read it.",
+            )
+        return _document(written)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror or error}.", change=change) from error
+    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError, RecursionError) as error:
+        raise UsageError(f"{path} is not a padcheck report: {error}.", change=change) from error
+
+
+def _document(written: dict[str, Any]) -> Document:
+    if written.get("command") == "survey":
+        return msgspec.convert(written, Survey)
+    if written.get("command") != "check":
+        return _report(written)
+    check = msgspec.convert(written, _WrittenCheck)
+    reports = tuple(msgspec.convert(each, Unmeasured) if "error" in each else _report(each) for each in check.reports)
+    return Check(**msgspec.structs.asdict(check) | {"reports": reports})
+
+
+class _WrittenCheck(msgspec.Struct):
+    """A check whose reports are not read yet: each is one of two kinds, which msgspec cannot tell apart."""
+
+    status: Status
+    exit_code: ExitCode
+    reports: Annotated[tuple[dict[str, Any], ...], msgspec.Meta(min_length=1)]
+    configuration: ConfigurationFile | None = None
+    vanished: tuple[KnownFinding, ...] = ()
+
+
+def _report(written: dict[str, Any]) -> Report:
+    return msgspec.convert({**written, "evidence": msgspec.convert(_with_samples(written), Evidence)}, Report)
+
+
+def _with_samples(written: dict[str, Any]) -> dict[str, Any]:
+    """What is written, each side's rows and error put together again: callers read `samples` as rows alone."""
+    samples, errors = written.get("samples"), written.get("sample_errors", {})
+    if not isinstance(samples, dict) or not isinstance(errors, dict):
+        return written  # its conversion says what is wrong with it
+    return written | {"samples": {side: {"rows": rows, "error": errors.get(side)} for side, rows in samples.items()}}

@@ -1,0 +1,1 @@
+"""One call of generate() or forward(): what goes in, and what is recorded."""

@@ -1,0 +1,159 @@
+"""Calls of forward() without generate(): a batch read at its last real tokens, a replay, a cache continued."""
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import PreTrainedModel
+from transformers.utils import ModelOutput
+
+from padcheck.core.settings import MeasureSettings
+from padcheck.hf.calls.batches import Rows, unpadded
+from padcheck.hf.calls.capture import position_ids_by_column, received_position_ids
+from padcheck.hf.calls.generation import RowTrace, tensors
+from padcheck.hf.calls.logits import LogitsLog
+from padcheck.hf.calls.positions_used import positions_by_column, used_positions
+from padcheck.hf.calls.sampling import logits_processors
+from padcheck.hf.library.devices import input_device
+
+
+def forward(
+    model: PreTrainedModel,
+    rows: Rows,
+    settings: MeasureSettings,
+    *,
+    with_mask: bool = True,
+    positions: Callable[[tuple[int, ...]], tuple[int, ...]] | None = None,
+) -> list[RowTrace]:
+    """Runs one batch once and reads each row at its last real token; the model must be in eval mode.
+
+    Args:
+        model: Not changed.
+        rows: Padded prompts of one width, each with the index of its prompt.
+        settings: How to draw the token, with generate()'s noise where it is sampled.
+        with_mask: Whether attention_mask is passed.
+        positions: Gives the position_ids of a row from its mask; they are left to the model where this is None.
+
+    Raises:
+        TypeError: `positions` are given and the model takes none.
+    """
+    input_ids, attention_mask = tensors(model, rows)
+    arguments = {"attention_mask": attention_mask} if with_mask else {}
+    if positions is not None:
+        if not takes_position_ids(model):
+            raise TypeError("forward() takes no position_ids")
+        given = [positions(padded.attention_mask) for _, padded in rows]
+        arguments["position_ids"] = torch.tensor(given, device=input_device(model))  # (batch, width)
+    log, width = LogitsLog(len(rows)), input_ids.shape[1]
+    with torch.inference_mode(), received_position_ids(model) as received, used_positions(model) as used:
+        _, logits = _run_and_read(model, input_ids, arguments, _last_columns(rows))
+        log.add(logits)
+        scores = logits_processors(settings, [index for index, _ in rows], width)(input_ids, logits.float())
+    chosen = scores.argmax(dim=-1).tolist()
+    traces = []
+    for row, (_, padded) in enumerate(rows):
+        position_ids = position_ids_by_column(received, row, width, width + 1)
+        looked_up = positions_by_column(model, used, row, width, width + 1)
+        traces.append(RowTrace(padded, (chosen[row],), position_ids, log.row(row, 1), *looked_up))
+    return traces
+
+
+def continue_from_cache(model: PreTrainedModel, rows: Rows, new: list[tuple[int, ...]]) -> list[RowTrace]:
+    """Two steps: the prompt's next token, and the one after the first of `new`, from the cache that the prompt left.
+
+    Unlike generate() this reads a right-padded row at its last real token, and gives the new token the position behind
+    it, as the model itself counts: what is wrong then is the cache itself.
+    """
+    input_ids, attention_mask = tensors(model, rows)
+    first = torch.tensor([[tokens[0]] for tokens in new], device=input_device(model))  # (batch, 1)
+    grown = torch.cat([attention_mask, torch.ones_like(first)], dim=1)  # (batch, width + 1)
+    lengths = attention_mask.sum(dim=1)  # (batch,)
+    positions = {"position_ids": _first_position(model) + lengths[:, None]} if takes_position_ids(model) else {}
+    log = LogitsLog(len(rows))
+    with torch.inference_mode():
+        arguments = {"attention_mask": attention_mask, "use_cache": True}
+        prompt, logits = _run_and_read(model, input_ids, arguments, _last_columns(rows))
+        log.add(logits)
+        key = "past_key_values" if hasattr(prompt, "past_key_values") else "cache_params"
+        cache = {key: getattr(prompt, key)}
+        log.add(model(first, attention_mask=grown, use_cache=True, **positions, **cache).logits[:, -1])
+    return [
+        RowTrace(padded, new[row][:2], (None,) * (len(padded.input_ids) + 2), log.row(row, 2))
+        for row, (_, padded) in enumerate(rows)
+    ]
+
+
+def takes_position_ids(model: PreTrainedModel) -> bool:
+    """True where forward() has an argument for them."""
+    return "position_ids" in inspect.signature(model.forward).parameters
+
+
+def _first_position(model: PreTrainedModel) -> int:
+    """The position that the model itself gives to the first token: RoBERTa and its kin start behind a row for pads."""
+    tables = (module for name, module in model.named_modules() if name.endswith("position_embeddings"))
+    rows = (table.padding_idx for table in tables if isinstance(table, nn.Embedding))
+    return next((row + 1 for row in rows if row is not None), 0)
+
+
+def replay(
+    model: PreTrainedModel, prompt: tuple[int, ...], new: tuple[int, ...], *, with_positions: bool = False
+) -> RowTrace:
+    """All steps of a prompt alone in one forward() without a cache, given the tokens that were chosen.
+
+    The model must be in eval mode; it is not changed. Where it is not causal a step also sees the tokens after it.
+    `with_positions` passes the position_ids that generate() would, where the model takes any.
+    """
+    padded = unpadded(prompt + new[:-1])
+    input_ids, attention_mask = tensors(model, [(0, padded)])
+    width = input_ids.shape[1]
+    positions = {}
+    if with_positions and takes_position_ids(model):
+        positions = {"position_ids": torch.arange(width, device=input_device(model))[None]}  # (1, width)
+    log = LogitsLog(1)
+    with torch.inference_mode(), received_position_ids(model) as received, used_positions(model) as used:
+        arguments = {"attention_mask": attention_mask, **positions}
+        _, logits = _run(model, input_ids, arguments, range(len(prompt) - 1, width))  # (1, len(new), vocab_size)
+        log.add(logits[0])
+    num_columns = len(prompt) + len(new)
+    position_ids = position_ids_by_column(received, 0, width, num_columns)
+    looked_up = positions_by_column(model, used, 0, width, num_columns)
+    return RowTrace(unpadded(prompt), new, position_ids, log.row(0, len(new)), *looked_up)
+
+
+def _last_columns(rows: Rows) -> list[int]:
+    """The column of each row's last real token."""
+    return [len(padded.attention_mask) - 1 - padded.attention_mask[::-1].index(1) for _, padded in rows]
+
+
+def _run_and_read(
+    model: PreTrainedModel, input_ids: torch.Tensor, arguments: dict[str, Any], columns: list[int]
+) -> tuple[ModelOutput, torch.Tensor]:
+    """One forward(): its output, and the logits of one column a row, (batch, vocab_size)."""
+    wanted = sorted(set(columns))
+    output, logits = _run(model, input_ids, arguments, wanted)
+    places = [wanted.index(column) for column in columns]
+    return output, logits[range(len(columns)), places]
+
+
+def _run(
+    model: PreTrainedModel, input_ids: torch.Tensor, arguments: dict[str, Any], columns: Sequence[int]
+) -> tuple[ModelOutput, torch.Tensor]:
+    """One forward(): its output, and the logits of these columns, (batch, len(columns), vocab_size).
+
+    The others are not worked out where the model can leave them out, as generate() has it: the head is a third of a
+    small model's work, and with a large vocabulary most of its memory.
+    """
+    width = input_ids.shape[1]
+    tail = width - columns[0]
+    parameter = inspect.signature(model.forward).parameters.get("logits_to_keep")
+    keep: dict[str, int | torch.Tensor] = {}
+    if parameter is not None:
+        takes_columns = "Tensor" in str(parameter.annotation) and tail != len(columns)
+        keep["logits_to_keep"] = torch.tensor(columns, device=input_ids.device) if takes_columns else tail
+    output = model(input_ids, **arguments, **keep)
+    logits = output.logits
+    if logits.shape[1] != len(columns):
+        logits = logits[:, [column - width for column in columns]]  # from the end: of all columns, or of the tail
+    return output, logits

@@ -1,0 +1,47 @@
+"""Which attention implementations a model has, and the other one, lent to it for a while."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from transformers import PreTrainedModel
+from transformers.utils import is_flash_attn_2_available
+
+from padcheck.core.evidence import OTHER_ATTENTION
+from padcheck.hf.float32.view import HALF, NotOpenError
+
+
+def implementations(model: PreTrainedModel) -> tuple[str, ...]:
+    """All that this model can be loaded with here: flash attention where it is installed, in 16 bit on CUDA."""
+    if getattr(model.config, "_attn_implementation", None) is None:
+        return ()
+    has_flash = any(getattr(model, f"_supports_flash_attn{version}", False) for version in ("", "_2"))
+    has_flash = has_flash and model.device.type == "cuda" and model.dtype in HALF
+    open_ways = {
+        "eager": True,
+        "sdpa": getattr(model, "_supports_sdpa", False),
+        "flash_attention_2": has_flash and is_flash_attn_2_available(),
+    }
+    return tuple(name for name, is_open in open_ways.items() if is_open)
+
+
+@contextmanager
+def other_attention(model: PreTrainedModel) -> Iterator[None]:
+    """Within the context the model runs eager in place of sdpa, or sdpa in place of eager.
+
+    Raises:
+        NotOpenError: It has no other one, or cannot change once it is loaded.
+    """
+    before = getattr(model.config, "_attn_implementation", None)
+    other = OTHER_ATTENTION.get(before or "")
+    if other is None or not hasattr(model, "set_attn_implementation"):
+        raise NotOpenError(f"there is no other one than {before or 'its own'}")
+    try:
+        try:
+            model.set_attn_implementation(other)
+        except ValueError as error:
+            raise NotOpenError(f"the model has no {other}") from error
+        if getattr(model.config, "_attn_implementation", None) != other:
+            raise NotOpenError(f"the model does not change from {before} once it is loaded")
+        yield
+    finally:
+        model.set_attn_implementation(before)

@@ -1,0 +1,73 @@
+"""Whether a batch needs an explanation: a run differs that should agree, or a fault made on purpose is not seen."""
+
+from collections.abc import Iterable
+
+from transformers import PreTrainedModel
+
+from padcheck.core.evidence import StepDifference
+from padcheck.core.noise_floor import noise_floor, tolerance_of
+from padcheck.core.tolerances import Tolerance, share_of_allowance
+from padcheck.hf.calls.batches import Batch
+from padcheck.hf.library.config_positions import num_layers
+from padcheck.hf.runs.noise import NoiseMeter
+from padcheck.hf.runs.run_log import ArmLog
+from padcheck.hf.runs.table import PLANS
+
+_CONTROLS = ("broken_mask", "left_no_mask")
+
+
+class Doubt:
+    """Compares what the arms gave with what rounding explains, as it is known so far.
+
+    Attributes:
+        logs: What the arms gave, by name; others add to it.
+        noise: What rounding does; others add to it.
+    """
+
+    def __init__(self, model: PreTrainedModel, logs: dict[str, ArmLog], noise: NoiseMeter) -> None:
+        self.logs = logs
+        self.noise = noise
+        self._dtype = str(model.dtype).removeprefix("torch.")
+        self._num_layers = num_layers(model.config)
+
+    def about(self, batch: Batch) -> bool:
+        """True if anything differs in this batch that should agree, or if a fault made on purpose does not show."""
+        if any(self.off(name, batch) for name, plan in PLANS.items() if plan.must_match):
+            return True
+        padded = len(set(map(len, batch.prompts.values()))) > 1
+        return padded and not any(self.off(name, batch) for name in _CONTROLS)
+
+    def off(self, name: str, batch: Batch) -> bool:
+        """True if a row of the arm in this batch differs from its reference by more than rounding."""
+        return self.first_off(name, batch) is not None
+
+    def first_off(self, name: str, batch: Batch) -> tuple[int, int] | None:
+        """The prompt that differs at the earliest step, and this step; of several the one that is furthest off."""
+        found = self.logs[name].differences if name in self.logs else {}
+        steps = {index: found[index].steps for index in batch.prompts if index in found}
+        if not steps:
+            return None
+        tolerance = self._tolerance(name)
+        wrong = [
+            (number, -share, index)
+            for index, row in steps.items()
+            for number, share in enumerate(_shares(row, tolerance))
+            if share > 1
+        ]
+        if not wrong:
+            return None
+        step, _, index = min(wrong)
+        return index, step
+
+    def any_off(self, name: str, steps: Iterable[StepDifference]) -> bool:
+        """True if a step differs by more than rounding explains for an arm."""
+        return any(share > 1 for share in _shares(steps, self._tolerance(name)))
+
+    def _tolerance(self, name: str) -> Tolerance:
+        own_dtype = {other: log.all_differences() for other, log in self.logs.items() if log.dtype is None}
+        floor = noise_floor(self._dtype, self._num_layers, self.noise.evidence(), own_dtype)
+        return tolerance_of(floor, self.logs[name].evidence())
+
+
+def _shares(steps: Iterable[StepDifference], tolerance: Tolerance) -> list[float]:
+    return [share_of_allowance(step.max_abs_diff, tolerance.allowed(step.logit_scale)) for step in steps]

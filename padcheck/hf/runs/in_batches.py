@@ -1,0 +1,134 @@
+"""Runs the arms over all prompts, batch after batch, in batches that memory has room for."""
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from padcheck.core.evidence import Arm, NoiseProbe, PadCountSweep, Place, PrecisionStep, RowDifference
+from padcheck.core.progress import OfBatch, Progress
+from padcheck.core.settings import MeasureSettings
+from padcheck.hf.calls.batches import Batch
+from padcheck.hf.calls.generation import neutral_generation_config
+from padcheck.hf.library.devices import empty_cache
+from padcheck.hf.runs.run_log import ArmLog
+from padcheck.hf.runs.runner import Bench, OutOfMemoryError
+from padcheck.hf.runs.table import PLANS
+from padcheck.hf.tokenizer.pad_tokens import PadToken
+
+_LARGEST_BATCH = 64
+"""The largest batch that is tried if the size is left to padcheck: beyond it nothing is gained."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What the arms gave, under the names of `Evidence`."""
+
+    arms: dict[str, Arm]
+    differences: dict[str, tuple[RowDifference, ...]] = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
+    noise: dict[str, NoiseProbe] = field(default_factory=dict)
+    precision: tuple[PrecisionStep, ...] = ()
+    screen: PadCountSweep | None = None
+    sweep: PadCountSweep | None = None
+    places: dict[str, Place] = field(default_factory=dict)
+    batch_size: int | None = None
+    batch_sizes_too_large: tuple[int, ...] = ()
+
+
+def run_arms(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    encoded: tuple[tuple[int, ...], ...],
+    pad_token: PadToken,
+    *,
+    settings: MeasureSettings,
+    progress: Progress,
+) -> Measured:
+    """Runs every arm over batches of `settings.batch_size` prompts, and compares each batch before the next one runs.
+
+    So the logits in memory are those of one batch, however many prompts there are. If memory runs out and the size is
+    left to padcheck, all prompts run again in batches of half the size. An arm that raises keeps its error and does not
+    run again. The model is left as it was found.
+
+    Raises:
+        NotMeasuredError: Memory ran out.
+    """
+    *larger, last = _batch_sizes(settings, len(encoded))
+    run_in = partial(_run_in_batches, model, tokenizer, encoded, pad_token, settings=settings, progress=progress)
+    for tried, size in enumerate(larger):
+        with suppress(OutOfMemoryError):
+            return replace(run_in(size), batch_sizes_too_large=tuple(larger[:tried]))
+        gc.collect()
+        empty_cache(model)
+    return replace(run_in(last), batch_sizes_too_large=tuple(larger))
+
+
+def not_run(error: str) -> Measured:
+    """What the arms give if none may run."""
+    plans = {name: plan for name, plan in PLANS.items() if not (plan.half_only or plan.expensive)}
+    return Measured(arms={name: ArmLog(plan, error=error).evidence() for name, plan in plans.items()})
+
+
+def _run_in_batches(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    encoded: tuple[tuple[int, ...], ...],
+    pad_token: PadToken,
+    size: int,
+    *,
+    settings: MeasureSettings,
+    progress: Progress,
+) -> Measured:
+    bench = Bench(model, tokenizer, settings)
+    batches = list(_batches(model, encoded, pad_token, size, settings.seed))
+    with evaluating(model), neutral_generation_config(model, pad_token.token_id):
+        for number, batch in enumerate(batches, start=1):
+            bench.run(batch, OfBatch(progress, number, len(batches)))
+    return Measured(
+        arms=bench.arms(),
+        differences=bench.differences(),
+        left_out=bench.left_out(),
+        noise=bench.noise.evidence(),
+        precision=tuple(bench.precision),
+        screen=bench.screen,
+        sweep=bench.sweep,
+        places=bench.places,
+        batch_size=size,
+    )
+
+
+def _batch_sizes(settings: MeasureSettings, num_prompts: int) -> list[int]:
+    """The sizes to try, each half of the one before it; one only if the user gave it."""
+    if settings.batch_size != "auto":
+        return [settings.batch_size]
+    sizes = [max(2, min(_LARGEST_BATCH, num_prompts))]
+    while sizes[-1] > 3:  # noqa: PLR2004  half of it is still a batch
+        sizes.append(sizes[-1] // 2)
+    return sizes
+
+
+def _batches(
+    model: PreTrainedModel, encoded: tuple[tuple[int, ...], ...], pad_token: PadToken, size: int, seed: int
+) -> Iterator[Batch]:
+    embedding_rows = model.get_input_embeddings().weight.shape[0]
+    for start in range(0, len(encoded), size):
+        chosen = range(start, min(start + size, len(encoded)))
+        prompts = {index: encoded[index] for index in chosen}
+        width = max(map(len, prompts.values()))
+        yield Batch(prompts, width, pad_token.token_id, embedding_rows, seed, size=len(prompts))
+
+
+@contextmanager
+def evaluating(model: PreTrainedModel) -> Iterator[None]:
+    """Dropout is off for the length of the context; the training flags come back as they were."""
+    training = {module: module.training for module in model.modules()}
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, flag in training.items():
+            module.training = flag

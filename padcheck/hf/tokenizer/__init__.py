@@ -1,0 +1,1 @@
+"""What the tokenizer and its settings say: facts, pad tokens, encoded prompts, labels."""

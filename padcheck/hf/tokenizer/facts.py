@@ -1,0 +1,142 @@
+"""Reads tokenizer, config and generation_config, and changes none of them."""
+
+import platform
+
+import tokenizers
+import torch
+import transformers
+from transformers import GenerationConfig, PretrainedConfig, PreTrainedTokenizerBase
+
+from padcheck import __version__
+from padcheck.core.facts import ChatTemplateFacts, Environment, SpecialTokenIds, TokenIds, TokenizerFacts
+from padcheck.hf.load.gguf import GGUF
+from padcheck.hf.tokenizer.encoding import encode, render_chat
+from padcheck.hf.tokenizer.pad_tokens import PadToken, suggest_pad_token
+
+_VERY_LARGE = 10**9
+"""transformers' placeholder for "no limit" is 10**30; no real tokenizer counts beyond this."""
+
+
+def environment() -> Environment:
+    """The versions in use."""
+    return Environment(
+        padcheck=__version__,
+        python=platform.python_version(),
+        torch=str(torch.__version__),
+        transformers=transformers.__version__,
+        tokenizers=tokenizers.__version__,
+        platform=platform.platform(),
+    )
+
+
+def special_token_ids(
+    tokenizer: PreTrainedTokenizerBase, config: PretrainedConfig, generation_config: GenerationConfig
+) -> SpecialTokenIds:
+    """The ids that the three places name."""
+    return SpecialTokenIds(
+        tokenizer=_token_ids(tokenizer), config=_token_ids(config), generation_config=_token_ids(generation_config)
+    )
+
+
+def _token_ids(place: PreTrainedTokenizerBase | PretrainedConfig | GenerationConfig) -> TokenIds:
+    # A config of a multimodal wrapper may lack the attributes; eos is an int or a list of them.
+    eos = getattr(place, "eos_token_id", None)
+    return TokenIds(
+        pad=getattr(place, "pad_token_id", None),
+        bos=getattr(place, "bos_token_id", None),
+        eos=tuple(eos) if isinstance(eos, (list, tuple)) else None if eos is None else (eos,),
+    )
+
+
+def generation_settings(generation_config: GenerationConfig) -> dict[str, object]:
+    """What a generation_config sets, defaults left out."""
+    meta = {"transformers_version", "_from_model_config"}
+    return {
+        key: value for key, value in generation_config.to_diff_dict().items() if key not in meta and value is not None
+    }
+
+
+def quantization(config: PretrainedConfig) -> tuple[str | None, str | None]:
+    """How the weights are quantized, and why rows then depend on each other by construction; None where they do not.
+
+    Those of a GGUF file are not: transformers unpacks them when it loads them, although transformers 5 goes on to name
+    the format in the config.
+
+    Source: huggingface/transformers#22269: LLM.int8 (Dettmers et al., 2022) keeps a column of the activations in 16 bit
+    where any row of the batch passes the threshold.
+    """
+    settings = getattr(config, "quantization_config", None)
+    if settings is None:
+        return None, None
+    settings = settings if isinstance(settings, dict) else settings.to_dict()
+    method = settings.get("quant_method", "unknown")
+    method = str(getattr(method, "value", method))  # of a model in memory it is an enum
+    if method == GGUF:
+        return None, None
+    if not settings.get("load_in_8bit"):
+        bits = settings.get("bits") or (4 if settings.get("load_in_4bit") else None)
+        return (method if bits is None else f"{method}, {bits} bit"), None
+    outliers = settings.get("llm_int8_threshold", 6.0) > 0
+    reason = "LLM.int8 keeps a column in 16 bit where any row of the batch has an outlier in it"
+    return f"{method}, LLM.int8", reason if outliers else None
+
+
+def eos_ids(ids: SpecialTokenIds) -> set[int]:
+    """Every id that one of the three places calls eos."""
+    return {token_id for place in (ids.tokenizer, ids.config, ids.generation_config) for token_id in place.eos or ()}
+
+
+def tokenizer_facts(
+    tokenizer: PreTrainedTokenizerBase, ids: SpecialTokenIds, pad_token: PadToken, embedding_rows: int | None
+) -> TokenizerFacts:
+    """The tokenizer as it was loaded, and the pad token of this run."""
+    # First of all: the first call of the tokenizer wipes out what tokenizer.json brought.
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    saved_padding = getattr(backend, "padding", None) is not None
+    saved_truncation = getattr(backend, "truncation", None) is not None
+    limit, vocab = tokenizer.model_max_length, tokenizer.get_vocab()
+    return TokenizerFacts(
+        class_name=type(tokenizer).__name__,
+        is_fast=tokenizer.is_fast,
+        padding_side=tokenizer.padding_side,
+        padding_side_source=_source(tokenizer, "padding_side"),
+        truncation_side=tokenizer.truncation_side,
+        truncation_side_source=_source(tokenizer, "truncation_side"),
+        pad_token=tokenizer.pad_token,
+        pad_token_id=tokenizer.pad_token_id,
+        bos_token=tokenizer.bos_token,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token=tokenizer.eos_token,
+        eos_token_id=tokenizer.eos_token_id,
+        unk_token=tokenizer.unk_token,
+        unk_token_id=tokenizer.unk_token_id,
+        vocab_size=len(tokenizer),
+        max_token_id=max(vocab.values()),
+        model_max_length=limit if limit is not None and limit < _VERY_LARGE else None,
+        pad_token_used=pad_token.token,
+        pad_token_used_id=pad_token.token_id,
+        pad_token_used_reason=pad_token.reason,
+        pad_token_suggestion=suggest_pad_token(tokenizer, vocab, eos_ids(ids), embedding_rows),
+        chat_template=_chat_template_facts(tokenizer, pad_token),
+        saved_padding=saved_padding,
+        saved_truncation=saved_truncation,
+    )
+
+
+def _source(tokenizer: PreTrainedTokenizerBase, attribute: str) -> str:
+    # init_kwargs holds what tokenizer_config.json gave; a class default never gets there.
+    return "tokenizer_config.json" if attribute in tokenizer.init_kwargs else "class default"
+
+
+def _chat_template_facts(tokenizer: PreTrainedTokenizerBase, pad_token: PadToken) -> ChatTemplateFacts | None:
+    if not tokenizer.chat_template:
+        return None
+    try:
+        rendered = render_chat(tokenizer, "Hello")
+    except Exception:  # noqa: BLE001  a template is a program of its own; one that wants other messages says nothing here
+        return ChatTemplateFacts(leading_bos=0, pad_tokens=0)
+    input_ids = encode(tokenizer, rendered)
+    leading_bos = 0
+    while leading_bos < len(input_ids) and input_ids[leading_bos] == tokenizer.bos_token_id:
+        leading_bos += 1
+    return ChatTemplateFacts(leading_bos=leading_bos, pad_tokens=input_ids.count(pad_token.token_id))

@@ -1,0 +1,1 @@
+"""Any architecture at toy size, with random weights under which a padding fault shows."""

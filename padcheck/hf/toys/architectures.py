@@ -1,0 +1,174 @@
+"""An architecture by the name of its model type: its default config, and a tokenizer that spells token ids as numbers.
+
+Nothing is downloaded: the config is the one that transformers' own class starts with, with a small vocabulary.
+"""
+
+import random
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from tokenizers.pre_tokenizers import WhitespaceSplit
+from transformers import AutoConfig, PretrainedConfig, PreTrainedTokenizerFast
+
+from padcheck.core.errors import NotMeasuredError
+from padcheck.hf.library.auto_classes import causal_model_types, is_encoder, multimodal_model_types
+
+_VOCAB_SIZE = 512
+_PROMPT_LENGTHS = (20, 19, 13, 4)
+"""0, 1, 7 and 16 pads; the first three are longer than a toy's window of 8, the last no longer than a convolution."""
+
+_INDEXER = {
+    "indexer_n_heads": 4,
+    "indexer_kv_heads": 1,
+    "indexer_head_dim": 256,
+    "indexer_budget": 2048,
+    "indexer_compress_ratio": 4,
+}
+_ROPE = {"rope_type": "default", "rope_theta": 50000.0}
+
+
+def _in_sections(theta: float, *sections: int) -> dict[str, Any]:
+    rope = {"rope_type": "default", "rope_theta": theta, "mrope_section": list(sections)}
+    return {"text_config": {"rope_parameters": rope}}
+
+
+_COMPLETED: dict[str, dict[str, Any]] = {
+    "bamba": {"attn_layer_indices": [9, 18, 27]},
+    "bert-generation": {"is_decoder": True},
+    "blt": {"num_hidden_layers": 25},  # its cache counts layers, and so far only the config's parts have any
+    "cohere_compass_text": {
+        "layer_types": [*["sliding_attention"] * 3, "full_attention"] * 10,
+        "rope_parameters": {"sliding_attention": _ROPE, "full_attention": _ROPE},
+    },
+    "dbrx": {"attn_config": {"rope_theta": 500000.0, "clip_qkv": 8.0}},
+    "deepseek_v2": {"num_experts_per_tok": 6},
+    "dots1": {"n_routed_experts": 128, "n_shared_experts": 2, "num_experts_per_tok": 6},
+    "granitemoehybrid": {"layer_types": ["linear_attention", "full_attention"] * 16},
+    "laguna": {"layer_types": ["sliding_attention", "full_attention"] * 20},
+    "lfm2": {"full_attn_idxs": [2, 5, 8, 10, 12, 14]},
+    "lfm2_moe": {"layer_types": ["conv", "conv", "full_attention", "conv"] * 8},
+    **{key: _in_sections(1e4, 8, 12, 12) for key in ("glm46v", "glm4v", "glm4v_moe", "glm_ocr", "glmga")},
+    **{key: _in_sections(1e6, 16, 24, 24) for key in ("paddleocr_vl", "qwen2_5_vl", "qwen2_vl")},
+    "mellum": {"layer_types": ["sliding_attention", "full_attention"] * 14},
+    "minimax_m3_vl_text": {"layer_types": ["full_attention", "minimax_m3_sparse"] * 30},
+    "qwen4_exp": {"text_config": _INDEXER},
+    "qwen4_exp_text": _INDEXER,
+    "reformer": {"hash_seed": 0},  # without one it draws other buckets at every call
+    "xlm": {"causal": True},
+    "xmod": {"default_language": "en_XX"},
+}
+"""By model type, what a checkpoint's config states and the default one lacks: to run as a causal language model, or a
+kind of layer. It holds for a part of another config as well."""
+
+_DRAFTS = "it drafts for another model, and takes that one's hidden states and keys in place of a prompt"
+_AUDIO_CODES = "it continues the codes of several audio codebooks, and no text"
+_NO_PROMPT = {
+    "gemma4_assistant": _DRAFTS,
+    "gemma4_unified_assistant": _DRAFTS,
+    "musicgen": _AUDIO_CODES,
+    "musicgen_melody": _AUDIO_CODES,
+}
+"""By model type, why it cannot run on a prompt of text alone, although AutoModelForCausalLM lists it."""
+
+_HUB_IDS = ("ctrl", "gpt2", "openai-gpt")
+"""Model types that are ids on the hub as well: the only ones without an owner's name, from its first years."""
+
+_VOCAB_SIZE_KEY = re.compile(r"(\w+_)?vocab_size(_per_layer_input)?|n_words")
+_TOKEN_ID_KEY = re.compile(r"\w+_(token|tok)_(ids?|index)|pad_index")
+
+
+def means_architecture(name: str) -> bool:
+    """True where a name can be nothing but that of a model type: no folder and no id on the hub."""
+    known = (*causal_model_types(), *multimodal_model_types())
+    return name in known and name not in _HUB_IDS and not Path(name).is_dir()
+
+
+def default_config(model_type: str) -> PretrainedConfig:
+    """The config that transformers' own class starts with, as a causal language model with a small vocabulary.
+
+    It always names a pad token, and one that ends no text: where it has none of its own, the first id that is free.
+
+    Raises:
+        NotMeasuredError: The architecture does not run on text alone.
+        Exception: Whatever transformers raises where the default config is no valid one.
+    """
+    if model_type in _NO_PROMPT:
+        raise NotMeasuredError(f"{model_type} does not run on text alone: {_NO_PROMPT[model_type]}.")
+    settings = _COMPLETED.get(model_type, {})
+    if is_encoder(model_type):
+        settings = settings | {"is_decoder": True}  # without it an encoder looks both ways
+    config = AutoConfig.for_model(model_type, **settings)
+    parts = {
+        key: _COMPLETED[part.model_type]
+        for key, part in vars(config).items()
+        if isinstance(part, PretrainedConfig) and part.model_type in _COMPLETED and key not in settings
+    }
+    config = _with_small_vocabulary(AutoConfig.for_model(model_type, **settings, **parts) if parts else config)
+    text = config.get_text_config(decoder=True)
+    pad = getattr(text, "pad_token_id", None)
+    if pad is None or pad < 0 or pad in _listed(getattr(text, "eos_token_id", None)):
+        # Of an encoder-decoder's config the text part is a copy.
+        config.pad_token_id = text.pad_token_id = ordinary_ids(config)[0]
+    return config
+
+
+def ordinary_ids(config: PretrainedConfig) -> list[int]:
+    """The ids of the vocabulary that no part of `config` names, in order."""
+    special = set(_token_ids(config.to_dict()))
+    vocab_size = config.get_text_config(decoder=True).vocab_size
+    return [token_id for token_id in range(vocab_size) if token_id not in special]
+
+
+def number_tokenizer(config: PretrainedConfig) -> PreTrainedTokenizerFast:
+    """One token a number, which is its id, beside the special tokens that `config` names; what is no number is unk."""
+    text = config.get_text_config(decoder=True)
+    ids = {"pad": text.pad_token_id, "unk": ordinary_ids(config)[0], "bos": getattr(text, "bos_token_id", None)}
+    ids["eos"] = next(iter(_listed(getattr(text, "eos_token_id", None))), None)
+    tokens = {token_id: f"<{name}>" for name, token_id in reversed(ids.items()) if token_id is not None}
+    vocab = {tokens.get(token_id, str(token_id)): token_id for token_id in range(text.vocab_size)}
+    words = Tokenizer(WordLevel(vocab, unk_token=tokens[ids["unk"]]))
+    words.pre_tokenizer = WhitespaceSplit()
+    special = {f"{name}_token": tokens[token_id] for name, token_id in ids.items() if token_id is not None}
+    return PreTrainedTokenizerFast(tokenizer_object=words, padding_side="left", **special)
+
+
+def number_prompts(config: PretrainedConfig) -> tuple[str, ...]:
+    """Prompts of four lengths, without special tokens; the same every time."""
+    usable = ordinary_ids(config)[1:]  # the first one is unk
+    draw = random.Random(0)  # noqa: S311  nothing secret
+    return tuple(" ".join(str(draw.choice(usable)) for _ in range(length)) for length in _PROMPT_LENGTHS)
+
+
+def _with_small_vocabulary(config: PretrainedConfig) -> PretrainedConfig:
+    """A copy with at most 512 tokens; the ids that it names past them become the last ones."""
+    settings = config.to_dict()
+    past = sorted({token_id for token_id in _token_ids(settings) if token_id >= _VOCAB_SIZE})
+    moved = {token_id: _VOCAB_SIZE - 1 - place for place, token_id in enumerate(past)}
+
+    def shrink(key: str, value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: shrink(str(key), part) for key, part in value.items()}
+        if _VOCAB_SIZE_KEY.fullmatch(key) and isinstance(value, int):
+            return min(value, _VOCAB_SIZE)
+        if _TOKEN_ID_KEY.fullmatch(key):
+            return [moved.get(each, each) for each in value] if isinstance(value, list) else moved.get(value, value)
+        return value
+
+    return type(config).from_dict(shrink("", settings))
+
+
+def _token_ids(settings: dict[str, Any]) -> Iterator[int]:
+    """All ids that a config names, its parts included."""
+    for key, value in settings.items():
+        if isinstance(value, dict):
+            yield from _token_ids(value)
+        elif _TOKEN_ID_KEY.fullmatch(str(key)):
+            yield from (each for each in _listed(value) if isinstance(each, int))
+
+
+def _listed(value: Any) -> list[Any]:
+    return [] if value is None else value if isinstance(value, list) else [value]

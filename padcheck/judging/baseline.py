@@ -1,0 +1,81 @@
+"""The findings that a team has accepted: a file beside the configuration, so that only new ones fail."""
+
+from pathlib import Path
+
+import msgspec
+
+from padcheck.core.errors import UsageError
+from padcheck.core.report import Check, KnownFinding, Report
+from padcheck.core.severity import Severity
+
+SCHEMA_VERSION = 1
+
+
+class Baseline(msgspec.Struct, frozen=True, kw_only=True):
+    """Findings by model and code; a graver one of the same code is new."""
+
+    schema_version: int = SCHEMA_VERSION
+    findings: tuple[KnownFinding, ...]
+
+    def of(self, model: str) -> dict[str, Severity]:
+        """The severity up to which each code is known of a model."""
+        return {known.code: known.severity for known in self.findings if known.model == model}
+
+
+def read(path: Path | None, *, may_be_new: bool) -> Baseline:
+    """Reads a baseline; an empty one where none is named, or where it `may_be_new` and is not there yet.
+
+    Raises:
+        UsageError: The file cannot be read, is not a baseline, or is of another schema version; or one is to be written
+        and none is named.
+    """
+    if path is None and may_be_new:
+        raise UsageError(
+            "--write-baseline does not know where to.", change='Add --baseline FILE, or baseline = "FILE" to the file.'
+        )
+    if path is None or (may_be_new and not path.exists()):
+        return Baseline(findings=())
+    anew = "Check the path; if the baseline is out of date, remove it and write it anew with --write-baseline."
+    try:
+        written = msgspec.json.decode(path.read_bytes())
+        version = written.get("schema_version") if isinstance(written, dict) else None
+        if version is None:
+            raise UsageError(f"{path} is not a baseline: it has no schema_version.", change=anew)
+        if version != SCHEMA_VERSION:
+            raise UsageError(
+                f"The baseline {path} has schema_version {version!r}; this padcheck reads {SCHEMA_VERSION}.",
+                meaning="It was written by another version of padcheck.",
+                change=anew,
+            )
+        return msgspec.convert(written, Baseline)
+    except FileNotFoundError as error:
+        raise UsageError(f"There is no baseline {path}.", change="Make it with --write-baseline.") from error
+    except OSError as error:
+        raise UsageError(
+            f"The baseline {path} cannot be read: {error.strerror or error}.", change="Check the path."
+        ) from error
+    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError, RecursionError) as error:
+        raise UsageError(f"{path} is not a baseline: {error}.", change=anew) from error
+
+
+def says_what_is_there(report: Report) -> bool:
+    """True where what a report does not find is not there: not where nothing was measured."""
+    return report.status != "not_measured"
+
+
+def updated(before: Baseline, check: Check) -> Baseline:
+    """What the check found, and what was known of all that it did not look at: other models, rules left out."""
+    measured = [report for report in check.reports if isinstance(report, Report) and says_what_is_there(report)]
+    undecided = {report.evidence.model.id: {each.code for each in report.skipped} for report in measured}
+    kept = [known for known in before.findings if known.code in undecided.get(known.model, {known.code})]
+    found = [
+        KnownFinding(model=report.evidence.model.id, code=finding.code, severity=finding.severity)
+        for report in measured
+        for finding in report.findings
+    ]
+    return Baseline(findings=tuple(sorted((*kept, *found), key=lambda known: (known.model, known.code))))
+
+
+def dump(baseline: Baseline) -> str:
+    """The baseline as JSON."""
+    return msgspec.json.format(msgspec.json.encode(baseline), indent=2).decode() + "\n"

@@ -1,0 +1,23 @@
+"""What rules about the pad token advise: the better token of the vocabulary, and the line that sets it."""
+
+from padcheck.core.facts import TokenizerFacts
+
+
+def reason(tokenizer: TokenizerFacts) -> str:
+    """Why the suggested token is better, as a sentence behind others; empty where there is none."""
+    suggestion = tokenizer.pad_token_suggestion
+    if suggestion is None:
+        return ""
+    if suggestion.token_id == tokenizer.pad_token_used_id:
+        return f" The vocabulary has nothing better: {suggestion.reason}."
+    return f" Better: {suggestion.token!r}, since {suggestion.reason}."
+
+
+def line(tokenizer: TokenizerFacts, otherwise: str) -> str:
+    """The line that sets the suggested token, or `otherwise` where there is none."""
+    suggestion = tokenizer.pad_token_suggestion
+    if suggestion is None:
+        return otherwise
+    if suggestion.token == tokenizer.eos_token:
+        return "tokenizer.pad_token = tokenizer.eos_token  # and always pass attention_mask"
+    return f"tokenizer.pad_token = {suggestion.token!r}  # id {suggestion.token_id}"

@@ -1,0 +1,88 @@
+"""The rules, in the order of their codes. A new rule is a file here and a line below."""
+
+from padcheck.core.errors import UsageError
+from padcheck.judging.case import Case
+from padcheck.judging.rule import Rule
+from padcheck.judging.rules.pad101_missing_pad_token import MissingPadToken
+from padcheck.judging.rules.pad102_pad_token_is_eos_token import PadTokenIsEosToken
+from padcheck.judging.rules.pad103_pad_token_is_special import PadTokenIsSpecial
+from padcheck.judging.rules.pad104_pad_token_id_out_of_range import PadTokenIdOutOfRange
+from padcheck.judging.rules.pad105_special_token_ids_disagree import SpecialTokenIdsDisagree
+from padcheck.judging.rules.pad106_tokenizer_pads_right import TokenizerPadsRight
+from padcheck.judging.rules.pad107_padding_side_ignored import PaddingSideIgnored
+from padcheck.judging.rules.pad108_padding_side_rejected import PaddingSideRejected
+from padcheck.judging.rules.pad109_pad_token_in_text import PadTokenInText
+from padcheck.judging.rules.pad110_double_bos import DoubleBos
+from padcheck.judging.rules.pad111_padding_saved_in_tokenizer import PaddingSavedInTokenizer
+from padcheck.judging.rules.pad112_length_limit import LengthLimit
+from padcheck.judging.rules.pad113_embedding_rows_mismatch import EmbeddingRowsMismatch
+from padcheck.judging.rules.pad201_left_padding_changes_output import LeftPaddingChangesOutput
+from padcheck.judging.rules.pad202_right_padding_continues_from_pad import RightPaddingContinuesFromPad
+from padcheck.judging.rules.pad203_attention_mask_required import AttentionMaskRequired
+from padcheck.judging.rules.pad204_non_finite_logits import NonFiniteLogits
+from padcheck.judging.rules.pad205_depends_on_pad_count import DependsOnPadCount
+from padcheck.judging.rules.pad206_depends_on_batch import DependsOnBatch
+from padcheck.judging.rules.pad207_known_limit import KnownLimit
+from padcheck.judging.rules.pad208_generate_differs_from_forward import GenerateDiffersFromForward
+from padcheck.judging.rules.pad301_pads_leak import PadsLeak
+from padcheck.judging.rules.pad302_positions_count_padding import PositionsCountPadding
+from padcheck.judging.rules.pad303_wrong_after_prefill import WrongAfterPrefill
+from padcheck.judging.rules.pad304_mask_ignored import MaskIgnored
+from padcheck.judging.rules.pad305_slots_anchored import SlotsAnchored
+from padcheck.judging.rules.pad401_forward_needs_position_ids import ForwardNeedsPositionIds
+from padcheck.judging.rules.pad402_right_padded_scores_differ import RightPaddedScoresDiffer
+from padcheck.judging.rules.pad403_labels_lose_eos import LabelsLoseEos
+from padcheck.judging.rules.pad404_left_padded_scores_differ import LeftPaddedScoresDiffer
+from padcheck.judging.rules.pad901_no_padding import NoPadding
+from padcheck.judging.rules.pad902_arm_not_run import ArmNotRun
+from padcheck.judging.rules.pad903_control_not_seen import ControlNotSeen
+
+__all__ = ["RULES", "Case", "Rule", "find_rule"]
+
+RULES: tuple[Rule, ...] = (
+    MissingPadToken(),
+    PadTokenIsEosToken(),
+    PadTokenIsSpecial(),
+    PadTokenIdOutOfRange(),
+    SpecialTokenIdsDisagree(),
+    TokenizerPadsRight(),
+    PaddingSideIgnored(),
+    PaddingSideRejected(),
+    PadTokenInText(),
+    DoubleBos(),
+    PaddingSavedInTokenizer(),
+    LengthLimit(),
+    EmbeddingRowsMismatch(),
+    LeftPaddingChangesOutput(),
+    RightPaddingContinuesFromPad(),
+    AttentionMaskRequired(),
+    NonFiniteLogits(),
+    DependsOnPadCount(),
+    DependsOnBatch(),
+    KnownLimit(),
+    GenerateDiffersFromForward(),
+    PadsLeak(),
+    PositionsCountPadding(),
+    WrongAfterPrefill(),
+    MaskIgnored(),
+    SlotsAnchored(),
+    ForwardNeedsPositionIds(),
+    RightPaddedScoresDiffer(),
+    LabelsLoseEos(),
+    LeftPaddedScoresDiffer(),
+    NoPadding(),
+    ArmNotRun(),
+    ControlNotSeen(),
+)
+
+
+def find_rule(wanted: str) -> Rule:
+    """The rule of a code or a name, in either case.
+
+    Raises:
+        UsageError: There is none.
+    """
+    for rule in RULES:
+        if wanted.lower() in (rule.code.lower(), rule.name):
+            return rule
+    raise UsageError(f"There is no code {wanted}.", change="`padcheck rules` lists them.")

@@ -1,0 +1,49 @@
+"""PAD103."""
+
+from padcheck.core.report import Finding
+from padcheck.core.severity import Severity
+from padcheck.judging import pad_token_advice
+from padcheck.judging.case import Case
+from padcheck.judging.rule import Rule
+
+
+class PadTokenIsSpecial(Rule):
+    """The pad token is also the bos or the unk token.
+
+    Why it matters:
+        Code that strips or masks pads by id takes the real token with it: the bos that opens every prompt, or an
+        unknown word. With the tokenizer's attention_mask nothing is lost.
+
+    How padcheck knows:
+        The tokenizer's pad id equals its bos id or its unk id, and is not an eos id (PAD102 tells that story).
+
+    Fix:
+        Use a pad token of its own, or never tell pads by their id.
+
+    References:
+        tloen/alpaca-lora#7, h2oai/h2o-llmstudio#298
+    """
+
+    code = "PAD103"
+    name = "pad-token-is-special"
+    severity = Severity.INFO
+    told_by = ("PAD102",)
+
+    def judge(self, case: Case) -> Finding | None:
+        """Fires where pad equals bos or unk."""
+        tokenizer = case.evidence.tokenizer
+        special = {"bos": tokenizer.bos_token_id, "unk": tokenizer.unk_token_id}
+        kinds = [
+            kind for kind, token_id in special.items() if token_id is not None and token_id == tokenizer.pad_token_id
+        ]
+        if not kinds:
+            return None
+        return self.found(
+            f"The pad token {tokenizer.pad_token!r} ({tokenizer.pad_token_id}) is also the "
+            f"{' and the '.join(kinds)} token.{pad_token_advice.reason(tokenizer)}",
+            fix=pad_token_advice.line(
+                tokenizer, otherwise="mask = inputs['attention_mask']  # never input_ids != tokenizer.pad_token_id"
+            ),
+            pad_token_id=tokenizer.pad_token_id,
+            equals=kinds,
+        )

@@ -1,0 +1,59 @@
+"""PAD107."""
+
+from padcheck.core.evidence import Row
+from padcheck.core.facts import PaddingSide
+from padcheck.core.padding import pad_ids
+from padcheck.core.report import Finding, Skipped
+from padcheck.core.severity import Severity
+from padcheck.judging.case import Case
+from padcheck.judging.rule import Rule
+
+
+class PaddingSideIgnored(Rule):
+    """The tokenizer pads on its own side, or otherwise than asked.
+
+    Why it matters:
+        The caller asks for left padding, gets right padding and no word about it. Tokenizers with code of their own do
+        this.
+
+    How padcheck knows:
+        The prompts are padded by the tokenizer on each side and held against padding by definition: the same ids, then
+        pads on that side, zeros in the mask under the pads.
+
+    Fix:
+        Update the tokenizer's code, or pad by hand.
+
+    References:
+        CarperAI/trlx#474, huggingface/transformers#30447
+    """
+
+    code = "PAD107"
+    name = "padding-side-ignored"
+    severity = Severity.ERROR
+
+    def judge(self, case: Case) -> Finding | Skipped | None:
+        """Fires where a sample is not what its side means."""
+        tokenizer, samples = case.evidence.tokenizer, case.evidence.samples
+        if all(sample.error for sample in samples.values()):
+            return self.skip("the tokenizer raised on either side")
+        wrong = {
+            side: row.prompt_index
+            for side, sample in samples.items()
+            if case.use.pads(side)
+            for row in sample.rows
+            if not _is_padded(row, case.evidence.num_prompt_tokens, tokenizer.pad_token_used_id, side)
+        }
+        if not wrong:
+            return None
+        sides = " and ".join(wrong)
+        return self.found(
+            f"Asked to pad on the {sides}, the tokenizer ({tokenizer.class_name}) did something else.",
+            fix=f"# {tokenizer.class_name}._pad() must honour padding_side; until it does, pad the ids by hand",
+            wrong_row_by_side=wrong,
+        )
+
+
+def _is_padded(row: Row, num_prompt_tokens: tuple[int, ...], pad_token_id: int, side: PaddingSide) -> bool:
+    real = tuple(token_id for token_id, kept in zip(row.input_ids, row.attention_mask, strict=True) if kept)
+    expected = pad_ids(real, len(row.input_ids), pad_token_id, side)
+    return len(real) == num_prompt_tokens[row.prompt_index] and expected == (row.input_ids, row.attention_mask)

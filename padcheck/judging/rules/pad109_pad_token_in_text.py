@@ -1,0 +1,51 @@
+"""PAD109."""
+
+from padcheck.core.report import Finding
+from padcheck.core.severity import Severity
+from padcheck.judging.case import Case
+from padcheck.judging.rule import Rule
+
+
+class PadTokenInText(Rule):
+    """Real tokens of the prompts, or of the chat template, equal the pad token.
+
+    Why it matters:
+        Code that tells pads by their id (collators, pooling heads, `input_ids != pad_token_id`) cuts these tokens out,
+        and transformers warns of right padding where a text merely ends in one.
+
+    How padcheck knows:
+        Each prompt and one message rendered with the chat template are encoded alone, without any padding, and searched
+        for the pad id.
+
+    Fix:
+        Use a pad token that text cannot contain, and keep the tokenizer's attention_mask.
+
+    References:
+        huggingface/trl#6357, microsoft/onnxruntime-genai#1694, microsoft/DialoGPT#20
+    """
+
+    code = "PAD109"
+    name = "pad-token-in-text"
+    severity = Severity.WARNING
+
+    def judge(self, case: Case) -> Finding | None:
+        """Fires where unpadded text holds the pad id."""
+        evidence = case.evidence
+        in_prompts = evidence.num_pad_tokens_in_prompts
+        template = evidence.tokenizer.chat_template
+        in_template = template.pad_tokens if template is not None else 0
+        if not in_prompts and not in_template:
+            return None
+        places = [
+            f"{count} in {where}"
+            for count, where in ((in_prompts, "the prompts"), (in_template, "the chat template"))
+            if count
+        ]
+        pad = evidence.tokenizer.pad_token_used
+        return self.found(
+            f"The pad token {pad!r} ({evidence.tokenizer.pad_token_used_id}) stands for real text: "
+            f"{', '.join(places)}.",
+            fix="mask = inputs['attention_mask']  # never input_ids != tokenizer.pad_token_id",
+            in_prompts=in_prompts,
+            in_chat_template=in_template,
+        )

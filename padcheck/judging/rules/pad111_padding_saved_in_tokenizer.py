@@ -1,0 +1,45 @@
+"""PAD111."""
+
+from padcheck.core.report import Finding
+from padcheck.core.severity import Severity
+from padcheck.judging.case import Case
+from padcheck.judging.rule import Rule
+
+
+class PaddingSavedInTokenizer(Rule):
+    """tokenizer.json carries a padding or truncation block.
+
+    Why it matters:
+        A fast tokenizer that was used with padding or truncation saves them. Runtimes that read tokenizer.json
+        themselves then pad, or cut every text, unasked. transformers resets both at each call.
+
+    How padcheck knows:
+        `tokenizer.backend_tokenizer.padding` or `.truncation` is set right after loading, before the first call.
+
+    Fix:
+        Remove the blocks and save the tokenizer again.
+
+    References:
+        vllm-project/llm-compressor#2917, huggingface/transformers#24179
+    """
+
+    code = "PAD111"
+    name = "padding-saved-in-tokenizer"
+    severity = Severity.INFO
+
+    def judge(self, case: Case) -> Finding | None:
+        """Fires on a saved block."""
+        tokenizer = case.evidence.tokenizer
+        blocks = [
+            block
+            for block, saved in (("padding", tokenizer.saved_padding), ("truncation", tokenizer.saved_truncation))
+            if saved
+        ]
+        if not blocks:
+            return None
+        calls = "; ".join(f"tokenizer.backend_tokenizer.no_{block}()" for block in blocks)
+        return self.found(
+            f"tokenizer.json carries a {' and a '.join(blocks)} block: other runtimes will apply it unasked.",
+            fix=f"{calls}; tokenizer.save_pretrained(folder)",
+            blocks=blocks,
+        )

@@ -1,0 +1,56 @@
+"""PAD301."""
+
+from padcheck.core.report import Finding, Skipped
+from padcheck.core.severity import Severity
+from padcheck.judging.case import Case, worst
+from padcheck.judging.rule import Rule, attention_fix, code_fix
+
+
+class PadsLeak(Rule):
+    """Cause: the content of masked pad slots reaches real tokens.
+
+    Why it matters:
+        A mask says which slots do not count. Where their content counts all the same, the result depends on what the
+        pad token happens to be: a state that runs over the pads, a mask that is soft or shifted, a norm over the
+        sequence.
+
+    How padcheck knows:
+        The left-padded batch runs twice with the same mask, the second time with random ids in the masked slots. The
+        logits of the first new token differ beyond rounding. The batch also runs with the other attention
+        implementation.
+
+    Fix:
+        Mask the pads where the model mixes positions; until then batch prompts of equal length.
+
+    References:
+        huggingface/transformers#32677, huggingface/transformers#41790, huggingface/transformers#48256
+    """
+
+    code = "PAD301"
+    name = "pads-leak"
+    severity = Severity.ERROR
+    told_by = ("PAD206", "PAD207", "PAD304")
+    tasks = ("generate",)
+    side = "left"
+
+    def judge(self, case: Case) -> Finding | Skipped | None:
+        """Fires where a padded row changes with the ids under its mask."""
+        if not case.ran("scrambled"):
+            return self.skip("the scrambled arm has no row to compare")
+        rows = [step for step in case.first_steps("scrambled") if step.off and step.max_abs_diff is not None]
+        if not rows:
+            return None
+        furthest, other = worst(rows), case.right_with_attention()
+        return self.found(
+            f"Other ids in the masked pad slots change {case.share('scrambled', rows)}: "
+            f"max_abs_diff {furthest.max_abs_diff:.2g} at prompt {furthest.prompt_index} "
+            f"({furthest.allowed:.2g} allowed)." + (f" With {other} attention they do not." if other else ""),
+            fix=attention_fix(other)
+            if other
+            else code_fix(case.place, "mask the pads wherever positions are mixed (attention, conv, state, norm)"),
+            place=case.place,
+            prompts=[row.prompt_index for row in rows],
+            max_abs_diff=furthest.max_abs_diff,
+            allowed=furthest.allowed,
+            right_with_attention=other,
+        )

@@ -1,0 +1,47 @@
+"""PAD401."""
+
+from padcheck.core.report import Finding, Skipped
+from padcheck.core.severity import Severity
+from padcheck.judging.case import Case, worst
+from padcheck.judging.rule import Rule
+
+
+class ForwardNeedsPositionIds(Rule):
+    """Left-padded forward() is wrong unless position_ids are passed.
+
+    Why it matters:
+        generate() derives positions from the mask, forward() counts slots. With learned positions every score, loss, or
+        hand-written decoding loop on a left-padded batch is wrong without a word. Rotary and ALiBi models do not mind.
+
+    How padcheck knows:
+        Left-padded forward() without position_ids is off beyond rounding, and with those of the formula it is not.
+
+    Fix:
+        Pass position_ids, or pad on the right for scoring.
+
+    References:
+        huggingface/transformers#29583, ndif-team/nnsight#672, TransformerLensOrg/TransformerLens#1609
+    """
+
+    code = "PAD401"
+    name = "forward-needs-position-ids"
+    severity = Severity.WARNING
+    tasks = ("score", "train")
+    side = "left"
+
+    def judge(self, case: Case) -> Finding | Skipped | None:
+        """Fires where positions alone make a padded row right."""
+        if not case.ran("left_forward", "left_forward_positions"):
+            return self.skip("left-padded forward() was not run both with and without position_ids")
+        rows = case.wrong("left_forward")
+        if not rows or not case.right("left_forward_positions"):
+            return None
+        furthest = worst(rows)
+        return self.found(
+            f"Left-padded forward() without position_ids is wrong for {case.share('left_forward', rows)} "
+            f"(max_abs_diff {furthest.max_abs_diff:.2g}, {furthest.allowed:.2g} allowed), and right with them.",
+            fix="position_ids = (attention_mask.cumsum(-1) - 1).clamp(min=0)",
+            prompts=[row.prompt_index for row in rows],
+            max_abs_diff=furthest.max_abs_diff,
+            allowed=furthest.allowed,
+        )

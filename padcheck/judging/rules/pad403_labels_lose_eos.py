@@ -1,0 +1,46 @@
+"""PAD403."""
+
+from padcheck.core.report import Finding, Skipped
+from padcheck.core.severity import Severity
+from padcheck.judging.case import Case
+from padcheck.judging.rule import Rule
+
+
+class LabelsLoseEos(Rule):
+    """The usual collator drops eos from the labels of this tokenizer.
+
+    Why it matters:
+        DataCollatorForLanguageModeling puts -100 wherever a label equals the pad id. Where pad is eos, the eos that
+        ends a text is left out of the loss too, and the fine-tuned model never learns to stop.
+
+    How padcheck knows:
+        The real collator makes labels of the first prompt with eos behind it, with the pad token that this run used;
+        the label of that eos is -100.
+
+    Fix:
+        Train with a pad token of its own, or mask the labels by attention_mask.
+
+    References:
+        huggingface/transformers#23530, huggingface/trl#976, unslothai/unsloth#416
+    """
+
+    code = "PAD403"
+    name = "labels-lose-eos"
+    severity = Severity.WARNING
+    told_by = ("PAD102",)
+    tasks = ("train",)
+
+    def judge(self, case: Case) -> Finding | Skipped | None:
+        """Fires where the label of a text's eos is ignored."""
+        evidence = case.evidence
+        if evidence.labels_keep_eos is None:
+            return self.skip("no labels were made: only the tokenizer was inspected, it has no eos, or it cannot pad")
+        if evidence.labels_keep_eos:
+            return None
+        pad = evidence.tokenizer.pad_token_used
+        return self.found(
+            f"Padding with {pad!r}, DataCollatorForLanguageModeling leaves the eos that ends a text out of the labels: "
+            "a fine-tuned model never learns to stop.",
+            fix="labels = input_ids.masked_fill(attention_mask == 0, -100)  # by the mask, not by the pad id",
+            pad_token_id=evidence.tokenizer.pad_token_used_id,
+        )

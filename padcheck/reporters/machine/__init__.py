@@ -1,0 +1,1 @@
+"""Any document for a pipeline: JSON, JUnit, SARIF, GitHub annotations."""

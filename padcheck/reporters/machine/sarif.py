@@ -1,0 +1,103 @@
+"""Any document as SARIF 2.1.0: for code scanning.
+
+Source: OASIS, Static Analysis Results Interchange Format (SARIF) Version 2.1.0.
+"""
+
+from hashlib import sha256
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+
+from padcheck import __version__
+from padcheck.core.errors import HOME
+from padcheck.core.report import Document, Finding
+from padcheck.core.severity import Severity
+from padcheck.judging.rules import RULES, Rule
+from padcheck.reporters.machine.subjects import Subject, subjects
+from padcheck.reporters.text.view import View
+from padcheck.reporters.text.visible import visible, visible_lines
+
+_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
+
+_LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
+
+_INDEX = {rule.code: index for index, rule in enumerate(RULES)}
+
+
+def render(document: Document, view: View) -> str:  # noqa: ARG001  a document has no screen
+    """The document as a SARIF log of one run."""
+    found = subjects(document)
+    run = {
+        "tool": {
+            "driver": {
+                "name": "padcheck",
+                "version": __version__,
+                "informationUri": HOME,
+                "rules": [_rule(rule) for rule in RULES],
+            }
+        },
+        "invocations": [
+            {
+                "executionSuccessful": all(subject.not_measured is None for subject in found),
+                "exitCode": int(document.exit_code),
+                "toolExecutionNotifications": [_notification(each) for each in found if each.not_measured is not None],
+            }
+        ],
+        "results": [_result(subject, finding) for subject in found for finding in (*subject.failing, *subject.passing)],
+        "columnKind": "unicodeCodePoints",
+        "properties": {"models": {visible(subject.name): subject.outcome for subject in found}},
+    }
+    log = {"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}
+    return msgspec.json.format(msgspec.json.encode(log), indent=2).decode() + "\n"
+
+
+def _rule(rule: Rule) -> dict[str, Any]:
+    (_, why_it_matters), *_ = sections = rule.sections()
+    return {
+        "id": rule.code,
+        "name": "".join(word.capitalize() for word in rule.name.split("-")),
+        "shortDescription": {"text": rule.title()},
+        "fullDescription": {"text": why_it_matters},
+        "help": {
+            "text": "\n\n".join(f"{heading}\n{text}" for heading, text in sections),
+            "markdown": "\n\n".join(f"**{heading}**\n\n{text}" for heading, text in sections),
+        },
+        "defaultConfiguration": {"level": _LEVELS[rule.severity]},
+    }
+
+
+def _result(subject: Subject, finding: Finding) -> dict[str, Any]:
+    name = visible(subject.name)
+    message = f"{name}: {visible(finding.message)}\n{visible_lines(finding.fix)}"
+    result = {
+        "ruleId": finding.code,
+        "ruleIndex": _INDEX[finding.code],
+        "level": _LEVELS[finding.severity],
+        "message": {"text": message},
+        "locations": [_location(subject)],
+        # The same finding in the next run, whatever its numbers are.
+        "partialFingerprints": {"modelAndCode/v1": sha256(f"{name}\n{finding.code}".encode()).hexdigest()},
+        "properties": {"evidence": finding.evidence},
+    }
+    if finding.known:
+        result["suppressions"] = [{"kind": "external", "justification": "a baseline accepts it"}]
+    return result
+
+
+def _location(subject: Subject) -> dict[str, Any]:
+    # GitHub takes no result without a file, so a model that no file asks for stands for one itself.
+    name = visible(subject.name)
+    return {
+        "physicalLocation": {
+            "artifactLocation": {"uri": quote(subject.file or visible(subject.model or subject.name))},
+            "region": {"startLine": subject.line or 1},
+        },
+        "logicalLocations": [{"name": name, "kind": "resource"}],
+    }
+
+
+def _notification(subject: Subject) -> dict[str, Any]:
+    lines = subject.not_measured.lines if subject.not_measured is not None else ()
+    text = f"{visible(subject.name)}: " + "\n".join(map(visible_lines, lines))
+    return {"level": "error", "message": {"text": text}, "locations": [_location(subject)]}

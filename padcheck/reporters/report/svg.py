@@ -1,0 +1,42 @@
+"""The table as a picture: what the terminal shows, by Rich's own SVG export."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from rich.cells import cell_len
+from rich.console import Console
+
+from padcheck.core.report import Report
+from padcheck.reporters.report import wording
+from padcheck.reporters.report.table import print_report
+from padcheck.reporters.text.view import View
+from padcheck.reporters.text.visible import visible
+
+_WIDEST = 200
+"""Columns; a hostile token must not make a picture without end."""
+
+
+def render(report: Report, view: View) -> str:
+    """The report as an SVG document, always in colour."""
+    title = f"padcheck {report.command} {report.evidence.model.id}"
+    return picture(title, with_room_for([report], view), lambda wide, console: print_report(report, wide, console))
+
+
+def picture(title: str, view: View, print_to: Callable[[View, Console], None]) -> str:
+    """What is printed, as an SVG document."""
+    view = replace(view, color=True)
+    console = view.console(record=True)
+    print_to(view, console)
+    return console.export_svg(title=visible(title))
+
+
+def with_room_for(reports: Iterable[Report], view: View) -> View:
+    """A view as wide as the longest line to paste: the table never folds one, and a picture would cut it off."""
+    longest = max((_longest_line_to_paste(report) for report in reports), default=0)
+    return replace(view, width=max(view.width, min(longest, _WIDEST)))
+
+
+def _longest_line_to_paste(report: Report) -> int:
+    fixes = ["    " + visible(line) for finding in report.findings for line in finding.fix.split("\n")]
+    advice = [f"{task:<12}{line}" for task, line in wording.advice(report)]
+    return max(map(cell_len, [*fixes, *advice]), default=0)

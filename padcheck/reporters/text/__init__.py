@@ -1,0 +1,1 @@
+"""Building blocks of text output: safe text, tables, markdown, the view."""

@@ -1,0 +1,127 @@
+"""The compatibility table: it is whole, every disagreement in it is explained, and every script shows what it says."""
+
+import re
+import runpy
+import sys
+
+import compatibility
+import pytest
+import torch
+import transformers
+from readme import README
+from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+
+from padcheck.judging.known_limits import KNOWN_LIMITS
+
+PAGE = compatibility.PAGE.read_text(encoding="utf-8")
+VERSION = re.search(r"transformers ([\d.]+),", PAGE)[1]
+SCRIPTS = sorted(compatibility.FAULTS.glob("*.py"))
+
+of_that_version = pytest.mark.skipif(
+    transformers.__version__ != VERSION, reason=f"the table is of transformers {VERSION}"
+)
+
+
+def block(text, name):
+    return re.search(rf"<!-- {name} -->\n\n(.*?)\n\n<!-- /{name} -->", text, re.DOTALL)[1]
+
+
+def model_types(name):
+    return [line.split("|")[1].strip() for line in block(PAGE, name).splitlines()[2:]]
+
+
+@of_that_version
+def test_every_causal_model_type_is_in_it_once():
+    listed = [*model_types("causal"), *model_types("causal, not judged")]
+    assert sorted(listed) == sorted(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES)
+    assert len(model_types("causal")) >= compatibility.NEEDED
+
+
+def test_upstream_is_known_for_each():
+    listed = [*model_types("causal"), *model_types("causal, not judged")]
+    assert sorted(compatibility.upstream()) == sorted(listed)
+
+
+def test_upstreams_documented_skips_are_the_known_limits():
+    skipped = {name for name, said in compatibility.upstream().items() if said["status"] == "skipped"}
+    assert skipped <= KNOWN_LIMITS.keys()
+
+
+def test_the_readme_has_the_same_sums():
+    assert block(PAGE, "sums") in block(README.read_text(encoding="utf-8"), "survey")
+
+
+def test_notes_are_of_architectures_that_are_in_it_and_name_scripts_that_exist():
+    notes = compatibility.notes()
+    assert set(notes) <= {*model_types("causal"), *model_types("multimodal")}
+    assert {note.script for note in notes.values()} - {None} == {script.name for script in SCRIPTS}
+
+
+@of_that_version
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
+def test_a_script_shows_a_fault_of_transformers_and_what_is_right_beside_it(script, capsys, monkeypatch):
+    source = script.read_text(encoding="utf-8")
+    assert "padcheck" not in source
+    monkeypatch.setattr(sys, "path", [str(script.parent), *sys.path])  # as `python script.py` has it
+    with torch.random.fork_rng():
+        runpy.run_path(str(script), run_name="__main__")
+    lines = capsys.readouterr().out.splitlines()
+    found = {"right": [], "wrong": []}
+    for line in lines:
+        kind, number = re.fullmatch(r"(right|wrong): .+ (\S+)", line).groups()
+        found[kind].append(float(number))
+    assert max(found["right"]) <= 2e-5
+    assert min(found["wrong"]) >= 2e-4
+    shown = block(PAGE, "faults")
+    assert f"[{script.name}]" in shown
+
+
+def architecture(left="equivalent", first="equivalent", known_limit=None, *codes):
+    verdicts = {"left_generate": left, "left_first_token": first}
+    details = [{"code": code, "severity": "error"} for code in codes]
+    return {
+        "model_type": "some",
+        "verdicts": verdicts,
+        "allowed": 1e-4,
+        "known_limit": known_limit,
+        "details": details,
+    }
+
+
+NOTE = compatibility.Note("It is so.", None)
+TESTED, SKIPPED = {"status": "tested"}, {"status": "skipped", "reason": "why"}
+
+
+def test_where_both_agree_there_is_nothing_to_explain():
+    assert compatibility.explanation(architecture(), TESTED, None) == ""
+    assert compatibility.explanation(architecture("different", "different", "limit"), SKIPPED, None) == ""
+
+
+def test_an_allowance_in_which_a_fault_could_hide_does_not_get_into_the_table():
+    with pytest.raises(ValueError, match=r"some: 0\.5 is allowed for rounding"):
+        compatibility.explanation(architecture() | {"allowed": 0.5}, TESTED, NOTE)
+
+
+def test_a_difference_while_decoding_is_explained_by_what_upstream_tests():
+    told = compatibility.explanation(architecture("different"), TESTED, None)
+    assert told == "Upstream tests the first new token alone; later ones differ."
+
+
+def test_a_skip_whose_limit_does_not_show_is_explained():
+    told = compatibility.explanation(architecture(known_limit="limit"), SKIPPED, NOTE)
+    assert told == "Upstream skips its test; here the limit does not show. It is so."
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (architecture("different", "different"), TESTED),
+        (architecture("different", "different", None, "PAD201"), {}),
+        (architecture("equivalent", "equivalent", None, "PAD208"), TESTED),
+    ],
+    ids=["against upstream", "an error that nobody tests", "an error beside padding"],
+)
+def test_what_nothing_explains_does_not_get_into_the_table(found, said):
+    with pytest.raises(ValueError, match=r"some: .*docs/notes.json"):
+        compatibility.explanation(found, said, None)
+    assert compatibility.explanation(found, said, NOTE).endswith("It is so.")

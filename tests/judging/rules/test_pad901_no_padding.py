@@ -1,0 +1,35 @@
+import pytest
+from builders import arms, ask, finding, no_padding, raised
+
+from padcheck.core.evidence import Arm
+from padcheck.core.severity import Severity
+from padcheck.judging.rules.pad901_no_padding import NoPadding
+
+
+@pytest.mark.parametrize(
+    ("changes", "what"),
+    [
+        ({"prompts": ("one",), "num_prompt_tokens": (3,)}, "There is one prompt,"),
+        ({"num_prompt_tokens": (3, 3)}, "All prompts have 3 tokens,"),
+        ({"num_prompt_tokens": (3, 4)}, "Every batch holds prompts of one length,"),
+    ],
+)
+def test_fires_where_no_row_has_a_pad_and_says_why(changes: dict[str, tuple[object, ...]], what: str) -> None:
+    found = finding(NoPadding(), **no_padding() | changes)
+    assert found.severity is Severity.WARNING
+    assert found.message == f"{what} so no row was padded and nothing was measured."
+    assert found.evidence == {"num_prompt_tokens": list(changes["num_prompt_tokens"])}
+    assert found.fix.count("--prompt ") == 2
+
+
+def test_silent_where_one_row_of_one_arm_has_pads() -> None:
+    assert ask(NoPadding()) is None
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"single": raised(None), "left": raised("left")}, arms(left=raised("left"), right=raised("right"))],
+    ids=["no arm", "all raised", "the padded arms raised"],
+)
+def test_silent_where_no_batch_ran(changes: dict[str, Arm]) -> None:
+    assert ask(NoPadding(), arms=changes) is None

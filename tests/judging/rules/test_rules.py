@@ -1,0 +1,122 @@
+import inspect
+from pathlib import Path
+
+import pytest
+from builders import evidence, in_half, tokenizer_evidence
+
+from padcheck.core.settings import JudgeSettings
+from padcheck.judging.judge import judge
+from padcheck.judging.rules import RULES, Rule
+
+PROMISED = {
+    "PAD101": "missing-pad-token",
+    "PAD102": "pad-token-is-eos-token",
+    "PAD103": "pad-token-is-special",
+    "PAD104": "pad-token-id-out-of-range",
+    "PAD105": "special-token-ids-disagree",
+    "PAD106": "tokenizer-pads-right",
+    "PAD107": "padding-side-ignored",
+    "PAD108": "padding-side-rejected",
+    "PAD109": "pad-token-in-text",
+    "PAD110": "double-bos",
+    "PAD111": "padding-saved-in-tokenizer",
+    "PAD112": "length-limit",
+    "PAD113": "embedding-rows-mismatch",
+    "PAD201": "left-padding-changes-output",
+    "PAD202": "right-padding-continues-from-pad",
+    "PAD203": "attention-mask-required",
+    "PAD204": "non-finite-logits",
+    "PAD205": "depends-on-pad-count",
+    "PAD206": "depends-on-batch",
+    "PAD207": "known-limit",
+    "PAD208": "generate-differs-from-forward",
+    "PAD301": "pads-leak",
+    "PAD302": "positions-count-padding",
+    "PAD303": "wrong-after-prefill",
+    "PAD304": "mask-ignored",
+    "PAD305": "slots-anchored",
+    "PAD401": "forward-needs-position-ids",
+    "PAD402": "right-padded-scores-differ",
+    "PAD403": "labels-lose-eos",
+    "PAD404": "left-padded-scores-differ",
+    "PAD901": "no-padding",
+    "PAD902": "arm-not-run",
+    "PAD903": "control-not-seen",
+}
+SECTIONS = ["Why it matters:", "How padcheck knows:", "Fix:", "References:"]
+
+every_rule = pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.code)
+
+
+def test_codes_and_names_are_the_promised_ones() -> None:
+    assert {rule.code: rule.name for rule in RULES} == PROMISED
+
+
+def test_codes_are_unique_and_ascend() -> None:
+    codes = [rule.code for rule in RULES]
+    assert codes == sorted(set(codes))
+
+
+def test_every_rule_has_a_file_of_tests() -> None:
+    tested = {path.stem.removeprefix("test_") for path in Path(__file__).parent.glob("test_pad*.py")}
+    assert tested == {_file_name(rule) for rule in RULES}
+
+
+@every_rule
+def test_the_file_is_named_after_code_and_name(rule: Rule) -> None:
+    assert Path(inspect.getfile(type(rule))).stem == _file_name(rule)
+
+
+@every_rule
+def test_the_class_is_named_after_the_name(rule: Rule) -> None:
+    assert type(rule).__name__ == rule.name.title().replace("-", "")
+
+
+@every_rule
+def test_the_docstring_has_the_four_sections_in_order(rule: Rule) -> None:
+    lines = rule.documentation().splitlines()
+    assert [line for line in lines if line and not line.startswith(" ")] == [rule.title(), *SECTIONS]
+    assert all(lines[lines.index(section) + 1].strip() for section in SECTIONS)
+
+
+@every_rule
+def test_the_title_is_one_sentence_on_one_line(rule: Rule) -> None:
+    assert rule.title().endswith(".")
+    assert rule.documentation().splitlines()[1] == ""
+
+
+@every_rule
+def test_a_rule_is_told_only_by_other_rules(rule: Rule) -> None:
+    assert set(rule.told_by) <= {other.code for other in RULES if other is not rule}
+
+
+def test_no_two_rules_silence_each_other() -> None:
+    told_by = {rule.code: rule.told_by for rule in RULES}
+    assert not [code for code, tellers in told_by.items() for teller in tellers if code in told_by[teller]]
+
+
+@pytest.mark.parametrize("fires", [evidence, tokenizer_evidence], ids=["compare", "inspect-tokenizer"])
+def test_healthy_evidence_raises_no_finding(fires) -> None:
+    command = "compare" if fires is evidence else "inspect-tokenizer"
+    assert judge(command, fires(), JudgeSettings()).findings == ()
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_healthy_evidence_in_16_bit_raises_no_finding(dtype: str) -> None:
+    assert judge("compare", evidence(**in_half(dtype)), JudgeSettings()).findings == ()
+
+
+@pytest.mark.parametrize("changes", [{}, in_half()], ids=["float32", "bfloat16"])
+def test_on_a_healthy_model_every_rule_is_decided(changes: dict[str, object]) -> None:
+    assert judge("compare", evidence(**changes), JudgeSettings()).skipped == ()
+
+
+def test_without_a_model_the_rules_about_arms_say_that_they_were_not_decided() -> None:
+    report = judge("inspect-tokenizer", tokenizer_evidence(), JudgeSettings())
+    about_arms = [rule.code for rule in RULES if rule.code.startswith(("PAD2", "PAD3", "PAD4"))]
+    without_arms = {"PAD207", "PAD403"}  # the first asks for one only where the model type has a known limit
+    assert [skipped.code for skipped in report.skipped] == [code for code in about_arms if code not in without_arms]
+
+
+def _file_name(rule: Rule) -> str:
+    return f"{rule.code}_{rule.name}".lower().replace("-", "_")

@@ -1,0 +1,200 @@
+"""Speed and memory, as ratios of whole processes in one run: `make bench`.
+
+Machines are noisy and differ, so each command is timed in turn with a bare script that does the least of the same work,
+and what counts is the median of the ratios pair by pair. The memory is the most that a process had at any time.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from readme import README, replace_block, table
+
+from padcheck.demo import MODEL_FOLDER
+
+ROOT = Path(__file__).parents[2]
+REAL_HUB = Path(os.environ.get("PADCHECK_TEST_HUB", ROOT.parent / "shared" / "hub"))
+
+PROMPTS = (
+    "one two three four five six seven eight nine ten eleven twelve",
+    "Monday Tuesday",
+    "three plus four is",
+    "January February March April May June July August",
+    "Friday",
+    "nine minus two is",
+    "ten nine eight seven six",
+    "seven plus seven plus one two three four five six",
+)
+USUAL = """
+import sys
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+folder, prompts, dtype = sys.argv[1], open(sys.argv[2]).read().splitlines(), getattr(torch, sys.argv[3])
+tokenizer = AutoTokenizer.from_pretrained(folder)
+tokenizer.pad_token = tokenizer.eos_token
+model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype).eval()
+for side in ("right", "left"):
+    tokenizer.padding_side = side
+    batch = tokenizer(prompts, return_tensors="pt", padding=True)
+    print(tokenizer.batch_decode(model.generate(**batch, max_new_tokens=20, pad_token_id=tokenizer.pad_token_id)))
+"""
+"""What people write by hand: both sides, and no reference to hold them against."""
+
+
+class Pair(NamedTuple):
+    """A command, the bare script that it is held against, and the largest ratios that are good enough.
+
+    `memory_target` is None where the bare script does not do the work that takes the memory.
+    """
+
+    name: str
+    command: list[str]
+    bare: list[str]
+    target: float
+    memory_target: float | None = None
+
+
+class Cost(NamedTuple):
+    """Of one process: wall time, and the most memory that it had."""
+
+    seconds: float
+    mebibytes: float
+
+
+def pairs(folder: Path) -> list[Pair]:
+    """What is measured, with files in `folder`; the real tokenizers only where a hub cache holds them."""
+    bare = [sys.executable, "-c", "import typer, rich"]
+    light = [["--help"], ["rules"], ["explain", "PAD202"]]
+    found = [Pair(" ".join(words), [sys.executable, "-m", "padcheck", *words], bare, 2.0) for words in light]
+    found.append(_inspect("demo", MODEL_FOLDER))
+    snapshots = sorted(REAL_HUB.glob("models--*/snapshots/*"))
+    found += [_inspect(snapshot.parent.parent.name.split("--")[-1], snapshot) for snapshot in snapshots]
+    # In a process apart: a child is charged with the memory that its parent had when it was forked.
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        gpt2, smollm2 = (pool.submit(build, folder).result() for build in (_gpt2, _smollm2))
+    return [
+        *found,
+        _compare("demo", MODEL_FOLDER, folder, 1.5),
+        _compare("GPT-2's size", gpt2, folder, 1.5),
+        _compare("SmolLM2", smollm2, folder, 1.5),
+        _compare("SmolLM2 in bfloat16", smollm2, folder, 2.0, dtype="bfloat16"),
+    ]
+
+
+def _inspect(name: str, model: Path) -> Pair:
+    bare = f"from transformers import AutoTokenizer; AutoTokenizer.from_pretrained({str(model)!r})"
+    command = [sys.executable, "-m", "padcheck", "inspect-tokenizer", str(model)]
+    return Pair(f"inspect-tokenizer {name}", command, [sys.executable, "-c", bare], 1.2)
+
+
+def _compare(name: str, model: Path, folder: Path, target: float, dtype: str = "float32") -> Pair:
+    script, prompts = folder / "usual.py", folder / "prompts.txt"
+    script.write_text(USUAL)
+    prompts.write_text("\n".join(PROMPTS))
+    words = ["compare", str(model), "--prompts", str(prompts), "--max-new-tokens", "20", "--dtype", dtype]
+    bare = [sys.executable, str(script), str(model), str(prompts), dtype]
+    return Pair(f"compare {name}", [sys.executable, "-m", "padcheck", *words], bare, target, memory_target=1.1)
+
+
+def _gpt2(folder: Path) -> Path:
+    """GPT-2 at its own size: random weights, no eos, so that every text gets its length, and the demo's tokenizer."""
+    import torch
+    from transformers import AutoTokenizer, GPT2Config, GPT2LMHeadModel
+
+    torch.manual_seed(0)
+    model = folder / "gpt2"
+    GPT2LMHeadModel(GPT2Config(eos_token_id=None)).save_pretrained(model)
+    AutoTokenizer.from_pretrained(MODEL_FOLDER).save_pretrained(model)
+    return model
+
+
+def _smollm2(folder: Path) -> Path:
+    """SmolLM2 with its real weights, as a folder that loads as quickly as any other."""
+    import torch
+    from real_models import SMOLLM2, build, tokenizer
+
+    model = folder / "smollm2"
+    build(SMOLLM2, torch.float32).save_pretrained(model)
+    tokenizer(SMOLLM2).save_pretrained(model)
+    return model
+
+
+def cost(command: list[str]) -> Cost:
+    """What one process takes, its output thrown away."""
+    began = time.perf_counter()
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    return Cost(time.perf_counter() - began, usage.ru_maxrss / 2**10)
+
+
+def measured(pair: Pair, runs: int) -> dict[str, object]:
+    """Runs command and script in turn, and prints the line of the table."""
+    cost(pair.command), cost(pair.bare)  # files into the page cache
+    costs = [(cost(pair.command), cost(pair.bare)) for _ in range(runs)]
+    ratios = [command.seconds / bare.seconds for command, bare in costs]
+    command, bare = (Cost(*map(statistics.median, zip(*column, strict=True))) for column in zip(*costs, strict=True))
+    ratio, memory_ratio = statistics.median(ratios), command.mebibytes / bare.mebibytes
+    memory = (
+        "" if pair.memory_target is None else f"{command.mebibytes:9.0f}{memory_ratio:8.2f}{pair.memory_target:8.2f}"
+    )
+    print(
+        f"{pair.name:30}{command.seconds:8.2f}s{bare.seconds:8.2f}s{ratio:8.2f}{pair.target:8.2f}{memory}", flush=True
+    )
+    return {
+        "command": pair.name,
+        "seconds": command.seconds,
+        "bare_seconds": bare.seconds,
+        "ratio": ratio,
+        "ratio_range": [min(ratios), max(ratios)],
+        "target": pair.target,
+        "mebibytes": command.mebibytes,
+        "bare_mebibytes": bare.mebibytes,
+        "memory_ratio": memory_ratio,
+        "memory_target": pair.memory_target,
+    }
+
+
+def main() -> None:
+    """Prints a table and writes the same as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--only", default="", help="commands whose name has this in it")
+    parser.add_argument("--output", type=Path, default=Path("bench.json"))
+    parser.add_argument("--write", action="store_true", help="write the commands that run a model into the README")
+    options = parser.parse_args()
+    os.environ |= {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "2"}
+    print(f"{'command':30}{'median':>9}{'bare':>9}{'ratio':>8}{'target':>8}{'MiB':>9}{'ratio':>8}{'target':>8}")
+    with tempfile.TemporaryDirectory() as folder:
+        results = [measured(pair, options.runs) for pair in pairs(Path(folder)) if options.only in pair.name]
+    options.output.write_text(json.dumps(results, indent=2) + "\n")
+    if options.write:
+        README.write_text(replace_block(README.read_text(encoding="utf-8"), "bench", _table(results)), encoding="utf-8")
+
+
+def _table(results: list[dict[str, Any]]) -> str:
+    rows = [
+        (
+            str(each["command"]).removeprefix("compare "),
+            f"{each['seconds']:.1f}",
+            f"{each['bare_seconds']:.1f}",
+            f"{each['ratio']:.2f}",
+            f"{each['memory_ratio']:.2f}",
+        )
+        for each in results
+        if each["memory_target"] is not None
+    ]
+    return table(("`make bench`", "seconds", "the script", "ratio", "peak memory, ratio"), rows)
+
+
+if __name__ == "__main__":
+    main()

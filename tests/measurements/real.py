@@ -1,0 +1,268 @@
+"""Two models with real weights, clean and with planted faults: `make real`.
+
+Both must pass in every dtype, and every fault of `real_faults.py`, planted over SmolLM2's weights, must be found, with
+its cause and its place. Ends with 1 where padcheck is wrong about one of them, or the weights cannot be downloaded.
+"""
+
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: one thread in each process
+
+import argparse
+import itertools
+import multiprocessing
+import sys
+import time
+from typing import NamedTuple
+
+import torch
+from readme import README, replace_block, table
+from real_faults import DTYPES, FAULTS
+from real_models import GEMMA3, SMOLLM2, FetchError, build, fetch, tokenizer
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+import padcheck
+from padcheck.api import Report
+
+_CAPITAL = "The capital of France is"
+_PROMPTS = (
+    _CAPITAL,
+    "Two plus two is",
+    "Water freezes at zero degrees and boils at",
+    "The Earth goes around the Sun once in",
+    "The opposite of hot is",
+    "The days of the week are Monday, Tuesday, Wednesday, Thursday,",
+    "In July 1969 two astronauts walked on the Moon for the first time, while a third one waited for them in orbit and",
+    "A triangle has three sides, a square has four sides, and a pentagon has",
+)
+_PROMPTS_OF_FAULTS = tuple(_PROMPTS[number] for number in (3, 0, 7, 1))
+"""The first has pads and is not the only one that has them."""
+
+_ALARMS = {
+    *("PAD201", "PAD204", "PAD205", "PAD206", "PAD208"),
+    *("PAD301", "PAD302", "PAD303", "PAD304", "PAD305", "PAD402", "PAD404"),
+}
+"""Codes that say a model is wrong. The others speak of the tokenizer, or of what no model can do."""
+
+
+_OVERFLOWS = (GEMMA3.name, "float16")
+"""Its activations pass 65504 in the eighth layer, alone as well: NaN in the logits is true of it."""
+
+
+_HEADING = "SmolLM2-135M and Gemma 3 270M with their real weights, and faults planted over SmolLM2's (`make real`):"
+_NAMED = ("found", "cause", "place")
+
+
+class Job(NamedTuple):
+    """One run: a model, with a fault or without, in one dtype."""
+
+    model: str
+    dtype: str
+    fault: int | None = None
+
+
+class Outcome(NamedTuple):
+    """What padcheck said, and how that differs from what it should say."""
+
+    job: Job
+    name: str
+    clean: bool
+    found: bool
+    cause: bool | None
+    place: bool | None
+    difference: float | None
+    details: str
+    problems: tuple[str, ...]
+    seconds: float = 0.0
+
+
+def _name(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
+
+
+def _jobs(only: str, dtypes: list[str]) -> list[list[Job]]:
+    """What one process runs in a row: all of the model that is slow to load, which comes first, or one job.
+
+    Unless dtypes are chosen, a fault that moves logits far runs in one dtype, and all dtypes take turns. A faint one
+    runs in float32 and in bfloat16, where rounding hides most; one that only 16 bit has runs in both of its dtypes.
+    """
+    every = [_name(dtype) for dtype in DTYPES]
+    slow, quick = (
+        [Job(real.name, dtype) for dtype in dtypes or every if only in f"{real.name}, clean"]
+        for real in (GEMMA3, SMOLLM2)
+    )
+    turns = itertools.cycle(every)
+    for number, fault in enumerate(FAULTS):
+        usual = [_name(dtype) for dtype in fault.dtypes[:2]] if fault.faint else [next(turns)]
+        if only in fault.name:
+            quick += [Job(SMOLLM2.name, dtype, number) for dtype in dtypes or usual]
+    return [jobs for jobs in (slow, *([job] for job in quick)) if jobs]
+
+
+def _run_all(jobs: list[Job]) -> list[Outcome]:
+    return [_run(job) for job in jobs]
+
+
+def _run(job: Job) -> Outcome:
+    began = time.perf_counter()
+    if job.fault is not None:
+        outcome = _planted(job)
+    elif job[:2] == _OVERFLOWS:
+        outcome = _overflowing(job)
+    else:
+        outcome = _clean(job)
+    return outcome._replace(seconds=time.perf_counter() - began)
+
+
+def _model(job: Job) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    real = next(real for real in (SMOLLM2, GEMMA3) if real.name == job.model)
+    return build(real, getattr(torch, job.dtype)), tokenizer(real)
+
+
+def _clean(job: Job) -> Outcome:
+    report = padcheck.compare(*_model(job), _PROMPTS, max_new_tokens=20)
+    problems = _alarms(report)
+    if (job.model, job.dtype) == (SMOLLM2.name, "float32"):
+        problems += _not_paris(report)
+    return _outcome(job, f"{job.model}, clean", report, clean=True, problems=problems)
+
+
+def _overflowing(job: Job) -> Outcome:
+    report = padcheck.compare(*_model(job), _PROMPTS_OF_FAULTS, max_new_tokens=6)
+    codes = _codes(report)
+    problems = [] if codes == {"PAD204"} else [f"PAD204 alone is true of it, and not {' '.join(sorted(codes))}"]
+    return _outcome(job, f"{job.model}, overflow", report, cause="PAD204" in codes, problems=problems)
+
+
+def _codes(report: Report) -> set[str]:
+    return {finding.code for finding in report.findings} & _ALARMS
+
+
+def _alarms(report: Report) -> list[str]:
+    codes = sorted(_codes(report))
+    return [] if report.status == "pass" and not codes else [f"alarm: {report.status}, {' '.join(codes)}"]
+
+
+def _not_paris(report: Report) -> list[str]:
+    index = _PROMPTS.index(_CAPITAL)
+    texts = {
+        arm: next(row.new_text for row in report.evidence.arms[arm].rows if row.prompt_index == index)
+        for arm in ("single", "left")
+    }
+    return [f"{arm}: {_CAPITAL!r} goes on with {text!r}" for arm, text in texts.items() if "Paris" not in text]
+
+
+def _planted(job: Job) -> Outcome:
+    fault = FAULTS[job.fault]
+    model, words = _model(job)
+    fault.plant(model)
+    # What only 16 bit has is found by statistics, which want more prompts.
+    prompts = _PROMPTS_OF_FAULTS if torch.float32 in fault.dtypes else _PROMPTS
+    report = padcheck.compare(model, words, prompts, max_new_tokens=fault.max_new_tokens)
+    if model.dtype not in fault.dtypes:
+        return _outcome(job, f"without effect: {fault.name}", report, clean=True, problems=_alarms(report))
+    cause = None if fault.cause is None else fault.cause in _codes(report)
+    places = {place.module for place in report.evidence.places.values()}
+    place = None if fault.place is None else fault.place in places
+    problems = [] if report.status == "fail" else ["missed"]
+    problems += [f"cause {fault.cause} not named"] if cause is False else []
+    problems += [f"place {fault.place} not named"] if place is False else []
+    return _outcome(job, fault.name, report, cause=cause, place=place, problems=problems)
+
+
+def _outcome(
+    job: Job,
+    name: str,
+    report: Report,
+    *,
+    clean: bool = False,
+    cause: bool | None = None,
+    place: bool | None = None,
+    problems: list[str],
+) -> Outcome:
+    steps = [
+        step.max_abs_diff
+        for arm in ("left", "right_forward")
+        for row in report.evidence.differences.get(arm, ())
+        for step in row.steps
+        if step.max_abs_diff is not None
+    ]
+    places = sorted({str(place) for place in report.evidence.places.values()})
+    details = " ".join([report.status, *sorted(_codes(report)), *places])
+    far = max(steps, default=None)
+    return Outcome(job, name, clean, report.status == "fail", cause, place, far, details, tuple(problems))
+
+
+def _shown(outcome: Outcome) -> tuple[str, ...]:
+    def said(value: bool | None) -> str:
+        return "-" if value is None else "yes" if value else "NO"
+
+    found = ("ALARM" if outcome.problems else "no") if outcome.clean else said(outcome.found)
+    far = "-" if outcome.difference is None else f"{outcome.difference:.2g}"
+    ends = (said(outcome.cause), said(outcome.place), far, f"{outcome.seconds:.0f}")
+    return (outcome.name, outcome.job.dtype, found, *ends, outcome.details)
+
+
+def _counted(outcomes: list[Outcome]) -> str:
+    """The table for the README."""
+    rows = []
+    for dtype in map(_name, DTYPES):
+        of_dtype = [outcome for outcome in outcomes if outcome.job.dtype == dtype]
+        clean = [bool(outcome.problems) for outcome in of_dtype if outcome.clean]
+        faults = [outcome for outcome in of_dtype if not outcome.clean]
+        named = ([answer for outcome in faults if (answer := getattr(outcome, what)) is not None] for what in _NAMED)
+        counts = (f"{sum(answers)} of {len(answers)}" for answers in (clean, *named))
+        rows.append((dtype, *counts))
+    return table(("real weights in", "false alarms", "faults found", "cause named", "module named"), rows)
+
+
+def _parsed() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--write", action="store_true", help="write the counts into the README")
+    parser.add_argument("--only", default="", metavar="TEXT", help="the runs with this text in their name")
+    parser.add_argument(
+        "--dtype", action="append", choices=[_name(dtype) for dtype in DTYPES], default=[], help="every fault in these"
+    )
+    parser.add_argument("--processes", type=int, default=multiprocessing.cpu_count())
+    arguments = parser.parse_args()
+    if arguments.write and (arguments.only or arguments.dtype):
+        parser.error("--write takes all runs: leave out --only and --dtype")
+    return arguments
+
+
+def _say(text: str, **options: object) -> None:
+    print(text, flush=True, **options)
+
+
+def main() -> int:
+    """Prints each run as it ends; the README is written only where that is asked for."""
+    arguments = _parsed()
+    jobs = _jobs(arguments.only, arguments.dtype)
+    try:
+        for real in (SMOLLM2, GEMMA3):
+            if any(real.name == each[0].model for each in jobs):
+                fetch(real)
+    except FetchError as error:
+        _say(str(error), file=sys.stderr)
+        return 1
+    headings = ("run", "dtype", "found", "cause", "place", "largest difference", "seconds", "findings and places")
+    _say(table(headings, []))
+    outcomes = []
+    with multiprocessing.get_context("spawn").Pool(arguments.processes) as pool:
+        for found in pool.imap_unordered(_run_all, jobs):
+            _say("\n".join(f"| {' | '.join(_shown(outcome))} |" for outcome in found))
+            outcomes += found
+        pool.close()
+        pool.join()
+    text = f"{_HEADING}\n\n{_counted(outcomes)}"
+    _say(f"\n{text}")
+    for outcome in outcomes:
+        for problem in outcome.problems:
+            _say(f"{outcome.name}, {outcome.job.dtype}: {problem}", file=sys.stderr)
+    if arguments.write:
+        README.write_text(replace_block(README.read_text(encoding="utf-8"), "real", text), encoding="utf-8")
+    return int(any(outcome.problems for outcome in outcomes))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

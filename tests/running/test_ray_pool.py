@@ -1,0 +1,210 @@
+"""On a real Ray of two workers: the same report as without, and what becomes of a worker that is killed."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from threading import Thread
+
+import jobs
+import psutil
+import pytest
+from conftest import ROOT
+
+from padcheck.core.errors import NotMeasuredError, UsageError
+from padcheck.running import local_pool, ray_pool
+from padcheck.running.local_pool import Lost
+from padcheck.running.ray_pool import Cluster
+
+REASON = "Ray is not installed: pip install 'padcheck[ray]'"
+
+pytestmark = pytest.mark.xdist_group("ray")  # one Ray for all of these tests, however many processes run the others
+
+
+@contextmanager
+def started_ray(**resources):
+    """The address of a Ray that is stopped again."""
+    cluster_utils = pytest.importorskip("ray.cluster_utils", reason=REASON)
+    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory(prefix="ray", dir="/tmp") as folder:
+        # Ray's processes find padcheck and the jobs of the tests as this one does; sockets want a short path.
+        patch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), str(ROOT / "tests"), *filter(None, sys.path)]))
+        patch.setenv("RAY_TMPDIR", folder)
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        options = {"include_dashboard": False, "object_store_memory": ray_pool._STORE}
+        ray = cluster_utils.Cluster(initialize_head=True, head_node_args=resources | options)
+        try:
+            yield ray.address
+        finally:
+            ray.shutdown()
+
+
+@pytest.fixture(scope="module")
+def address():
+    with started_ray(num_cpus=2) as address:
+        yield address
+
+
+@pytest.fixture
+def run_each(address):
+    return Cluster(address, lambda _argument: None).run_each
+
+
+def without_seconds(document):
+    """The document without what differs between two runs on the same machine."""
+    if isinstance(document, dict):
+        return {key: without_seconds(value) for key, value in document.items() if key != "seconds"}
+    return [without_seconds(each) for each in document] if isinstance(document, list) else document
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("check", "./not-there", "./mine", "llama", "--tiny", "--max-new-tokens", 2, "--fail-on", "warning"),
+        ("survey", "llama", "musicgen", "--jobs", 1),
+    ],
+)
+def test_the_report_is_the_same_as_without(padcheck, address, tmp_path, monkeypatch, command):
+    from padcheck.demo import MODEL_FOLDER
+
+    monkeypatch.setattr(
+        local_pool, "available_cores", lambda: 1
+    )  # the threads that a task has, which rounding depends on
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine").symlink_to(MODEL_FOLDER)
+    here = padcheck(*command, "--format", "json")
+    there = padcheck(*command, "--ray", address, "--format", "json")
+    assert (there.exit_code, there.stderr) == (here.exit_code, here.stderr)
+    assert without_seconds(there.report) == without_seconds(here.report)
+    assert here.exit_code == 3
+
+
+def test_a_task_whose_worker_is_killed_is_sent_again(run_each, tmp_path):
+    """From outside, in the middle of a task, while the other worker goes on."""
+    files = [str(tmp_path / name) for name in ("one", "two")]
+    killed = []
+
+    def kill():
+        killed.append(jobs.worker_of(files[0]))
+        os.kill(killed[0].parent, signal.SIGKILL)
+        for file in files:
+            Path(file).touch()
+
+    thread = Thread(target=kill)
+    thread.start()
+    results = dict(run_each(jobs.wait_for_file, files))
+    thread.join()
+    assert set(results) == set(files)
+    assert not any(isinstance(result, Lost) for result in results.values())
+    assert int(results[files[0]]) != killed[0].process
+
+
+def test_a_call_that_loses_every_worker_is_given_up_and_the_others_go_on(run_each, capfd):
+    results = dict(run_each(jobs.lose_worker_or_shout, ["one", "lose", "two"]))
+    assert (results["one"], results["two"]) == ("ONE", "TWO")
+    assert "3 workers of the Ray cluster were lost with it: The worker died unexpectedly" in results["lose"].reason
+    assert capfd.readouterr().out == ""  # where Ray itself would tell of them
+
+
+def test_a_crash_and_a_hang_are_told_as_without_and_not_tried_again(run_each):
+    words = ["one", "crash", "two", "hang", "three"]
+    here = dict(local_pool.run_each(jobs.survive_only_words, words, processes=2, seconds=3))
+    assert dict(run_each(jobs.survive_only_words, words, seconds=3)) == here
+
+
+def test_results_come_one_by_one_and_a_run_that_is_left_early_ends_what_runs(run_each, tmp_path):
+    file = str(tmp_path / "never")
+    run = run_each(partial(jobs.shout_or_wait, file=file), ["one", "wait"])
+    assert next(run) == ("one", "ONE")
+    worker = jobs.worker_of(file)
+    run.close()
+    assert all(jobs.has_ended(pid) for pid in worker)
+
+
+def test_no_more_tasks_are_sent_than_asked_for(run_each):
+    results = dict(run_each(jobs.process, [str(number) for number in range(4)], processes=1))
+    assert len(set(results.values())) == 1
+
+
+def test_what_a_function_raises_is_raised(run_each):
+    with pytest.raises(UsageError) as raised:
+        list(run_each(jobs.raise_it, ["a"]))
+    assert (raised.value.what, raised.value.change) == ("There is no a.", "Take another.")
+
+
+def test_a_worker_with_other_versions_refuses(run_each, monkeypatch):
+    monkeypatch.setattr(ray_pool, "_versions", lambda: {"padcheck": "0.0.1", "transformers": "1.0"})
+    [(_, lost)] = run_each(jobs.shout, ["a"])
+    assert "and not 0.0.1, transformers" in lost.reason
+    assert socket.gethostname() in lost.reason
+
+
+def test_what_the_cluster_has_no_device_for_is_given_up(address, monkeypatch):
+    monkeypatch.setattr(ray_pool, "_PATIENCE", 1)
+    run_each = Cluster(address, lambda word: "cuda" if word == "gpu" else "cpu").run_each
+    results = dict(run_each(jobs.shout, ["gpu", "a"]))
+    assert results == {"a": "A", "gpu": Lost("the Ray cluster has no GPU, or no CPU, to run it")}
+
+
+def test_a_worker_that_had_a_gpu_ends_before_another_model_may_get_it():
+    with started_ray(num_cpus=1, num_gpus=1) as address:  # a GPU by name: none is used
+        for _, process in Cluster(address, lambda _argument: None).run_each(jobs.process, ["a", "b"]):
+            assert jobs.has_ended(int(process))
+
+
+def test_what_is_lost_is_told_in_the_report_of_a_check(padcheck, address, monkeypatch):
+    monkeypatch.setattr(ray_pool, "_PATIENCE", 1)
+    done = padcheck("check", "demo", "--device", "cuda", "--ray", address, "--format", "json")
+    assert (done.exit_code, done.report["exit_code"]) == (3, 3)
+    assert done.report["reports"][0]["error"]["what"].startswith("There is no result: the Ray cluster has no GPU")
+
+
+def test_a_ray_that_is_started_for_the_run_ends_with_it():
+    pytest.importorskip("ray", reason=REASON)
+    with tempfile.TemporaryDirectory(prefix="ray", dir="/tmp") as folder:
+        # In a process of its own, since Ray keeps a token for it in the home folder.
+        code = (
+            "import jobs, padcheck.running.ray_pool as c; print(*c.Cluster('local', str).run_each(jobs.shout, ['cpu']))"
+        )
+        environ = {"PYTHONPATH": os.pathsep.join(sys.path), "HOME": folder, "RAY_TMPDIR": folder}
+        done = subprocess.run([sys.executable, "-c", code], env=os.environ | environ, capture_output=True, check=True)
+        left = [each.pid for each in psutil.process_iter(["cmdline"]) if folder in " ".join(each.info["cmdline"] or ())]
+        assert all(jobs.has_ended(pid) for pid in left)
+    assert (done.stdout, done.stderr) == (b"('cpu', 'CPU')\n", b"")
+
+
+def test_layers_that_are_spread_over_ranks_do_not_go_with_it(padcheck):
+    done = padcheck("check", "demo", "--tp-plan", "auto", "--ray", "auto")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "--tp-plan and --ray exclude each other" in done.stderr
+
+
+def test_a_cluster_that_does_not_answer_is_not_measured():
+    pytest.importorskip("ray", reason=REASON)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    started = time.monotonic()
+    for address in (f"127.0.0.1:{port}", f"ray://127.0.0.1:{port}"):
+        with pytest.raises(NotMeasuredError, match=f"The Ray cluster {address} cannot be reached: .*refused"):
+            list(Cluster(address, lambda _argument: None).run_each(jobs.shout, ["a"]))
+    assert time.monotonic() - started < 60  # and not for minutes, as Ray itself would try
+
+
+@pytest.mark.parametrize("address", ["", "nonsense", "host:port", "host:1/path", "http://host:1", "ray://host"])
+def test_what_is_no_address_is_a_wrong_command_line(padcheck, address):
+    done = padcheck("check", "demo", "--ray", address)
+    assert done.exit_code == 2
+    assert "Use auto, local, HOST:PORT or ray://HOST:PORT" in done.stderr
+
+
+def test_without_ray_it_says_what_to_install(padcheck, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    for command in (("check", "demo"), ("survey", "llama")):
+        done = padcheck(*command, "--ray", "auto")
+        assert done.exit_code == 2
+        assert "pip install 'padcheck[ray]'" in done.stderr

@@ -1,0 +1,248 @@
+"""The survey as a user runs it, on real architectures at toy size, and what becomes of those that cannot be judged."""
+
+import json
+
+import pytest
+from conftest import run_in_process
+
+from padcheck.core.errors import NotMeasuredError
+from padcheck.core.exit_codes import ExitCode
+from padcheck.core.settings import JudgeSettings, MeasureSettings
+from padcheck.running import survey
+
+MODEL_TYPES = ("gpt2", "llama", "mamba", "rwkv", "bart", "bert", "gpt_neox")
+CONTRACT = ("left_generate", "right_generate", "left_forward_no_position_ids", "right_score", "left_no_mask")
+
+
+@pytest.fixture(scope="module")
+def outcome():
+    """One run for many questions; of several model types, in two processes."""
+    return run_in_process("survey", *MODEL_TYPES, "--jobs", 2, "--format", "json", timeout=300)
+
+
+@pytest.fixture(scope="module")
+def saved(outcome, tmp_path_factory):
+    path = tmp_path_factory.mktemp("survey") / "survey.json"
+    path.write_text(outcome.stdout, encoding="utf-8")
+    return path
+
+
+def of(outcome, model_type):
+    return next(each for each in outcome.report["architectures"] if each["model_type"] == model_type)
+
+
+def test_the_document_is_as_the_contract_has_it(outcome):
+    report = outcome.report
+    assert (report["schema_version"], report["command"]) == (1, "survey")
+    assert [each["model_type"] for each in report["architectures"]] == list(MODEL_TYPES)
+    for each in report["architectures"]:
+        assert each["status"] == "judged"
+        assert set(CONTRACT) <= set(each["verdicts"])
+        assert each["reason"] is None
+        assert each["seconds"] > 0
+        assert each["findings"] == [finding["code"] for finding in each["details"]]
+    assert not outcome.stderr
+
+
+@pytest.mark.parametrize("model_type", ["gpt2", "llama", "mamba", "bert", "gpt_neox"])
+def test_left_padding_is_harmless_where_transformers_supports_it(outcome, model_type):
+    verdicts = of(outcome, model_type)["verdicts"]
+    assert verdicts["left_generate"] in ("identical", "equivalent")
+    assert verdicts["left_first_token"] in ("identical", "equivalent")
+    assert verdicts["right_score"] in ("identical", "equivalent")
+    assert verdicts["right_generate"] == "different"
+    assert verdicts["left_no_mask"] == "different"
+
+
+@pytest.mark.parametrize("model_type", ["rwkv", "bart"])
+def test_known_limits_are_told_and_measured(outcome, model_type):
+    found = of(outcome, model_type)
+    assert found["known_limit"]
+    assert "PAD207" in found["findings"]
+    assert found["verdicts"]["left_generate"] == "different"
+
+
+def test_learned_positions_need_position_ids_in_forward(outcome):
+    for model_type, wrong in (("gpt2", True), ("bert", True), ("llama", False), ("gpt_neox", False)):
+        found = of(outcome, model_type)
+        assert ("PAD401" in found["findings"]) == wrong
+        assert (found["verdicts"]["left_forward_no_position_ids"] == "different") == wrong
+
+
+def test_rwkv_differs_in_any_batch(outcome):
+    assert of(outcome, "rwkv")["verdicts"]["batch_of_copies"] == "different"
+    assert "PAD206" in of(outcome, "rwkv")["findings"]
+
+
+def test_findings_make_it_fail(outcome):
+    assert outcome.report["status"] == "fail"
+    assert outcome.exit_code == outcome.report["exit_code"] == 1
+
+
+@pytest.mark.parametrize("fmt", ["table", "json", "markdown", "svg", "html"])
+def test_it_can_be_shown_again_in_any_format(padcheck, saved, fmt):
+    shown = padcheck("render", saved, "--format", fmt)
+    assert shown.exit_code == 1
+    assert "rwkv" in shown.stdout
+    if fmt == "json":
+        assert shown.stdout == saved.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("fail_on", "exit_code"), [("never", 0), ("error", 1), ("warning", 1)])
+def test_it_is_judged_anew_by_severity(padcheck, saved, fail_on, exit_code):
+    shown = padcheck("render", saved, "--format", "json", "--fail-on", fail_on)
+    assert shown.exit_code == shown.report["exit_code"] == exit_code
+
+
+@pytest.mark.parametrize("options", [("--atol", "1"), ("--rtol", "1"), ("--ignore", "PAD207"), ("--select", "PAD201")])
+def test_other_tolerances_and_codes_need_the_logits(padcheck, saved, options):
+    outcome = padcheck("render", saved, *options)
+    assert outcome.exit_code == 2
+    assert "do not go with a saved survey" in outcome.stderr
+
+
+def test_how_it_was_judged_is_kept_and_said(padcheck, tmp_path):
+    path = tmp_path / "survey.json"
+    padcheck("survey", "llama", "--atol", "0.5", "--ignore", "PAD2", "--format", "json", "--output", path)
+    judgement = json.loads(path.read_text(encoding="utf-8"))["judgement"]
+    assert (judgement["atol"], judgement["rtol"]) == (0.5, None)
+    assert judgement["ignore"] == {"PAD2": "left out by --ignore"}
+    assert "atol 0.5, ignore PAD2" in " ".join(padcheck("render", path).stdout.split())
+
+
+def test_what_did_not_run_is_not_counted_as_right(padcheck, saved, tmp_path):
+    document = json.loads(saved.read_text(encoding="utf-8"))
+    for architecture in document["architectures"]:
+        architecture["verdicts"] = dict.fromkeys(architecture["verdicts"], "not_run")
+    (tmp_path / "not run.json").write_text(json.dumps(document), encoding="utf-8")
+    shown = padcheck("render", tmp_path / "not run.json").stdout
+    assert ", 0 of them right when left-padded" in " ".join(shown.split())
+    assert "does not show here" not in shown
+
+
+def test_a_survey_of_nothing_is_no_pass(padcheck, saved, tmp_path):
+    document = json.loads(saved.read_text(encoding="utf-8")) | {"architectures": []}
+    (tmp_path / "empty.json").write_text(json.dumps(document), encoding="utf-8")
+    assert padcheck("render", tmp_path / "empty.json").exit_code == 3
+
+
+def test_a_survey_that_was_cut_off_is_told(padcheck, saved, tmp_path):
+    document = json.loads(saved.read_text(encoding="utf-8"))
+    del document["architectures"][0]["seconds"]
+    (tmp_path / "cut.json").write_text(json.dumps(document), encoding="utf-8")
+    outcome = padcheck("render", tmp_path / "cut.json")
+    assert outcome.exit_code == 2
+    assert "seconds" in outcome.stderr
+
+
+def test_a_tolerance_that_allows_anything_finds_nothing(padcheck):
+    outcome = padcheck("survey", "bart", "--atol", "1000", "--format", "json")
+    # What was broken on purpose does not show either.
+    assert outcome.exit_code == 3
+    assert "made on purpose" in of(outcome, "bart")["reason"]
+
+
+def test_what_does_not_run_on_text_is_listed_and_stops_nothing(padcheck):
+    outcome = padcheck("survey", "llama", "musicgen", "--format", "json")
+    assert outcome.exit_code == 3
+    assert of(outcome, "llama")["status"] == "judged"
+    assert of(outcome, "musicgen")["status"] == "not_built"
+    assert "audio codebooks" in of(outcome, "musicgen")["reason"]
+
+
+def test_what_takes_too_long_is_listed(padcheck):
+    outcome = padcheck("survey", "llama", "--timeout", "0.01", "--format", "json")
+    assert outcome.exit_code == 3
+    assert of(outcome, "llama")["reason"] == "it did not end within 0.01 seconds"
+
+
+def test_a_model_that_counts_positions_its_own_way_has_a_right_cache(padcheck):
+    outcome = padcheck("survey", "roberta", "--format", "json")
+    verdicts = of(outcome, "roberta")["verdicts"]
+    assert verdicts["right_continue"] in ("identical", "equivalent")
+    assert verdicts["right_score"] in ("identical", "equivalent")
+
+
+def test_in_16_bit_generate_and_forward_that_differ_alone_are_no_fault_of_padding(padcheck):
+    outcome = padcheck("survey", "roberta", "--dtype", "bfloat16", "--format", "json")
+    assert "PAD208" in of(outcome, "roberta")["findings"]
+    assert "PAD402" not in of(outcome, "roberta")["findings"]
+    assert outcome.exit_code == 0
+
+
+def test_an_attention_implementation_that_one_of_them_lacks_stops_nothing(padcheck):
+    outcome = padcheck("survey", "llama", "xlnet", "--attn-implementation", "flex_attention", "--format", "json")
+    assert of(outcome, "xlnet")["status"] == "not_built"
+    assert "flex_attention" in of(outcome, "xlnet")["reason"]
+    assert of(outcome, "llama")["status"] == "judged"
+    assert outcome.exit_code == 3
+
+
+def test_the_language_model_of_a_multimodal_class_is_judged_on_text(padcheck):
+    outcome = padcheck("survey", "llava", "--format", "json")
+    assert outcome.exit_code == 0
+    assert of(outcome, "llava")["architecture"] == "LlavaForConditionalGeneration"
+    assert of(outcome, "llava")["verdicts"]["left_generate"] in ("identical", "equivalent")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "says"), [("lama", "llama"), ("meta-llama/Llama-2-7b-hf", "It knows"), ("bart-large", "bart")]
+)
+def test_an_unknown_model_type_is_a_wrong_command_line(padcheck, wanted, says):
+    outcome = padcheck("survey", wanted)
+    assert outcome.exit_code == 2
+    assert f"{wanted} is no model type" in outcome.stderr
+    assert says in outcome.stderr
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        *(("--jobs", "0"), ("--timeout", "0"), ("--timeout", "nan"), ("--select", "XYZ")),
+        *(("--dtype", "int8"), ("--device", "abacus")),
+    ],
+)
+def test_what_makes_no_sense_for_any_architecture_is_refused(padcheck, options):
+    assert padcheck("survey", "llama", *options).exit_code == 2
+
+
+def judged_here(model_type, monkeypatch, error):
+    def measure_model(*_args):
+        raise error
+
+    monkeypatch.setattr("padcheck.hf.measure.measure_model", measure_model)
+    return survey._judge_architecture(model_type, MeasureSettings(), JudgeSettings())
+
+
+def test_a_bug_in_padcheck_is_told_from_what_cannot_be_measured(monkeypatch):
+    bug = judged_here("llama", monkeypatch, ZeroDivisionError("by zero"))
+    assert (bug.status, bug.exit_code) == ("not_built", ExitCode.BUG)
+    assert bug.reason == "a bug in padcheck: ZeroDivisionError: by zero"
+    missing = judged_here("llama", monkeypatch, NotMeasuredError("It needs timm.", change="Install it."))
+    assert (missing.exit_code, missing.reason) == (ExitCode.NOT_MEASURED, "It needs timm.")
+
+
+def test_the_gravest_exit_code_is_that_of_the_survey():
+    architectures = [
+        survey._not_judged("llama", "a bug in padcheck", ExitCode.BUG, 1.0),
+        survey._not_judged("gpt2", "it did not end", ExitCode.NOT_MEASURED, 1.0),
+    ]
+    environment = run_in_process("inspect-tokenizer", "demo", "--format", "json").report["environment"]
+    told = survey._survey(architectures, environment, {}, JudgeSettings())
+    assert (told.status, told.exit_code) == ("error", ExitCode.BUG)
+    told = survey._survey(architectures[1:], environment, {}, JudgeSettings())
+    assert (told.status, told.exit_code) == ("not_measured", ExitCode.NOT_MEASURED)
+
+
+def test_a_bare_name_is_compared_too(padcheck):
+    outcome = padcheck("compare", "llama", "--tiny", "--format", "json", "--max-new-tokens", 2)
+    assert outcome.exit_code == 0
+    assert outcome.report["model"]["architecture"] == "LlamaForCausalLM"
+    assert outcome.report["model"]["weights"] == "random"
+    assert outcome.report["tokenizer"]["pad_token"] == "<pad>"
+    assert not {"PAD101", "PAD102", "PAD104", "PAD105", "PAD106", "PAD113"} & outcome.codes
+
+
+def test_what_a_library_prints_stays_off_the_report(padcheck):
+    outcome = padcheck("compare", "reformer", "--tiny", "--format", "json", "--max-new-tokens", 2)
+    assert outcome.report["model"]["model_type"] == "reformer"  # stdout is one document

@@ -1,0 +1,88 @@
+"""Documents of every command, as a reporter gets them."""
+
+from builders import (
+    arm,
+    arms,
+    check,
+    difference,
+    differences,
+    finding,
+    flip,
+    model_facts,
+    report,
+    row,
+    tokenizer_facts,
+    unmeasured,
+    unpadded_difference,
+)
+from msgspec.structs import replace
+
+from padcheck.core.exit_codes import ExitCode
+from padcheck.core.report import Architecture, KnownFinding, Report, Survey, Verdict
+from padcheck.core.severity import Severity
+from padcheck.judging.rules import find_rule
+
+WRONG = {"differences": differences(left=(unpadded_difference(0.0), difference(0.5)))}
+CODE = "</script><script>alert(1)</script><img src=x onerror=alert(1)>\"'<s>&amp;\x1b[31m"
+"""Text that would run, or break what is around it."""
+
+VANISHED = (KnownFinding(model="gone/model", code="PAD201", severity=Severity.ERROR),)
+
+
+def a_survey(**changes: object) -> Survey:
+    found = finding(find_rule("PAD201"), **WRONG)
+    judged = {
+        "model_type": "llama",
+        "architecture": "LlamaForCausalLM",
+        "status": "judged",
+        "exit_code": ExitCode.FINDINGS,
+        "position_encoding": "rotary",
+        "verdicts": {"left_generate": Verdict.DIFFERENT, "right_score": Verdict.IDENTICAL},
+        "max_abs_diffs": {"left_generate": 6.54, "right_score": 0.0},
+        "findings": ("PAD201",),
+        "details": (found,),
+        "seconds": 1.0,
+    }
+    return Survey(
+        status="fail",
+        exit_code=ExitCode.FINDINGS,
+        environment=report().evidence.environment,
+        settings={"max_new_tokens": 6},
+        architectures=(
+            Architecture(**judged | changes),
+            Architecture(
+                model_type="odd",
+                status="not_built",
+                exit_code=ExitCode.NOT_MEASURED,
+                reason="it needs timm",
+                seconds=0.1,
+            ),
+        ),
+    )
+
+
+def everywhere(text: str) -> Report:
+    """A report with the text in every place."""
+    rows = tuple(
+        row(index, num_pads=1, tokens=(text,) * 6, prompt_text=text, generated_text=text, new_text=text)
+        for index in (0, 1)
+    )
+    built = report(
+        model=model_facts(id=text, architecture=text, revision=text),
+        tokenizer=tokenizer_facts(pad_token=text, pad_token_used=text, pad_token_used_reason=text, eos_token=text),
+        generation_config={"suffix": text},
+        prompts=(text, text),
+        arms=arms(left=arm("left", rows=rows, warnings=(text,))),
+        differences=differences(left=(unpadded_difference(0.0), difference(0.5, flip=flip(0, token=text)))),
+    )
+    settings = {"model": text, "prompts": [text], "pad_token": text}
+    return replace(built, evidence=replace(built.evidence, settings=settings))
+
+
+DOCUMENTS = {
+    "compare": report(**WRONG),
+    "healthy": report(),
+    "inspect-tokenizer": report("inspect-tokenizer", tokenizer=tokenizer_facts(padding_side="right")),
+    "check": check(report(**WRONG), report(), unmeasured(), vanished=VANISHED),
+    "survey": a_survey(),
+}

@@ -1,0 +1,46 @@
+"""What padcheck says of a model in memory."""
+
+import builders
+from transformers import PreTrainedModel
+
+from padcheck.core.progress import Silent
+from padcheck.core.report import Report
+from padcheck.core.settings import JudgeSettings, MeasureSettings
+from padcheck.hf.library.config_positions import max_position_embeddings, num_layers, position_encoding
+from padcheck.hf.runs.in_batches import run_arms
+from padcheck.hf.tokenizer.encoding import encode_prompts, render_prompts, tokenizer_samples
+from padcheck.hf.tokenizer.pad_tokens import choose_pad_token
+from padcheck.judging.judge import judge
+from zoo.families import PROMPTS, tokenizer
+
+UNAVAILABLE = set() if hasattr(PreTrainedModel, "set_attn_implementation") else {"left_other_attention"}
+"""The arms that the installed transformers does not have: before 4.54 a loaded model keeps its attention."""
+
+Encoded = tuple[tuple[int, ...], ...]
+
+
+def compare(model: PreTrainedModel, encoded: Encoded | None = None, **settings: object) -> Report:
+    """The report on these token ids, by default those of PROMPTS, padded by the tokenizer too."""
+    words = tokenizer()
+    measure = MeasureSettings(**{"max_new_tokens": 3, "batch_size": 16} | settings)
+    rendered, pad_token = render_prompts(words, PROMPTS, chat=False), choose_pad_token(words, None)
+    samples = tokenizer_samples(words, rendered, pad_token) if encoded is None else {}
+    encoded = encoded or encode_prompts(words, rendered)
+    measured = run_arms(model, words, encoded, pad_token, settings=measure, progress=Silent())
+    facts = builders.model_facts(
+        model_type=model.config.model_type,
+        position_encoding=position_encoding(model.config),
+        max_position_embeddings=max_position_embeddings(model.config),
+        num_layers=num_layers(model.config),
+        dtype=str(model.dtype).removeprefix("torch."),
+        attn_implementation=model.config._attn_implementation,
+    )
+    evidence = builders.evidence(
+        model=facts,
+        prompts=tuple(map(str, encoded)),
+        num_prompt_tokens=tuple(map(len, encoded)),
+        max_new_tokens=measure.max_new_tokens,
+        samples=samples,
+        **vars(measured),
+    )
+    return judge("compare", evidence, JudgeSettings())
