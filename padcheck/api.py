@@ -133,7 +133,7 @@ def compare(
         The report. Padding that changes something is no exception: see `Report.assert_ok`.
 
     Raises:
-        PadcheckError: There is no verdict; of `padcheck.core.errors`, like both of its kinds:
+        PadcheckError: There is no verdict; of `padcheck.errors`, like both of its kinds:
         UsageError: An option is out of its range, or does not fit this model or tokenizer.
         NotMeasuredError: There is nothing to measure: an encoder-decoder model or one without a language model's head,
             no token to pad with, or memory ran out.

@@ -16,7 +16,7 @@ import torch
 import zoo
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from padcheck.demo import MODEL_FOLDER
-from padcheck.core.errors import UsageError
+from padcheck.errors import UsageError
 
 MODEL = AutoModelForCausalLM.from_pretrained(MODEL_FOLDER)
 TOKENIZER = AutoTokenizer.from_pretrained(MODEL_FOLDER)
@@ -46,7 +46,7 @@ def test_compare(padcheck):
 def run_pytest(folder: Path, *args: str) -> Outcome:
     """Runs in a folder, with our plugin and pytest-xdist alone, whether ours is installed as an entry point or not."""
     plugins = ("-p", "padcheck.pytest_plugin", "-p", "xdist")
-    path = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
+    path = os.pathsep.join([str(ROOT), str(ROOT / "tests" / "support")])
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *plugins, *args],
         cwd=folder,

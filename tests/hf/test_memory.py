@@ -78,9 +78,9 @@ def test_an_arm_that_runs_out_of_memory_ends_the_run(padcheck, folder_of, monkey
     assert "--batch-size" in outcome.stderr
 
 
-@pytest.mark.parametrize("function", ["float32._smallest_that_works", "raising.Lender._lend"])
+@pytest.mark.parametrize("function", ["view._smallest_that_works", "raising.Lender._lend"])
 def test_where_float32_does_not_fit_the_probes_run_in_16_bit(padcheck, folder_of, monkeypatch, function):
-    monkeypatch.setattr(f"padcheck.hf.{function}", starved)
+    monkeypatch.setattr(f"padcheck.hf.float32.{function}", starved)
     outcome = padcheck("compare", folder_of(tokenizer_json), "--dtype", "bfloat16", "--format", "json")
     assert outcome.exit_code == 0, outcome.stderr
     for name, arm in outcome.report["arms"].items():
@@ -171,7 +171,7 @@ def test_the_command_says_it(padcheck, monkeypatch):
 
 LARGE_VOCABULARY = f"""
 import sys
-sys.path.insert(0, {str(Path(__file__).parents[1] / "support")!r})
+sys.path[:0] = {[str(Path(__file__).parents[1] / folder) for folder in ("measurements", "support")]!r}
 import memory
 print(memory.beyond_the_model(num_prompts=16))
 """

@@ -149,7 +149,9 @@ def test_a_survey_names_its_model_types(monkeypatch, tmp_path):
     line = "padcheck survey llama odd --max-new-tokens 6 --seed 1 --atol 0.5 --ignore PAD1,PAD2"
     assert survey_command_line(shown) == line
     asked = []
-    monkeypatch.setattr(one_model, "survey", lambda *settings: asked.append(settings) or pytest.fail("asked for"))
+    monkeypatch.setattr(
+        "padcheck.running.survey.survey", lambda *settings: asked.append(settings) or pytest.fail("asked for")
+    )
     with pytest.raises(pytest.fail.Exception):
         app.app(line.split()[1:], prog_name="padcheck", standalone_mode=False)
     [(wanted, measure, judgement, _, _)] = asked
