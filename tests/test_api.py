@@ -58,7 +58,7 @@ def test_it_works_in_any_mode_of_grad(demo, mode):
         report = public.compare(*demo, max_new_tokens=2)
         assert (torch.is_grad_enabled(), torch.is_inference_mode_enabled()) == before
     assert report.status == "pass"
-    assert all(arm.error is None for arm in report.evidence.arms.values())
+    assert all(arm.error is None for arm in report.evidence.runs.values())
 
 
 def test_a_fault_fails_with_the_short_report():

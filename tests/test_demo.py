@@ -23,7 +23,7 @@ def report():
 
 @pytest.mark.parametrize("index", range(len(CONTINUATIONS)))
 def test_alone_and_left_padded_it_goes_on_rightly_and_right_padded_it_does_not(report, index):
-    single, left, right = (report.evidence.arms[arm].rows[index] for arm in ("single", "left", "right"))
+    single, left, right = (report.evidence.runs[arm].rows[index] for arm in ("single", "left", "right"))
     expected = CONTINUATIONS[report.evidence.prompts[index]]
     assert single.new_text == expected
     assert left.new_text == expected
@@ -31,7 +31,7 @@ def test_alone_and_left_padded_it_goes_on_rightly_and_right_padded_it_does_not(r
 
 
 def test_all_but_the_longest_prompt_are_padded(report):
-    pads = [row.num_pad_tokens for row in report.evidence.arms["left"].rows]
+    pads = [row.num_pad_tokens for row in report.evidence.runs["left"].rows]
     assert pads.count(0) == 1
     assert len(set(pads)) == len(pads)
 
@@ -42,7 +42,7 @@ def test_its_choices_are_not_near_ties(report):
     from transformers import AutoModelForCausalLM
 
     model = AutoModelForCausalLM.from_pretrained(MODEL_FOLDER)
-    for row in report.evidence.arms["single"].rows:
+    for row in report.evidence.runs["single"].rows:
         prompt = len(row.input_ids) - len(row.generated_ids)
         with torch.inference_mode():
             logits = model(torch.tensor([row.input_ids])).logits[0, prompt - 1 : -1]
@@ -60,7 +60,7 @@ def test_the_verdicts_and_findings_are_those_of_the_readme(report):
 def test_any_text_can_be_its_prompt():
     prompts = ("日本語 🙂 ␣", "zażółć", "\x00\x01")
     report = compare(MeasureSettings(prompts=prompts, max_new_tokens=1), JudgeSettings(), Silent())
-    assert [row.prompt_text for row in report.evidence.arms["single"].rows] == list(prompts)
+    assert [row.prompt_text for row in report.evidence.runs["single"].rows] == list(prompts)
 
 
 def test_it_is_small_and_complete():

@@ -66,7 +66,7 @@ def test_a_prompt_says_the_same_among_any_neighbours(family: str, composition: C
 
     report = compare(model, composition.prompts, max_new_tokens=MAX_NEW_TOKENS)
 
-    needle = report.evidence.arms["left"].rows[composition.place]
+    needle = report.evidence.runs["left"].rows[composition.place]
     assert needle.generated_ids == tuple(alone[0, len(NEEDLE) :].tolist())
     # In transformers 4 the cache of Mamba is wrong behind a prompt of one or two tokens, alone as well.
     short = family == "mamba" and transformers.__version__ < "5" and min(map(len, composition.prompts)) < 3

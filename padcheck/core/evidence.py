@@ -16,7 +16,7 @@ SINGLE = "single"
 """The arm that is the reference: each prompt alone, without padding."""
 
 
-GENERATED = (SINGLE, "left", "right")
+USER_RUNS = (SINGLE, "left", "right")
 """The arms that are generated whole, as users run them; the others are probes."""
 
 IN_FLOAT32 = {SINGLE: "single_float32", "left": "left_float32", "replayed": "replayed_float32"}
@@ -58,7 +58,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     stand_in: str | None = None
 
 
-class Arm(msgspec.Struct, frozen=True, kw_only=True):
+class RunResult(msgspec.Struct, frozen=True, kw_only=True):
     """One way of running the prompts, and what the libraries said while it ran.
 
     `reference` is the arm that it differs from in one thing, and is compared with; None for a first reference.
@@ -220,7 +220,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     samples: dict[PaddingSide, Sample]
     load_warnings: tuple[str, ...] = ()
     labels_keep_eos: bool | None = None
-    arms: dict[str, Arm] = {}
+    runs: dict[str, RunResult] = msgspec.field(default_factory=dict, name="arms")
     differences: dict[str, tuple[RowDifference, ...]] = {}
     left_out: tuple[str, ...] = ()
     noise: dict[str, NoiseProbe] = {}

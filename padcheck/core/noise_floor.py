@@ -5,19 +5,14 @@ from typing import Literal
 
 import msgspec
 
-from padcheck.core.evidence import Arm, NoiseProbe, RowDifference
+from padcheck.core.evidence import NoiseProbe, RowDifference, RunResult
+from padcheck.core.run_plans import RUN_PLANS
 from padcheck.core.tolerances import FACTOR, Tolerance, bounded_tolerance, given_tolerance, least_tolerance
 
 NoiseMethod = Literal["measured", "bound", "given"]
 
 _PERTURBED = "rounding_errors"
 _TWINS_OWN = "float32_rounding_errors"
-_SAME_IN_EXACT_ARITHMETIC = {
-    "few_copies": "a few copies in one batch",
-    "batched": "a whole batch of copies",
-    "replayed": "one forward() in place of a cache",
-}
-"""Arms that run the unpadded prompts in another way: they raise the floor too, unless they show a fault."""
 
 
 class NoiseWay(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,9 +71,11 @@ def noise_floor(
     twin = noise.get(_TWINS_OWN)
     core = _largest(noise[_PERTURBED].differences) if _PERTURBED in noise else None
     ways = [_way(name, probe, core) for name, probe in noise.items() if name != _TWINS_OWN]
-    for name, description in _SAME_IN_EXACT_ARITHMETIC.items():
-        if name in differences:
-            ways.append(_way(name, NoiseProbe(description=description, differences=differences[name]), core))
+    for name, plan in RUN_PLANS.items():
+        # The same as its reference in exact arithmetic: it raises the floor too, unless it shows a fault.
+        if plan.counts_as_noise is not None and name in differences:
+            probe = NoiseProbe(description=plan.counts_as_noise, differences=differences[name])
+            ways.append(_way(name, probe, core))
     measured = max((way.max_abs_diff for way in ways if way.counted and way.max_abs_diff is not None), default=None)
     method: NoiseMethod
     if atol is not None or rtol is not None:
@@ -101,7 +98,7 @@ def noise_floor(
     )
 
 
-def tolerance_of(floor: NoiseFloor, arm: Arm) -> Tolerance:
+def tolerance_of(floor: NoiseFloor, arm: RunResult) -> Tolerance:
     """What the floor allows an arm. What the user gave counts for every arm, whatever its dtype."""
     if arm.dtype is not None and floor.method != "given":
         if floor.measured_in_float32 is None:

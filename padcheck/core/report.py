@@ -9,11 +9,12 @@ from typing import Literal
 
 import msgspec
 
-from padcheck.core.evidence import SINGLE, Evidence, TokenFlip
+from padcheck.core.evidence import Evidence, TokenFlip
 from padcheck.core.exit_codes import ExitCode
 from padcheck.core.facts import Environment, ModelFacts, PaddingSide, PositionEncoding
 from padcheck.core.noise_floor import NoiseFloor
 from padcheck.core.precision import PrecisionTest
+from padcheck.core.run_plans import SINGLE
 from padcheck.core.settings import JudgeSettings
 from padcheck.core.severity import Severity
 

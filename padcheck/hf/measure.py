@@ -19,7 +19,7 @@ from padcheck.hf.load.weights import load_model
 from padcheck.hf.load.without_weights import Load, Loaded, load_without_weights
 from padcheck.hf.parallel.ranks import in_step, number_of_ranks
 from padcheck.hf.runs.attention import implementations
-from padcheck.hf.runs.in_batches import Measured, not_run, run_arms
+from padcheck.hf.runs.in_batches import Measured, not_run, run_in_batches
 from padcheck.hf.tokenizer.labels import labels_keep_eos
 
 
@@ -104,7 +104,7 @@ def _run(
     if not 0 <= pad_id < embedding_rows:
         # On CUDA looking it up would end the device for the whole process.
         return not_run(f"not run: pad token id {pad_id} has no embedding row (the model has {embedding_rows})")
-    return run_arms(
+    return run_in_batches(
         model,
         inspected.loaded.tokenizer,
         inspected.encoded,

@@ -1,8 +1,8 @@
 """What to do with a model, task by task: a line to paste for each, and nothing in it that was not measured."""
 
-from padcheck.core.evidence import SINGLE
 from padcheck.core.facts import PaddingSide
 from padcheck.core.report import Advice
+from padcheck.core.run_plans import SINGLE
 from padcheck.judging.rules import Case
 
 _SCORING: tuple[tuple[str, PaddingSide, str, bool], ...] = (
@@ -20,7 +20,7 @@ def advise(case: Case) -> tuple[Advice, ...]:
     None where the prompts alone did not run, nothing was padded, or a fault would not have shown.
     """
     rows = [row for comparison in case.comparisons.values() for row in comparison.rows]
-    if SINGLE not in case.evidence.arms or not any(row.num_pad_tokens for row in rows):
+    if SINGLE not in case.evidence.runs or not any(row.num_pad_tokens for row in rows):
         return ()
     if case.control_was_seen() is False and not case.harmed():
         return ()

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import NamedTuple, TypeVar
 
-from padcheck.core.evidence import OTHER_ATTENTION, SINGLE, Evidence, PadCountSweep, Place, RowDifference
+from padcheck.core.evidence import OTHER_ATTENTION, Evidence, PadCountSweep, Place, RowDifference
 from padcheck.core.precision import PrecisionTest
 from padcheck.core.report import Comparison, RowComparison, Verdict
+from padcheck.core.run_plans import CONTROLS, SINGLE
 from padcheck.core.tolerances import Tolerance, share_of_allowance
 from padcheck.core.use_case import Use
 
@@ -22,10 +23,6 @@ class Step(NamedTuple):
     def off(self) -> bool:
         """True where the logits differ by more than rounding."""
         return share_of_allowance(self.max_abs_diff, self.allowed) > 1
-
-
-_CONTROLS = ("broken_mask", "left_no_mask")
-"""Probes with a fault made on purpose."""
 
 
 class Case(NamedTuple):
@@ -126,7 +123,7 @@ class Case(NamedTuple):
         """The attention implementation that makes the left-padded batch right, where it is wrong with the model's."""
         if not self.ran("left", "left_other_attention"):
             return None
-        in_float32 = self.evidence.arms["left_other_attention"].dtype is not None
+        in_float32 = self.evidence.runs["left_other_attention"].dtype is not None
         wrong = [step for step in self.first_steps("left_float32" if in_float32 else "left") if step.off]
         if not wrong or any(step.off for step in self.first_steps("left_other_attention")):
             return None
@@ -137,9 +134,9 @@ class Case(NamedTuple):
 
         The pads replaced by other ids and unmasked must change a padded row, or no fault of the mask could be seen.
         """
-        if "broken_mask" not in self.evidence.arms:
+        if "broken_mask" not in self.evidence.runs:
             return None
-        rows = [row for arm in _CONTROLS if self.ran(arm) for row in self.comparisons[arm].rows if row.num_pad_tokens]
+        rows = [row for arm in CONTROLS if self.ran(arm) for row in self.comparisons[arm].rows if row.num_pad_tokens]
         return any(row.verdict in (Verdict.DIFFERENT, Verdict.NON_FINITE) for row in rows)
 
     def _step(self, arm: str, row: RowDifference, number: int) -> Step:

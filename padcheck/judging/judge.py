@@ -7,11 +7,12 @@ from typing import Any
 from msgspec.structs import replace
 
 from padcheck.core.errors import UsageError
-from padcheck.core.evidence import SINGLE, Evidence, RowDifference
+from padcheck.core.evidence import Evidence, RowDifference
 from padcheck.core.exit_codes import ExitCode
 from padcheck.core.noise_floor import NoiseFloor, noise_floor, tolerance_of
 from padcheck.core.precision import precision_test
 from padcheck.core.report import STATUS, Command, Comparison, Finding, Report, RowComparison, Skipped, Verdict
+from padcheck.core.run_plans import SINGLE
 from padcheck.core.settings import JudgeSettings
 from padcheck.core.tolerances import Tolerance, share_of_allowance
 from padcheck.core.use_case import Use
@@ -66,15 +67,15 @@ def open_case(
     evidence: Evidence, atol: float | None = None, rtol: float | None = None, use: Use = _ANY_USE
 ) -> tuple[Case, NoiseFloor]:
     """What the rules look at: every arm compared under the tolerance in force, and the floor that it comes from."""
-    in_float32 = {name for name, arm in evidence.arms.items() if arm.dtype is not None}
+    in_float32 = {name for name, arm in evidence.runs.items() if arm.dtype is not None}
     own_dtype = {name: found for name, found in evidence.differences.items() if name not in in_float32}
     floor = noise_floor(
         evidence.model.dtype, evidence.model.num_layers, evidence.noise, own_dtype, atol=atol, rtol=rtol
     )
-    tolerances = {name: tolerance_of(floor, arm) for name, arm in evidence.arms.items()}
+    tolerances = {name: tolerance_of(floor, arm) for name, arm in evidence.runs.items()}
     comparisons = {
         name: _compare_arm(evidence, name, tolerances[name])
-        for name, arm in evidence.arms.items()
+        for name, arm in evidence.runs.items()
         if arm.reference is not None
     }
     # What the user allows instead of rounding leaves nothing for a test of rounding to say.
@@ -84,9 +85,9 @@ def open_case(
 
 def _compare_arm(evidence: Evidence, name: str, tolerance: Tolerance) -> Comparison:
     """The verdict on one arm: that of its worst row."""
-    error = evidence.arms[name].error
+    error = evidence.runs[name].error
     rows = tuple(_compare_row(difference, tolerance) for difference in evidence.differences.get(name, ()))
-    reference = evidence.arms[name].reference or SINGLE
+    reference = evidence.runs[name].reference or SINGLE
     if not rows or error is not None:
         reason = error or f"there is no {reference} arm to compare with"
         return Comparison(reference=reference, verdict=Verdict.NOT_RUN, reason=reason, rows=rows)
@@ -174,7 +175,7 @@ def _tells(finding: Finding, rule: Rule) -> bool:
 
 def _exit_code(command: Command, case: Case, findings: list[Finding], settings: JudgeSettings) -> ExitCode:
     """Nothing measured is never a pass, whatever --fail-on says."""
-    reference = case.evidence.arms.get(SINGLE)
+    reference = case.evidence.runs.get(SINGLE)
     # What raises without any padding says nothing about padding, and what could not be seen neither.
     silent = {"PAD903"} | ({"PAD902"} if reference is not None and reference.error is not None else set())
     if case.undecidable() is not None:

@@ -28,7 +28,7 @@ def library_behaviour(evidence: Evidence) -> dict[str, str]:
 
 
 def _warned(evidence: Evidence, arm: str, texts: tuple[str, ...]) -> str:
-    return "yes" if any(text in warning for warning in evidence.arms[arm].warnings for text in texts) else "no"
+    return "yes" if any(text in warning for warning in evidence.runs[arm].warnings for text in texts) else "no"
 
 
 def _has_no_way_to_infer_a_mask(evidence: Evidence) -> bool:
@@ -38,7 +38,7 @@ def _has_no_way_to_infer_a_mask(evidence: Evidence) -> bool:
 
 
 def _padded(evidence: Evidence, arm: str) -> list[Row]:
-    return [row for row in evidence.arms[arm].rows if row.num_pad_tokens] if arm in evidence.arms else []
+    return [row for row in evidence.runs[arm].rows if row.num_pad_tokens] if arm in evidence.runs else []
 
 
 def _pad_positions(rows: list[Row]) -> str | None:

@@ -10,11 +10,11 @@ from typing import Any
 import msgspec
 
 from padcheck.core.errors import PadcheckError, UsageError
-from padcheck.core.evidence import SINGLE
 from padcheck.core.exit_codes import ExitCode
 from padcheck.core.facts import Environment
 from padcheck.core.progress import Progress, Silent
 from padcheck.core.report import STATUS, Architecture, Comparison, Report, Survey
+from padcheck.core.run_plans import SINGLE
 from padcheck.core.settings import JudgeSettings, MeasureSettings, SurveySettings
 from padcheck.judging.judge import open_case, require_known_codes
 from padcheck.judging.known_limits import KNOWN_LIMITS
@@ -155,7 +155,7 @@ def _judge_architecture(model_type: str, measure: MeasureSettings, judgement: Ju
 
 
 def _summary(model_type: str, report: Report, judgement: JudgeSettings, seconds: float) -> Architecture:
-    if report.evidence.arms[SINGLE].error is not None or report.status == "not_measured":
+    if report.evidence.runs[SINGLE].error is not None or report.status == "not_measured":
         return _not_judged(model_type, _why_not(report), ExitCode.NOT_MEASURED, seconds)
     compared = {name: report.comparisons[arm] for name, arm in _ARMS.items() if arm in report.comparisons}
     compared["left_first_token"] = _first_token(report, judgement)
@@ -179,8 +179,8 @@ def _summary(model_type: str, report: Report, judgement: JudgeSettings, seconds:
 
 def _why_not(report: Report) -> str:
     for arm in (SINGLE, "left"):
-        if (error := report.evidence.arms[arm].error) is not None:
-            return f"{report.evidence.arms[arm].description} raises: {error}"
+        if (error := report.evidence.runs[arm].error) is not None:
+            return f"{report.evidence.runs[arm].description} raises: {error}"
     return "a fault made on purpose does not show"
 
 

@@ -5,7 +5,6 @@ import pytest
 from builders import (
     HOSTILE,
     arm,
-    arms,
     difference,
     differences,
     flip,
@@ -17,6 +16,7 @@ from builders import (
     report,
     row,
     rows_of,
+    runs,
     sweep,
     tokenizer_facts,
     unpadded_difference,
@@ -65,7 +65,7 @@ EVERYTHING = {
 REPORTS = {
     "healthy": report(),
     "positions used": report(
-        arms=arms(single=arm(None, rows=(row(positions_used=(2, 3, 4, 5, None), positions_used_by="table"),)))
+        runs=runs(single=arm(None, rows=(row(positions_used=(2, 3, 4, 5, None), positions_used_by="table"),)))
     ),
     "everything": report(**EVERYTHING),
     "a token flips": report(**gave(left=(difference(0.5, flip=flip(0, margin=None)),))),
@@ -232,11 +232,11 @@ def test_a_report_on_a_16_bit_model_that_was_probed_in_16_bit_is_shown_and_can_b
     file: Path, fmt: Format
 ) -> None:
     changes = in_half(left=0.5, left_float32=0.5, scrambled=9.0)
-    for name, ran in changes["arms"].items():
+    for name, ran in changes["runs"].items():
         if name not in ("left_float32", "single_float32"):
             reference = {"left_float32": "left", "single_float32": "single"}.get(ran.reference, ran.reference)
-            changes["arms"][name] = replace(ran, dtype=None, reference=reference)
-    changes["arms"] |= {
+            changes["runs"][name] = replace(ran, dtype=None, reference=reference)
+    changes["runs"] |= {
         name: arm(side, reference=reference, dtype="float32") for name, (reference, side) in OF_16_BIT.items()
     }
     changes["differences"] |= {name: rows_of("left", 0.0) for name in OF_16_BIT}

@@ -3,8 +3,8 @@
 import json
 
 import pytest
-from builders import arms, differences, gave, probes, raised, report, samples, tokenizer_facts, unpadded_difference
 from builders import difference as off
+from builders import differences, gave, probes, raised, report, runs, samples, tokenizer_facts, unpadded_difference
 
 from padcheck.core.evidence import Sample
 from padcheck.core.report import Report
@@ -48,7 +48,7 @@ def codes(use: Use, **changes: object) -> set[str]:
             (GENERATE_LEFT, SCORE_RIGHT, Use(task="train"), Use(padding_side="left")),
         ),
         ({"labels_keep_eos": False}, "PAD403", (TRAIN_RIGHT, Use()), (SCORE_RIGHT, GENERATE_LEFT)),
-        ({"arms": arms(right=raised("right"))}, "PAD902", (GENERATE_RIGHT, Use()), (GENERATE_LEFT,)),
+        ({"runs": runs(right=raised("right"))}, "PAD902", (GENERATE_RIGHT, Use()), (GENERATE_LEFT,)),
         ({"samples": samples(right=Sample(error="no"))}, "PAD108", (SCORE_RIGHT, Use()), (GENERATE_LEFT,)),
     ],
 )
@@ -88,7 +88,7 @@ def test_the_conclusion_is_about_the_use(use, changes, sentence) -> None:
 
 
 def test_what_a_use_needs_and_did_not_run_is_not_measured() -> None:
-    changes = {"arms": arms(right_forward=raised("right")), "differences": differences(right_forward=())}
+    changes = {"runs": runs(right_forward=raised("right")), "differences": differences(right_forward=())}
     assert judged(SCORE_RIGHT, **changes).exit_code == 3
     assert judged(GENERATE_LEFT, **changes).exit_code == 0
 

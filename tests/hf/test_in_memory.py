@@ -71,7 +71,7 @@ def test_an_adapter_of_peft_is_measured_with_what_it_adds():
     report = compared(model)
     report.assert_ok()
     assert report.evidence.model.id == "PeftModel of LlamaForCausalLM"
-    assert report.evidence.arms["single"].rows != plain.evidence.arms["single"].rows
+    assert report.evidence.runs["single"].rows != plain.evidence.runs["single"].rows
     assert [(name, id(value)) for module in model.modules() for name, value in vars(module).items()] == before
 
 
@@ -92,7 +92,7 @@ def test_what_accelerate_has_put_on_disk_is_fetched_and_put_back(tmp_path):
     devices = {name: parameter.device.type for name, parameter in model.named_parameters()}
     forward = model.forward
     report = compared(model, tokenizer)
-    assert report.evidence.arms["single"].rows == plain.evidence.arms["single"].rows
+    assert report.evidence.runs["single"].rows == plain.evidence.runs["single"].rows
     assert set(devices.values()) == {"cpu", "meta"}
     assert {name: parameter.device.type for name, parameter in model.named_parameters()} == devices
     assert model.forward == forward
@@ -107,7 +107,7 @@ def test_a_quantized_one(tmp_path):
     model = AutoModelForCausalLM.from_pretrained(tmp_path, device_map="cpu")
     report = compared(model, AutoTokenizer.from_pretrained(tmp_path))
     assert report.evidence.model.quantization == "bitsandbytes, LLM.int8"
-    assert report.evidence.arms["left"].error is None
+    assert report.evidence.runs["left"].error is None
 
 
 def encoder_decoder():

@@ -61,7 +61,7 @@ def codes(report: Report) -> dict[str, Severity]:
 
 
 def rows(report: Report, arm: str) -> tuple[Row, ...]:
-    return report.evidence.arms[arm].rows
+    return report.evidence.runs[arm].rows
 
 
 def generated_ids(report: Report) -> list[tuple[int, ...]]:
@@ -79,7 +79,7 @@ def test_every_layout_is_measured_and_left_as_it_was(build: Builder, folder_of: 
     report = run(one_model.compare, folder)
     assert fingerprint(folder) == before
 
-    assert not [arm.error for arm in report.evidence.arms.values() if arm.error]
+    assert not [arm.error for arm in report.evidence.runs.values() if arm.error]
     assert report.comparisons["left"].verdict in {Verdict.IDENTICAL, Verdict.EQUIVALENT}
     assert report.comparisons["right"].verdict is Verdict.DIFFERENT
     assert report.evidence.model.weights == "pretrained"
@@ -186,7 +186,7 @@ def test_the_saved_blocks_are_named(folder_of: FolderOf) -> None:
 def test_a_pad_token_without_a_row_is_found_and_never_looked_up(folder_of: FolderOf) -> None:
     report = run(one_model.compare, folder_of(pad_token_without_row))
     assert codes(report) == {"PAD104": Severity.ERROR, "PAD113": Severity.ERROR}
-    assert all("no embedding row" in arm.error for arm in report.evidence.arms.values())
+    assert all("no embedding row" in arm.error for arm in report.evidence.runs.values())
     assert report.comparisons["left"].verdict is Verdict.NOT_RUN
     assert report.exit_code == 1
 

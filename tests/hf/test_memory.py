@@ -119,9 +119,9 @@ PROMPTS = tuple(tuple(range(4, 5 + length)) for length in range(10))
 def test_the_size_of_a_batch_is_halved_until_it_fits_and_the_report_says_so(rows, size, too_large):
     evidence = compare(with_room_for(rows), PROMPTS, batch_size="auto").evidence
     assert (evidence.batch_size, evidence.batch_sizes_too_large) == (size, too_large)
-    assert [row.prompt_index for row in evidence.arms["left"].rows] == list(range(len(PROMPTS)))
-    assert {arm.error for arm in evidence.arms.values()} == {None}
-    widths = {len(row.input_ids) for row in evidence.arms["left"].rows[:size]}
+    assert [row.prompt_index for row in evidence.runs["left"].rows] == list(range(len(PROMPTS)))
+    assert {arm.error for arm in evidence.runs.values()} == {None}
+    widths = {len(row.input_ids) for row in evidence.runs["left"].rows[:size]}
     assert widths == {len(PROMPTS[size - 1]) + 3}
 
 

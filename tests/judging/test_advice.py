@@ -1,6 +1,5 @@
 import pytest
 from builders import (
-    arms,
     difference,
     gave,
     in_half,
@@ -9,6 +8,7 @@ from builders import (
     probes,
     raised,
     report,
+    runs,
     tokenizer_facts,
     unpadded_difference,
     without,
@@ -84,7 +84,7 @@ def test_a_side_on_which_a_row_without_pads_is_wrong_is_not_advised() -> None:
 
 
 def test_a_side_that_raised_is_not_advised() -> None:
-    assert advised(arms=arms(left=raised("left")))["generating"].padding_side == "right"
+    assert advised(runs=runs(left=raised("left")))["generating"].padding_side == "right"
 
 
 @pytest.mark.parametrize(("left_float32", "side"), [(1e-6, "left"), (0.5, None)])
@@ -262,7 +262,7 @@ def test_the_lines_of_scoring_and_training_fit_together() -> None:
 
 @pytest.mark.parametrize(
     "changes",
-    [no_padding(), {"arms": {}, "differences": {}}, {"arms": {"left": arms()["left"]}}],
+    [no_padding(), {"runs": {}, "differences": {}}, {"runs": {"left": runs()["left"]}}],
     ids=["no padding", "no arm", "no reference"],
 )
 def test_nothing_is_advised_where_nothing_was_measured(changes: dict[str, object]) -> None:

@@ -50,7 +50,7 @@ def test_what_is_known_of_another_code_does_not_help():
 
 
 def test_what_could_not_be_measured_is_no_pass_however_much_is_known():
-    found = report(settings=JudgeSettings(known={"PAD901": Severity.ERROR}), prompts=("one",), arms={}, differences={})
+    found = report(settings=JudgeSettings(known={"PAD901": Severity.ERROR}), prompts=("one",), runs={}, differences={})
     assert found.status == "not_measured"
 
 
@@ -118,7 +118,7 @@ def test_what_was_not_looked_at_is_not_gone(left_out):
 
 def test_of_a_model_that_was_not_measured_nothing_is_gone():
     settings = JudgeSettings(known={"PAD201": Severity.ERROR})
-    nothing = report(settings=settings, arms={}, differences={})
+    nothing = report(settings=settings, runs={}, differences={})
     assert judge_again(check(nothing, unmeasured()), {}).vanished == ()
 
 

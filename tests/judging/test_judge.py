@@ -1,7 +1,6 @@
 import msgspec
 import pytest
 from builders import (
-    arms,
     difference,
     differences,
     evidence,
@@ -14,6 +13,7 @@ from builders import (
     raised,
     report,
     rows_of,
+    runs,
     special_token_ids,
     sweep,
     token_ids,
@@ -23,9 +23,10 @@ from builders import (
 )
 
 from padcheck.core.errors import UsageError
-from padcheck.core.evidence import SINGLE, Arm, RowDifference
+from padcheck.core.evidence import RowDifference, RunResult
 from padcheck.core.exit_codes import ExitCode
 from padcheck.core.report import Comparison, Verdict
+from padcheck.core.run_plans import SINGLE
 from padcheck.core.settings import JudgeSettings
 from padcheck.core.severity import Severity
 from padcheck.judging.judge import open_case
@@ -148,19 +149,19 @@ def test_the_first_different_token_of_an_arm_is_the_earliest_of_its_rows() -> No
     ("arm", "reason"),
     [
         (raised("left", "ValueError: no"), "ValueError: no"),
-        (Arm(reference=SINGLE, padding_side="left"), "there is no single arm to compare with"),
+        (RunResult(reference=SINGLE, padding_side="left"), "there is no single arm to compare with"),
     ],
 )
-def test_an_arm_without_rows_was_not_run(arm: Arm, reason: str) -> None:
-    compared = _left(arms=arms(left=arm))
+def test_an_arm_without_rows_was_not_run(arm: RunResult, reason: str) -> None:
+    compared = _left(runs=runs(left=arm))
     assert compared.verdict is Verdict.NOT_RUN
     assert compared.reason.startswith(reason)
     assert compared.max_abs_diff is compared.allowed is None
 
 
 def test_an_arm_that_raised_in_a_later_batch_was_not_run_and_keeps_its_rows() -> None:
-    broken = Arm(reference=SINGLE, padding_side="left", rows=arms()["left"].rows, error="ValueError: later")
-    compared = _left(UNPADDED, difference(0.0), arms=arms(left=broken))
+    broken = RunResult(reference=SINGLE, padding_side="left", rows=runs()["left"].rows, error="ValueError: later")
+    compared = _left(UNPADDED, difference(0.0), runs=runs(left=broken))
     assert compared.verdict is Verdict.NOT_RUN
     assert len(compared.rows) == 2
 
@@ -278,15 +279,15 @@ def test_leaving_a_rule_out_does_not_turn_nothing_into_a_pass(settings: JudgeSet
         ({"left": raised("left"), "right": raised("right")}, None, "not_measured"),
     ],
 )
-def test_what_an_arm_that_raised_means(broken: dict[str, Arm], fail_on: Severity | None, status: str) -> None:
+def test_what_an_arm_that_raised_means(broken: dict[str, RunResult], fail_on: Severity | None, status: str) -> None:
     compared = {} if "single" in broken else {name: rows for name, rows in differences().items() if name not in broken}
-    found = report(settings=JudgeSettings(fail_on=fail_on), arms=arms(**broken), differences=compared)
+    found = report(settings=JudgeSettings(fail_on=fail_on), runs=runs(**broken), differences=compared)
     assert [finding.code for finding in found.findings] == ["PAD902"]
     assert found.status == status
 
 
 def test_without_any_arm_nothing_was_measured() -> None:
-    assert report(arms={}, differences={}).status == "not_measured"
+    assert report(runs={}, differences={}).status == "not_measured"
 
 
 CONTROL_NOT_SEEN = probes(broken_mask=1e-6)
@@ -532,6 +533,6 @@ def test_a_cache_that_is_wrong_without_any_padding_is_the_one_story() -> None:
 def test_an_arm_that_raised_is_told_although_some_config_names_an_id_without_a_row() -> None:
     # PAD104 is then a warning about a config, and not the reason why the arm raised.
     ids = special_token_ids(config=token_ids(pad=-1))
-    found = report(special_token_ids=ids, arms=arms(left=raised("left")), differences=differences(left=()))
+    found = report(special_token_ids=ids, runs=runs(left=raised("left")), differences=differences(left=()))
     assert "PAD902" in [finding.code for finding in found.findings]
     assert found.status == "fail"

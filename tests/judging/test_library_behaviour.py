@@ -28,8 +28,8 @@ def right_padded(*positions):
     ("position", "says"), [(1, "last column"), (3, "mask"), (None, None)], ids=["from 5", "before 5", "not passed"]
 )
 def test_where_the_new_tokens_of_a_right_padded_row_are_counted_from(position, says):
-    arms = builders.arms(right=builders.arm("right", rows=(right_padded(position, None),)))
-    assert seen(arms=arms).get("new_position_ids") == says
+    arms = builders.runs(right=builders.arm("right", rows=(right_padded(position, None),)))
+    assert seen(runs=arms).get("new_position_ids") == says
 
 
 def left_padded(pad):
@@ -45,8 +45,8 @@ def left_padded(pad):
 
 @pytest.mark.parametrize(("pad", "says"), [(0, "0"), (1, "1"), (None, None)])
 def test_which_position_pads_get(pad, says):
-    arms = builders.arms(left=builders.arm("left", rows=(left_padded(pad),)))
-    assert seen(arms=arms).get("pad_position_ids") == says
+    arms = builders.runs(left=builders.arm("left", rows=(left_padded(pad),)))
+    assert seen(runs=arms).get("pad_position_ids") == says
 
 
 def test_whether_right_padding_is_warned_of():
@@ -55,19 +55,19 @@ def test_whether_right_padding_is_warned_of():
         rows=(right_padded(1, None),),
         warnings=("A decoder-only architecture is being used, but right-padding was detected! ...",),
     )
-    assert seen(arms=builders.arms(right=warned))["warns_of_right_padding"] == "yes"
+    assert seen(runs=builders.runs(right=warned))["warns_of_right_padding"] == "yes"
     silent = builders.arm("right", rows=(right_padded(1, None),))
-    assert seen(arms=builders.arms(right=silent))["warns_of_right_padding"] == "no"
+    assert seen(runs=builders.runs(right=silent))["warns_of_right_padding"] == "no"
 
 
 def without_mask(*warnings, **generation_config):
-    arms = builders.arms(left_no_mask=builders.arm("left", rows=(left_padded(0),), warnings=warnings))
+    arms = builders.runs(left_no_mask=builders.arm("left", rows=(left_padded(0),), warnings=warnings))
     ids = SpecialTokenIds(
         tokenizer=builders.token_ids(),
         config=builders.token_ids(),
         generation_config=builders.token_ids(**generation_config),
     )
-    return seen(arms=arms, special_token_ids=ids).get("warns_of_missing_mask")
+    return seen(runs=arms, special_token_ids=ids).get("warns_of_missing_mask")
 
 
 def test_whether_a_missing_mask_is_warned_of():
@@ -83,7 +83,7 @@ def test_nothing_is_said_of_a_warning_that_nothing_called_for():
 
 
 def test_an_inspected_tokenizer_shows_nothing():
-    assert seen(arms={}, differences={}) == {}
+    assert seen(runs={}, differences={}) == {}
 
 
 def test_the_installed_version_does_what_its_number_says(padcheck):

@@ -146,7 +146,7 @@ def _alarms(report: Report) -> list[str]:
 def _not_paris(report: Report) -> list[str]:
     index = _PROMPTS.index(_CAPITAL)
     texts = {
-        arm: next(row.new_text for row in report.evidence.arms[arm].rows if row.prompt_index == index)
+        arm: next(row.new_text for row in report.evidence.runs[arm].rows if row.prompt_index == index)
         for arm in ("single", "left")
     }
     return [f"{arm}: {_CAPITAL!r} goes on with {text!r}" for arm, text in texts.items() if "Paris" not in text]

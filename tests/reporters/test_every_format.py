@@ -3,7 +3,6 @@ from builders import (
     HOSTILE,
     SHORT,
     arm,
-    arms,
     batch,
     check,
     difference,
@@ -20,6 +19,7 @@ from builders import (
     raised,
     report,
     row,
+    runs,
     samples,
     sweep,
     token_ids,
@@ -30,7 +30,7 @@ from builders import (
 from msgspec.structs import replace
 
 from padcheck.core.errors import UsageError
-from padcheck.core.evidence import Arm, Place, Sample
+from padcheck.core.evidence import Place, RunResult, Sample
 from padcheck.core.exit_codes import ExitCode
 from padcheck.core.facts import PaddingSide, PadTokenSuggestion, SpecialTokenIds
 from padcheck.core.report import Command, KnownFinding, Report
@@ -63,28 +63,30 @@ REPORTS = {
     "non-finite": report(differences=differences(left=(unpadded_difference(None), difference(None)))),
     "not measured": report(**no_padding()),
     "many prompts": report(**many_prompts(6)),
-    "left raised": report(arms=arms(left=raised("left")), differences=differences(left=())),
-    "right raised": report(arms=arms(right=raised("right")), differences=differences(right=())),
-    "single raised": report(arms=arms(single=raised(None)), differences={}),
+    "left raised": report(runs=runs(left=raised("left")), differences=differences(left=())),
+    "right raised": report(runs=runs(right=raised("right")), differences=differences(right=())),
+    "single raised": report(runs=runs(single=raised(None)), differences={}),
     "all raised": report(
-        arms={"single": raised(None), "left": raised("left"), "right": raised("right")}, differences={}
+        runs={"single": raised(None), "left": raised("left"), "right": raised("right")}, differences={}
     ),
     "only a probe ran": report(
-        arms=arms(single=raised(None), left=raised("left"), right=raised("right")), differences={}
+        runs=runs(single=raised(None), left=raised("left"), right=raised("right")), differences={}
     ),
     "left raised later": report(
-        arms=arms(left=Arm(reference="single", padding_side="left", rows=batch("left")[:1], error="ValueError: later")),
+        runs=runs(
+            left=RunResult(reference="single", padding_side="left", rows=batch("left")[:1], error="ValueError: later")
+        ),
         differences=differences(left=WRONG[:1]),
     ),
-    "no arms": report(arms={}, differences={}),
+    "no arms": report(runs={}, differences={}),
     "positions used": report(
-        arms={
+        runs={
             name: arm(side, rows=(row(positions_used=(2, 3, 4, 9, None), positions_used_by="table"),))
             for name, side in SIDES.items()
         }
     ),
     "no positions": report(
-        arms={name: arm(side, rows=(row(position_ids=(None,) * 5),)) for name, side in SIDES.items()}
+        runs={name: arm(side, rows=(row(position_ids=(None,) * 5),)) for name, side in SIDES.items()}
     ),
     "every arm": report(
         noise=noise(rounding_errors=0.02, float32_twin="no room", other_attention=0.5),
@@ -95,7 +97,7 @@ REPORTS = {
     "with a place": report(places={"left": PLACE}, **probes(left=0.5)),
     "stand-ins": report(
         screen=sweep({1: 0.0, 16: 0.0}),
-        arms=arms(single=arm(None, stand_in="forward()", rows=(row(0), row(1, prompt=SHORT, stand_in="forward()")))),
+        runs=runs(single=arm(None, stand_in="forward()", rows=(row(0), row(1, prompt=SHORT, stand_in="forward()")))),
     ),
     "hidden by 16 bit": report(**in_half(left=0.5, left_float32=0.5)),
     "control not seen": report(**probes(broken_mask=0.0)),
@@ -157,13 +159,15 @@ HOSTILE_PLACES = {
     "values of generation_config": {"generation_config": {"suffix": HOSTILE}, "overridden": {"suffix": HOSTILE}},
     "keys of generation_config": {"generation_config": {HOSTILE: 1}, "overridden": {HOSTILE: 1}},
     "prompts": {"prompts": (HOSTILE, f" {HOSTILE} ")},
-    "tokens and texts": {"arms": {name: arm(side, rows=HOSTILE_ROWS) for name, side in SIDES.items()}},
+    "tokens and texts": {"runs": {name: arm(side, rows=HOSTILE_ROWS) for name, side in SIDES.items()}},
     "a place": probes(left=0.5)
     | {"places": {"left": replace(PLACE, module=HOSTILE, class_name=HOSTILE, file=HOSTILE)}},
-    "a stand-in": {"arms": arms(single=arm(None, stand_in=HOSTILE, rows=(row(0), row(1, stand_in=HOSTILE))))},
+    "a stand-in": {"runs": runs(single=arm(None, stand_in=HOSTILE, rows=(row(0), row(1, stand_in=HOSTILE))))},
     "an error of the few pad counts": {"screen": sweep({1: 0.0}, error=HOSTILE)},
     "why float32 is not possible": {
-        "arms": arms(left_float32=Arm(reference="single_float32", dtype="float32", padding_side="left", error=HOSTILE))
+        "runs": runs(
+            left_float32=RunResult(reference="single_float32", dtype="float32", padding_side="left", error=HOSTILE)
+        )
     },
     "tokens that compete": gave(
         left=(
@@ -175,8 +179,8 @@ HOSTILE_PLACES = {
     | {"sweep": sweep({1: 0.2, 2: 0.5, 4: 0.0, 8: 0.0}, sizes={HOSTILE: 4})},
     "ways to measure rounding": {"noise": noise(**{"rounding_errors": 0.02, HOSTILE: 0.01})},
     "dtype": in_half(HOSTILE, left_float32=0.5),
-    "warnings": {"load_warnings": (HOSTILE,), "arms": arms(right=arm("right", warnings=(HOSTILE,)))},
-    "errors": {"arms": arms(right=raised("right", HOSTILE)), "differences": differences(right=())},
+    "warnings": {"load_warnings": (HOSTILE,), "runs": runs(right=arm("right", warnings=(HOSTILE,)))},
+    "errors": {"runs": runs(right=raised("right", HOSTILE)), "differences": differences(right=())},
     "tokens of a sample": {"samples": samples(right=Sample(rows=HOSTILE_ROWS))},
     "error of a sample": {"samples": samples(left=Sample(error=HOSTILE))},
 }
@@ -232,8 +236,8 @@ TEXTS = [fmt for fmt in Format if fmt not in (Format.JSON, Format.SARIF, Format.
 @pytest.mark.parametrize("changes", HOSTILE_PLACES.values(), ids=HOSTILE_PLACES)
 def test_no_control_character_gets_through(fmt: Format, command: Command, changes: dict[str, object]) -> None:
     if command == "inspect-tokenizer":
-        of_arms = ("arms", "differences", "left_out", "noise", "sweep")
-        changes = {key: value for key, value in changes.items() if key not in of_arms}
+        of_runs = ("runs", "differences", "left_out", "noise", "sweep")
+        changes = {key: value for key, value in changes.items() if key not in of_runs}
     text = render(report(command, **changes), fmt, View(verbose=True))
     assert [character for character in RAW if character in text] == []
 

@@ -4,7 +4,6 @@ from builders import (
     HOSTILE,
     SHORT,
     arm,
-    arms,
     batch,
     difference,
     differences,
@@ -20,12 +19,13 @@ from builders import (
     raised,
     report,
     row,
+    runs,
     sweep,
     tokenizer_facts,
     unpadded_difference,
 )
 
-from padcheck.core.evidence import Arm, RowDifference, TokenFlip
+from padcheck.core.evidence import RowDifference, RunResult, TokenFlip
 from padcheck.core.facts import PadTokenSuggestion, SpecialTokenIds, TokenIds
 from padcheck.core.settings import JudgeSettings
 from padcheck.core.severity import Severity
@@ -56,7 +56,7 @@ def _differ(left: float | None = 0.0, right: float | None = 0.0) -> dict[str, ob
         (_differ(left=0.5, right=0.5), "FAIL: left padding changes what the model says (1 error, 1 warning)"),
         (_differ(left=None), "FAIL: left padding gives NaN or infinity (1 error)"),
         (
-            {"arms": arms(left=raised("left")), "differences": differences(left=())},
+            {"runs": runs(left=raised("left")), "differences": differences(left=())},
             "FAIL: the left-padded batch did not run (1 error)",
         ),
         (no_padding(), "NOT MEASURED: no verdict on padding (1 warning)"),
@@ -80,7 +80,7 @@ def _differ(left: float | None = 0.0, right: float | None = 0.0) -> dict[str, ob
             in_half("float16", left=0.1, left_float32=0.0),
             "PASS: left padding changes nothing beyond rounding",
         ),
-        ({"arms": {}, "differences": {}}, "NOT MEASURED: no verdict on padding"),
+        ({"runs": {}, "differences": {}}, "NOT MEASURED: no verdict on padding"),
         ({"model": model_facts(embedding_rows=128)}, "PASS: left padding changes nothing (1 info)"),
         (
             {"tokenizer": tokenizer_facts(padding_side="right")} | _differ(right=0.5),
@@ -154,7 +154,7 @@ def test_a_fault_is_not_called_a_pass_because_nothing_may_fail(
 
 def test_what_did_not_run_is_not_called_a_pass() -> None:
     found = report(
-        settings=JudgeSettings(fail_on=None), arms=arms(left=raised("left")), differences=differences(left=())
+        settings=JudgeSettings(fail_on=None), runs=runs(left=raised("left")), differences=differences(left=())
     )
     assert not conclusion_of(found).startswith("PASS")
 
@@ -176,7 +176,7 @@ def test_a_row_says_how_it_compares_to_the_same_prompt_alone(left: RowDifference
 
 
 def test_a_row_without_a_reference_is_not_compared() -> None:
-    found = report(arms=arms(single=raised(None)), differences={})
+    found = report(runs=runs(single=raised(None)), differences={})
     assert [(output.arm, output.outcome) for output in wording.outputs(found, 0)] == [
         ("left", "not compared"),
         ("right", "not compared"),
@@ -194,15 +194,15 @@ def test_a_row_without_a_reference_is_not_compared() -> None:
     ids=["no pads", "pads on either side", "another token", "an arm without rows"],
 )
 def test_arms_that_agree_in_every_column_are_shown_once(
-    prompt_index: int, changes: dict[str, Arm], titles: list[str]
+    prompt_index: int, changes: dict[str, RunResult], titles: list[str]
 ) -> None:
-    found = report(arms=arms(**changes))
+    found = report(runs=runs(**changes))
     assert [title for title, _ in wording.columns(wording.outputs(found, prompt_index))] == titles
 
 
 def test_arms_that_received_other_positions_are_shown_apart() -> None:
     odd = row(0, position_ids=(5, 6, 7, 8, None))
-    found = report(arms=arms(left=arm("left", rows=(odd, row(1, prompt=SHORT, num_pads=2)))))
+    found = report(runs=runs(left=arm("left", rows=(odd, row(1, prompt=SHORT, num_pads=2)))))
     columns = wording.columns(wording.outputs(found, 0))
     assert [title for title, _ in columns] == ["single, right", "left"]
     assert columns[1][1] is odd
@@ -210,7 +210,7 @@ def test_arms_that_received_other_positions_are_shown_apart() -> None:
 
 def test_arms_that_used_other_positions_are_shown_apart() -> None:
     odd = row(0, positions_used=(5, 6, 7, 8, None), positions_used_by="table")
-    found = report(arms=arms(left=arm("left", rows=(odd, row(1, prompt=SHORT, num_pads=2)))))
+    found = report(runs=runs(left=arm("left", rows=(odd, row(1, prompt=SHORT, num_pads=2)))))
     assert [title for title, _ in wording.columns(wording.outputs(found, 0))] == ["single, right", "left"]
 
 
@@ -281,7 +281,7 @@ def test_a_better_pad_token_is_named_where_there_is_one() -> None:
 
 
 def test_warnings_name_the_arm_that_made_the_libraries_say_them() -> None:
-    found = evidence(load_warnings=("a\nb",), arms=arms(right=arm("right", warnings=("use left", "again"))))
+    found = evidence(load_warnings=("a\nb",), runs=runs(right=arm("right", warnings=("use left", "again"))))
     assert wording.warnings(found) == [("loading", "a↵b"), ("right", "use left"), ("right", "again")]
 
 
@@ -293,7 +293,7 @@ def test_settings_are_written_like_arguments() -> None:
 def test_what_float32_says_does_not_stand_in_for_nan_or_an_error() -> None:
     broken = in_half("float16", left=None, left_float32=0.5)
     assert conclusion_of(report(**broken)).startswith("FAIL: left padding gives NaN or infinity")
-    broken["arms"]["left"], broken["differences"]["left"] = raised("left"), ()
+    broken["runs"]["left"], broken["differences"]["left"] = raised("left"), ()
     assert conclusion_of(report(**broken)).startswith("FAIL: the left-padded batch did not run")
 
 
@@ -385,8 +385,8 @@ def test_of_a_model_in_16_bit_it_is_said_which_probes_did_not_run_in_float32() -
 def test_where_float32_is_not_possible_the_reason_is_said_and_the_probes_are_those_of_16_bit() -> None:
     changes = probes(**dict.fromkeys(CONTROLS, 9.0)) | {"model": model_facts(dtype="bfloat16")}
     error = "the model is quantized"
-    refused = Arm(reference="single_float32", dtype="float32", padding_side="left", error=error)
-    changes["arms"] |= {"left_float32": refused}
+    refused = RunResult(reference="single_float32", dtype="float32", padding_side="left", error=error)
+    changes["runs"] |= {"left_float32": refused}
     found = report(**changes)
     assert ("", "not in float32: the model is quantized") in wording.noise_floor(found)
     assert wording.probes_title(found) == "Probes"
@@ -395,7 +395,7 @@ def test_where_float32_is_not_possible_the_reason_is_said_and_the_probes_are_tho
 
 
 def test_a_probe_says_how_far_it_is_from_what() -> None:
-    broken = {"arms": arms(scrambled=raised("left")), "differences": differences(scrambled=(), forward_again=())}
+    broken = {"runs": runs(scrambled=raised("left")), "differences": differences(scrambled=(), forward_again=())}
     lines = {description or "scrambled": line for description, *line in wording.probes(report(**broken))}
     assert lines["scrambled"] == ["not run", "- from single"]
     assert lines["forward_again"] == ["not run", "- from forward"]
@@ -416,7 +416,7 @@ def test_a_probe_says_how_far_it_is_from_what() -> None:
             "pieces of prompt 0 also ran behind 3 numbers of pads, 1 to 16",
         ),
         (
-            {"left_out": (), "arms": arms(single=arm(None, stand_in="forward()", rows=(row(0), row(1, stand_in="x"))))},
+            {"left_out": (), "runs": runs(single=arm(None, stand_in="forward()", rows=(row(0), row(1, stand_in="x"))))},
             "alone, forward() stands in for generate() of prompts 1",
         ),
         (
@@ -445,8 +445,8 @@ def test_a_noise_floor_that_was_measured_says_in_which_ways() -> None:
         ("", "0.02 by rounding_errors"),
         ("", "not by float32_twin: 0.1 GiB are needed"),
         ("", "0.03 by other_attention"),
-        ("", "0.5 by a whole batch of copies (more than rounding: not counted)"),
         ("", "0 by one forward() in place of a cache"),
+        ("", "0.5 by a whole batch of copies (more than rounding: not counted)"),
         (
             "allowed",
             (
@@ -484,7 +484,7 @@ def test_a_noise_floor_that_the_user_gave_is_all_that_is_allowed() -> None:
             {"differences": differences(left=(UNPADDED, difference(None)))},
             "largest difference NaN, rounding explains up to 0.0002",
         ),
-        ({"arms": arms(left=raised("left")), "differences": differences(left=())}, None),
+        ({"runs": runs(left=raised("left")), "differences": differences(left=())}, None),
     ],
     ids=["NaN", "not run"],
 )

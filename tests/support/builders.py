@@ -5,10 +5,6 @@ from collections.abc import Mapping
 from msgspec.structs import replace
 
 from padcheck.core.evidence import (
-    GENERATED,
-    IN_FLOAT32,
-    SINGLE,
-    Arm,
     Evidence,
     NoiseProbe,
     PadCount,
@@ -16,6 +12,7 @@ from padcheck.core.evidence import (
     PrecisionStep,
     Row,
     RowDifference,
+    RunResult,
     Sample,
     StepDifference,
     TokenFlip,
@@ -34,6 +31,7 @@ from padcheck.core.report import (
     Unmeasured,
     UnmeasuredModel,
 )
+from padcheck.core.run_plans import IN_FLOAT32, SINGLE, USER_RUNS
 from padcheck.core.settings import JudgeSettings
 from padcheck.judging.judge import judge, open_case
 from padcheck.judging.rules import Rule
@@ -134,9 +132,9 @@ def batch(side: PaddingSide | None, new: tuple[int, ...] = NEW) -> tuple[Row, ..
     return row(0, new=new), row(1, prompt=SHORT, num_pads=num_pads, side=side or "left", new=new)
 
 
-def arm(side: PaddingSide | None, **changes: object) -> Arm:
+def arm(side: PaddingSide | None, **changes: object) -> RunResult:
     reference = SINGLE if side else None
-    return replace(Arm(reference=reference, padding_side=side, rows=batch(side)), **changes)
+    return replace(RunResult(reference=reference, padding_side=side, rows=batch(side)), **changes)
 
 
 PROBES: dict[str, tuple[str, PaddingSide | None]] = {
@@ -174,7 +172,7 @@ HALF_ONLY: dict[str, tuple[str | None, PaddingSide | None]] = {
 }
 """The same of those that run only if the model is in 16 bit."""
 
-AS_RUN = (*GENERATED, "replayed")
+AS_RUN = (*USER_RUNS, "replayed")
 """The arms that run in the model's own dtype; if that is 16 bit, the others run in float32."""
 
 CONTROLS = ("left_forward_no_mask", "broken_mask")
@@ -183,12 +181,12 @@ CONTROLS = ("left_forward_no_mask", "broken_mask")
 _WITHOUT_PADS = {"shifted", *(name for name, (_, side) in (PROBES | EXPENSIVE).items() if side is None)}
 
 
-def arms(**changes: Arm) -> dict[str, Arm]:
+def runs(**changes: RunResult) -> dict[str, RunResult]:
     generated = {"single": arm(None), "left": arm("left"), "right": arm("right")}
     return generated | {name: _probe(name) for name in PROBES} | changes
 
 
-def _probe(name: str) -> Arm:
+def _probe(name: str) -> RunResult:
     reference, side = (PROBES | EXPENSIVE | HALF_ONLY)[name]
     built = arm(side, description=name, reference=reference)
     return replace(built, rows=batch(None)) if name in _WITHOUT_PADS else built
@@ -198,7 +196,7 @@ def gave(**changes: tuple[RowDifference, ...]) -> dict[str, object]:
     """Evidence in which these arms gave that, the expensive ones among them too."""
     more = {name: _probe(name) for name in changes if name in EXPENSIVE}
     left_out = tuple(name for name in EXPENSIVE if name not in more)
-    return {"arms": arms(**more), "differences": differences(**changes), "left_out": left_out}
+    return {"runs": runs(**more), "differences": differences(**changes), "left_out": left_out}
 
 
 def rows_of(name: str, *max_abs_diffs: float | None, count: int = 2) -> tuple[RowDifference, ...]:
@@ -219,8 +217,8 @@ def in_half(
     """As `probes`, of a model in 16 bit, which was probed in float32. By default no rule fires here either."""
     changes = probes(**max_abs_diffs)
     changes["model"] = model_facts(dtype=dtype)
-    ran = {name: _in_float32(name, arm) for name, arm in changes["arms"].items()}
-    changes["arms"] = ran | {name: _in_float32(name, _probe(name)) for name in HALF_ONLY}
+    ran = {name: _in_float32(name, arm) for name, arm in changes["runs"].items()}
+    changes["runs"] = ran | {name: _in_float32(name, _probe(name)) for name in HALF_ONLY}
     in_float32 = rows_of("left_float32", left_float32)
     changes["differences"] |= {"left_float32": in_float32}
     if "left_alone" not in max_abs_diffs:
@@ -228,7 +226,7 @@ def in_half(
     return changes
 
 
-def _in_float32(name: str, ran: Arm) -> Arm:
+def _in_float32(name: str, ran: RunResult) -> RunResult:
     if name in AS_RUN:
         return ran
     reference = None if ran.reference is None else IN_FLOAT32.get(ran.reference, ran.reference)
@@ -265,11 +263,11 @@ def noise(**ways: float | str | None) -> dict[str, NoiseProbe]:
 
 def without(*names: str) -> dict[str, object]:
     """Evidence in which these arms were not run."""
-    return {"arms": {name: ran for name, ran in arms().items() if name not in names}}
+    return {"runs": {name: ran for name, ran in runs().items() if name not in names}}
 
 
-def raised(side: PaddingSide | None, error: str = "ValueError: no") -> Arm:
-    return Arm(reference=SINGLE if side else None, padding_side=side, error=error)
+def raised(side: PaddingSide | None, error: str = "ValueError: no") -> RunResult:
+    return RunResult(reference=SINGLE if side else None, padding_side=side, error=error)
 
 
 def difference(
@@ -335,7 +333,7 @@ def evidence(**changes: object) -> Evidence:
         max_new_tokens=len(NEW),
         labels_keep_eos=True,
         samples=samples(),
-        arms=arms(),
+        runs=runs(),
         differences=differences(),
         left_out=tuple(EXPENSIVE),
     )
@@ -344,7 +342,7 @@ def evidence(**changes: object) -> Evidence:
 
 def tokenizer_evidence(**changes: object) -> Evidence:
     model = model_facts(num_parameters=None, dtype=None, device=None, attn_implementation=None, weights=None)
-    return evidence(**{"model": model, "arms": {}, "differences": {}, "left_out": ()} | changes)
+    return evidence(**{"model": model, "runs": {}, "differences": {}, "left_out": ()} | changes)
 
 
 def no_padding() -> dict[str, object]:
@@ -356,7 +354,7 @@ def no_padding() -> dict[str, object]:
         "samples": samples(
             left=Sample(rows=(row(0, new=()), row(1, new=()))), right=Sample(rows=(row(0, new=()), row(1, new=())))
         ),
-        "arms": {name: replace(ran, rows=rows) for name, ran in arms().items()},
+        "runs": {name: replace(ran, rows=rows) for name, ran in runs().items()},
         "differences": dict.fromkeys(differences(), same),
     }
 
@@ -373,7 +371,7 @@ def many_prompts(count: int) -> dict[str, object]:
     return {
         "prompts": tuple(f"prompt number {index}" for index in range(count)),
         "num_prompt_tokens": (len(LONG), *(len(SHORT) for _ in range(1, count))),
-        "arms": {name: replace(ran, rows=rows[ran.padding_side]) for name, ran in arms().items()},
+        "runs": {name: replace(ran, rows=rows[ran.padding_side]) for name, ran in runs().items()},
         "differences": differences(count=count),
     }
 

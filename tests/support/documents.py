@@ -2,7 +2,6 @@
 
 from builders import (
     arm,
-    arms,
     check,
     difference,
     differences,
@@ -11,6 +10,7 @@ from builders import (
     model_facts,
     report,
     row,
+    runs,
     tokenizer_facts,
     unmeasured,
     unpadded_difference,
@@ -72,7 +72,7 @@ def everywhere(text: str) -> Report:
         tokenizer=tokenizer_facts(pad_token=text, pad_token_used=text, pad_token_used_reason=text, eos_token=text),
         generation_config={"suffix": text},
         prompts=(text, text),
-        arms=arms(left=arm("left", rows=rows, warnings=(text,))),
+        runs=runs(left=arm("left", rows=rows, warnings=(text,))),
         differences=differences(left=(unpadded_difference(0.0), difference(0.5, flip=flip(0, token=text)))),
     )
     settings = {"model": text, "prompts": [text], "pad_token": text}

@@ -4,16 +4,14 @@ from collections.abc import Iterable
 
 from transformers import PreTrainedModel
 
-from padcheck.core.evidence import StepDifference
+from padcheck.core.evidence import RowDifference, StepDifference
 from padcheck.core.noise_floor import noise_floor, tolerance_of
+from padcheck.core.run_plans import CONTROLS, RUN_PLANS, RunName
 from padcheck.core.tolerances import Tolerance, share_of_allowance
 from padcheck.hf.calls.batches import Batch
 from padcheck.hf.library.config_positions import num_layers
 from padcheck.hf.runs.noise import NoiseMeter
-from padcheck.hf.runs.run_log import ArmLog
-from padcheck.hf.runs.table import PLANS
-
-_CONTROLS = ("broken_mask", "left_no_mask")
+from padcheck.hf.runs.run_log import RunLog
 
 
 class Doubt:
@@ -24,7 +22,7 @@ class Doubt:
         noise: What rounding does; others add to it.
     """
 
-    def __init__(self, model: PreTrainedModel, logs: dict[str, ArmLog], noise: NoiseMeter) -> None:
+    def __init__(self, model: PreTrainedModel, logs: dict[RunName, RunLog], noise: NoiseMeter) -> None:
         self.logs = logs
         self.noise = noise
         self._dtype = str(model.dtype).removeprefix("torch.")
@@ -32,16 +30,16 @@ class Doubt:
 
     def about(self, batch: Batch) -> bool:
         """True if anything differs in this batch that should agree, or if a fault made on purpose does not show."""
-        if any(self.off(name, batch) for name, plan in PLANS.items() if plan.must_match):
+        if any(self.off(name, batch) for name, plan in RUN_PLANS.items() if plan.must_match):
             return True
         padded = len(set(map(len, batch.prompts.values()))) > 1
-        return padded and not any(self.off(name, batch) for name in _CONTROLS)
+        return padded and not any(self.off(name, batch) for name in CONTROLS)
 
-    def off(self, name: str, batch: Batch) -> bool:
+    def off(self, name: RunName, batch: Batch) -> bool:
         """True if a row of the arm in this batch differs from its reference by more than rounding."""
         return self.first_off(name, batch) is not None
 
-    def first_off(self, name: str, batch: Batch) -> tuple[int, int] | None:
+    def first_off(self, name: RunName, batch: Batch) -> tuple[int, int] | None:
         """The prompt that differs at the earliest step, and this step; of several the one that is furthest off."""
         found = self.logs[name].differences if name in self.logs else {}
         steps = {index: found[index].steps for index in batch.prompts if index in found}
@@ -59,12 +57,14 @@ class Doubt:
         step, _, index = min(wrong)
         return index, step
 
-    def any_off(self, name: str, steps: Iterable[StepDifference]) -> bool:
+    def any_off(self, name: RunName, steps: Iterable[StepDifference]) -> bool:
         """True if a step differs by more than rounding explains for an arm."""
         return any(share > 1 for share in _shares(steps, self._tolerance(name)))
 
-    def _tolerance(self, name: str) -> Tolerance:
-        own_dtype = {other: log.all_differences() for other, log in self.logs.items() if log.dtype is None}
+    def _tolerance(self, name: RunName) -> Tolerance:
+        own_dtype: dict[str, tuple[RowDifference, ...]] = {
+            other: log.all_differences() for other, log in self.logs.items() if log.dtype is None
+        }
         floor = noise_floor(self._dtype, self._num_layers, self.noise.evidence(), own_dtype)
         return tolerance_of(floor, self.logs[name].evidence())
 

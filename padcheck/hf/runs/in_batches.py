@@ -8,15 +8,15 @@ from functools import partial
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from padcheck.core.evidence import Arm, NoiseProbe, PadCountSweep, Place, PrecisionStep, RowDifference
+from padcheck.core.evidence import NoiseProbe, PadCountSweep, Place, PrecisionStep, RowDifference, RunResult
 from padcheck.core.progress import OfBatch, Progress
+from padcheck.core.run_plans import HALF_ONLY, RUN_PLANS
 from padcheck.core.settings import MeasureSettings
 from padcheck.hf.calls.batches import Batch
 from padcheck.hf.calls.generation import neutral_generation_config
 from padcheck.hf.library.devices import empty_cache
-from padcheck.hf.runs.run_log import ArmLog
+from padcheck.hf.runs.run_log import RunLog
 from padcheck.hf.runs.runner import Bench, OutOfMemoryError
-from padcheck.hf.runs.table import PLANS
 from padcheck.hf.tokenizer.pad_tokens import PadToken
 
 _LARGEST_BATCH = 64
@@ -27,7 +27,7 @@ _LARGEST_BATCH = 64
 class Measured:
     """What the arms gave, under the names of `Evidence`."""
 
-    arms: dict[str, Arm]
+    runs: dict[str, RunResult]
     differences: dict[str, tuple[RowDifference, ...]] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
     noise: dict[str, NoiseProbe] = field(default_factory=dict)
@@ -39,7 +39,7 @@ class Measured:
     batch_sizes_too_large: tuple[int, ...] = ()
 
 
-def run_arms(
+def run_in_batches(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
     encoded: tuple[tuple[int, ...], ...],
@@ -69,8 +69,8 @@ def run_arms(
 
 def not_run(error: str) -> Measured:
     """What the arms give if none may run."""
-    plans = {name: plan for name, plan in PLANS.items() if not (plan.half_only or plan.expensive)}
-    return Measured(arms={name: ArmLog(plan, error=error).evidence() for name, plan in plans.items()})
+    plans = {name: plan for name, plan in RUN_PLANS.items() if not (name in HALF_ONLY or plan.expensive)}
+    return Measured(runs={name: RunLog(plan, error=error).evidence() for name, plan in plans.items()})
 
 
 def _run_in_batches(
@@ -89,7 +89,7 @@ def _run_in_batches(
         for number, batch in enumerate(batches, start=1):
             bench.run(batch, OfBatch(progress, number, len(batches)))
     return Measured(
-        arms=bench.arms(),
+        runs=bench.results(),
         differences=bench.differences(),
         left_out=bench.left_out(),
         noise=bench.noise.evidence(),

@@ -5,6 +5,7 @@ from functools import partial
 
 from padcheck.core.evidence import Place
 from padcheck.core.padding import position_ids_from_mask
+from padcheck.core.run_plans import RunName
 from padcheck.hf.calls.batches import Rows, unpadded
 from padcheck.hf.calls.forwards import forward
 from padcheck.hf.place.first_module import find_place
@@ -46,7 +47,7 @@ def _copies(run: Run, index: int) -> Rows:
     return rows
 
 
-_WAYS: dict[str, tuple[_Way, Callable[[Run, int], Rows]]] = {
+_WAYS: dict[RunName, tuple[_Way, Callable[[Run, int], Rows]]] = {
     "left": (_generated, _padded_left),
     "left_float32": (_generated, _padded_left),
     "batched": (_generated, _copies),
@@ -58,7 +59,7 @@ LOCATED = tuple(_WAYS)
 """The arms of which the module can be named, those first that users run."""
 
 
-def locate(run: Run, arm: str, prompt_index: int, step: int) -> Place | None:
+def locate(run: Run, arm: RunName, prompt_index: int, step: int) -> Place | None:
     """The first module that gives something else for this prompt in the arm than alone, although its inputs agree.
 
     Args:

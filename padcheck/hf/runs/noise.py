@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from transformers import PreTrainedModel
 
-from padcheck.core.evidence import SINGLE, NoiseProbe, RowDifference
+from padcheck.core.evidence import NoiseProbe, RowDifference
+from padcheck.core.run_plans import SINGLE
 from padcheck.hf.calls.batches import Batch
 from padcheck.hf.calls.capture import captured_warnings
 from padcheck.hf.calls.forwards import replay

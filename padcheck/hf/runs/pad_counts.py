@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 from transformers import PretrainedConfig
 
-from padcheck.core.evidence import SINGLE, PadCount, PadCountSweep
+from padcheck.core.evidence import PadCount, PadCountSweep
 from padcheck.core.padding import pad_ids, position_ids_from_mask
+from padcheck.core.run_plans import SINGLE
 from padcheck.hf.calls.batches import unpadded
 from padcheck.hf.calls.forwards import forward, replay, takes_position_ids
 from padcheck.hf.calls.generation import generate

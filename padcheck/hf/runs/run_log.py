@@ -5,15 +5,16 @@ from functools import partial
 
 from transformers import PreTrainedTokenizerBase
 
-from padcheck.core.evidence import Arm, Row, RowDifference
+from padcheck.core.evidence import Row, RowDifference, RunResult
+from padcheck.core.run_plans import RunName, RunPlan
 from padcheck.hf.calls.generation import RowTrace
 from padcheck.hf.runs.differences import compare_rows
-from padcheck.hf.runs.table import ArmPlan, Run
+from padcheck.hf.runs.table import Run
 from padcheck.hf.tokenizer.encoding import build_row, token_text
 
 
 @dataclass
-class ArmLog:
+class RunLog:
     """What one arm gave so far.
 
     Attributes:
@@ -26,8 +27,8 @@ class ArmLog:
         error: What the arm raised; it does not run again.
     """
 
-    plan: ArmPlan
-    reference: str | None = None
+    plan: RunPlan
+    reference: RunName | None = None
     dtype: str | None = None
     rows: dict[int, Row] = field(default_factory=dict)
     differences: dict[int, RowDifference] = field(default_factory=dict)
@@ -69,10 +70,10 @@ class ArmLog:
                 reference, trace, prompt_index=index, token_text=partial(token_text, tokenizer)
             )
 
-    def evidence(self) -> Arm:
+    def evidence(self) -> RunResult:
         """The arm as evidence, its rows in the order of the prompts."""
         rows = tuple(self.rows[index] for index in sorted(self.rows))
-        return Arm(
+        return RunResult(
             description=self.plan.description,
             reference=self.reference,
             dtype=self.dtype,

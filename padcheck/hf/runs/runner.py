@@ -15,17 +15,9 @@ from typing import TypeVar
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from padcheck.core.errors import NotMeasuredError
-from padcheck.core.evidence import (
-    GENERATED,
-    IN_FLOAT32,
-    SINGLE,
-    Arm,
-    PadCountSweep,
-    Place,
-    PrecisionStep,
-    RowDifference,
-)
+from padcheck.core.evidence import PadCountSweep, Place, PrecisionStep, RowDifference, RunResult
 from padcheck.core.progress import Progress
+from padcheck.core.run_plans import HALF_ONLY, IN_FLOAT32, RUN_PLANS, SINGLE, USER_RUNS, RunName
 from padcheck.core.settings import MeasureSettings
 from padcheck.hf.calls.batches import Batch
 from padcheck.hf.calls.capture import captured_warnings
@@ -38,12 +30,12 @@ from padcheck.hf.runs.doubt import Doubt
 from padcheck.hf.runs.locate import LOCATED, locate
 from padcheck.hf.runs.noise import NoiseMeter
 from padcheck.hf.runs.pad_counts import screen_pad_counts, sweep_pad_counts
-from padcheck.hf.runs.run_log import ArmLog
+from padcheck.hf.runs.run_log import RunLog
 from padcheck.hf.runs.stand_ins import alone, generated
-from padcheck.hf.runs.table import PLANS, Run
+from padcheck.hf.runs.table import EXECUTIONS, Run
 
-_TRUTH = ("left_float32", "single_float32")
-_KEPT = {*GENERATED, *IN_FLOAT32.values(), *(plan.reference for plan in PLANS.values())}
+_TRUTH: tuple[RunName, RunName] = ("left_float32", "single_float32")
+_KEPT = {*USER_RUNS, *IN_FLOAT32.values(), *(plan.reference for plan in RUN_PLANS.values())}
 """The arms whose logits stay for the length of a batch."""
 
 _Traces = dict[int, RowTrace]
@@ -76,8 +68,8 @@ class Bench:
         self._settings = settings
         self._in_float32 = Float32View(model) if model.dtype in HALF else None
         self._own_pad_token_id = model.generation_config.pad_token_id
-        self._plans = {name: plan for name, plan in PLANS.items() if model.dtype in HALF or not plan.half_only}
-        self._logs: dict[str, ArmLog] = {}
+        self._plans = {name: plan for name, plan in RUN_PLANS.items() if model.dtype in HALF or name not in HALF_ONLY}
+        self._logs: dict[RunName, RunLog] = {}
         self._doubt = Doubt(model, self._logs, self.noise)
 
     def run(self, batch: Batch, progress: Progress) -> None:
@@ -106,7 +98,7 @@ class Bench:
         steps = [count.step for count in self.screen.counts] if self.screen is not None else []
         return bool(steps) and self._doubt.any_off("forward", steps)
 
-    def arms(self) -> dict[str, Arm]:
+    def results(self) -> dict[str, RunResult]:
         """Every arm that ran."""
         return {name: self._logs[name].evidence() for name in self._plans if name in self._logs}
 
@@ -124,11 +116,14 @@ class Bench:
 
     def _run_as_users_do(self, run: Run, progress: Progress) -> None:
         """The prompts alone and both sides, in the model's own dtype, and what rounding does there."""
-        few = run.batch if self._settings.thorough or self._settings.do_sample else PLANS[SINGLE].on(run.batch)
-        for name, batch in ((SINGLE, few), ("left", run.batch), ("right", run.batch)):
+        few = (
+            run.batch if self._settings.thorough or self._settings.do_sample else EXECUTIONS[SINGLE].prompts(run.batch)
+        )
+        own: tuple[tuple[RunName, Batch], ...] = ((SINGLE, few), ("left", run.batch), ("right", run.batch))
+        for name, batch in own:
             run.traces[name] = self._traces(name, replace(run, batch=batch), progress)
         self._complete_alone(SINGLE, run, progress)
-        for name in (SINGLE, "left", "right"):
+        for name in USER_RUNS:
             self._keep(name, run)
         self._run_arm("replayed", run, progress)
         self._measure_rounding(run, few if run.in_half else run.batch.longest(), progress)
@@ -139,7 +134,7 @@ class Bench:
         with progress.stage("measuring what rounding does", "noise"):
             self.noise.measure(run, batch.only(*alone), in_doubt=in_doubt)
 
-    def _complete_alone(self, name: str, run: Run, progress: Progress) -> None:
+    def _complete_alone(self, name: RunName, run: Run, progress: Progress) -> None:
         """The prompts alone that did not go through generate(): a stand-in, or generate() if it does not agree."""
         left, known = run.of("left"), run.traces.setdefault(name, {})
         if self._logs[name].error is not None:
@@ -186,9 +181,9 @@ class Bench:
     def _probe(self, run: Run, progress: Progress) -> None:
         """The cheap probes, each on the few prompts that it needs."""
         for name, plan in self._plans.items():
-            if plan.as_run or plan.half_only or plan.expensive:
+            if plan.as_loaded or name in HALF_ONLY or plan.expensive:
                 continue
-            batch = run.batch if self._settings.thorough else plan.on(run.batch)
+            batch = run.batch if self._settings.thorough else EXECUTIONS[name].prompts(run.batch)
             if name == "forward":
                 # Scored batches hold all prompts; of a stand-in the first step is what forward() gives.
                 stand_ins = {i: trace.first_step() for i, trace in run.of(SINGLE).items() if trace.stand_in}
@@ -207,11 +202,12 @@ class Bench:
             self._generate_all("single_float32", run, progress)
             self._run_arm("replayed_float32", run, progress)
             self._measure_rounding(run, run.batch, progress, in_doubt=True)
-        for name in (*GENERATED[1:], "left_float32"):
+        padded: tuple[RunName, ...] = ("left", "right", "left_float32")
+        for name in padded:
             if name in run.traces:
                 self._keep(name, run)
         for name, plan in self._plans.items():
-            if plan.expensive or not (plan.as_run or plan.half_only or self._settings.thorough):
+            if plan.expensive or not (plan.as_loaded or name in HALF_ONLY or self._settings.thorough):
                 self._run_on_all(name, run, progress)
         if self.sweep is None and run.of(SINGLE):
             with progress.stage("running ever more pads", "pad_counts"), captured_warnings():
@@ -221,7 +217,7 @@ class Bench:
         for name in LOCATED:
             self._locate(name, run, progress)
 
-    def _locate(self, name: str, run: Run, progress: Progress) -> None:
+    def _locate(self, name: RunName, run: Run, progress: Progress) -> None:
         """The module in which an arm begins to differ; once for left padding or the batch, once for scoring."""
         if name == "left" and run.in_float32:
             return
@@ -238,14 +234,14 @@ class Bench:
         if place is not None:
             self.places[name] = place
 
-    def _run_on_all(self, name: str, run: Run, progress: Progress) -> None:
+    def _run_on_all(self, name: RunName, run: Run, progress: Progress) -> None:
         """What was off on a few prompts of the batch, and is not on all of them, runs on the few again."""
         was_off = self._doubt.off(name, run.batch)
         self._run_arm(name, run, progress)
         if was_off and not self._doubt.off(name, run.batch):
-            self._run_arm(name, replace(run, batch=PLANS[name].on(run.batch)), progress)
+            self._run_arm(name, replace(run, batch=EXECUTIONS[name].prompts(run.batch)), progress)
 
-    def _generate_all(self, name: str, run: Run, progress: Progress) -> None:
+    def _generate_all(self, name: RunName, run: Run, progress: Progress) -> None:
         with progress.stage("running the other prompts alone", "stand_ins"):
             for index, trace in run.traces.get(name, {}).items():
                 if trace.stand_in is not None:
@@ -254,29 +250,30 @@ class Bench:
                         run.traces[name][index] = own
         self._keep(name, run)
 
-    def _run_arm(self, name: str, run: Run, progress: Progress) -> None:
+    def _run_arm(self, name: RunName, run: Run, progress: Progress) -> None:
         run.traces[name] = self._traces(name, run, progress)
         self._keep(name, run)
 
-    def _traces(self, name: str, run: Run, progress: Progress) -> _Traces:
+    def _traces(self, name: RunName, run: Run, progress: Progress) -> _Traces:
         """What an arm gives on this batch; nothing if it raises now or has raised before."""
-        log, plan = self._log(name), PLANS[name]
+        log = self._log(name)
         log.begin(run)
-        with progress.stage(f"running {plan.description}", name):
-            found = None if log.error is not None else self._guarded(log, lambda: plan.run(run))
+        with progress.stage(f"running {log.plan.description}", name):
+            found = None if log.error is not None else self._guarded(log, lambda: EXECUTIONS[name].function(run))
         return dict(zip(run.batch.prompts, found, strict=True)) if found else {}
 
-    def _keep(self, name: str, run: Run) -> None:
+    def _keep(self, name: RunName, run: Run) -> None:
         """Keeps what an arm gave on this batch; its logits too, if another arm may be compared with it."""
         log = self._logs[name]
-        log.keep(self._tokenizer, run.traces[name], run.traces.get(log.reference or "", {}))
+        references = {} if log.reference is None else run.traces.get(log.reference, {})
+        log.keep(self._tokenizer, run.traces[name], references)
         if name not in _KEPT:
             del run.traces[name]
 
-    def _log(self, name: str) -> ArmLog:
-        return self._logs.setdefault(name, ArmLog(PLANS[name]))
+    def _log(self, name: RunName) -> RunLog:
+        return self._logs.setdefault(name, RunLog(RUN_PLANS[name]))
 
-    def _guarded(self, log: ArmLog, call: Callable[[], _Result]) -> _Result | None:
+    def _guarded(self, log: RunLog, call: Callable[[], _Result]) -> _Result | None:
         """What the call gives; None if it raises, and the arm keeps the error."""
         with captured_warnings() as messages:
             try:

@@ -9,12 +9,12 @@ prompt of a batch always go through generate(), and why a stand-in says what it 
 
 from dataclasses import replace
 
-from padcheck.core.evidence import SINGLE
+from padcheck.core.run_plans import SINGLE
 from padcheck.core.tolerances import least_tolerance, share_of_allowance
 from padcheck.hf.calls.forwards import replay
 from padcheck.hf.calls.generation import RowTrace
 from padcheck.hf.runs.differences import compare_logits
-from padcheck.hf.runs.table import PLANS, Run
+from padcheck.hf.runs.table import EXECUTIONS, Run
 
 REPLAYED = "forward() over prompt and new tokens"
 """What stands in."""
@@ -47,7 +47,7 @@ def alone(run: Run, left: dict[int, RowTrace], known: dict[int, RowTrace]) -> di
 
 def generated(run: Run, index: int) -> RowTrace:
     """One prompt alone through generate()."""
-    [trace] = PLANS[SINGLE].run(replace(run, batch=run.batch.only(index)))
+    [trace] = EXECUTIONS[SINGLE].function(replace(run, batch=run.batch.only(index)))
     return trace
 
 

@@ -1,13 +1,13 @@
-"""The table of runs: what each one runs, and which run it is compared with, from which it differs in one thing."""
+"""How each run of `padcheck.core.run_plans` is executed."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from transformers import PreTrainedModel
 
-from padcheck.core.evidence import IN_FLOAT32, SINGLE
-from padcheck.core.facts import PaddingSide
 from padcheck.core.padding import position_ids_from_mask
+from padcheck.core.run_plans import IN_FLOAT32, SINGLE, RunName
 from padcheck.core.settings import MeasureSettings
 from padcheck.hf.calls.batches import Batch, Rows
 from padcheck.hf.calls.forwards import continue_from_cache, forward, replay
@@ -34,7 +34,7 @@ class Run:
     batch: Batch
     settings: MeasureSettings
     own_pad_token_id: int | None
-    traces: dict[str, dict[int, RowTrace]]
+    traces: dict[RunName, dict[int, RowTrace]]
     in_float32: bool = False
 
     @property
@@ -47,11 +47,11 @@ class Run:
         """True if the model calculates in 16 bit now."""
         return not self.in_float32 and self.model.dtype in HALF
 
-    def of(self, arm: str) -> dict[int, RowTrace]:
+    def of(self, arm: RunName) -> dict[int, RowTrace]:
         """The traces of an arm; of its float32 run while the model calculates in float32."""
         return self.traces.get(self.name_of(arm), {})
 
-    def name_of(self, arm: str) -> str:
+    def name_of(self, arm: RunName) -> RunName:
         """The arm to compare with in place of this one, which is its float32 run while that is the dtype."""
         return IN_FLOAT32.get(arm, arm) if self.in_float32 else arm
 
@@ -62,31 +62,16 @@ class Run:
         return {index: trace.generated_ids for index, trace in self.traces["left"].items()}
 
 
-@dataclass(frozen=True)
-class ArmPlan:
-    """How an arm runs its batch, and which arm it is compared with.
+class Execution(NamedTuple):
+    """How a run is executed.
 
     Attributes:
-        description: What is different about it, for the report.
-        reference: The arm it is compared with; None for the first reference.
-        padding_side: None if nothing is padded.
-        run: Runs the prompts of a batch and gives one trace a prompt.
-        on: The prompts that it runs on while nothing differs that should agree, padded as in its reference.
-        as_run: Runs in the model's own dtype; other arms run in float32 if the model is in 16 bit.
-        half_only: Exists only if the model is in 16 bit.
-        must_match: A difference beyond rounding is a fault, or a known limit: it calls for the expensive probes.
-        expensive: Runs only if an arm calls for it, or with `thorough`.
+        function: Runs the prompts of a batch and gives one trace a prompt.
+        prompts: The prompts that it runs on while nothing differs that should agree, padded as in its reference.
     """
 
-    description: str
-    reference: str | None
-    padding_side: PaddingSide | None
-    run: Callable[[Run], list[RowTrace]]
-    on: Callable[[Batch], Batch] = Batch.pair
-    as_run: bool = False
-    half_only: bool = False
-    must_match: bool = False
-    expensive: bool = False
+    function: Callable[[Run], list[RowTrace]]
+    prompts: Callable[[Batch], Batch] = Batch.pair
 
 
 def _single(run: Run) -> list[RowTrace]:
@@ -223,74 +208,32 @@ def _shifted(run: Run) -> list[RowTrace]:
     ]
 
 
-PLANS = {
-    SINGLE: ArmPlan("each prompt alone", None, None, _single, Batch.few, as_run=True),
-    "left": ArmPlan("the left-padded batch", SINGLE, "left", _left, Batch.whole, as_run=True, must_match=True),
-    "right": ArmPlan("the right-padded batch", SINGLE, "right", _right, Batch.whole, as_run=True),
-    "replayed": ArmPlan(
-        "forward() over prompt and new tokens, no cache",
-        SINGLE,
-        None,
-        _replayed,
-        Batch.whole,
-        as_run=True,
-        must_match=True,
-    ),
-    "left_float32": ArmPlan(
-        "the left-padded batch", SINGLE, "left", _left, Batch.whole, half_only=True, must_match=True
-    ),
-    "single_float32": ArmPlan("each prompt alone", None, None, _single, half_only=True),
-    "replayed_float32": ArmPlan(
-        "forward() over prompt and new tokens, no cache",
-        SINGLE,
-        None,
-        _replayed,
-        Batch.whole,
-        half_only=True,
-        must_match=True,
-    ),
-    "left_alone": ArmPlan(
-        "each padded prompt in a batch of one", SINGLE, "left", _left_alone, Batch.shortest, must_match=True
-    ),
-    "batched": ArmPlan(
-        "a batch of copies of one prompt, nothing padded", SINGLE, None, _batched, Batch.shortest, must_match=True
-    ),
-    "few_copies": ArmPlan(
-        "a few copies of one prompt, nothing padded", SINGLE, None, _few_copies, must_match=True, expensive=True
-    ),
-    "scrambled": ArmPlan("left, other ids under the mask", "left", "left", _scrambled, Batch.whole, must_match=True),
-    "left_no_mask": ArmPlan("left, no attention_mask", "left", "left", _left_no_mask, Batch.few),
-    "forward": ArmPlan("forward(), each prompt alone", SINGLE, None, _forward, Batch.few, must_match=True),
-    "left_forward": ArmPlan("left, forward(), no position_ids", "forward", "left", _left_forward),
-    "left_forward_positions": ArmPlan(
-        "left, forward(), position_ids from mask",
-        "forward",
-        "left",
-        _left_forward_positions,
-        must_match=True,
-    ),
-    "left_forward_no_mask": ArmPlan(
-        "left, forward(), no attention_mask", "left_forward", "left", _left_forward_no_mask
-    ),
-    "right_forward": ArmPlan(
-        "right, forward(), last real token", "forward", "right", _right_forward, Batch.whole, must_match=True
-    ),
-    "right_forward_no_mask": ArmPlan(
-        "right, forward(), no attention_mask", "right_forward", "right", _right_forward_no_mask
-    ),
-    "right_continued": ArmPlan("right, the second token from the cache", "replayed", "right", _right_continued),
-    "broken_mask": ArmPlan("the mask broken on purpose", "left_forward", "left", _broken_mask),
-    "forward_again": ArmPlan(
-        "forward(), each prompt alone, once more", "forward", None, _forward, Batch.longest, must_match=True
-    ),
-    "uncached": ArmPlan("each prompt alone, no cache", SINGLE, None, _uncached, expensive=True),
-    "left_uncached": ArmPlan("the left-padded batch, no cache", "uncached", "left", _left_uncached, expensive=True),
-    "left_other_attention": ArmPlan(
-        "left, the other attention implementation", SINGLE, "left", _left_other_attention, expensive=True
-    ),
-    "other_positions": ArmPlan(
-        "left, forward(), positions backwards", "left_forward", "left", _other_positions, expensive=True
-    ),
-    "shifted": ArmPlan("forward(), alone, positions as behind pads", "left", "left", _shifted, expensive=True),
+EXECUTIONS: dict[RunName, Execution] = {
+    "single": Execution(_single, Batch.few),
+    "left": Execution(_left, Batch.whole),
+    "right": Execution(_right, Batch.whole),
+    "replayed": Execution(_replayed, Batch.whole),
+    "left_float32": Execution(_left, Batch.whole),
+    "single_float32": Execution(_single),
+    "replayed_float32": Execution(_replayed, Batch.whole),
+    "left_alone": Execution(_left_alone, Batch.shortest),
+    "batched": Execution(_batched, Batch.shortest),
+    "few_copies": Execution(_few_copies),
+    "scrambled": Execution(_scrambled, Batch.whole),
+    "left_no_mask": Execution(_left_no_mask, Batch.few),
+    "forward": Execution(_forward, Batch.few),
+    "left_forward": Execution(_left_forward),
+    "left_forward_positions": Execution(_left_forward_positions),
+    "left_forward_no_mask": Execution(_left_forward_no_mask),
+    "right_forward": Execution(_right_forward, Batch.whole),
+    "right_forward_no_mask": Execution(_right_forward_no_mask),
+    "right_continued": Execution(_right_continued),
+    "broken_mask": Execution(_broken_mask),
+    "forward_again": Execution(_forward, Batch.longest),
+    "uncached": Execution(_uncached),
+    "left_uncached": Execution(_left_uncached),
+    "left_other_attention": Execution(_left_other_attention),
+    "other_positions": Execution(_other_positions),
+    "shifted": Execution(_shifted),
 }
-"""The arms in the order of the report: the first three are generated whole, as users run them."""
+"""One for each of `RUN_PLANS`."""

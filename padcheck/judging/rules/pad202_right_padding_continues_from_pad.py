@@ -44,7 +44,7 @@ class RightPaddingContinuesFromPad(Rule):
         if not wrong:
             return None
         furthest, prompts = worst(wrong), [row.prompt_index for row in wrong]
-        rows = [row for row in case.evidence.arms["right"].rows if row.prompt_index in prompts]
+        rows = [row for row in case.evidence.runs["right"].rows if row.prompt_index in prompts]
         cache = [step for step in case.later_steps("right_continued") if step.off]
         colliding = [row.prompt_index for row in rows if _collides(row)]
         on_purpose = case.use == Use(task="generate", padding_side="right")

@@ -1,7 +1,7 @@
 """PAD204."""
 
-from padcheck.core.evidence import GENERATED, SINGLE
 from padcheck.core.report import Finding, Skipped
+from padcheck.core.run_plans import SINGLE, USER_RUNS
 from padcheck.core.severity import Severity
 from padcheck.judging.case import Case
 from padcheck.judging.rule import Rule, attention_fix
@@ -37,10 +37,10 @@ class NonFiniteLogits(Rule):
     def judge(self, case: Case) -> Finding | Skipped | None:
         """Fires where an arm has such entries; says whether the unpadded run has them too."""
         evidence = case.evidence
-        if not any(arm.rows for arm in evidence.arms.values()):
+        if not any(arm.rows for arm in evidence.runs.values()):
             return self.skip("no arm has logits")
         prompts: dict[str, list[int]] = {}
-        for name, arm in evidence.arms.items():
+        for name, arm in evidence.runs.items():
             if name in _NOT_THE_USERS or not case.use.pads(arm.padding_side):
                 continue
             broken = {row.prompt_index for row in arm.rows if row.non_finite_logits}
@@ -73,7 +73,7 @@ def _fix(case: Case, *, alone: bool) -> str:
 
 def _where(prompts: dict[str, list[int]]) -> str:
     """The arms that users run one by one, the probes by their number; all by name where there are only probes."""
-    named = {arm: rows for arm, rows in prompts.items() if arm in GENERATED} or prompts
+    named = {arm: rows for arm, rows in prompts.items() if arm in USER_RUNS} or prompts
     said = ", ".join(f"{arm} (prompts {', '.join(map(str, rows))})" for arm, rows in named.items())
     others = len(prompts) - len(named)
     return said + (f" and {others} probe{'s' if others > 1 else ''}" if others else "")

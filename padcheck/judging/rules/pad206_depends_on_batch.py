@@ -86,7 +86,7 @@ class DependsOnBatch(Rule):
 
     def _beside_neighbours(self, case: Case) -> Finding | None:
         """Padded rows that are wrong from the first token on, and right alone behind the same pads."""
-        arms = case.evidence.arms
+        arms = case.evidence.runs
         if not case.ran(case.left, "left_alone") or arms[case.left].dtype != arms["left_alone"].dtype:
             return None
         off = [step for step in case.first_steps(case.left) if step.off and step.max_abs_diff is not None]
@@ -116,5 +116,5 @@ class DependsOnBatch(Rule):
 
 
 def _named(case: Case, name: str) -> str:
-    arm = case.evidence.arms[name]
+    arm = case.evidence.runs[name]
     return (arm.description or name) + (f" in {arm.dtype}" if arm.dtype is not None else "")

@@ -67,7 +67,7 @@ class GenerateDiffersFromForward(Rule):
         )
 
     def _stood_in(self, case: Case) -> Skipped | None:
-        arm = case.evidence.arms[case.comparisons["forward"].reference]
+        arm = case.evidence.runs[case.comparisons["forward"].reference]
         prompts = [row.prompt_index for row in arm.rows if row.stand_in is not None]
         if not prompts:
             return None

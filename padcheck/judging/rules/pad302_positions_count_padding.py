@@ -1,7 +1,7 @@
 """PAD302."""
 
-from padcheck.core.evidence import IN_FLOAT32, SINGLE
 from padcheck.core.report import Finding, Skipped, Verdict
+from padcheck.core.run_plans import IN_FLOAT32, SINGLE
 from padcheck.core.severity import Severity
 from padcheck.judging.case import Case, worst
 from padcheck.judging.pad_count_pattern import period, varies
@@ -69,7 +69,7 @@ class PositionsCountPadding(Rule):
 def _looked_up(case: Case, prompts: list[int]) -> str | None:
     """The rows of the position table that were looked up for the real tokens, alone and behind pads."""
     single = IN_FLOAT32[SINGLE] if case.left != "left" else SINGLE
-    alone, left = ({row.prompt_index: row for row in case.evidence.arms[arm].rows} for arm in (single, case.left))
+    alone, left = ({row.prompt_index: row for row in case.evidence.runs[arm].rows} for arm in (single, case.left))
     by_table = all(left[index].positions_used_by == "table" for index in prompts)
     if not by_table or not all(counted_from_slots(alone[index], left[index]) for index in prompts):
         return None
@@ -87,7 +87,7 @@ def _shown_by_shift(case: Case, prompts: list[int]) -> str | None:
 
 
 def _unread(case: Case) -> str | None:
-    arm = case.evidence.arms.get("other_positions")
+    arm = case.evidence.runs.get("other_positions")
     steps = case.sweep()
     if arm is None or case.evidence.model.position_encoding not in _LOOKED_UP or not varies(steps) or period(steps):
         return None

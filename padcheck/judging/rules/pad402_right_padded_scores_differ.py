@@ -39,7 +39,7 @@ class RightPaddedScoresDiffer(Rule):
         if not rows:
             return None
         furthest = worst(rows)
-        right = "Right" if case.evidence.arms["right_forward"].dtype is None else "In float32 right"
+        right = "Right" if case.evidence.runs["right_forward"].dtype is None else "In float32 right"
         return self.found(
             f"{right}-padded forward(), read at the last real token, is off for {len(rows)} of "
             f"{len(case.evidence.prompts)} prompts: max_abs_diff {furthest.max_abs_diff:.2g} at prompt "

@@ -28,7 +28,7 @@ class NoPadding(Rule):
 
     def judge(self, case: Case) -> Finding | None:
         """Fires where arms ran, and no row of them has a pad."""
-        arms = [arm for arm in case.evidence.arms.values() if arm.padding_side is not None]
+        arms = [arm for arm in case.evidence.runs.values() if arm.padding_side is not None]
         rows = [row for arm in arms for row in arm.rows]
         if not rows or any(row.num_pad_tokens for row in rows):
             return None

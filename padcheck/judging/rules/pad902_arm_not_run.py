@@ -1,7 +1,7 @@
 """PAD902."""
 
-from padcheck.core.evidence import GENERATED
 from padcheck.core.report import Finding
+from padcheck.core.run_plans import USER_RUNS
 from padcheck.core.severity import Severity
 from padcheck.judging.case import Case
 from padcheck.judging.rule import Rule
@@ -33,8 +33,8 @@ class ArmNotRun(Rule):
         # A probe that a model does not take is no fault of it; the rules that need it are skipped.
         errors = {
             name: arm.error
-            for name, arm in case.evidence.arms.items()
-            if arm.error and name in GENERATED and case.use.pads(arm.padding_side)
+            for name, arm in case.evidence.runs.items()
+            if arm.error and name in USER_RUNS and case.use.pads(arm.padding_side)
         }
         if not errors:
             return None

@@ -31,7 +31,7 @@ class ControlNotSeen(Rule):
 
     def judge(self, case: Case) -> Finding | None:
         """Fires where neither control changes a padded row, and left padding does not either."""
-        padded = any(row.num_pad_tokens for arm in case.evidence.arms.values() for row in arm.rows)
+        padded = any(row.num_pad_tokens for arm in case.evidence.runs.values() for row in arm.rows)
         if not padded or case.control_was_seen() is not False or case.harmed():
             return None
         control = case.comparisons["broken_mask"]

@@ -3,10 +3,11 @@
 from typing import NamedTuple
 
 from padcheck.core.errors import UsageError
-from padcheck.core.evidence import GENERATED, SINGLE, Row, RowDifference
+from padcheck.core.evidence import Row, RowDifference
 from padcheck.core.facts import PaddingSide
 from padcheck.core.noise_floor import tolerance_of
 from padcheck.core.report import Architecture, Report, Verdict
+from padcheck.core.run_plans import SINGLE, USER_RUNS
 from padcheck.judging.rules import find_rule
 from padcheck.reporters.html.chart import Chart, chart
 from padcheck.reporters.html.heat_map import HeatMap, heat_map
@@ -59,19 +60,19 @@ def heat_maps(report: Report) -> list[tuple[str, HeatMap]]:
     """The masks of the arms that users run; a prompt is marked in the arm that changed it."""
     return [
         (name, heat_map(arm.rows, _changed_in(report, name)))
-        for name, arm in report.evidence.arms.items()
-        if name in GENERATED and arm.rows
+        for name, arm in report.evidence.runs.items()
+        if name in USER_RUNS and arm.rows
     ]
 
 
 def sides(report: Report) -> list[Difference]:
     """The charts of left and right."""
-    return [each for each in _differences(report) if each.arm in GENERATED]
+    return [each for each in _differences(report) if each.arm in USER_RUNS]
 
 
 def probes(report: Report) -> list[Difference]:
     """The charts of the other arms."""
-    return [each for each in _differences(report) if each.arm not in GENERATED]
+    return [each for each in _differences(report) if each.arm not in USER_RUNS]
 
 
 def samples(report: Report) -> list[tuple[int, str, list[tuple[PaddingSide, Row]]]]:
@@ -121,7 +122,7 @@ def kind(architecture: Architecture, name: str) -> str:
 def _differences(report: Report) -> list[Difference]:
     found = []
     for name, comparison in report.comparisons.items():
-        rows, arm = report.evidence.differences.get(name, ()), report.evidence.arms.get(name)
+        rows, arm = report.evidence.differences.get(name, ()), report.evidence.runs.get(name)
         if not rows or arm is None or name == SINGLE:
             continue
         floor = tolerance_of(report.noise_floor, arm).floor if report.noise_floor is not None else 0.0

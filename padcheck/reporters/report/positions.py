@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from padcheck.core.evidence import SINGLE, Row
+from padcheck.core.evidence import Row
 from padcheck.core.report import Report
+from padcheck.core.run_plans import SINGLE
 from padcheck.reporters.report.wording import UNLIKE_FORMULA
 
 
@@ -44,7 +45,7 @@ def table_offset(report: Report) -> int | None:
 
     None where it has no table, or no prompt ran alone.
     """
-    alone = report.evidence.arms.get(SINGLE)
+    alone = report.evidence.runs.get(SINGLE)
     used = [row.positions_used[0] for row in alone.rows if row.positions_used_by == "table"] if alone else []
     return next((position for position in used if position is not None), None)
 

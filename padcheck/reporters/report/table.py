@@ -108,7 +108,7 @@ def _print_prompts(report: Report, view: View, console: Console) -> None:
             console.print()
             console.print(Text(title, style="bold"))
             console.print(Group(*grid(row, view.width, table_offset(report))))
-    if any(arm.rows for arm in evidence.arms.values()):
+    if any(arm.rows for arm in evidence.runs.values()):
         console.print()
         console.print(_legend(report, some_hidden=len(with_grid) < len(evidence.prompts)))
 
@@ -147,7 +147,7 @@ def _output_text(report: Report, arm: str, row: Row) -> Text:
     """Pads, prompt and new tokens in the order of the row."""
     pads = Text(visible_pads(row, report.evidence.tokenizer.pad_token_used), style="dim")
     prompt = Text(visible_edges(row.prompt_text))
-    parts = [pads, prompt] if report.evidence.arms[arm].padding_side == "left" else [prompt, pads]
+    parts = [pads, prompt] if report.evidence.runs[arm].padding_side == "left" else [prompt, pads]
     new = Text.assemble((wording.NEW, "bold"), " ", (visible_edges(row.generated_text), "bold green"))
     return Text(" ").join([*(part for part in parts if part), new])
 

@@ -2,9 +2,10 @@
 
 from typing import NamedTuple
 
-from padcheck.core.evidence import GENERATED, SINGLE, Evidence, PadCountSweep, Row
+from padcheck.core.evidence import Evidence, PadCountSweep, Row
 from padcheck.core.facts import PaddingSide, TokenIds
 from padcheck.core.report import Comparison, Report, Verdict
+from padcheck.core.run_plans import SINGLE, USER_RUNS
 from padcheck.core.use_case import Use
 from padcheck.reporters.text.visible import visible, visible_token
 
@@ -123,9 +124,9 @@ def outputs(report: Report, prompt_index: int) -> list[Output]:
     """A prompt in each arm that ran it."""
     return [
         Output(name, row, outcome(report, name, row))
-        for name, arm in report.evidence.arms.items()
+        for name, arm in report.evidence.runs.items()
         for row in arm.rows
-        if name in GENERATED and row.prompt_index == prompt_index
+        if name in USER_RUNS and row.prompt_index == prompt_index
     ]
 
 
@@ -141,7 +142,7 @@ def columns(found: list[Output]) -> list[tuple[str, Row]]:
 
 def warnings(evidence: Evidence) -> list[tuple[str, str]]:
     """What the libraries said, each with the arm that made them say it."""
-    said = {"loading": evidence.load_warnings} | {name: arm.warnings for name, arm in evidence.arms.items()}
+    said = {"loading": evidence.load_warnings} | {name: arm.warnings for name, arm in evidence.runs.items()}
     return [(name, visible(message)) for name, messages in said.items() for message in messages]
 
 
@@ -164,7 +165,7 @@ def verdicts(report: Report) -> list[tuple[str, str, str]]:
     return [
         (name, _verdict(comparison), visible(comparison.reason) + _details(comparison, sampled=report.evidence.sampled))
         for name, comparison in report.comparisons.items()
-        if name in (*GENERATED, report.judgement.use.arm)
+        if name in (*USER_RUNS, report.judgement.use.arm)
     ]
 
 
@@ -174,8 +175,8 @@ def probes(report: Report) -> list[tuple[str, str, str]]:
     in_float32 = _probes_run_in_float32(report)
     found = []
     for name, comparison in report.comparisons.items():
-        if name not in GENERATED:
-            arm = report.evidence.arms[name]
+        if name not in USER_RUNS:
+            arm = report.evidence.runs[name]
             far = "-" if comparison.max_abs_diff is None else f"{comparison.max_abs_diff:.2g}"
             where = f" (in {visible(model_dtype)})" if in_float32 and arm.dtype is None else ""
             found.append((arm.description + where, _verdict(comparison), f"{far} from {comparison.reference}"))
@@ -188,7 +189,7 @@ def probes_title(report: Report) -> str:
 
 
 def _probes_run_in_float32(report: Report) -> bool:
-    arm = report.evidence.arms.get("forward")
+    arm = report.evidence.runs.get("forward")
     return arm is not None and arm.dtype is not None
 
 
@@ -244,7 +245,7 @@ def noise_floor(report: Report) -> list[tuple[str, str]]:
                 lines.append(("", f"not by {visible(way.description)}: {visible(way.error)}"))
     if floor.measured_in_float32 is not None:
         lines.append(("", f"in float32 by up to {floor.measured_in_float32:.2g}, by random rounding errors there"))
-    truth = report.evidence.arms.get("left_float32")
+    truth = report.evidence.runs.get("left_float32")
     if truth is not None and truth.error is not None:
         lines.append(("", f"not in float32: {visible(truth.error)}"))
     allowed = f"{floor.factor:g} × that, or {least} where that is more" if floor.method == "measured" else least
@@ -270,8 +271,8 @@ def other_probes(report: Report) -> str:
     """How many numbers of pads were tried, which prompts alone did not run, and which expensive probes."""
     evidence = report.evidence
     said = [_pads(evidence.screen, "pieces of prompt {} also ran"), _pads(evidence.sweep, "prompt {} also ran")]
-    if SINGLE in evidence.arms and (stand_in := evidence.arms[SINGLE].stand_in) is not None:
-        prompts = [str(row.prompt_index) for row in evidence.arms[SINGLE].rows if row.stand_in is not None]
+    if SINGLE in evidence.runs and (stand_in := evidence.runs[SINGLE].stand_in) is not None:
+        prompts = [str(row.prompt_index) for row in evidence.runs[SINGLE].rows if row.stand_in is not None]
         said.append(f"alone, {visible(stand_in)} stands in for generate() of prompts {', '.join(prompts)}")
     if evidence.left_out:
         left_out = [*evidence.left_out, *(["more numbers of pads"] if evidence.sweep is None else [])]

@@ -222,7 +222,7 @@ def test_a_forward_that_somebody_else_has_set_comes_back() -> None:
 @pytest.mark.parametrize("thorough", [False, True])
 def test_every_row_of_a_report_has_one_entry_a_column(thorough: bool) -> None:
     evidence = compare(_FAMILIES["opt"](), thorough=thorough).evidence
-    for name, arm in evidence.arms.items():
+    for name, arm in evidence.runs.items():
         for row in arm.rows:
             if name == "right_continued":
                 assert (row.positions_used, row.positions_used_by) == ((), None)
@@ -233,5 +233,5 @@ def test_every_row_of_a_report_has_one_entry_a_column(thorough: bool) -> None:
 
 def test_a_report_of_a_model_without_positions_has_none() -> None:
     evidence = compare(_FAMILIES["bloom"]()).evidence
-    found = {(row.positions_used, row.positions_used_by) for arm in evidence.arms.values() for row in arm.rows}
+    found = {(row.positions_used, row.positions_used_by) for arm in evidence.runs.values() for row in arm.rows}
     assert found == {((), None)}

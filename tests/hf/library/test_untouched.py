@@ -92,7 +92,7 @@ def test_all_comes_back(tmp_path, rope):
     report = public.compare(model, tokenizer, ["five tokens and three", "a mat"], max_new_tokens=40, thorough=True)
     assert_same(state(model, tokenizer), before)
     assert before["backend"][0] is not None
-    assert all(report.evidence.arms[name].error is None for name in ("single", "left", "right"))
+    assert all(report.evidence.runs[name].error is None for name in ("single", "left", "right"))
     assert set(seen) == {False}  # the hook ran, and dropout did not
     handle.remove()
     assert not model.model._forward_hooks
@@ -130,7 +130,7 @@ def test_it_comes_back_with_a_static_cache_too(tmp_path):
     before = state(model, tokenizer)
     report = public.compare(model, tokenizer, max_new_tokens=3)
     assert_same(state(model, tokenizer), before)
-    assert report.evidence.arms["left"].error is None
+    assert report.evidence.runs["left"].error is None
 
 
 def stop(error: BaseException, after: int) -> Callable[..., None]:

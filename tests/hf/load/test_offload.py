@@ -54,8 +54,8 @@ def test_the_report_is_that_of_a_model_in_memory(build, places, device, folder_o
         name: one.verdict for name, one in plain.comparisons.items()
     }
     assert [one.code for one in report.findings] == [one.code for one in plain.findings]
-    for name, arm in report.evidence.arms.items():
-        assert (arm.error, arm.rows) == (plain.evidence.arms[name].error, plain.evidence.arms[name].rows)
+    for name, arm in report.evidence.runs.items():
+        assert (arm.error, arm.rows) == (plain.evidence.runs[name].error, plain.evidence.runs[name].rows)
     assert report.evidence.noise["rounding_errors"].error is None
     assert not list(temporary.glob("padcheck-*"))
 

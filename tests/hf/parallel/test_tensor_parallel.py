@@ -32,7 +32,7 @@ import os, signal, sys, time
 from dataclasses import replace
 from padcheck.hf.parallel import lifeline
 from padcheck.cli.app import main
-from padcheck.hf.runs.table import PLANS
+from padcheck.hf.runs.table import EXECUTIONS, Execution
 
 lifeline._GRACE = 2.0
 
@@ -40,7 +40,7 @@ def fails(run):
     {what}
 
 if os.environ["RANK"] == "{rank}":
-    PLANS["left_no_mask"] = replace(PLANS["left_no_mask"], run=fails)
+    EXECUTIONS["left_no_mask"] = Execution(fails, EXECUTIONS["left_no_mask"].prompts)
 sys.argv = ["padcheck", *sys.argv[1:]]
 main()
 """

@@ -13,14 +13,13 @@ from zoo.families import build_family, tokenizer
 from zoo.masks import blocks_of_slots, ignored, one_pad_short, three_pads_at_most
 from zoo.planting import DTYPES, Fault, planted
 
-from padcheck.core.evidence import IN_FLOAT32, SINGLE
 from padcheck.core.progress import Silent
 from padcheck.core.report import Report, Verdict
+from padcheck.core.run_plans import HALF_ONLY, IN_FLOAT32, RUN_PLANS, SINGLE
 from padcheck.core.settings import JudgeSettings
-from padcheck.hf.runs.table import PLANS
 from padcheck.judging.judge import judge
 
-GENERATED = (SINGLE, "left", "right")
+USER_RUNS = (SINGLE, "left", "right")
 EXPENSIVE = tuple(builders.EXPENSIVE)
 SHORTEST, LONGEST = 3, 1
 PAIR = [2, 3]
@@ -36,21 +35,23 @@ def clean() -> dict[torch.dtype, Report]:
 
 def test_the_builders_of_tests_know_every_arm() -> None:
     known = builders.PROBES | builders.HALF_ONLY | builders.EXPENSIVE
-    assert {name: (plan.reference, plan.padding_side) for name, plan in PLANS.items() if name not in GENERATED} == known
-    assert {name for name, plan in PLANS.items() if plan.expensive} == set(builders.EXPENSIVE)
-    assert {name for name, plan in PLANS.items() if plan.half_only} == set(builders.HALF_ONLY)
-    assert {name for name, plan in PLANS.items() if plan.as_run} == set(builders.AS_RUN)
+    assert {
+        name: (plan.reference, plan.padding_side) for name, plan in RUN_PLANS.items() if name not in USER_RUNS
+    } == known
+    assert {name for name, plan in RUN_PLANS.items() if plan.expensive} == set(builders.EXPENSIVE)
+    assert set(HALF_ONLY) == set(builders.HALF_ONLY)
+    assert {name for name, plan in RUN_PLANS.items() if plan.as_loaded} == set(builders.AS_RUN)
 
 
 def test_an_arm_is_compared_with_one_that_ran_before() -> None:
-    names = list(PLANS)
-    for name, plan in PLANS.items():
+    names = list(RUN_PLANS)
+    for name, plan in RUN_PLANS.items():
         assert plan.reference is None or names.index(plan.reference) < names.index(name)
 
 
 def test_the_arms_come_in_the_order_of_the_plans(clean: dict[torch.dtype, Report]) -> None:
     for report in clean.values():
-        assert list(report.evidence.arms) == [name for name in PLANS if name in report.evidence.arms]
+        assert list(report.evidence.runs) == [name for name in RUN_PLANS if name in report.evidence.runs]
 
 
 @every_dtype
@@ -59,7 +60,7 @@ def test_on_a_clean_model_the_expensive_probes_are_left_out_and_named(
 ) -> None:
     evidence = clean[dtype].evidence
     assert evidence.left_out == EXPENSIVE
-    assert not set(EXPENSIVE) & (set(evidence.arms) | set(evidence.differences))
+    assert not set(EXPENSIVE) & (set(evidence.runs) | set(evidence.differences))
     assert evidence.sweep is None
     assert evidence.places == {}
 
@@ -79,18 +80,18 @@ def test_a_model_in_16_bit_is_probed_in_float32_and_runs_as_users_run_it_in_its_
 ) -> None:
     evidence = clean[dtype].evidence
     in_half = dtype is not torch.float32
-    for name, arm in evidence.arms.items():
+    for name, arm in evidence.runs.items():
         assert arm.dtype == ("float32" if in_half and name not in builders.AS_RUN else None), name
-        reference = PLANS[name].reference
+        reference = RUN_PLANS[name].reference
         assert arm.reference == (IN_FLOAT32.get(reference, reference) if arm.dtype else reference), name
-    assert (set(builders.HALF_ONLY) <= set(evidence.arms)) == in_half
+    assert (set(builders.HALF_ONLY) <= set(evidence.runs)) == in_half
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=str)
 def test_in_float_32_the_left_padded_batch_is_given_the_tokens_of_16_bit(
     clean: dict[torch.dtype, Report], dtype: torch.dtype
 ) -> None:
-    arms = clean[dtype].evidence.arms
+    arms = clean[dtype].evidence.runs
     for index, row in enumerate(arms["left"].rows):
         for name in builders.HALF_ONLY:
             assert arms[name].rows[index].generated_ids == row.generated_ids
@@ -104,7 +105,7 @@ def test_in_16_bit_each_step_of_a_padded_row_is_compared_with_float32(
 ) -> None:
     report = clean[dtype]
     steps = {(step.prompt_index, step.step) for step in report.evidence.precision}
-    padded = [row.prompt_index for row in report.evidence.arms["left"].rows if row.num_pad_tokens]
+    padded = [row.prompt_index for row in report.evidence.runs["left"].rows if row.num_pad_tokens]
     assert {index for index, _ in steps} == set(padded) == {0, 2, 3}
     assert all(step.left > 0 and step.alone > 0 and step.num_pad_tokens for step in report.evidence.precision)
     assert report.precision_test is not None
@@ -129,11 +130,11 @@ def test_on_a_clean_model_no_arm_raises_and_each_has_a_row_a_prompt_or_of_a_few(
         "batched": [SHORTEST],
         "forward_again": [LONGEST],
     }
-    assert {arm.error for arm in evidence.arms.values()} == {None}
-    compared = {name for name, arm in evidence.arms.items() if arm.reference is not None}
+    assert {arm.error for arm in evidence.runs.values()} == {None}
+    compared = {name for name, arm in evidence.runs.items() if arm.reference is not None}
     assert set(evidence.differences) == compared
     few = dict.fromkeys(ON_FEW, sorted((SHORTEST, LONGEST)))
-    for name, arm in evidence.arms.items():
+    for name, arm in evidence.runs.items():
         expected = (of | few).get(name, PAIR)
         assert [row.prompt_index for row in arm.rows] == expected, name
         # A stand-in is not compared with itself.
@@ -177,11 +178,13 @@ def test_thorough_runs_them_all_although_the_others_agree(dtype: torch.dtype) ->
     report = compare(build_family(dtype), thorough=True)
     evidence = report.evidence
     assert evidence.left_out == ()
-    assert list(evidence.arms) == [name for name, plan in PLANS.items() if not plan.half_only or dtype is not DTYPES[0]]
+    assert list(evidence.runs) == [
+        name for name, plan in RUN_PLANS.items() if name not in HALF_ONLY or dtype is not DTYPES[0]
+    ]
     prompts = list(range(len(evidence.prompts)))
-    for name in evidence.arms.keys() - UNAVAILABLE:
-        assert [row.prompt_index for row in evidence.arms[name].rows] == prompts, name
-    assert {arm.stand_in for arm in evidence.arms.values()} == {None}
+    for name in evidence.runs.keys() - UNAVAILABLE:
+        assert [row.prompt_index for row in evidence.runs[name].rows] == prompts, name
+    assert {arm.stand_in for arm in evidence.runs.values()} == {None}
     assert evidence.sweep is not None
     assert evidence.sweep.error is None
     for name in {"uncached", "left_uncached", "left_other_attention"} - UNAVAILABLE:
@@ -194,7 +197,7 @@ def test_thorough_runs_them_all_although_the_others_agree(dtype: torch.dtype) ->
 def test_on_a_model_with_a_fault_they_run_by_themselves(fault: Fault) -> None:
     evidence = compare(planted(fault)(torch.float32)).evidence
     assert evidence.left_out == ()
-    assert set(EXPENSIVE) <= set(evidence.arms)
+    assert set(EXPENSIVE) <= set(evidence.runs)
     assert evidence.sweep is not None
     assert evidence.sweep.counts
 
@@ -208,7 +211,7 @@ def test_they_run_from_the_batch_on_that_calls_for_them() -> None:
     five = tokenizer().convert_tokens_to_ids("five")
     report = compare(planted(ignored_beside_token(five))(torch.float32), batch_size=2)
     assert [row.prompt_index for row in report.comparisons["left"].rows if row.verdict is Verdict.DIFFERENT] == [3]
-    assert [row.prompt_index for row in report.evidence.arms["uncached"].rows] == [2, 3]
+    assert [row.prompt_index for row in report.evidence.runs["uncached"].rows] == [2, 3]
     assert report.evidence.left_out == ()
     assert report.evidence.sweep is not None
     assert report.evidence.sweep.prompt_index == 2
@@ -273,9 +276,9 @@ def test_the_model_is_left_as_it_was_found(dtype: torch.dtype) -> None:
 def test_sampled_arms_of_one_step_draw_what_generate_draws() -> None:
     report = compare(build_family(torch.float32), do_sample=True, temperature=3.0)
     greedy = compare(build_family(torch.float32))
-    drawn = [row.generated_ids[0] for row in report.evidence.arms["single"].rows]
-    assert drawn != [row.generated_ids[0] for row in greedy.evidence.arms["single"].rows]
+    drawn = [row.generated_ids[0] for row in report.evidence.runs["single"].rows]
+    assert drawn != [row.generated_ids[0] for row in greedy.evidence.runs["single"].rows]
     for name in ("forward", "right_forward", "forward_again", "left_alone"):
-        rows = report.evidence.arms[name].rows
+        rows = report.evidence.runs[name].rows
         assert [row.generated_ids[0] for row in rows] == [drawn[row.prompt_index] for row in rows]
         assert report.comparisons[name].first_different_token is None

@@ -8,7 +8,8 @@ from transformers import PreTrainedModel
 from transformers.utils import ModelOutput
 from zoo.families import PAD, VOCAB_SIZE, build_family
 
-from padcheck.core.evidence import SINGLE, NoiseProbe
+from padcheck.core.evidence import NoiseProbe
+from padcheck.core.run_plans import SINGLE
 from padcheck.core.settings import MeasureSettings
 from padcheck.hf.calls.batches import Batch
 from padcheck.hf.calls.forwards import replay

@@ -10,7 +10,8 @@ from zoo.families import PAD, VOCAB_SIZE, build_family
 from zoo.masks import blocks_of_slots, three_pads_at_most
 from zoo.planting import planted
 
-from padcheck.core.evidence import SINGLE, PadCountSweep
+from padcheck.core.evidence import PadCountSweep
+from padcheck.core.run_plans import SINGLE
 from padcheck.core.settings import MeasureSettings
 from padcheck.hf.calls.batches import Batch
 from padcheck.hf.calls.generation import generate, neutral_generation_config

@@ -37,7 +37,7 @@ def test_the_cause_of_a_fault_in_16_bit_is_that_of_float32(fault: Fault, dtype: 
     causes = {code for code in codes(expected) if code.startswith("PAD3")}
     assert causes
     assert {code for code in codes(found) if code.startswith("PAD3")} == causes
-    assert found.evidence.arms["scrambled"].dtype == "float32"
+    assert found.evidence.runs["scrambled"].dtype == "float32"
     place, other = found.evidence.places["left_float32"], expected.evidence.places["left"]
     assert (place.module, place.prompt_index, place.step) == (other.module, other.prompt_index, other.step)
 
@@ -56,7 +56,7 @@ def test_where_float32_is_not_possible_the_probes_run_in_16_bit_and_the_report_s
     settings: dict[str, object], dtype: torch.dtype
 ) -> None:
     report = compare(quantized(build_family(dtype)), **settings)
-    arms = report.evidence.arms
+    arms = report.evidence.runs
     for name in ("left_float32", "single_float32"):
         assert (arms[name].error, arms[name].dtype, arms[name].rows) == (REASON, "float32", ())
     assert {arm.dtype for name, arm in arms.items() if not name.endswith("_float32")} == {None}
@@ -75,7 +75,7 @@ def test_a_fault_is_found_although_float32_is_not_possible(dtype: torch.dtype) -
     assert report.status == "fail"
     assert {"PAD201", "PAD304"} <= codes(report)
     assert report.evidence.left_out == ()
-    assert report.evidence.arms["uncached"].dtype is None
+    assert report.evidence.runs["uncached"].dtype is None
     assert report.evidence.sweep is not None
 
 
@@ -112,9 +112,9 @@ def test_what_raises_in_float32_is_probed_in_16_bit(
 ) -> None:
     model = plant(build_family(torch.bfloat16), refuse)
     report = compare(plant(model, one_pad_short) if wrong else model, **settings)
-    assert report.evidence.arms["left_float32"].error == reason
-    assert {arm.dtype for name, arm in report.evidence.arms.items() if not name.endswith("_float32")} == {None}
-    own = {name: arm for name, arm in report.evidence.arms.items() if not name.endswith("_float32")}
+    assert report.evidence.runs["left_float32"].error == reason
+    assert {arm.dtype for name, arm in report.evidence.runs.items() if not name.endswith("_float32")} == {None}
+    own = {name: arm for name, arm in report.evidence.runs.items() if not name.endswith("_float32")}
     assert {name for name, arm in own.items() if arm.error} <= UNAVAILABLE
     assert ("", f"not in float32: {reason}") in wording.noise_floor(report)
     assert report.status == ("fail" if wrong else "pass")
@@ -133,7 +133,7 @@ def test_what_only_16_bit_does_is_found_and_said(dtype: torch.dtype) -> None:
     assert f"only {str(dtype).removeprefix('torch.')} has this fault" in finding.message
     assert report.status == "fail"
     assert report.comparisons["left_float32"].verdict.within_rounding
-    arm = report.evidence.arms["left_other_attention"]
+    arm = report.evidence.runs["left_other_attention"]
     assert arm.dtype is None, "another attention implementation may help where the fault is"
     assert "left" in report.evidence.places
 
@@ -141,9 +141,9 @@ def test_what_only_16_bit_does_is_found_and_said(dtype: torch.dtype) -> None:
 @every_half
 def test_in_doubt_the_prompts_alone_go_through_generate_in_float32_too(dtype: torch.dtype) -> None:
     evidence = compare(planted(one_pad_short)(dtype)).evidence
-    assert evidence.arms["single_float32"].stand_in is None
-    assert [row.generated_ids for row in evidence.arms["single_float32"].rows] == [
-        row.generated_ids for row in evidence.arms["left"].rows
+    assert evidence.runs["single_float32"].stand_in is None
+    assert [row.generated_ids for row in evidence.runs["single_float32"].rows] == [
+        row.generated_ids for row in evidence.runs["left"].rows
     ]
 
 
@@ -154,8 +154,8 @@ def test_in_doubt_the_prompts_alone_go_through_generate_in_float32_too(dtype: to
 def test_in_doubt_every_arm_runs_on_all_prompts(dtype: torch.dtype) -> None:
     evidence = compare(planted(one_pad_short)(dtype)).evidence
     prompts = list(range(len(evidence.prompts)))
-    for name in evidence.arms.keys() - UNAVAILABLE:
-        assert [row.prompt_index for row in evidence.arms[name].rows] == prompts, name
+    for name in evidence.runs.keys() - UNAVAILABLE:
+        assert [row.prompt_index for row in evidence.runs[name].rows] == prompts, name
     for name in evidence.differences.keys() - UNAVAILABLE:
         assert [row.prompt_index for row in evidence.differences[name]] == prompts, name
 
@@ -176,7 +176,7 @@ BLOCKS_FIT = (tuple(range(4, 16)), tuple(range(20, 28)), tuple(range(30, 34)))
 @every_dtype
 def test_blocks_of_slots_are_found_although_the_pads_of_all_prompts_fill_whole_blocks(dtype: torch.dtype) -> None:
     report = compare(planted(blocks_of_slots)(dtype), BLOCKS_FIT)
-    assert {row.num_pad_tokens for row in report.evidence.arms["left"].rows} == {0, 4, 8}
+    assert {row.num_pad_tokens for row in report.evidence.runs["left"].rows} == {0, 4, 8}
     assert report.comparisons["left"].verdict.within_rounding
     assert (report.status, report.exit_code) == ("fail", 1)
     [finding] = [finding for finding in report.findings if finding.code == "PAD305"]
@@ -229,8 +229,8 @@ def test_nan_behind_pads_on_the_left_is_found_and_the_right_is_judged_all_the_sa
     assert report.comparisons["right_forward"].verdict.within_rounding
     assert report.status == "fail"
     assert "PAD204" in codes(report)
-    assert {row.non_finite_logits for row in report.evidence.arms["single"].rows} == {0}
-    assert all(row.non_finite_logits for row in report.evidence.arms["left"].rows)
+    assert {row.non_finite_logits for row in report.evidence.runs["single"].rows} == {0}
+    assert all(row.non_finite_logits for row in report.evidence.runs["left"].rows)
     assert report.evidence.precision == ()
 
 

@@ -13,14 +13,15 @@ from zoo.families import FAMILIES, build_family
 from zoo.masks import ignored
 from zoo.planting import Arguments, Call, planted
 
-from padcheck.core.evidence import SINGLE, Evidence
+from padcheck.core.evidence import Evidence
 from padcheck.core.json_io import dump
 from padcheck.core.report import Report, Verdict
+from padcheck.core.run_plans import SINGLE
 from padcheck.core.settings import MeasureSettings
 from padcheck.hf.calls.batches import Batch
 from padcheck.hf.calls.generation import neutral_generation_config
 from padcheck.hf.runs.stand_ins import REPLAYED, alone
-from padcheck.hf.runs.table import PLANS, Run
+from padcheck.hf.runs.table import EXECUTIONS, Run
 from padcheck.reporters import Format, View, render
 from padcheck.reporters.report import wording
 
@@ -31,7 +32,7 @@ SHORTEST, LONGEST, OTHERS = 3, 1, [0, 2]
 
 def stood_in(evidence: Evidence, arm: str = SINGLE) -> list[int]:
     """The prompts that did not go through generate()."""
-    return [row.prompt_index for row in evidence.arms[arm].rows if row.stand_in is not None]
+    return [row.prompt_index for row in evidence.runs[arm].rows if row.stand_in is not None]
 
 
 def generated_alone(model: PreTrainedModel, **settings: object) -> tuple[Report, list[tuple[int, ...]]]:
@@ -49,7 +50,7 @@ def generated_alone(model: PreTrainedModel, **settings: object) -> tuple[Report,
 
 
 def prompts_of(report: Report, *indices: int) -> list[tuple[int, ...]]:
-    rows = {row.prompt_index: row for row in report.evidence.arms[SINGLE].rows}
+    rows = {row.prompt_index: row for row in report.evidence.runs[SINGLE].rows}
     return [rows[index].input_ids[: -len(rows[index].generated_ids)] for index in indices]
 
 
@@ -68,7 +69,7 @@ def test_of_each_batch_they_do() -> None:
 @pytest.mark.parametrize("settings", [{"thorough": True}, {"do_sample": True}], ids=str)
 def test_nothing_stands_in_where_all_is_asked_for_or_tokens_are_drawn(settings: dict[str, object]) -> None:
     report = compare(build_family(FLOAT32), **settings)
-    assert {arm.stand_in for arm in report.evidence.arms.values()} == {None}
+    assert {arm.stand_in for arm in report.evidence.runs.values()} == {None}
     assert stood_in(report.evidence) == []
 
 
@@ -92,7 +93,7 @@ def test_a_stand_in_gives_the_tokens_the_positions_and_the_logits_of_generate(
     build: Callable[[torch.dtype], PreTrainedModel],
 ) -> None:
     quick, plain = compare(build(FLOAT32)), compare(build(FLOAT32), thorough=True)
-    for row, other in zip(quick.evidence.arms[SINGLE].rows, plain.evidence.arms[SINGLE].rows, strict=True):
+    for row, other in zip(quick.evidence.runs[SINGLE].rows, plain.evidence.runs[SINGLE].rows, strict=True):
         assert (row.generated_ids, row.position_ids) == (other.generated_ids, other.position_ids)
         assert (row.positions_used, row.positions_used_by) == (other.positions_used, other.positions_used_by)
     for side in ("left", "right"):
@@ -173,7 +174,7 @@ def test_a_prompt_whose_stand_in_does_not_agree_is_generated_and_the_others_are_
     batch = Batch({0: (4, 5, 6), 1: (7, 8), 2: (9, 10, 11, 12)}, 4, 0, 64, seed=0)
     with neutral_generation_config(model, 0):
         run = Run(model, batch, MeasureSettings(max_new_tokens=3), None, {})
-        left = dict(zip(batch.prompts, PLANS["left"].run(run), strict=True))
+        left = dict(zip(batch.prompts, EXECUTIONS["left"].function(run), strict=True))
         known = {2: left[2]}
         assert {index: trace.stand_in for index, trace in alone(run, left, known).items()} == {
             0: REPLAYED,
@@ -205,11 +206,11 @@ def test_a_stand_in_that_raises_is_an_error_of_the_arm() -> None:
 
 def test_evidence_and_json_say_it_of_each_row_and_of_the_arm() -> None:
     report = compare(build_family(FLOAT32))
-    arm = report.evidence.arms[SINGLE]
+    arm = report.evidence.runs[SINGLE]
     assert REPLAYED == "forward() over prompt and new tokens"
     assert arm.stand_in == REPLAYED
     assert [row.stand_in for row in arm.rows] == [REPLAYED, None, REPLAYED, None]
-    assert {other.stand_in for name, other in report.evidence.arms.items() if name not in (SINGLE, "replayed")} == {
+    assert {other.stand_in for name, other in report.evidence.runs.items() if name not in (SINGLE, "replayed")} == {
         None
     }
     written = dump(report)

@@ -1,6 +1,5 @@
 import pytest
 from builders import (
-    arms,
     ask,
     difference,
     differences,
@@ -13,6 +12,7 @@ from builders import (
     probes,
     raised,
     rows_of,
+    runs,
     sweep,
     unpadded_difference,
 )
@@ -70,7 +70,7 @@ def test_silent_where_only_the_right_arm_is_different() -> None:
 
 @pytest.mark.parametrize(
     "changes",
-    [{"arms": {}}, {"arms": arms(left=raised("left")), "differences": differences(left=())}],
+    [{"runs": {}}, {"runs": runs(left=raised("left")), "differences": differences(left=())}],
     ids=["no arm", "the arm raised"],
 )
 def test_skipped_where_the_left_arm_has_no_rows(changes: dict[str, object]) -> None:

@@ -2,7 +2,6 @@ import pytest
 from builders import (
     SHORT,
     arm,
-    arms,
     ask,
     difference,
     differences,
@@ -12,6 +11,7 @@ from builders import (
     raised,
     row,
     rows_of,
+    runs,
     unpadded_difference,
 )
 
@@ -48,7 +48,7 @@ def test_says_whether_new_tokens_got_positions_of_the_prompt(
     position_ids: tuple[int | None, ...], colliding: list[int]
 ) -> None:
     rows = (row(0), row(1, prompt=SHORT, num_pads=2, side="right", position_ids=position_ids))
-    found = finding(RightPaddingContinuesFromPad(), arms=arms(right=arm("right", rows=rows)), differences=DIFFERENT)
+    found = finding(RightPaddingContinuesFromPad(), runs=runs(right=arm("right", rows=rows)), differences=DIFFERENT)
     assert found.evidence["prompts_with_colliding_positions"] == colliding
     assert ("positions that the prompt already uses" in found.message) == bool(colliding)
 
@@ -90,7 +90,7 @@ def test_silent_where_it_is_not_padding_that_changes_a_number(rows: tuple[RowDif
 
 @pytest.mark.parametrize(
     "changes",
-    [{"arms": {}}, {"arms": arms(right=raised("right")), "differences": differences(right=())}],
+    [{"runs": {}}, {"runs": runs(right=raised("right")), "differences": differences(right=())}],
     ids=["no arm", "the arm raised"],
 )
 def test_skipped_where_the_right_arm_has_no_rows(changes: dict[str, object]) -> None:

@@ -2,7 +2,6 @@ import pytest
 from builders import (
     SHORT,
     arm,
-    arms,
     ask,
     difference,
     differences,
@@ -12,6 +11,7 @@ from builders import (
     raised,
     row,
     rows_of,
+    runs,
     unpadded_difference,
 )
 
@@ -26,7 +26,7 @@ def _broken(side: PaddingSide | None):
 
 
 def test_fires_on_nan_that_only_padding_brings() -> None:
-    found = finding(NonFiniteLogits(), arms=arms(left=_broken("left")))
+    found = finding(NonFiniteLogits(), runs=runs(left=_broken("left")))
     assert found.severity is Severity.ERROR
     assert found.message == "The logits hold NaN or infinity in left (prompts 1); not in the unpadded run."
     assert found.evidence == {"prompts_by_arm": {"left": [1]}, "right_with_attention": None}
@@ -43,13 +43,13 @@ def test_advises_the_attention_implementation_that_was_seen_to_help(dtype: str) 
 
 
 def test_says_that_the_unpadded_run_has_them_too() -> None:
-    found = finding(NonFiniteLogits(), arms=arms(single=_broken(None), left=_broken("left")))
+    found = finding(NonFiniteLogits(), runs=runs(single=_broken(None), left=_broken("left")))
     assert "single (prompts 1), left (prompts 1); also in the unpadded run." in found.message
     assert "padding is not the cause" in found.fix
 
 
 def test_advises_a_wider_range_where_the_run_was_in_float16() -> None:
-    found = finding(NonFiniteLogits(), model=model_facts(dtype="float16"), arms=arms(left=_broken("left")))
+    found = finding(NonFiniteLogits(), model=model_facts(dtype="float16"), runs=runs(left=_broken("left")))
     assert "dtype=torch.bfloat16" in found.fix
 
 
@@ -63,5 +63,5 @@ def test_silent_on_a_large_difference_of_numbers() -> None:
 
 
 def test_skipped_where_no_arm_has_logits() -> None:
-    outcome = ask(NonFiniteLogits(), arms={"single": raised(None), "left": raised("left")}, differences={})
+    outcome = ask(NonFiniteLogits(), runs={"single": raised(None), "left": raised("left")}, differences={})
     assert outcome == Skipped(code="PAD204", reason="no arm has logits")

@@ -1,6 +1,5 @@
 import pytest
 from builders import (
-    arms,
     ask,
     difference,
     differences,
@@ -10,6 +9,7 @@ from builders import (
     probes,
     raised,
     rows_of,
+    runs,
     unpadded_difference,
 )
 
@@ -127,7 +127,7 @@ def test_by_construction_too_it_is_silent_where_nothing_differs() -> None:
 
 @pytest.mark.parametrize(
     "changes",
-    [{"arms": {}}, {"arms": arms(left=raised("left"), right=raised("right")), "differences": {}}],
+    [{"runs": {}}, {"runs": runs(left=raised("left"), right=raised("right")), "differences": {}}],
     ids=["no arm", "the arms raised"],
 )
 def test_skipped_where_no_arm_has_rows(changes: dict[str, object]) -> None:

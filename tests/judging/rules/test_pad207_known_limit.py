@@ -46,7 +46,7 @@ def test_silent_about_a_model_type_without_a_known_limit(left: float) -> None:
 
 @pytest.mark.parametrize(
     "changes",
-    [{"arms": {}}, {"arms": gave()["arms"] | {"left": raised("left")}, "differences": gave(left=())["differences"]}],
+    [{"runs": {}}, {"runs": gave()["runs"] | {"left": raised("left")}, "differences": gave(left=())["differences"]}],
     ids=["no arm", "the arm raised"],
 )
 def test_skipped_where_the_left_arm_has_no_rows(changes: dict[str, object]) -> None:

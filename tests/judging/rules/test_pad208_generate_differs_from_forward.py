@@ -1,8 +1,8 @@
 import pytest
-from builders import arms, ask, finding, gave, in_half, probes, rows_of, without
+from builders import ask, finding, gave, in_half, probes, rows_of, runs, without
 from msgspec.structs import replace
 
-from padcheck.core.evidence import Arm
+from padcheck.core.evidence import RunResult
 from padcheck.core.report import Skipped
 from padcheck.core.severity import Severity
 from padcheck.judging.rules.pad208_generate_differs_from_forward import GenerateDiffersFromForward
@@ -48,8 +48,8 @@ def test_silent_within_rounding(arm: str) -> None:
     assert ask(GenerateDiffersFromForward(), **probes(**{arm: 1e-6})) is None
 
 
-def stood_in(arm: str, *prompts: int) -> Arm:
-    ran = in_half()["arms"][arm]
+def stood_in(arm: str, *prompts: int) -> RunResult:
+    ran = in_half()["runs"][arm]
     rows = tuple(replace(row, stand_in=WHAT if row.prompt_index in prompts else None) for row in ran.rows)
     return replace(ran, rows=rows, stand_in=WHAT)
 
@@ -58,14 +58,14 @@ WHAT = "forward() over prompt and new tokens"
 
 
 def test_skipped_where_something_stands_in_for_generate_alone() -> None:
-    outcome = ask(GenerateDiffersFromForward(), arms=arms(single=stood_in("single", 1)))
+    outcome = ask(GenerateDiffersFromForward(), runs=runs(single=stood_in("single", 1)))
     reason = f"{WHAT} stands in for generate() alone of prompts 1; the others agree"
     assert outcome == Skipped(code="PAD208", reason=reason)
 
 
 def test_skipped_where_in_float32_nothing_went_through_generate_alone() -> None:
     changes = in_half("bfloat16")
-    changes["arms"] |= {"single_float32": stood_in("single_float32", 0, 1)}
+    changes["runs"] |= {"single_float32": stood_in("single_float32", 0, 1)}
     outcome = ask(GenerateDiffersFromForward(), **changes)
     reason = f"{WHAT} stands in for generate() alone of prompts 0, 1; the 16-bit run was compared instead"
     assert outcome == Skipped(code="PAD208", reason=reason)
@@ -73,7 +73,7 @@ def test_skipped_where_in_float32_nothing_went_through_generate_alone() -> None:
 
 def test_what_was_found_is_told_although_something_stands_in() -> None:
     changes = probes(forward=0.5)
-    changes["arms"] |= {"single": stood_in("single", 0)}
+    changes["runs"] |= {"single": stood_in("single", 0)}
     assert finding(GenerateDiffersFromForward(), **changes)
 
 

@@ -28,8 +28,8 @@ TAKES_NONE = "TypeError: forward() takes no position_ids"
 def not_run(error: str) -> dict[str, object]:
     """Left padding changes the first token, and the probes that pass position_ids raise this."""
     changes = gave(left=rows_of("left", 0.5), shifted=(), other_positions=())
-    broken = {name: replace(changes["arms"][name], rows=(), error=error) for name in ("shifted", "other_positions")}
-    return changes | {"arms": changes["arms"] | broken}
+    broken = {name: replace(changes["runs"][name], rows=(), error=error) for name in ("shifted", "other_positions")}
+    return changes | {"runs": changes["runs"] | broken}
 
 
 def test_fires_where_shifted_positions_alone_do_what_the_pads_do() -> None:
@@ -46,9 +46,9 @@ def looked_up(alone: tuple[int, ...], behind_pads: tuple[int | None, ...], by: s
     changes = probes(left=0.5)
     used = {"single": alone, "left": behind_pads}
     for name, positions in used.items():
-        first, second = changes["arms"][name].rows
+        first, second = changes["runs"][name].rows
         second = replace(second, positions_used=positions, positions_used_by=by)
-        changes["arms"][name] = replace(changes["arms"][name], rows=(first, second))
+        changes["runs"][name] = replace(changes["runs"][name], rows=(first, second))
     return changes
 
 
@@ -69,9 +69,9 @@ def test_silent_where_the_positions_used_explain_nothing(behind_pads: tuple[int 
 def test_of_a_model_in_16_bit_the_positions_used_in_float32_count() -> None:
     changes = in_half("bfloat16", left_float32=0.5)
     for name, positions in {"single_float32": (0, 1, None), "left_float32": (0, 1, 2, 3, None)}.items():
-        first, second = changes["arms"][name].rows
+        first, second = changes["runs"][name].rows
         second = replace(second, positions_used=positions, positions_used_by="table")
-        changes["arms"][name] = replace(changes["arms"][name], rows=(first, second))
+        changes["runs"][name] = replace(changes["runs"][name], rows=(first, second))
     assert "other rows of its position table" in finding(PositionsCountPadding(), **changes).message
 
 

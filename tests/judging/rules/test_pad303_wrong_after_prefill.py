@@ -1,5 +1,5 @@
 import pytest
-from builders import arms, ask, difference, differences, finding, gave, raised, rows_of, sweep, unpadded_difference
+from builders import ask, difference, differences, finding, gave, raised, rows_of, runs, sweep, unpadded_difference
 from msgspec.structs import replace
 
 from padcheck.core.report import Finding, Skipped
@@ -81,5 +81,5 @@ def test_silent_where_decoding_is_not_what_goes_wrong(steps: tuple[float, ...]) 
 
 
 def test_skipped_where_the_left_arm_did_not_run() -> None:
-    outcome = ask(WrongAfterPrefill(), arms=arms(left=raised("left")), differences=differences(left=()))
+    outcome = ask(WrongAfterPrefill(), runs=runs(left=raised("left")), differences=differences(left=()))
     assert isinstance(outcome, Skipped)

@@ -1,7 +1,7 @@
 import pytest
-from builders import arms, ask, finding, no_padding, raised
+from builders import ask, finding, no_padding, raised, runs
 
-from padcheck.core.evidence import Arm
+from padcheck.core.evidence import RunResult
 from padcheck.core.severity import Severity
 from padcheck.judging.rules.pad901_no_padding import NoPadding
 
@@ -28,8 +28,8 @@ def test_silent_where_one_row_of_one_arm_has_pads() -> None:
 
 @pytest.mark.parametrize(
     "changes",
-    [{}, {"single": raised(None), "left": raised("left")}, arms(left=raised("left"), right=raised("right"))],
+    [{}, {"single": raised(None), "left": raised("left")}, runs(left=raised("left"), right=raised("right"))],
     ids=["no arm", "all raised", "the padded arms raised"],
 )
-def test_silent_where_no_batch_ran(changes: dict[str, Arm]) -> None:
-    assert ask(NoPadding(), arms=changes) is None
+def test_silent_where_no_batch_ran(changes: dict[str, RunResult]) -> None:
+    assert ask(NoPadding(), runs=changes) is None

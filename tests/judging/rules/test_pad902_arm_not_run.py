@@ -1,7 +1,7 @@
 import pytest
-from builders import arms, ask, finding, raised, report, tokenizer_facts
+from builders import ask, finding, raised, report, runs, tokenizer_facts
 
-from padcheck.core.evidence import Arm
+from padcheck.core.evidence import RunResult
 from padcheck.core.severity import Severity
 from padcheck.judging.rules.pad902_arm_not_run import ArmNotRun
 
@@ -18,9 +18,9 @@ LEFT, RIGHT, SINGLE = raised("left", "ValueError: l"), raised("right", "ValueErr
     ],
 )
 def test_only_the_right_arm_may_raise_without_an_error(
-    errors: dict[str, Arm], severity: Severity, message: str
+    errors: dict[str, RunResult], severity: Severity, message: str
 ) -> None:
-    found = finding(ArmNotRun(), arms=arms(**errors))
+    found = finding(ArmNotRun(), runs=runs(**errors))
     assert found.severity is severity
     assert found.message == message
     assert found.evidence == {"errors": {name: arm.error for name, arm in errors.items()}}
@@ -32,11 +32,11 @@ def test_silent_where_every_arm_ran() -> None:
 
 
 def test_silent_where_no_arm_was_asked_to_run() -> None:
-    assert ask(ArmNotRun(), arms={}) is None
+    assert ask(ArmNotRun(), runs={}) is None
 
 
 def test_skipped_where_a_pad_id_without_a_row_tells_it() -> None:
     broken = {"single": SINGLE, "left": LEFT, "right": RIGHT}
-    found = report(arms=broken, differences={}, tokenizer=tokenizer_facts(pad_token_id=100, pad_token_used_id=100))
+    found = report(runs=broken, differences={}, tokenizer=tokenizer_facts(pad_token_id=100, pad_token_used_id=100))
     assert "PAD104" in [finding.code for finding in found.findings]
     assert ("PAD902", "PAD104 tells it") in [(skipped.code, skipped.reason) for skipped in found.skipped]

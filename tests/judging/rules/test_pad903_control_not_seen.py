@@ -1,5 +1,5 @@
 import pytest
-from builders import arms, ask, differences, finding, in_half, no_padding, probes, raised, report, without
+from builders import ask, differences, finding, in_half, no_padding, probes, raised, report, runs, without
 
 from padcheck.core.severity import Severity
 from padcheck.judging.rules.pad903_control_not_seen import ControlNotSeen
@@ -19,7 +19,7 @@ def test_fires_where_a_mask_that_was_broken_on_purpose_changes_nothing() -> None
 
 
 def test_fires_where_the_control_could_not_be_run() -> None:
-    changes = {"arms": arms(broken_mask=raised("left")), "differences": differences(broken_mask=())}
+    changes = {"runs": runs(broken_mask=raised("left")), "differences": differences(broken_mask=())}
     found = finding(ControlNotSeen(), **changes)
     assert "nothing shows: it could not be run. A real fault" in found.message
     assert found.evidence == {"max_abs_diff": None, "allowed": None}
@@ -50,7 +50,7 @@ def test_silent_where_left_padding_is_wrong_all_the_same() -> None:
 
 @pytest.mark.parametrize(
     "changes",
-    [without("broken_mask"), no_padding(), {"arms": {}, "differences": {}}],
+    [without("broken_mask"), no_padding(), {"runs": {}, "differences": {}}],
     ids=["an evidence of before", "no padding (PAD901)", "no arm"],
 )
 def test_silent_where_there_is_nothing_to_control(changes: dict[str, object]) -> None:
@@ -61,7 +61,7 @@ def test_silent_where_there_is_nothing_to_control(changes: dict[str, object]) ->
     ("changes", "teller"),
     [
         (probes(broken_mask=0.0, batched=0.5), "PAD206"),
-        ({"arms": arms(single=raised(None)), "differences": {}}, "PAD902"),
+        ({"runs": runs(single=raised(None)), "differences": {}}, "PAD902"),
     ],
 )
 def test_skipped_where_another_finding_tells_why_nothing_can_be_seen(changes: dict[str, object], teller: str) -> None:

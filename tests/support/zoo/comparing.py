@@ -7,7 +7,7 @@ from padcheck.core.progress import Silent
 from padcheck.core.report import Report
 from padcheck.core.settings import JudgeSettings, MeasureSettings
 from padcheck.hf.library.config_positions import max_position_embeddings, num_layers, position_encoding
-from padcheck.hf.runs.in_batches import run_arms
+from padcheck.hf.runs.in_batches import run_in_batches
 from padcheck.hf.tokenizer.encoding import encode_prompts, render_prompts, tokenizer_samples
 from padcheck.hf.tokenizer.pad_tokens import choose_pad_token
 from padcheck.judging.judge import judge
@@ -26,7 +26,7 @@ def compare(model: PreTrainedModel, encoded: Encoded | None = None, **settings: 
     rendered, pad_token = render_prompts(words, PROMPTS, chat=False), choose_pad_token(words, None)
     samples = tokenizer_samples(words, rendered, pad_token) if encoded is None else {}
     encoded = encoded or encode_prompts(words, rendered)
-    measured = run_arms(model, words, encoded, pad_token, settings=measure, progress=Silent())
+    measured = run_in_batches(model, words, encoded, pad_token, settings=measure, progress=Silent())
     facts = builders.model_facts(
         model_type=model.config.model_type,
         position_encoding=position_encoding(model.config),

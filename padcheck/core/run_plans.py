@@ -1,0 +1,141 @@
+"""The runs: what each one is for, and the run that it is compared with, from which it differs in one thing.
+
+These are facts alone: `padcheck.hf.runs.table` executes the runs, and `padcheck.judging` decides what a difference
+means. JSON reports keep the results under the key `arms`.
+"""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from padcheck.core.facts import PaddingSide
+
+RunName = Literal[
+    "single",
+    "left",
+    "right",
+    "replayed",
+    "left_float32",
+    "single_float32",
+    "replayed_float32",
+    "left_alone",
+    "batched",
+    "few_copies",
+    "scrambled",
+    "left_no_mask",
+    "forward",
+    "left_forward",
+    "left_forward_positions",
+    "left_forward_no_mask",
+    "right_forward",
+    "right_forward_no_mask",
+    "right_continued",
+    "broken_mask",
+    "forward_again",
+    "uncached",
+    "left_uncached",
+    "left_other_attention",
+    "other_positions",
+    "shifted",
+]
+
+SINGLE: Final = "single"
+"""Each prompt alone, without padding: the reference of the other runs."""
+
+
+@dataclass(frozen=True)
+class RunPlan:
+    """What a run is for.
+
+    Attributes:
+        description: What is different about it, for the report.
+        reference: The run that it is compared with; None for a first reference.
+        padding_side: None if nothing is padded.
+        by_users: Users run it like this, and it is generated to its last token; the other runs are probes.
+        as_loaded: Runs in the model's own dtype; the others run in float32 if the model is in 16 bit.
+        in_float32: The same run in float32, which exists only if the model is in 16 bit. Probes are compared with it.
+        must_match: A difference from the reference beyond rounding is a fault, or a known limit.
+        control: Has a fault made on purpose, so it must differ from its reference, or no fault could be seen.
+        counts_as_noise: What it is called where it measures rounding, since it is the same as its reference in exact
+            arithmetic; None if it does not.
+        stand_in: A forward() may stand in for generate() for some prompts.
+        expensive: Runs only if another run calls for it, or with `thorough`.
+    """
+
+    description: str
+    reference: RunName | None
+    padding_side: PaddingSide | None = None
+    by_users: bool = False
+    as_loaded: bool = False
+    in_float32: RunName | None = None
+    must_match: bool = False
+    control: bool = False
+    counts_as_noise: str | None = None
+    stand_in: bool = False
+    expensive: bool = False
+
+
+RUN_PLANS: dict[RunName, RunPlan] = {
+    "single": RunPlan(
+        "each prompt alone", None, by_users=True, as_loaded=True, in_float32="single_float32", stand_in=True
+    ),
+    "left": RunPlan(
+        "the left-padded batch",
+        SINGLE,
+        "left",
+        by_users=True,
+        as_loaded=True,
+        in_float32="left_float32",
+        must_match=True,
+    ),
+    "right": RunPlan("the right-padded batch", SINGLE, "right", by_users=True, as_loaded=True),
+    "replayed": RunPlan(
+        "forward() over prompt and new tokens, no cache",
+        SINGLE,
+        as_loaded=True,
+        in_float32="replayed_float32",
+        must_match=True,
+        counts_as_noise="one forward() in place of a cache",
+    ),
+    "left_float32": RunPlan("the left-padded batch", SINGLE, "left", must_match=True),
+    "single_float32": RunPlan("each prompt alone", None, stand_in=True),
+    "replayed_float32": RunPlan("forward() over prompt and new tokens, no cache", SINGLE, must_match=True),
+    "left_alone": RunPlan("each padded prompt in a batch of one", SINGLE, "left", must_match=True),
+    "batched": RunPlan(
+        "a batch of copies of one prompt, nothing padded",
+        SINGLE,
+        must_match=True,
+        counts_as_noise="a whole batch of copies",
+    ),
+    "few_copies": RunPlan(
+        "a few copies of one prompt, nothing padded",
+        SINGLE,
+        must_match=True,
+        counts_as_noise="a few copies in one batch",
+        expensive=True,
+    ),
+    "scrambled": RunPlan("left, other ids under the mask", "left", "left", must_match=True),
+    "left_no_mask": RunPlan("left, no attention_mask", "left", "left", control=True),
+    "forward": RunPlan("forward(), each prompt alone", SINGLE, must_match=True),
+    "left_forward": RunPlan("left, forward(), no position_ids", "forward", "left"),
+    "left_forward_positions": RunPlan("left, forward(), position_ids from mask", "forward", "left", must_match=True),
+    "left_forward_no_mask": RunPlan("left, forward(), no attention_mask", "left_forward", "left"),
+    "right_forward": RunPlan("right, forward(), last real token", "forward", "right", must_match=True),
+    "right_forward_no_mask": RunPlan("right, forward(), no attention_mask", "right_forward", "right"),
+    "right_continued": RunPlan("right, the second token from the cache", "replayed", "right"),
+    "broken_mask": RunPlan("the mask broken on purpose", "left_forward", "left", control=True),
+    "forward_again": RunPlan("forward(), each prompt alone, once more", "forward", must_match=True),
+    "uncached": RunPlan("each prompt alone, no cache", SINGLE, expensive=True),
+    "left_uncached": RunPlan("the left-padded batch, no cache", "uncached", "left", expensive=True),
+    "left_other_attention": RunPlan("left, the other attention implementation", SINGLE, "left", expensive=True),
+    "other_positions": RunPlan("left, forward(), positions backwards", "left_forward", "left", expensive=True),
+    "shifted": RunPlan("forward(), alone, positions as behind pads", "left", "left", expensive=True),
+}
+"""In the order of the report."""
+
+USER_RUNS = tuple(name for name, plan in RUN_PLANS.items() if plan.by_users)
+CONTROLS = tuple(name for name, plan in RUN_PLANS.items() if plan.control)
+IN_FLOAT32 = {name: plan.in_float32 for name, plan in RUN_PLANS.items() if plan.in_float32 is not None}
+"""The float32 run of each run that has one."""
+
+HALF_ONLY = frozenset(IN_FLOAT32.values())
+"""The runs that exist only if the model is in 16 bit."""
