@@ -71,7 +71,7 @@ def starved(*_args, **_kwargs):
 
 
 def test_an_arm_that_runs_out_of_memory_ends_the_run(padcheck, folder_of, monkeypatch):
-    monkeypatch.setattr("padcheck.hf.runs.table.generate", starved)
+    monkeypatch.setattr("padcheck.hf.calls.generation.generate", starved)
     outcome = padcheck("compare", folder_of(tokenizer_json))
     assert outcome.exit_code == 3
     assert "Memory ran out" in outcome.stderr

@@ -1,4 +1,4 @@
-"""Which attention implementations a model has, and the other one, lent to it for a while."""
+"""The attention implementations that a model can use, and a temporary change from one to the other."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,17 +11,17 @@ from padcheck.hf.float32.view import HALF, NotOpenError
 
 
 def implementations(model: PreTrainedModel) -> tuple[str, ...]:
-    """All that this model can be loaded with here: flash attention where it is installed, in 16 bit on CUDA."""
+    """The ones that this model can be loaded with here; flash attention only if installed, in 16 bit and on CUDA."""
     if getattr(model.config, "_attn_implementation", None) is None:
         return ()
     has_flash = any(getattr(model, f"_supports_flash_attn{version}", False) for version in ("", "_2"))
     has_flash = has_flash and model.device.type == "cuda" and model.dtype in HALF
-    open_ways = {
+    available = {
         "eager": True,
         "sdpa": getattr(model, "_supports_sdpa", False),
         "flash_attention_2": has_flash and is_flash_attn_2_available(),
     }
-    return tuple(name for name, is_open in open_ways.items() if is_open)
+    return tuple(name for name, is_available in available.items() if is_available)
 
 
 @contextmanager
@@ -29,19 +29,19 @@ def other_attention(model: PreTrainedModel) -> Iterator[None]:
     """Within the context the model runs eager in place of sdpa, or sdpa in place of eager.
 
     Raises:
-        NotOpenError: It has no other one, or cannot change once it is loaded.
+        NotOpenError: The model has no other implementation, or cannot change after loading.
     """
     before = getattr(model.config, "_attn_implementation", None)
     other = OTHER_ATTENTION.get(before or "")
     if other is None or not hasattr(model, "set_attn_implementation"):
-        raise NotOpenError(f"there is no other one than {before or 'its own'}")
+        raise NotOpenError(f"the model has no attention implementation besides {before or 'its own code'}")
     try:
         try:
             model.set_attn_implementation(other)
         except ValueError as error:
-            raise NotOpenError(f"the model has no {other}") from error
+            raise NotOpenError(f"the model does not support {other}") from error
         if getattr(model.config, "_attn_implementation", None) != other:
-            raise NotOpenError(f"the model does not change from {before} once it is loaded")
+            raise NotOpenError(f"the model cannot change from {before} after loading")
         yield
     finally:
         model.set_attn_implementation(before)

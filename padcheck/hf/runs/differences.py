@@ -1,4 +1,4 @@
-"""Two rows' logits to plain numbers: how far apart they are, step by step, and where the tokens part."""
+"""Compares the logits of two rows: how far apart they are at each step, and where the tokens begin to differ."""
 
 from collections.abc import Callable, Iterator
 from math import inf, isfinite
@@ -10,13 +10,13 @@ from padcheck.hf.calls.generation import RowTrace
 from padcheck.hf.calls.logits import Logits
 
 _MASKED = -1e4
-"""Models mask vocabulary entries with -1e4, -1e9, or the least number of their dtype; no other logit comes near."""
+"""Models mask vocabulary entries with -1e4, -1e9, or the smallest number of their dtype; real logits stay far above."""
 
 
 def compare_rows(
     reference: RowTrace, row: RowTrace, *, prompt_index: int, token_text: Callable[[int], str]
 ) -> RowDifference:
-    """One row of an arm against the same prompt alone, up to and including the first different token."""
+    """One row of a run against its reference, up to and including the first different token."""
     flip_step, num_steps = _first_flip(reference, row)
     return RowDifference(
         prompt_index=prompt_index,
@@ -27,36 +27,36 @@ def compare_rows(
 
 
 def compare_logits(reference: Logits, logits: Logits) -> tuple[StepDifference, ...]:
-    """The difference of each step.
+    """The difference at each step.
 
-    An entry that both sides mask (minus infinity, or a number such as -1e9 in its place) is no difference, and has no
-    say in the scale: one such entry would allow any difference at all.
+    An entry that both sides mask (minus infinity, or a number such as -1e9) counts as equal. It does not enter the
+    scale either, since the tolerance grows with the scale, and one such entry would allow any difference.
     """
     blocks = zip(reference.blocks(), logits.blocks(), strict=True)
     return tuple(step for expected, actual in blocks for step in _compare_block(expected, actual))
 
 
 def shared_steps(row: RowTrace, other: RowTrace) -> tuple[Logits, Logits]:
-    """The logits of the steps before which both have chosen the same tokens."""
+    """The logits of the steps at which both have the same tokens before them."""
     _, number = _first_flip(row, other)
     return row.logits.first(number), other.logits.first(number)
 
 
 def _first_flip(row: RowTrace, other: RowTrace) -> tuple[int | None, int]:
-    """The first step at which they choose another token, and how many steps follow the same tokens."""
+    """The first step at which they choose different tokens, and how many steps have the same tokens before them."""
     tokens = list(zip(row.generated_ids, other.generated_ids, strict=False))
     flip = next((step for step, (token_id, another) in enumerate(tokens) if token_id != another), None)
     return flip, len(tokens) if flip is None else flip + 1
 
 
 def furthest(row: RowTrace, other: RowTrace) -> float:
-    """The largest difference of their logits after the same tokens; infinite if there is NaN on one side."""
+    """The largest difference of the logits after the same tokens; infinite if one side has NaN."""
     steps = compare_logits(*shared_steps(row, other))
     return max(inf if step.max_abs_diff is None else step.max_abs_diff for step in steps)
 
 
 def precision_steps(index: int, left: RowTrace, alone: RowTrace, truth: RowTrace) -> Iterator[PrecisionStep]:
-    """How far a padded row of a 16-bit model and the same prompt alone are from float32, step by step."""
+    """The distances of a padded row and of the same prompt alone, both in 16 bit, from float32, step by step."""
     num_pads = left.padded.attention_mask.count(0)
     if not num_pads:
         return
@@ -67,7 +67,7 @@ def precision_steps(index: int, left: RowTrace, alone: RowTrace, truth: RowTrace
 
 
 def _distances(logits: Logits, reference: Logits) -> list[float]:
-    """The standard deviation of the differences over the vocabulary, step by step; what both mask is left out."""
+    """The standard deviation of the differences over the vocabulary, step by step, without entries that both mask."""
     found: list[float] = []
     for expected, actual in zip(reference.blocks(), logits.blocks(), strict=True):  # (steps, vocab_size)
         masked = (expected <= _MASKED) & (actual <= _MASKED)
@@ -91,7 +91,7 @@ def _compare_block(reference: torch.Tensor, logits: torch.Tensor) -> Iterator[St
         num_broken = (~same & ~(reference.isfinite() & logits.isfinite())).sum(dim=-1)
         far.masked_fill_(same, 0.0)
         size.masked_fill_(~reference.isfinite() | (reference <= _MASKED), 0.0)
-        # An entry of probability 0 adds nothing, also where its logarithm is -inf on both sides.
+        # An entry of probability 0 adds nothing, even if its logarithm is -inf on both sides.
         kl.masked_fill_(p == 0, 0.0)
     of_steps = (far.amax(dim=-1), kl.sum(dim=-1).clamp_min_(0.0), size.amax(dim=-1), num_broken)  # (steps,) each
     for step_far, step_kl, step_size, step_broken in zip(*(each.tolist() for each in of_steps), strict=True):
@@ -104,7 +104,7 @@ def _compare_block(reference: torch.Tensor, logits: torch.Tensor) -> Iterator[St
 
 
 def _is_usual(logits: torch.Tensor) -> bool:
-    """True where no entry is masked, infinite or NaN, which is most often so and takes a single look."""
+    """True if no entry is masked, infinite or NaN. This is the common case, and one pass over the logits decides it."""
     least, largest = logits.aminmax()
     return least.item() > _MASKED and largest.item() < float("inf")
 

@@ -1,4 +1,4 @@
-"""Whether a batch needs an explanation: a run differs that should agree, or a fault made on purpose is not seen."""
+"""Decides whether a batch is in doubt: a run differs that should agree, or a fault made on purpose is not seen."""
 
 from collections.abc import Iterable
 
@@ -15,11 +15,11 @@ from padcheck.hf.runs.run_log import RunLog
 
 
 class Doubt:
-    """Compares what the arms gave with what rounding explains, as it is known so far.
+    """Compares what the runs gave with what rounding explains, as far as it was measured.
 
     Attributes:
-        logs: What the arms gave, by name; others add to it.
-        noise: What rounding does; others add to it.
+        logs: What the runs gave so far, by name. The recorder adds to it.
+        noise: How far rounding moves the logits. The runner adds to it.
     """
 
     def __init__(self, model: PreTrainedModel, logs: dict[RunName, RunLog], noise: NoiseMeter) -> None:
@@ -29,18 +29,18 @@ class Doubt:
         self._num_layers = num_layers(model.config)
 
     def about(self, batch: Batch) -> bool:
-        """True if anything differs in this batch that should agree, or if a fault made on purpose does not show."""
+        """True if a run differs in this batch that should agree, or if no fault made on purpose shows."""
         if any(self.off(name, batch) for name, plan in RUN_PLANS.items() if plan.must_match):
             return True
         padded = len(set(map(len, batch.prompts.values()))) > 1
         return padded and not any(self.off(name, batch) for name in CONTROLS)
 
     def off(self, name: RunName, batch: Batch) -> bool:
-        """True if a row of the arm in this batch differs from its reference by more than rounding."""
+        """True if a row of the run in this batch differs from its reference by more than rounding."""
         return self.first_off(name, batch) is not None
 
     def first_off(self, name: RunName, batch: Batch) -> tuple[int, int] | None:
-        """The prompt that differs at the earliest step, and this step; of several the one that is furthest off."""
+        """The prompt that differs at the earliest step, and the step; if several do, the one that is furthest off."""
         found = self.logs[name].differences if name in self.logs else {}
         steps = {index: found[index].steps for index in batch.prompts if index in found}
         if not steps:
@@ -58,7 +58,7 @@ class Doubt:
         return index, step
 
     def any_off(self, name: RunName, steps: Iterable[StepDifference]) -> bool:
-        """True if a step differs by more than rounding explains for an arm."""
+        """True if one of the steps differs by more than rounding explains for the run."""
         return any(share > 1 for share in _shares(steps, self._tolerance(name)))
 
     def _tolerance(self, name: RunName) -> Tolerance:

@@ -1,4 +1,4 @@
-"""Runs the arms over all prompts, batch after batch, in batches that memory has room for."""
+"""Runs all prompts, batch after batch, with a batch size that fits into memory."""
 
 import gc
 from collections.abc import Iterator
@@ -15,17 +15,18 @@ from padcheck.core.settings import MeasureSettings
 from padcheck.hf.calls.batches import Batch
 from padcheck.hf.calls.generation import neutral_generation_config
 from padcheck.hf.library.devices import empty_cache
+from padcheck.hf.runs.recorder import OutOfMemoryError
 from padcheck.hf.runs.run_log import RunLog
-from padcheck.hf.runs.runner import Bench, OutOfMemoryError
+from padcheck.hf.runs.runner import Runner
 from padcheck.hf.tokenizer.pad_tokens import PadToken
 
 _LARGEST_BATCH = 64
-"""The largest batch that is tried if the size is left to padcheck: beyond it nothing is gained."""
+"""The largest batch that is tried if padcheck chooses the size; larger ones are no faster."""
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What the arms gave, under the names of `Evidence`."""
+    """What the runs gave, under the names of `Evidence`."""
 
     runs: dict[str, RunResult]
     differences: dict[str, tuple[RowDifference, ...]] = field(default_factory=dict)
@@ -48,11 +49,11 @@ def run_in_batches(
     settings: MeasureSettings,
     progress: Progress,
 ) -> Measured:
-    """Runs every arm over batches of `settings.batch_size` prompts, and compares each batch before the next one runs.
+    """Executes the runs over batches of `settings.batch_size` prompts, and compares each batch before the next.
 
-    So the logits in memory are those of one batch, however many prompts there are. If memory runs out and the size is
-    left to padcheck, all prompts run again in batches of half the size. An arm that raises keeps its error and does not
-    run again. The model is left as it was found.
+    Only the logits of one batch are in memory at a time. If memory runs out and padcheck chooses the batch size, all
+    prompts run again in batches of half the size. A run that raises keeps its error and is not executed again. The
+    model is left as it was found.
 
     Raises:
         NotMeasuredError: Memory ran out.
@@ -68,7 +69,7 @@ def run_in_batches(
 
 
 def not_run(error: str) -> Measured:
-    """What the arms give if none may run."""
+    """The result if no run can be executed."""
     plans = {name: plan for name, plan in RUN_PLANS.items() if not (name in HALF_ONLY or plan.expensive)}
     return Measured(runs={name: RunLog(plan, error=error).evidence() for name, plan in plans.items()})
 
@@ -83,26 +84,26 @@ def _run_in_batches(
     settings: MeasureSettings,
     progress: Progress,
 ) -> Measured:
-    bench = Bench(model, tokenizer, settings)
+    runner = Runner(model, tokenizer, settings)
     batches = list(_batches(model, encoded, pad_token, size, settings.seed))
     with evaluating(model), neutral_generation_config(model, pad_token.token_id):
         for number, batch in enumerate(batches, start=1):
-            bench.run(batch, OfBatch(progress, number, len(batches)))
+            runner.run(batch, OfBatch(progress, number, len(batches)))
     return Measured(
-        runs=bench.results(),
-        differences=bench.differences(),
-        left_out=bench.left_out(),
-        noise=bench.noise.evidence(),
-        precision=tuple(bench.precision),
-        screen=bench.screen,
-        sweep=bench.sweep,
-        places=bench.places,
+        runs=runner.recorder.results(),
+        differences=runner.recorder.differences(),
+        left_out=runner.left_out(),
+        noise=runner.noise.evidence(),
+        precision=tuple(runner.precision),
+        screen=runner.screen,
+        sweep=runner.sweep,
+        places=runner.places,
         batch_size=size,
     )
 
 
 def _batch_sizes(settings: MeasureSettings, num_prompts: int) -> list[int]:
-    """The sizes to try, each half of the one before it; one only if the user gave it."""
+    """The batch sizes to try, each half of the one before; only one if the user gave it."""
     if settings.batch_size != "auto":
         return [settings.batch_size]
     sizes = [max(2, min(_LARGEST_BATCH, num_prompts))]
@@ -124,7 +125,7 @@ def _batches(
 
 @contextmanager
 def evaluating(model: PreTrainedModel) -> Iterator[None]:
-    """Dropout is off for the length of the context; the training flags come back as they were."""
+    """Turns dropout off within the context and restores the training flags afterwards."""
     training = {module: module.training for module in model.modules()}
     model.eval()
     try:

@@ -1,4 +1,4 @@
-"""For an arm that differs from the prompt alone: the module in which the difference begins."""
+"""The module in which a run begins to differ from the prompt alone."""
 
 from collections.abc import Callable
 from functools import partial
@@ -7,47 +7,45 @@ from padcheck.core.evidence import Place
 from padcheck.core.padding import position_ids_from_mask
 from padcheck.core.run_plans import RunName
 from padcheck.hf.calls.batches import Rows, unpadded
-from padcheck.hf.calls.forwards import forward
 from padcheck.hf.place.first_module import find_place
-from padcheck.hf.place.watching import Watched, watched_generate
+from padcheck.hf.place.watching import Watched
+from padcheck.hf.runs.context import RunContext
 from padcheck.hf.runs.noise import rounding_errors
-from padcheck.hf.runs.table import Run
+from padcheck.hf.runs.runtime import Positions, Runtime
 
-_Way = Callable[[Run, Rows, int, int], Watched]
-"""From the rows of a call, the row of the prompt and the step to the call that is looked at."""
-
-
-def _generated(run: Run, rows: Rows, row: int, step: int) -> Watched:
-    return watched_generate(run.model, rows, row, step, run.settings, forced=run.tokens())
+_Watch = Callable[[Runtime, Rows, int, int], Watched]
+"""From a runtime, the rows of a call, the row of the prompt and the step: the call to look into."""
 
 
-def _scored(run: Run, rows: Rows, row: int, _step: int) -> Watched:
-    return Watched(partial(forward, run.model, rows, run.settings), 0, row, rows[row][1].attention_mask)
+def _generated(runtime: Runtime, rows: Rows, row: int, step: int) -> Watched:
+    return runtime.watched(rows, row, step)
 
 
-def _scored_with_positions(run: Run, rows: Rows, row: int, _step: int) -> Watched:
-    call = partial(forward, run.model, rows, run.settings, positions=position_ids_from_mask)
-    return Watched(call, 0, row, rows[row][1].attention_mask)
+def _scored(runtime: Runtime, rows: Rows, row: int, _step: int, positions: Positions | None = None) -> Watched:
+    return Watched(partial(runtime.forward, rows, positions=positions), 0, row, rows[row][1].attention_mask)
 
 
-def _padded_left(run: Run, _index: int) -> Rows:
-    return run.batch.padded("left")
+_scored_with_positions = partial(_scored, positions=position_ids_from_mask)
 
 
-def _padded_right(run: Run, _index: int) -> Rows:
-    return run.batch.padded("right")
+def _padded_left(context: RunContext, _index: int) -> Rows:
+    return context.batch.padded("left")
 
 
-def _padded_alone(run: Run, index: int) -> Rows:
-    return run.batch.only(index).padded("left")
+def _padded_right(context: RunContext, _index: int) -> Rows:
+    return context.batch.padded("right")
 
 
-def _copies(run: Run, index: int) -> Rows:
-    [rows] = run.batch.only(index).copies(max(2, run.batch.size))
+def _padded_alone(context: RunContext, index: int) -> Rows:
+    return context.batch.only(index).padded("left")
+
+
+def _copies(context: RunContext, index: int) -> Rows:
+    [rows] = context.batch.only(index).copies(max(2, context.batch.size))
     return rows
 
 
-_WAYS: dict[RunName, tuple[_Way, Callable[[Run, int], Rows]]] = {
+_CALLS: dict[RunName, tuple[_Watch, Callable[[RunContext, int], Rows]]] = {
     "left": (_generated, _padded_left),
     "left_float32": (_generated, _padded_left),
     "batched": (_generated, _copies),
@@ -55,27 +53,31 @@ _WAYS: dict[RunName, tuple[_Way, Callable[[Run, int], Rows]]] = {
     "left_forward_positions": (_scored_with_positions, _padded_left),
     "right_forward": (_scored, _padded_right),
 }
-LOCATED = tuple(_WAYS)
-"""The arms of which the module can be named, those first that users run."""
+LOCATED = tuple(_CALLS)
+"""The runs for which the module can be named, user runs first."""
 
 
-def locate(run: Run, arm: RunName, prompt_index: int, step: int) -> Place | None:
-    """The first module that gives something else for this prompt in the arm than alone, although its inputs agree.
+def locate(context: RunContext, name: RunName, prompt_index: int, step: int) -> Place | None:
+    """The first module whose output for this prompt differs from the prompt alone although its inputs agree.
 
     Args:
-        run: The batch, in the dtype in which the model calculates now.
-        arm: One of `LOCATED`.
+        context: The batch, in the dtype that the model calculates in now.
+        name: One of `LOCATED`.
         prompt_index: A prompt that differs.
-        step: The first new token at which it does.
+        step: The first new token at which it does, from 0.
 
     Returns:
-        None if no module differs beyond rounding, or the model's inputs cannot be compared.
+        None if no module differs beyond rounding, or if the inputs of the model cannot be compared.
     """
-    way, rows_of = _WAYS[arm]
-    rows = rows_of(run, prompt_index)
+    watch, rows_of = _CALLS[name]
+    runtime, rows = context.runtime, rows_of(context, prompt_index)
     row = max(number for number, (index, _) in enumerate(rows) if index == prompt_index)
-    alone = [(prompt_index, unpadded(run.batch.prompts[prompt_index]))]
-    perturbed = partial(rounding_errors, run.model)
+    alone = [(prompt_index, unpadded(context.batch.prompts[prompt_index]))]
+    perturbed = partial(rounding_errors, runtime.model)
     return find_place(
-        run.model, way(run, alone, 0, step), way(run, rows, row, step), perturbed, prompt_index=prompt_index
+        runtime.model,
+        watch(runtime, alone, 0, step),
+        watch(runtime, rows, row, step),
+        perturbed,
+        prompt_index=prompt_index,
     )

@@ -1,4 +1,4 @@
-"""One arm while it runs, batch after batch: tensors come in, and plain rows and differences are kept."""
+"""What one run gave, batch after batch: tensors come in, plain rows and differences are kept."""
 
 from dataclasses import dataclass, field
 from functools import partial
@@ -7,24 +7,23 @@ from transformers import PreTrainedTokenizerBase
 
 from padcheck.core.evidence import Row, RowDifference, RunResult
 from padcheck.core.run_plans import RunName, RunPlan
-from padcheck.hf.calls.generation import RowTrace
+from padcheck.hf.runs.context import RunContext, Traces
 from padcheck.hf.runs.differences import compare_rows
-from padcheck.hf.runs.table import Run
 from padcheck.hf.tokenizer.encoding import build_row, token_text
 
 
 @dataclass
 class RunLog:
-    """What one arm gave so far.
+    """What one run gave so far.
 
     Attributes:
-        plan: Of the arm.
-        reference: The arm that it is compared with.
-        dtype: In which it ran, if that is not the model's.
+        plan: What the run is for.
+        reference: The run that it is compared with.
+        dtype: The dtype that it ran in, if that is not the model's.
         rows: By prompt; a prompt that runs again replaces its row.
         differences: From the reference, by prompt.
-        warnings: Each once.
-        error: What the arm raised; it does not run again.
+        warnings: What the libraries said, each text once.
+        error: What the run raised; it does not run again.
     """
 
     plan: RunPlan
@@ -38,19 +37,17 @@ class RunLog:
     def __post_init__(self) -> None:
         self.reference = self.reference or self.plan.reference
 
-    def begin(self, run: Run) -> None:
+    def begin(self, context: RunContext) -> None:
         """Notes the dtype and the reference, which differ between the runs of a 16-bit model and those in float32."""
-        self.dtype = "float32" if run.in_float32 else None
-        self.reference = None if self.plan.reference is None else run.name_of(self.plan.reference)
+        self.dtype = "float32" if context.runtime.in_float32 else None
+        self.reference = None if self.plan.reference is None else context.name_of(self.plan.reference)
 
     def say(self, messages: list[str]) -> None:
         """Adds warnings."""
         self.warnings += [message for message in messages if message not in self.warnings]
 
-    def keep(
-        self, tokenizer: PreTrainedTokenizerBase, traces: dict[int, RowTrace], references: dict[int, RowTrace]
-    ) -> None:
-        """Keeps the rows, and how far each is from its reference; two stand-ins of one kind are not compared."""
+    def keep(self, tokenizer: PreTrainedTokenizerBase, traces: Traces, references: Traces) -> None:
+        """Keeps the rows and their differences from the reference; two stand-ins of one kind are not compared."""
         for index, trace in traces.items():
             self.rows[index] = build_row(
                 tokenizer,
@@ -71,7 +68,7 @@ class RunLog:
             )
 
     def evidence(self) -> RunResult:
-        """The arm as evidence, its rows in the order of the prompts."""
+        """The result of the run, its rows in the order of the prompts."""
         rows = tuple(self.rows[index] for index in sorted(self.rows))
         return RunResult(
             description=self.plan.description,

@@ -1,67 +1,69 @@
-"""The prompts alone that do not all go through generate(): one forward() over prompt and new tokens stands in.
+"""Prompts alone that do not go through generate(): one forward() over prompt and new tokens stands in.
 
-A batch of eight prompts would take eight times the steps of generate(), one prompt after another. A left-padded row
-already says which tokens come next; one forward() over the prompt alone and these tokens gives the logits of all steps.
-It stands in for generate() only if it agrees with the left-padded row, so that padding changed nothing for this prompt.
-What it cannot show is a fault of the prompt's own decoding from the cache, which is why the shortest and the longest
-prompt of a batch always go through generate(), and why a stand-in says what it is.
+Generating eight prompts one after another takes eight times the steps of a batch. The left-padded row already says
+which tokens come next; one forward() over the prompt alone and these tokens gives the logits of all steps. It stands in
+for generate() only if it agrees with the left-padded row, which means that padding changed nothing for this prompt.
+
+A stand-in cannot show a fault of the prompt's own decoding from the cache. So the shortest and the longest prompt of a
+batch always go through generate(), and a stand-in is labelled as one.
 """
 
 from dataclasses import replace
 
 from padcheck.core.run_plans import SINGLE
 from padcheck.core.tolerances import least_tolerance, share_of_allowance
-from padcheck.hf.calls.forwards import replay
 from padcheck.hf.calls.generation import RowTrace
+from padcheck.hf.runs.context import RunContext, Traces
 from padcheck.hf.runs.differences import compare_logits
-from padcheck.hf.runs.table import EXECUTIONS, Run
+from padcheck.hf.runs.table import EXECUTIONS
 
 REPLAYED = "forward() over prompt and new tokens"
 """What stands in."""
 
 
-def alone(run: Run, left: dict[int, RowTrace], known: dict[int, RowTrace]) -> dict[int, RowTrace]:
+def alone(context: RunContext, left: Traces, known: Traces) -> Traces:
     """Each prompt alone, by its index.
 
     Args:
-        run: The batch.
-        left: Its left-padded rows; empty if that arm raised.
+        context: The batch.
+        left: Its left-padded rows; empty if that run raised.
         known: The prompts that went through generate() already.
 
     Returns:
-        Those that are known; of the others a stand-in if it chooses the tokens of the left-padded row, by logits that
-        differ by no more than rounding; else a generate() of this prompt alone.
+        The known traces. For any other prompt a stand-in, if it chooses the tokens of the left-padded row by logits
+        that differ by no more than rounding; otherwise generate() on this prompt alone.
     """
     traces = dict(known)
-    for index, prompt in run.batch.prompts.items():
+    for index, prompt in context.batch.prompts.items():
         if index in traces:
             continue
         if index in left:
-            trace = replay(run.model, prompt, left[index].generated_ids, with_positions=True)
-            if _agree(run, trace, left[index]):
+            trace = context.runtime.replay(prompt, left[index].generated_ids, with_positions=True)
+            if _agree(context, trace, left[index]):
                 traces[index] = replace(trace, stand_in=REPLAYED)
                 continue
-        traces[index] = generated(run, index)
+        traces[index] = generated(context, index)
     return traces
 
 
-def generated(run: Run, index: int) -> RowTrace:
+def generated(context: RunContext, index: int) -> RowTrace:
     """One prompt alone through generate()."""
-    [trace] = EXECUTIONS[SINGLE].function(replace(run, batch=run.batch.only(index)))
+    [trace] = EXECUTIONS[SINGLE].function(context.on(context.batch.only(index)))
     return trace
 
 
-def _agree(run: Run, trace: RowTrace, left: RowTrace) -> bool:
+def _agree(context: RunContext, trace: RowTrace, left: RowTrace) -> bool:
     """True if both choose the same tokens and no logit differs by more than rounding.
 
-    The tokens of a run in float32 are given to it, so that they say nothing. How far rounding moves the logits in 16
-    bit is not known yet; there the tokens decide.
+    In float32 the tokens are given, so only the logits count. In 16 bit it is not yet known how far rounding moves the
+    logits, so only the tokens count.
     """
-    if not run.in_float32 and trace.logits.argmax() != left.generated_ids:
+    runtime = context.runtime
+    if not runtime.in_float32 and trace.logits.argmax() != left.generated_ids:
         return False
-    if run.in_half:
+    if runtime.in_half:
         return True
-    tolerance = least_tolerance(run.dtype)
+    tolerance = least_tolerance(runtime.dtype)
     return all(
         share_of_allowance(step.max_abs_diff, tolerance.allowed(step.logit_scale)) <= 1
         for step in compare_logits(trace.logits, left.logits)

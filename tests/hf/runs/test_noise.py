@@ -9,15 +9,16 @@ from transformers.utils import ModelOutput
 from zoo.families import PAD, VOCAB_SIZE, build_family
 
 from padcheck.core.evidence import NoiseProbe
-from padcheck.core.run_plans import SINGLE
+from padcheck.core.run_plans import SINGLE, RunName
 from padcheck.core.settings import MeasureSettings
+from padcheck.hf.calls import forwards
 from padcheck.hf.calls.batches import Batch
 from padcheck.hf.calls.forwards import replay
 from padcheck.hf.calls.generation import RowTrace
-from padcheck.hf.float32.view import in_float32
-from padcheck.hf.runs import noise
+from padcheck.hf.float32.view import Float32View, in_float32
+from padcheck.hf.runs.context import RunContext, Traces
 from padcheck.hf.runs.noise import NoiseMeter, rounding_errors
-from padcheck.hf.runs.table import Run
+from padcheck.hf.runs.runtime import AsLoaded, InFloat32
 
 HALF = (torch.bfloat16, torch.float16)
 DTYPES = (torch.float32, *HALF)
@@ -148,8 +149,10 @@ def test_the_errors_are_gone_after_an_error_too() -> None:
 # The meter
 
 
-def run_of(model: PreTrainedModel, traces: dict[str, dict[int, RowTrace]], *, raised: bool = False) -> Run:
-    return Run(model, BATCH, MeasureSettings(), PAD, traces, in_float32=raised)
+def context_of(model: PreTrainedModel, traces: dict[RunName, Traces], *, in_float32: bool = False) -> RunContext:
+    loaded = AsLoaded(model, MeasureSettings(), PAD)
+    raised = InFloat32(model, MeasureSettings(), PAD, Float32View(model), {})
+    return RunContext(raised if in_float32 else loaded, BATCH, traces)
 
 
 def measured(model: PreTrainedModel, batches: int = 1) -> dict[str, NoiseProbe]:
@@ -157,13 +160,13 @@ def measured(model: PreTrainedModel, batches: int = 1) -> dict[str, NoiseProbe]:
     meter, alone = NoiseMeter(model, seed=0), replayed(model)
     for batch in range(batches):
         some = BATCH.only(list(PROMPTS)[batch % 2]) if batches > 1 else BATCH
-        meter.measure(run_of(model, {SINGLE: alone}), some, in_doubt=True)
+        meter.measure(context_of(model, {SINGLE: alone}), some, in_doubt=True)
     if model.dtype in HALF:
         with in_float32(model):
             truth = replayed(model)
             meter.add_float32(alone, truth)
-            run = run_of(model, {SINGLE: alone, "single_float32": truth}, raised=True)
-            meter.measure(run, BATCH, in_doubt=True)
+            context = context_of(model, {SINGLE: alone, "single_float32": truth}, in_float32=True)
+            meter.measure(context, BATCH, in_doubt=True)
     return meter.evidence()
 
 
@@ -198,7 +201,7 @@ def test_every_way_sees_each_step_of_each_prompt(dtype: torch.dtype) -> None:
 def test_without_a_doubt_16_bit_is_measured_as_often_and_float32_once(dtype: torch.dtype) -> None:
     model = build_family(dtype)
     meter = NoiseMeter(model, seed=0)
-    meter.measure(run_of(model, {SINGLE: replayed(model)}), BATCH.longest())
+    meter.measure(context_of(model, {SINGLE: replayed(model)}), BATCH.longest())
     ways = {name: len(probe.differences) for name, probe in meter.evidence().items() if probe.error is None}
     assert ways["rounding_errors"] == (1 if dtype is torch.float32 else 3)
     assert "other_attention" not in ways or dtype in HALF
@@ -214,7 +217,7 @@ def test_what_a_model_keeps_of_the_call_before_is_no_rounding() -> None:
     model.register_forward_hook(leak)
     alone = replayed(model)
     meter = NoiseMeter(model, seed=0)
-    meter.measure(run_of(model, {SINGLE: alone}), BATCH, in_doubt=True)
+    meter.measure(context_of(model, {SINGLE: alone}), BATCH, in_doubt=True)
     steps = [step for row in meter.evidence()["rounding_errors"].differences for step in row.steps]
     assert max(step.max_abs_diff for step in steps) < 1e-4
 
@@ -232,7 +235,7 @@ def test_a_prompt_that_is_measured_again_counts_once() -> None:
 def test_where_no_prompt_ran_alone_nothing_is_measured() -> None:
     model = build_family(torch.float32)
     meter = NoiseMeter(model, seed=0)
-    meter.measure(run_of(model, {}), BATCH.only())
+    meter.measure(context_of(model, {}), BATCH.only())
     assert meter.evidence() == {}
 
 
@@ -253,13 +256,13 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """The attention implementation of each replay that the meter asks for; all but sdpa raise."""
     seen: list[str] = []
 
-    def broken(model: PreTrainedModel, prompt: tuple[int, ...], new: tuple[int, ...]) -> RowTrace:
+    def broken(model: PreTrainedModel, prompt: tuple[int, ...], new: tuple[int, ...], **options: bool) -> RowTrace:
         seen.append(model.config._attn_implementation)
         if model.config._attn_implementation != "sdpa":
             raise ValueError("not with these kernels")
-        return replay(model, prompt, new)
+        return replay(model, prompt, new, **options)
 
-    monkeypatch.setattr(noise, "replay", broken)
+    monkeypatch.setattr(forwards, "replay", broken)
     return seen
 
 

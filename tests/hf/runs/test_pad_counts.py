@@ -15,8 +15,9 @@ from padcheck.core.run_plans import SINGLE
 from padcheck.core.settings import MeasureSettings
 from padcheck.hf.calls.batches import Batch
 from padcheck.hf.calls.generation import generate, neutral_generation_config
+from padcheck.hf.runs.context import RunContext
 from padcheck.hf.runs.pad_counts import _sizes, sweep_pad_counts
-from padcheck.hf.runs.table import Run
+from padcheck.hf.runs.runtime import AsLoaded
 
 USUAL = (*range(1, 13), 15, 16, 31, 32, 33)
 PROMPTS = {4: (9, 10, 11), 6: tuple(range(4, 11)), 7: (20, 21)}
@@ -28,7 +29,7 @@ def sweep(model: PreTrainedModel, *, thorough: bool = False) -> PadCountSweep:
     batch = Batch(PROMPTS, 7, PAD, VOCAB_SIZE, seed=0)
     with neutral_generation_config(model, PAD):
         single = {index: generate(model, rows, settings)[0] for rows in batch.alone() for index, _ in rows}
-        return sweep_pad_counts(Run(model, batch, settings, PAD, {SINGLE: single}))
+        return sweep_pad_counts(RunContext(AsLoaded(model, settings, PAD), batch, {SINGLE: single}))
 
 
 def counts(swept: PadCountSweep) -> tuple[int, ...]:

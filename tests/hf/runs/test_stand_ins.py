@@ -20,8 +20,10 @@ from padcheck.core.run_plans import SINGLE
 from padcheck.core.settings import MeasureSettings
 from padcheck.hf.calls.batches import Batch
 from padcheck.hf.calls.generation import neutral_generation_config
+from padcheck.hf.runs.context import RunContext
+from padcheck.hf.runs.runtime import AsLoaded
 from padcheck.hf.runs.stand_ins import REPLAYED, alone
-from padcheck.hf.runs.table import EXECUTIONS, Run
+from padcheck.hf.runs.table import EXECUTIONS
 from padcheck.reporters import Format, View, render
 from padcheck.reporters.report import wording
 
@@ -173,16 +175,16 @@ def test_a_prompt_whose_stand_in_does_not_agree_is_generated_and_the_others_are_
     model = build_family(FLOAT32)
     batch = Batch({0: (4, 5, 6), 1: (7, 8), 2: (9, 10, 11, 12)}, 4, 0, 64, seed=0)
     with neutral_generation_config(model, 0):
-        run = Run(model, batch, MeasureSettings(max_new_tokens=3), None, {})
-        left = dict(zip(batch.prompts, EXECUTIONS["left"].function(run), strict=True))
+        context = RunContext(AsLoaded(model, MeasureSettings(max_new_tokens=3), None), batch)
+        left = dict(zip(batch.prompts, EXECUTIONS["left"].function(context), strict=True))
         known = {2: left[2]}
-        assert {index: trace.stand_in for index, trace in alone(run, left, known).items()} == {
+        assert {index: trace.stand_in for index, trace in alone(context, left, known).items()} == {
             0: REPLAYED,
             1: REPLAYED,
             2: None,
         }
         other = (left[1].generated_ids[0], *((token + 1) % 64 for token in left[1].generated_ids[1:]))
-        found = alone(run, left | {1: replace(left[1], generated_ids=other)}, known)
+        found = alone(context, left | {1: replace(left[1], generated_ids=other)}, known)
     assert {index: trace.stand_in for index, trace in found.items()} == {0: REPLAYED, 1: None, 2: None}
     assert found[1].generated_ids == left[1].generated_ids
 
