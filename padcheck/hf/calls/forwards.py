@@ -12,10 +12,11 @@ from transformers.utils import ModelOutput
 from padcheck.core.settings import MeasureSettings
 from padcheck.hf.calls.batches import Rows, unpadded
 from padcheck.hf.calls.capture import position_ids_by_column, received_position_ids
-from padcheck.hf.calls.generation import RowTrace, tensors
+from padcheck.hf.calls.generation import tensors
 from padcheck.hf.calls.logits import LogitsLog
 from padcheck.hf.calls.positions_used import positions_by_column, used_positions
 from padcheck.hf.calls.sampling import logits_processors
+from padcheck.hf.calls.trace import RowTrace
 from padcheck.hf.library.devices import input_device
 
 

@@ -2,19 +2,17 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 
 import torch
 from transformers import GenerationConfig, LogitsProcessor, PreTrainedModel
 
-from padcheck.core.evidence import PositionsUsedBy
-from padcheck.core.padding import PaddedIds
 from padcheck.core.settings import MeasureSettings
 from padcheck.hf.calls.batches import Rows
 from padcheck.hf.calls.capture import position_ids_by_column, received_position_ids
-from padcheck.hf.calls.logits import Logits, LogitsLog
+from padcheck.hf.calls.logits import LogitsLog
 from padcheck.hf.calls.positions_used import positions_by_column, used_positions
 from padcheck.hf.calls.sampling import logits_processors
+from padcheck.hf.calls.trace import RowTrace
 from padcheck.hf.library.devices import input_device
 from padcheck.hf.tokenizer.facts import generation_settings
 
@@ -23,40 +21,6 @@ _KEPT = {
     *("use_cache", "cache_implementation", "cache_config"),
 }
 """Settings of a generation_config that this measurement leaves as they are."""
-
-
-@dataclass(frozen=True)
-class RowTrace:
-    """What generate() did with one row.
-
-    Attributes:
-        padded: The prompt as it went in.
-        generated_ids: The new tokens up to and including the first eos; behind it generate() only fills up with pads.
-        position_ids: As forward() received them, one entry a column of prompt and new tokens.
-        logits: Of each new token, before any processing.
-        stand_in: What ran in place of generate(); None if generate() or the arm's own forward() ran.
-        positions_used: What the model looked up, one entry a column as well; empty where nobody listened.
-        positions_used_by: What looked it up; None where nothing is known.
-    """
-
-    padded: PaddedIds
-    generated_ids: tuple[int, ...]
-    position_ids: tuple[int | None, ...]
-    logits: Logits
-    positions_used: tuple[int | None, ...] = ()
-    positions_used_by: PositionsUsedBy | None = None
-    stand_in: str | None = None
-
-    def first_step(self) -> "RowTrace":
-        """The first new token alone."""
-        columns = len(self.padded.input_ids)
-        return replace(
-            self,
-            generated_ids=self.generated_ids[:1],
-            position_ids=(*self.position_ids[:columns], None),
-            positions_used=(*self.positions_used[:columns], None) if self.positions_used else (),
-            logits=self.logits.first(1),
-        )
 
 
 def overridden_settings(generation_config: GenerationConfig) -> dict[str, object]:

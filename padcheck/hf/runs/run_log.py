@@ -7,7 +7,7 @@ from transformers import PreTrainedTokenizerBase
 
 from padcheck.core.evidence import Row, RowDifference, RunResult
 from padcheck.core.run_plans import RunName, RunPlan
-from padcheck.hf.calls.generation import RowTrace
+from padcheck.hf.calls.trace import RowTrace
 from padcheck.hf.runs.differences import compare_rows
 from padcheck.hf.runs.table import Run
 from padcheck.hf.tokenizer.encoding import build_row, token_text

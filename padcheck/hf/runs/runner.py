@@ -21,7 +21,7 @@ from padcheck.core.run_plans import HALF_ONLY, IN_FLOAT32, RUN_PLANS, SINGLE, US
 from padcheck.core.settings import MeasureSettings
 from padcheck.hf.calls.batches import Batch
 from padcheck.hf.calls.capture import captured_warnings
-from padcheck.hf.calls.generation import RowTrace
+from padcheck.hf.calls.trace import RowTrace
 from padcheck.hf.float32.view import HALF, Float32View, error_text
 from padcheck.hf.library.exceptions import is_out_of_memory
 from padcheck.hf.parallel.ranks import in_step

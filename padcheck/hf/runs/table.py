@@ -11,7 +11,8 @@ from padcheck.core.run_plans import IN_FLOAT32, SINGLE, RunName
 from padcheck.core.settings import MeasureSettings
 from padcheck.hf.calls.batches import Batch, Rows
 from padcheck.hf.calls.forwards import continue_from_cache, forward, replay
-from padcheck.hf.calls.generation import RowTrace, generate, neutral_generation_config
+from padcheck.hf.calls.generation import generate, neutral_generation_config
+from padcheck.hf.calls.trace import RowTrace
 from padcheck.hf.float32.half_precision import HALF
 from padcheck.hf.runs.attention import other_attention
 from padcheck.hf.runs.differences import furthest

@@ -17,8 +17,9 @@ from padcheck.core.padding import pad_ids
 from padcheck.core.settings import MeasureSettings
 from padcheck.hf.calls.batches import Rows
 from padcheck.hf.calls.forwards import forward, replay
-from padcheck.hf.calls.generation import RowTrace, generate, neutral_generation_config
+from padcheck.hf.calls.generation import generate, neutral_generation_config
 from padcheck.hf.calls.positions_used import positions_by_column, used_positions
+from padcheck.hf.calls.trace import RowTrace
 from padcheck.hf.toys.architectures import default_config
 from padcheck.hf.toys.model import build_tiny_model
 

@@ -13,7 +13,7 @@ from padcheck.core.run_plans import SINGLE
 from padcheck.core.settings import MeasureSettings
 from padcheck.hf.calls.batches import Batch
 from padcheck.hf.calls.forwards import replay
-from padcheck.hf.calls.generation import RowTrace
+from padcheck.hf.calls.trace import RowTrace
 from padcheck.hf.float32.view import in_float32
 from padcheck.hf.runs import noise
 from padcheck.hf.runs.noise import NoiseMeter, rounding_errors
