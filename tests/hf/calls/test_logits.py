@@ -23,8 +23,8 @@ def filled(dtype=torch.float32) -> tuple[LogitsLog, torch.Tensor]:
 @pytest.mark.parametrize("in_memory", [0, 100, 2**20], ids=["disk", "memory, then disk", "memory"])
 @pytest.mark.parametrize("block", [1, 2 * VOCAB, 2**20])
 def test_each_row_reads_as_it_was_added(in_memory, block, monkeypatch):
-    monkeypatch.setattr(logits, "_IN_MEMORY", in_memory or 1)
-    monkeypatch.setattr(logits, "_BLOCK", block)
+    monkeypatch.setattr(logits, "_MAX_BYTES_IN_MEMORY", in_memory or 1)
+    monkeypatch.setattr(logits, "_BLOCK_SIZE", block)
     log, added = filled()
     assert len(log) == STEPS
     for row in range(BATCH):
@@ -37,7 +37,7 @@ def test_each_row_reads_as_it_was_added(in_memory, block, monkeypatch):
 
 
 def test_no_block_is_larger_than_it_may_be(monkeypatch):
-    monkeypatch.setattr(logits, "_BLOCK", 2 * VOCAB + 1)
+    monkeypatch.setattr(logits, "_BLOCK_SIZE", 2 * VOCAB + 1)
     assert [len(block) for block in filled()[0].row(1, STEPS).blocks()] == [2, 2, 1]
 
 
@@ -53,7 +53,7 @@ def test_16_bit_is_read_in_float32():
 
 
 def test_the_file_is_closed_when_nobody_reads_it_any_more(monkeypatch):
-    monkeypatch.setattr(logits, "_IN_MEMORY", 1)
+    monkeypatch.setattr(logits, "_MAX_BYTES_IN_MEMORY", 1)
     log, _ = filled()
     file, row = log._file, log.row(0, STEPS)
     del log
@@ -72,5 +72,5 @@ def test_a_full_disk_is_said_and_is_no_finding(padcheck, monkeypatch):
     monkeypatch.setattr(logits, "SpooledTemporaryFile", Full)
     outcome = padcheck("compare", "demo", "--max-new-tokens", "2")
     assert (outcome.exit_code, outcome.stdout) == (3, "")
-    assert "The logits cannot be kept: No space left on device." in outcome.stderr
+    assert "Cannot store the logits: No space left on device." in outcome.stderr
     assert "TMPDIR" in outcome.stderr
