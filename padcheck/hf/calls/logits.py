@@ -83,11 +83,11 @@ class Logits:
     _skipped: int = 0
 
     def only(self, step: int) -> "Logits":
-        """This step as the only one."""
+        """Only this step."""
         return replace(self, num_steps=1, _skipped=self._skipped + step)
 
     def first(self, num_steps: int) -> "Logits":
-        """The first steps, up to `num_steps` of them."""
+        """Only the first `num_steps` steps, or all of them if there are fewer."""
         return replace(self, num_steps=min(num_steps, self.num_steps))
 
     def at(self, step: int) -> torch.Tensor:
