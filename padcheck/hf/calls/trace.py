@@ -12,7 +12,7 @@ class RowTrace:
     """Tokens, logits and positions of one row.
 
     Attributes:
-        padded: The prompt as it was passed in, padded.
+        padded: The padded prompt that was passed in.
         generated_ids: The new tokens, up to and including the first eos. After it generate() only adds pads.
         position_ids: What forward() received, one entry per column of prompt and new tokens; None for a column that
             got no position_ids.
