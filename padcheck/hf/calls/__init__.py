@@ -1,1 +1,1 @@
-"""One call of generate() or forward(): what goes in, and what is recorded."""
+"""Calls generate() or forward() once on a batch, and records tokens, logits and positions."""

@@ -1,4 +1,4 @@
-"""The inputs of the arms, in plain integers: which rows go together into one call, and how they are padded."""
+"""Builds the rows of each call from the prompts: which prompts go in, and how they are padded. Plain integers only."""
 
 import random
 from dataclasses import dataclass, replace
@@ -7,23 +7,23 @@ from padcheck.core.facts import PaddingSide
 from padcheck.core.padding import PaddedIds, pad_ids
 
 Rows = list[tuple[int, PaddedIds]]
-"""The rows of one call: the index of each prompt, and the prompt padded to the width of the batch."""
-
+"""The rows of one call: for each row, the index of its prompt and the padded prompt. All rows have the same width."""
 
 _FEW_PADS = 4
+"""How many pads `Batch.pair` gives the shortest prompt, at least."""
 
 
 @dataclass(frozen=True)
 class Batch:
-    """The prompts that are padded together.
+    """Prompts that are padded together.
 
     Attributes:
-        prompts: Token ids by the index of the prompt.
-        width: What is padded to: the length of the longest prompt, also where only others of its batch are left.
-        pad_token_id: What is padded with.
-        embedding_rows: Ids below this have an embedding.
-        seed: Of the ids that replace the pads in `scrambled`.
-        size: How many prompts are padded together, also after the batch was narrowed to some of them.
+        prompts: Token ids, by the index of the prompt.
+        width: The number of columns that prompts are padded to. `only` keeps it, even if it drops the longest prompt.
+        pad_token_id: The id that pads.
+        embedding_rows: The number of rows in the embedding matrix, so every id below it is valid.
+        seed: The seed of the ids that replace the pads in `scrambled`.
+        size: The number of prompts before the batch was narrowed to some of them.
     """
 
     prompts: dict[int, tuple[int, ...]]
@@ -34,25 +34,25 @@ class Batch:
     size: int = 2
 
     def whole(self) -> "Batch":
-        """All prompts."""
+        """The batch itself, with all its prompts."""
         return self
 
     def longest(self) -> "Batch":
-        """One prompt, the longest: of those that are as long, the last."""
+        """Only the longest prompt; the last one if several are equally long."""
         return self.only(max(self.prompts, key=self._length))
 
     def shortest(self) -> "Batch":
-        """One prompt, the shortest, which gets the most pads."""
+        """Only the shortest prompt, which gets the most pads; the first one if several are equally short."""
         return self.only(min(self.prompts, key=self._length))
 
     def few(self) -> "Batch":
-        """The longest prompt and the shortest."""
+        """Only the shortest and the longest prompt."""
         return self.only(*self.shortest().prompts, *self.longest().prompts)
 
     def pair(self) -> "Batch":
-        """The shortest prompt and the next one that gives it a few pads, padded to the width of that one.
+        """The shortest prompt and the next longer one that gives it a few pads, padded to the length of that one.
 
-        What a probe changes shows behind a few pads as it does behind many, in a fraction of the time.
+        A few pads are enough to show the effect of a probe, and a narrow batch takes a fraction of the time.
         """
         [shortest] = self.shortest().prompts
         by_length = sorted(self.prompts, key=self._length)
@@ -64,24 +64,27 @@ class Batch:
         return len(self.prompts[index]), index
 
     def only(self, *chosen: int) -> "Batch":
-        """These prompts, padded to the same width."""
+        """Only the prompts with these indices, still padded to the width of the batch."""
         return replace(self, prompts={index: ids for index, ids in self.prompts.items() if index in chosen})
 
     def alone(self) -> list[Rows]:
-        """One call a prompt."""
+        """One call per prompt, without padding."""
         return [[(index, unpadded(ids))] for index, ids in self.prompts.items()]
 
     def copies(self, number: int) -> list[Rows]:
-        """One call a prompt, in which it stands this often: a batch without any padding."""
+        """One call per prompt, a batch of `number` copies of it without padding."""
         return [rows * number for rows in self.alone()]
 
     def padded(self, side: PaddingSide) -> Rows:
-        """All prompts in one call, padded to the width of the batch."""
+        """One call with all prompts, padded on this side to the width of the batch."""
         return [(index, pad_ids(ids, self.width, self.pad_token_id, side)) for index, ids in self.prompts.items()]
 
     def scrambled(self) -> Rows:
-        """The left-padded batch with other ids in the pad slots, still masked: a model may not see any difference."""
-        draw = random.Random(self.seed)  # noqa: S311  nothing secret
+        """The left-padded batch with random ids in place of the pads, still masked.
+
+        If a model respects the mask, its output for the real tokens does not change.
+        """
+        draw = random.Random(self.seed)  # noqa: S311  not used for security
         return [
             (
                 index,
@@ -96,13 +99,13 @@ class Batch:
         ]
 
     def mask_broken(self) -> Rows:
-        """The left-padded batch under a mask of ones, so that a model sees what it may not see.
+        """The scrambled batch with a mask of all ones, so the model attends to what it must not see.
 
-        With other ids than pads, since a pad's embedding may be zero: hardly to be seen, mask or no mask.
+        Random ids replace the pads because a pad's embedding may be zero, and then the broken mask hardly shows.
         """
         return [(index, unpadded(padded.input_ids)) for index, padded in self.scrambled()]
 
 
 def unpadded(ids: tuple[int, ...]) -> PaddedIds:
-    """A prompt as it is, with a mask of ones."""
+    """The prompt without padding, and a mask of all ones."""
     return PaddedIds(ids, (1,) * len(ids))

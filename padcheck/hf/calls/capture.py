@@ -1,4 +1,4 @@
-"""Listens to what the libraries say and to what forward() receives, and leaves no trace of having done so."""
+"""Records library warnings and the position_ids that forward() receives; loggers and hooks are restored afterwards."""
 
 import logging
 import warnings
@@ -14,6 +14,8 @@ _LOGGERS = ("transformers", "huggingface_hub", "accelerate", "peft", "bitsandbyt
 
 
 class _Collector(logging.Handler):
+    """Appends each new message to a list."""
+
     def __init__(self, messages: list[str]) -> None:
         super().__init__(logging.WARNING)
         self._messages = messages
@@ -24,15 +26,15 @@ class _Collector(logging.Handler):
 
 @contextmanager
 def captured_warnings() -> Iterator[list[str]]:
-    """Collects each different warning of the libraries in the context, and keeps it from reaching stderr.
+    """Collects each distinct warning of the libraries, and keeps it off the screen.
 
-    Some print theirs, and stdout is the report's: what is printed is a warning as well, line by line.
+    Some libraries print their warnings. stdout belongs to the report, so each printed line is collected as a warning.
     """
     messages: list[str] = []
     collector = _Collector(messages)
     loggers = [logging.getLogger(name) for name in _LOGGERS]
     before = [(logger.handlers[:], logger.propagate, logger.level) for logger in loggers]
-    # A `warning_once` that an earlier arm has used up would be missing under this one.
+    # `warning_once` shows a message once per process. Without clearing it, only the first run would get the message.
     transformers_logging.warning_once.cache_clear()
     printed = StringIO()
     with warnings.catch_warnings(), redirect_stdout(printed):
@@ -53,7 +55,7 @@ def captured_warnings() -> Iterator[list[str]]:
 
 @contextmanager
 def library_bars(*, shown: bool) -> Iterator[None]:
-    """Within the context the libraries draw their progress bars only where `shown`; they do so even into a log file."""
+    """Hides the libraries' progress bars unless `shown` is True. Otherwise they are written even to a log file."""
     were_shown = transformers_logging.is_progress_bar_enabled()
     if were_shown and not shown:
         transformers_logging.disable_progress_bar()
@@ -72,7 +74,7 @@ def _append_once(messages: list[str], message: str) -> None:
 
 @contextmanager
 def received_position_ids(model: torch.nn.Module) -> Iterator[list[torch.Tensor | None]]:
-    """Collects the position_ids of each forward() call: (batch or 1, seq_len) on the CPU, or None."""
+    """Collects the position_ids of each forward() call: (batch or 1, seq_len) on the CPU, or None if it got none."""
     received: list[torch.Tensor | None] = []
 
     def record(_module: torch.nn.Module, _args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -91,13 +93,13 @@ def received_position_ids(model: torch.nn.Module) -> Iterator[list[torch.Tensor 
 def position_ids_by_column(
     received: list[torch.Tensor | None], row: int, prompt_width: int, num_columns: int
 ) -> tuple[int | None, ...]:
-    """The position that each column of a row had when it first entered forward().
+    """The position of each column of a row when the column first entered forward(); None if it is unknown.
 
     Args:
-        received: One entry a forward() call; the first is the prompt's, each later one adds a column.
+        received: One entry per forward() call. The first call gets the prompt, each later one adds a column.
         row: The row of the batch.
-        prompt_width: Columns of the padded prompt.
-        num_columns: Columns wanted; the last generated token never entered.
+        prompt_width: The number of columns of the padded prompt.
+        num_columns: The number of columns to return. The last generated token never enters forward(), so it is None.
     """
     by_column: list[int | None] = [None] * num_columns
     for call, position_ids in enumerate(received):
@@ -106,7 +108,7 @@ def position_ids_by_column(
         values = position_ids[row if position_ids.shape[0] > 1 else 0].tolist()
         first = prompt_width + call - len(values)
         for column, value in enumerate(values, start=first):
-            # A model without a cache gets all columns again at every step.
+            # Without a cache, every step passes all columns again.
             if 0 <= column < num_columns and by_column[column] is None:
                 by_column[column] = value
     return tuple(by_column)

@@ -1,4 +1,4 @@
-"""Calls of forward() without generate(): a batch read at its last real tokens, a replay, a cache continued."""
+"""Calls forward() without generate(): once on a batch, over all steps of one prompt, or with the cache of a batch."""
 
 import inspect
 from collections.abc import Callable, Sequence
@@ -12,10 +12,11 @@ from transformers.utils import ModelOutput
 from padcheck.core.settings import MeasureSettings
 from padcheck.hf.calls.batches import Rows, unpadded
 from padcheck.hf.calls.capture import position_ids_by_column, received_position_ids
-from padcheck.hf.calls.generation import RowTrace, tensors
+from padcheck.hf.calls.generation import tensors
 from padcheck.hf.calls.logits import LogitsLog
 from padcheck.hf.calls.positions_used import positions_by_column, used_positions
 from padcheck.hf.calls.sampling import logits_processors
+from padcheck.hf.calls.trace import RowTrace
 from padcheck.hf.library.devices import input_device
 
 
@@ -27,17 +28,20 @@ def forward(
     with_mask: bool = True,
     positions: Callable[[tuple[int, ...]], tuple[int, ...]] | None = None,
 ) -> list[RowTrace]:
-    """Runs one batch once and reads each row at its last real token; the model must be in eval mode.
+    """Runs one batch once and reads each row at its last real token. The model must be in eval mode.
 
     Args:
         model: Not changed.
         rows: Padded prompts of one width, each with the index of its prompt.
-        settings: How to draw the token, with generate()'s noise where it is sampled.
-        with_mask: Whether attention_mask is passed.
-        positions: Gives the position_ids of a row from its mask; they are left to the model where this is None.
+        settings: How to choose the token. A sampled draw uses the same noise as in generate().
+        with_mask: Whether to pass attention_mask.
+        positions: Computes the position_ids of a row from its mask. If None, no position_ids are passed.
+
+    Returns:
+        One trace per row, with one new token.
 
     Raises:
-        TypeError: `positions` are given and the model takes none.
+        TypeError: `positions` is given, but the model takes no position_ids.
     """
     input_ids, attention_mask = tensors(model, rows)
     arguments = {"attention_mask": attention_mask} if with_mask else {}
@@ -48,7 +52,7 @@ def forward(
         arguments["position_ids"] = torch.tensor(given, device=input_device(model))  # (batch, width)
     log, width = LogitsLog(len(rows)), input_ids.shape[1]
     with torch.inference_mode(), received_position_ids(model) as received, used_positions(model) as used:
-        _, logits = _run_and_read(model, input_ids, arguments, _last_columns(rows))
+        _, logits = _forward_at_last_tokens(model, input_ids, arguments, rows)
         log.add(logits)
         scores = logits_processors(settings, [index for index, _ in rows], width)(input_ids, logits.float())
     chosen = scores.argmax(dim=-1).tolist()
@@ -61,10 +65,15 @@ def forward(
 
 
 def continue_from_cache(model: PreTrainedModel, rows: Rows, new: list[tuple[int, ...]]) -> list[RowTrace]:
-    """Two steps: the prompt's next token, and the one after the first of `new`, from the cache that the prompt left.
+    """Computes two steps: the logits after the prompt, and those after the first token of `new`, from the cache.
 
-    Unlike generate() this reads a right-padded row at its last real token, and gives the new token the position behind
-    it, as the model itself counts: what is wrong then is the cache itself.
+    Unlike generate(), this reads a right-padded row at its last real token and gives the new token the next position,
+    counted as the model counts. If the second step is still wrong, the cache itself is wrong.
+
+    Args:
+        model: In eval mode; not changed.
+        rows: Padded prompts of one width, each with the index of its prompt.
+        new: The new tokens of each row. Only the first one enters forward().
     """
     input_ids, attention_mask = tensors(model, rows)
     first = torch.tensor([[tokens[0]] for tokens in new], device=input_device(model))  # (batch, 1)
@@ -74,7 +83,7 @@ def continue_from_cache(model: PreTrainedModel, rows: Rows, new: list[tuple[int,
     log = LogitsLog(len(rows))
     with torch.inference_mode():
         arguments = {"attention_mask": attention_mask, "use_cache": True}
-        prompt, logits = _run_and_read(model, input_ids, arguments, _last_columns(rows))
+        prompt, logits = _forward_at_last_tokens(model, input_ids, arguments, rows)
         log.add(logits)
         key = "past_key_values" if hasattr(prompt, "past_key_values") else "cache_params"
         cache = {key: getattr(prompt, key)}
@@ -86,12 +95,12 @@ def continue_from_cache(model: PreTrainedModel, rows: Rows, new: list[tuple[int,
 
 
 def takes_position_ids(model: PreTrainedModel) -> bool:
-    """True where forward() has an argument for them."""
+    """True if forward() has the parameter position_ids."""
     return "position_ids" in inspect.signature(model.forward).parameters
 
 
 def _first_position(model: PreTrainedModel) -> int:
-    """The position that the model itself gives to the first token: RoBERTa and its kin start behind a row for pads."""
+    """The position that the model gives to the first token. RoBERTa and related models start after a row for pads."""
     tables = (module for name, module in model.named_modules() if name.endswith("position_embeddings"))
     rows = (table.padding_idx for table in tables if isinstance(table, nn.Embedding))
     return next((row + 1 for row in rows if row is not None), 0)
@@ -100,10 +109,15 @@ def _first_position(model: PreTrainedModel) -> int:
 def replay(
     model: PreTrainedModel, prompt: tuple[int, ...], new: tuple[int, ...], *, with_positions: bool = False
 ) -> RowTrace:
-    """All steps of a prompt alone in one forward() without a cache, given the tokens that were chosen.
+    """Computes all steps of one prompt without padding in one forward() without a cache.
 
-    The model must be in eval mode; it is not changed. Where it is not causal a step also sees the tokens after it.
-    `with_positions` passes the position_ids that generate() would, where the model takes any.
+    If the model is not causal, a step also sees the tokens after it.
+
+    Args:
+        model: In eval mode; not changed.
+        prompt: The token ids of the prompt.
+        new: The new tokens that generate() chose.
+        with_positions: Whether to pass the same position_ids as generate(), if the model takes any.
     """
     padded = unpadded(prompt + new[:-1])
     input_ids, attention_mask = tensors(model, [(0, padded)])
@@ -114,7 +128,8 @@ def replay(
     log = LogitsLog(1)
     with torch.inference_mode(), received_position_ids(model) as received, used_positions(model) as used:
         arguments = {"attention_mask": attention_mask, **positions}
-        _, logits = _run(model, input_ids, arguments, range(len(prompt) - 1, width))  # (1, len(new), vocab_size)
+        columns = range(len(prompt) - 1, width)
+        _, logits = _forward_at_columns(model, input_ids, arguments, columns)  # (1, len(new), vocab_size)
         log.add(logits[0])
     num_columns = len(prompt) + len(new)
     position_ids = position_ids_by_column(received, 0, width, num_columns)
@@ -122,28 +137,24 @@ def replay(
     return RowTrace(unpadded(prompt), new, position_ids, log.row(0, len(new)), *looked_up)
 
 
-def _last_columns(rows: Rows) -> list[int]:
-    """The column of each row's last real token."""
-    return [len(padded.attention_mask) - 1 - padded.attention_mask[::-1].index(1) for _, padded in rows]
-
-
-def _run_and_read(
-    model: PreTrainedModel, input_ids: torch.Tensor, arguments: dict[str, Any], columns: list[int]
+def _forward_at_last_tokens(
+    model: PreTrainedModel, input_ids: torch.Tensor, arguments: dict[str, Any], rows: Rows
 ) -> tuple[ModelOutput, torch.Tensor]:
-    """One forward(): its output, and the logits of one column a row, (batch, vocab_size)."""
-    wanted = sorted(set(columns))
-    output, logits = _run(model, input_ids, arguments, wanted)
-    places = [wanted.index(column) for column in columns]
-    return output, logits[range(len(columns)), places]
+    """Calls forward(); returns its output, and the logits at each row's last real token, (batch, vocab_size)."""
+    last = [len(padded.attention_mask) - 1 - padded.attention_mask[::-1].index(1) for _, padded in rows]
+    columns = sorted(set(last))
+    output, logits = _forward_at_columns(model, input_ids, arguments, columns)  # (batch, len(columns), vocab_size)
+    return output, logits[range(len(last)), [columns.index(column) for column in last]]
 
 
-def _run(
+def _forward_at_columns(
     model: PreTrainedModel, input_ids: torch.Tensor, arguments: dict[str, Any], columns: Sequence[int]
 ) -> tuple[ModelOutput, torch.Tensor]:
-    """One forward(): its output, and the logits of these columns, (batch, len(columns), vocab_size).
+    """Calls forward(); returns its output, and the logits of these columns, (batch, len(columns), vocab_size).
 
-    The others are not worked out where the model can leave them out, as generate() has it: the head is a third of a
-    small model's work, and with a large vocabulary most of its memory.
+    `columns` are in ascending order. As in generate(), the model does not compute the logits of the other columns if
+    it has a parameter for that. The output layer is a third of a small model's work, and with a large vocabulary it
+    takes most of the memory.
     """
     width = input_ids.shape[1]
     tail = width - columns[0]
@@ -155,5 +166,6 @@ def _run(
     output = model(input_ids, **arguments, **keep)
     logits = output.logits
     if logits.shape[1] != len(columns):
-        logits = logits[:, [column - width for column in columns]]  # from the end: of all columns, or of the tail
+        # Negative indices are right for the logits of all columns and for those of the tail.
+        logits = logits[:, [column - width for column in columns]]
     return output, logits

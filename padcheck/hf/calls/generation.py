@@ -1,20 +1,18 @@
-"""One call of generate() or forward(): tokens, logits of every step, and the positions that forward() received."""
+"""Calls generate() on one batch, and records the tokens, logits and positions of each row."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 
 import torch
 from transformers import GenerationConfig, LogitsProcessor, PreTrainedModel
 
-from padcheck.core.evidence import PositionsUsedBy
-from padcheck.core.padding import PaddedIds
 from padcheck.core.settings import MeasureSettings
 from padcheck.hf.calls.batches import Rows
 from padcheck.hf.calls.capture import position_ids_by_column, received_position_ids
-from padcheck.hf.calls.logits import Logits, LogitsLog
+from padcheck.hf.calls.logits import LogitsLog
 from padcheck.hf.calls.positions_used import positions_by_column, used_positions
 from padcheck.hf.calls.sampling import logits_processors
+from padcheck.hf.calls.trace import RowTrace
 from padcheck.hf.library.devices import input_device
 from padcheck.hf.tokenizer.facts import generation_settings
 
@@ -22,62 +20,28 @@ _KEPT = {
     *("bos_token_id", "eos_token_id", "pad_token_id", "decoder_start_token_id"),
     *("use_cache", "cache_implementation", "cache_config"),
 }
-"""Settings of a generation_config that this measurement leaves as they are."""
-
-
-@dataclass(frozen=True)
-class RowTrace:
-    """What generate() did with one row.
-
-    Attributes:
-        padded: The prompt as it went in.
-        generated_ids: The new tokens up to and including the first eos; behind it generate() only fills up with pads.
-        position_ids: As forward() received them, one entry a column of prompt and new tokens.
-        logits: Of each new token, before any processing.
-        stand_in: What ran in place of generate(); None if generate() or the arm's own forward() ran.
-        positions_used: What the model looked up, one entry a column as well; empty where nobody listened.
-        positions_used_by: What looked it up; None where nothing is known.
-    """
-
-    padded: PaddedIds
-    generated_ids: tuple[int, ...]
-    position_ids: tuple[int | None, ...]
-    logits: Logits
-    positions_used: tuple[int | None, ...] = ()
-    positions_used_by: PositionsUsedBy | None = None
-    stand_in: str | None = None
-
-    def first_step(self) -> "RowTrace":
-        """The first new token alone."""
-        columns = len(self.padded.input_ids)
-        return replace(
-            self,
-            generated_ids=self.generated_ids[:1],
-            position_ids=(*self.position_ids[:columns], None),
-            positions_used=(*self.positions_used[:columns], None) if self.positions_used else (),
-            logits=self.logits.first(1),
-        )
+"""The settings of a model's generation_config that stay as they are."""
 
 
 def overridden_settings(generation_config: GenerationConfig) -> dict[str, object]:
-    """What it sets that would make arms differ for reasons other than padding: switched off for the measurement."""
+    """The settings that `neutral_generation_config` drops, since they could make runs differ regardless of padding."""
     settings = generation_settings(generation_config)
-    # What generate() returns beside the tokens does not change them.
+    # `output_...` settings add return values and do not change the tokens.
     return {key: value for key, value in settings.items() if key not in _KEPT and not key.startswith("output_")}
 
 
 @contextmanager
 def neutral_generation_config(model: PreTrainedModel, pad_token_id: int | None) -> Iterator[GenerationConfig]:
-    """Lends the model a generation_config without penalties, limits and sampling; its own comes back afterwards.
+    """Temporarily replaces the model's generation_config with one without penalties, limits and sampling.
 
-    Passing one to generate() would not do: since transformers 4.50 what it leaves unset is filled in from the model's
-    own.
+    Passing a config to generate() is not enough: since transformers 4.50, generate() fills unset values from the
+    model's own config.
     """
     before = model.generation_config
     kept = {key: value for key in _KEPT if (value := getattr(before, key, None)) is not None}
-    neutral = GenerationConfig(do_sample=False)  # draws are made by the shared noise
+    neutral = GenerationConfig(do_sample=False)  # `SharedGumbelNoise` makes the draws
     for key, value in (kept | {"pad_token_id": pad_token_id}).items():
-        setattr(neutral, key, value)  # to its constructor transformers 4.48 must not be given a static cache
+        setattr(neutral, key, value)  # not as an argument: the constructor of transformers 4.48 fails on a static cache
     model.generation_config = neutral
     try:
         yield neutral
@@ -95,24 +59,30 @@ def generate(
     with_cache: bool = True,
     forced: Mapping[int, tuple[int, ...]] | None = None,
 ) -> list[RowTrace]:
-    """Runs one batch; the model must be in eval mode and hold its neutral generation_config.
+    """Generates for one batch. The model must be in eval mode, under `neutral_generation_config`.
 
     Args:
         model: Not changed.
-        rows: Padded prompts of one width, each with the index of its prompt, which decides the noise of a sampled draw.
-        settings: How many tokens, and how to draw them.
-        max_new_tokens: Fewer tokens than the settings say.
-        with_mask: Whether attention_mask is passed.
-        with_cache: False runs all columns anew at every step; True leaves it to the generation_config.
-        forced: The tokens that a row is made to choose, by the index of its prompt, up to its eos.
+        rows: Padded prompts of one width, each with its prompt's index, which selects the noise of sampled draws.
+        settings: How many tokens to generate, and how to choose them.
+        max_new_tokens: Replaces the number of tokens in the settings.
+        with_mask: Whether to pass attention_mask.
+        with_cache: False computes all columns again at every step; True leaves caching to the generation_config.
+        forced: The tokens that each row must choose, up to its eos, by the index of its prompt.
+
+    Returns:
+        One trace per row.
+
+    Raises:
+        RuntimeError: generate() did not pass the logits of every step to its logits processors.
     """
     input_ids, attention_mask = tensors(model, rows)
     width = input_ids.shape[1]
     log = LogitsLog(len(rows))
     processors = logits_processors(settings, [index for index, _ in rows], width)
-    processors.insert(0, _Listening(log))
+    processors.insert(0, _RecordLogits(log))
     if forced is not None:
-        processors.append(_Forcing([forced[index] for index, _ in rows], width))
+        processors.append(_ForceTokens([forced[index] for index, _ in rows], width))
     with torch.inference_mode(), received_position_ids(model) as received, used_positions(model) as used:
         output = model.generate(
             input_ids,
@@ -123,7 +93,8 @@ def generate(
         )
     sequences = output[:, width:].tolist()
     if len(log) != len(sequences[0]):
-        raise RuntimeError(f"generate() showed the logits of {len(log)} of its {len(sequences[0])} steps")
+        num_steps = len(sequences[0])
+        raise RuntimeError(f"generate() passed the logits of {len(log)} of its {num_steps} steps to its processors")
     eos = _eos_ids(model.generation_config)
     traces = []
     for row, (_, padded) in enumerate(rows):
@@ -135,10 +106,10 @@ def generate(
     return traces
 
 
-class _Listening(LogitsProcessor):
-    """Notes the logits of each step and leaves them as they are.
+class _RecordLogits(LogitsProcessor):
+    """Records the logits of each step and returns them unchanged.
 
-    generate() itself would keep those of all steps in memory until its end.
+    With output_logits=True, generate() would hold the logits of all steps in memory until it returns.
     """
 
     def __init__(self, log: LogitsLog) -> None:
@@ -150,8 +121,8 @@ class _Listening(LogitsProcessor):
         return scores
 
 
-class _Forcing(LogitsProcessor):
-    """Leaves one token to choose from at each step; behind its end generate() fills a row up with pads by itself."""
+class _ForceTokens(LogitsProcessor):
+    """Allows one given token per row at each step. After a row's eos, generate() itself fills the row with pads."""
 
     def __init__(self, tokens: list[tuple[int, ...]], prompt_width: int) -> None:
         self._tokens = tokens
@@ -167,7 +138,7 @@ class _Forcing(LogitsProcessor):
 
 
 def tensors(model: PreTrainedModel, rows: Rows) -> tuple[torch.Tensor, torch.Tensor]:
-    """input_ids and attention_mask, (batch, width)."""
+    """The input_ids and the attention_mask of these rows on the model's input device, (batch, width) each."""
     input_ids = torch.tensor([padded.input_ids for _, padded in rows], device=input_device(model))
     attention_mask = torch.tensor([padded.attention_mask for _, padded in rows], device=input_device(model))
     return input_ids, attention_mask

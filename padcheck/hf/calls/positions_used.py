@@ -1,4 +1,4 @@
-"""Listens to the positions that a model looks up, whatever position_ids it received, and leaves no trace."""
+"""Records the positions that a model really uses, whatever position_ids it received; hooks are removed afterwards."""
 
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -17,7 +17,7 @@ from padcheck.core.evidence import PositionsUsedBy
 from padcheck.hf.calls.capture import position_ids_by_column
 from padcheck.hf.library.config_positions import position_encoding
 
-_MATRIX = 2
+_MATRIX_DIMS = 2
 _LOOKUPS: dict[Callable[..., Any], tuple[int, str]] = {
     functional.embedding: (0, "input"),
     torch.embedding: (1, "indices"),
@@ -25,10 +25,13 @@ _LOOKUPS: dict[Callable[..., Any], tuple[int, str]] = {
     torch.Tensor.index_select: (2, "index"),
     torch.Tensor.__getitem__: (1, "index"),
 }
-"""How modules take rows of a table, and the place and the name of the indices. Whisper slices its table."""
+"""Functions that take rows of a table, with the place and the name of the argument for the indices.
+
+Whisper slices its table, so `__getitem__` is one of them.
+"""
 
 _NAMED_FOR_POSITIONS = re.compile(r"posit|(?<![a-z])pos(?![a-z])|wpe", re.IGNORECASE)
-_OF_DISTANCES = re.compile("relative", re.IGNORECASE)
+_NAMED_FOR_DISTANCES = re.compile("relative", re.IGNORECASE)
 
 
 @dataclass
@@ -36,10 +39,10 @@ class UsedPositions:
     """The positions that one forward() call used.
 
     Attributes:
-        rows: Rows of its batch.
-        columns: Columns that entered it.
-        table: The rows of a position table that it looked up: (rows or 1, columns) on the CPU, or None.
-        rotary: The positions that its rotary module was given, in the same shape, or None.
+        rows: The number of rows in its input.
+        columns: The number of columns in its input.
+        table: The indices that it looked up in a position table: (rows or 1, columns) on the CPU, or None.
+        rotary: The positions that its rotary module received: (rows or 1, columns) on the CPU, or None.
     """
 
     rows: int
@@ -49,57 +52,57 @@ class UsedPositions:
 
     @property
     def positions(self) -> torch.Tensor | None:
-        """Those of the table, or else of the rotary module."""
+        """The indices in the table if they are known, otherwise the positions of the rotary module."""
         return self.rotary if self.table is None else self.table
 
 
 @contextmanager
 def used_positions(model: PreTrainedModel) -> Iterator[list[UsedPositions]]:
-    """Collects the positions of each forward() call of the model.
+    """Collects the positions that each forward() call of the model uses.
 
-    Sources are the lookups in position tables, which may add an offset or count by the mask themselves, and the integer
-    tensors that rotary modules are given. Positions stay unknown where a table is indexed outside a module (GPT-J,
-    CTRL), and where the model adds columns itself (Reformer).
+    There are two sources: lookups in position tables, and the integer tensors that rotary modules receive. A table
+    module may add an offset, or count positions from the mask itself. Positions stay unknown if the model indexes its
+    table outside a module (GPT-J, CTRL), or adds columns itself (Reformer).
     """
     calls: list[UsedPositions] = []
 
-    def begin(_module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    def on_forward(_module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         given = (*args[:1], kwargs.get("input_ids"), kwargs.get("inputs_embeds"))
         rows, columns = next(tensor.shape[:2] for tensor in given if tensor is not None)
         calls.append(UsedPositions(rows, columns))
 
-    def looked_up(indices: list[torch.Tensor]) -> None:
-        # Several lookups in one forward() are rows or axes apart, and none of them has all positions.
+    def on_lookups(indices: list[torch.Tensor]) -> None:
+        # If a table is looked up several times, each lookup is for one row or one axis, and none has all positions.
         if calls and calls[-1].table is None and len(indices) == 1:
             calls[-1].table = _by_row(indices[0], calls[-1])
 
-    def rotated(_module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    def on_rotary(_module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         if calls and calls[-1].rotary is None:
             found = (_by_row(_first_section(given), calls[-1]) for given in (*args, *kwargs.values()))
             calls[-1].rotary = next((positions for positions in found if positions is not None), None)
 
     with ExitStack() as stack:
-        stack.callback(model.register_forward_pre_hook(begin, with_kwargs=True).remove)
+        stack.callback(model.register_forward_pre_hook(on_forward, with_kwargs=True).remove)
         for module in _rotary_modules(model):
-            stack.callback(module.register_forward_pre_hook(rotated, with_kwargs=True).remove)
+            stack.callback(module.register_forward_pre_hook(on_rotary, with_kwargs=True).remove)
         for table in _position_tables(model):
-            stack.enter_context(_overheard(table, looked_up))
+            stack.enter_context(_lookups_reported(table, on_lookups))
         yield calls
 
 
 def positions_by_column(
     model: PreTrainedModel, used: Sequence[UsedPositions], row: int, prompt_width: int, num_columns: int
 ) -> tuple[tuple[int | None, ...], PositionsUsedBy | None]:
-    """The position that each column of a row had when it was first used, and what used it.
+    """The position of each column of a row when it was first used, and what used it; None for what is unknown.
 
-    A table in a rotary model (RoFormer) holds angles, and counts as rotary.
+    A position table in a rotary model (RoFormer) holds angles, so it counts as rotary.
 
     Args:
-        model: Its config tells whether it is rotary.
-        used: One entry a forward() call; the first is the prompt's, each later one adds a column.
+        model: Its config says whether it is rotary.
+        used: One entry per forward() call. The first call gets the prompt, each later one adds a column.
         row: The row of the batch.
-        prompt_width: Columns of the padded prompt.
-        num_columns: Columns wanted; the last generated token never entered.
+        prompt_width: The number of columns of the padded prompt.
+        num_columns: The number of columns to return. The last generated token never enters forward(), so it is None.
     """
     positions = position_ids_by_column([call.positions for call in used], row, prompt_width, num_columns)
     if not any(position is not None for position in positions):
@@ -109,14 +112,14 @@ def positions_by_column(
 
 
 def _position_tables(model: PreTrainedModel) -> Iterator[nn.Module]:
-    """Embeddings that are named for positions, and modules without learned weights in their place (XGLM, M2M100)."""
+    """Embeddings named for positions, and modules with fixed weights that do the same job (XGLM, M2M100)."""
     for name, module in model.named_modules():
         kind = type(module).__name__
         if not isinstance(module, nn.Embedding) and not ("Position" in kind and "Embedding" in kind):
             continue
-        known_by = f"{name} {kind}"
-        of_positions = _NAMED_FOR_POSITIONS.search(known_by) and not _OF_DISTANCES.search(known_by)
-        if of_positions and module is not model.get_input_embeddings():
+        names = f"{name} {kind}"
+        is_for_positions = _NAMED_FOR_POSITIONS.search(names) and not _NAMED_FOR_DISTANCES.search(names)
+        if is_for_positions and module is not model.get_input_embeddings():
             yield module
 
 
@@ -128,32 +131,32 @@ def _rotary_modules(model: PreTrainedModel) -> Iterator[nn.Module]:
 
 
 @contextmanager
-def _overheard(table: nn.Module, looked_up: Callable[[list[torch.Tensor]], None]) -> Iterator[None]:
-    """Within the context `looked_up` is told the indices of each forward() of a table.
+def _lookups_reported(table: nn.Module, on_lookups: Callable[[list[torch.Tensor]], None]) -> Iterator[None]:
+    """Calls `on_lookups` after each forward() of the table, with the indices that this forward() looked up.
 
-    It is wrapped and not hooked: a hook behind it does not run where forward() raises, and the mode would stay on.
+    forward() is wrapped, not hooked: if forward() raises, a hook after it does not run, and `_Lookups` would stay on.
     """
     forward, was_set = table.forward, "forward" in vars(table)
 
     @wraps(forward)
-    def listening(*args: Any, **kwargs: Any) -> Any:
+    def reporting(*args: Any, **kwargs: Any) -> Any:
         with _Lookups() as lookups:
             output = forward(*args, **kwargs)
-        looked_up(lookups.indices)
+        on_lookups(lookups.indices)
         return output
 
-    table.forward = listening
+    table.forward = reporting
     try:
         yield
     finally:
-        if was_set:  # by accelerate, which moves weights around it
+        if was_set:  # for example by accelerate, to move weights before and after
             table.forward = forward
         else:
             del table.forward
 
 
 class _Lookups(TorchFunctionMode):
-    """Notes the indices of the rows that are taken from a table."""
+    """Collects the indices of all rows that are taken from a table while the mode is active."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -175,7 +178,7 @@ class _Lookups(TorchFunctionMode):
 
 
 def _indices(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> torch.Tensor | None:
-    """Which rows of a table a function took; None where it took none."""
+    """The indices of the rows that this call takes from a table; None if it is no lookup."""
     if func not in _LOOKUPS:
         return None
     place, name = _LOOKUPS[func]
@@ -183,21 +186,21 @@ def _indices(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, 
     if func is not torch.Tensor.__getitem__:
         return index if isinstance(index, torch.Tensor) else None
     table = args[0]
-    if table.dim() != _MATRIX or not table.is_floating_point() or not isinstance(index, slice | torch.Tensor):
+    if table.dim() != _MATRIX_DIMS or not table.is_floating_point() or not isinstance(index, slice | torch.Tensor):
         return None
     rows: torch.Tensor = torch.arange(len(table), device=table.device)[index]
     return rows
 
 
 def _first_section(given: Any) -> Any:
-    """Text has the same position in every section of (sections, rows, columns)."""
-    return given[0] if isinstance(given, torch.Tensor) and given.dim() > _MATRIX else given
+    """The first section of (sections, rows, columns); text has the same position in every section."""
+    return given[0] if isinstance(given, torch.Tensor) and given.dim() > _MATRIX_DIMS else given
 
 
 def _by_row(given: Any, call: UsedPositions) -> torch.Tensor | None:
-    """A copy of positions as (rows or 1, columns) on the CPU; None where this is something else.
+    """A copy of positions as (rows or 1, columns) on the CPU; None if `given` is not positions.
 
-    They come as (rows or 1, columns), as one row (columns,), or as all rows in one, (rows * columns,).
+    Accepts (rows or 1, columns), one row (columns,), and all rows in one dimension, (rows * columns,).
     """
     if type(given) is not torch.Tensor or given.is_floating_point() or given.dtype == torch.bool:
         return None

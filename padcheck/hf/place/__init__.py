@@ -1,1 +1,1 @@
-"""The module in which a difference begins."""
+"""Finds the module in which a difference begins."""

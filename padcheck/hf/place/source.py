@@ -1,4 +1,4 @@
-"""Where the code of a module is: the file as its reader knows it, and the line."""
+"""Finds the file and the line of a module's code."""
 
 import functools
 import inspect
@@ -12,30 +12,31 @@ _INSTALLED = ("site-packages", "dist-packages")
 
 
 def method_source(module: nn.Module, name: str) -> tuple[str | None, int | None]:
-    """File and line of `def NAME` for a method of the module, below its decorators; None for what is not to be found.
+    """The file and the line of `def NAME` (below its decorators) for a method of the module; None if not found.
 
-    A function that somebody put in place of the method on this one module counts, and what it wraps, as accelerate's
-    hooks do, goes before it.
+    If a function was assigned to this one module in place of the method, its source is returned. Wrappers, such as
+    accelerate's hooks, are removed first.
     """
     function = _undecorated(vars(module).get(name) or getattr(type(module), name))
     try:
         path = inspect.getsourcefile(function)
         lines, first = inspect.getsourcelines(function)
-    except (OSError, TypeError):  # compiled, or typed into a prompt
+    except (OSError, TypeError):  # compiled, or entered in an interactive session
         return None, None
     below = next((number for number, line in enumerate(lines) if line.lstrip().startswith(("def ", "async def "))), 0)
-    return (None if path is None else _as_known(Path(path).absolute(), function.__module__)), first + below
+    return (None if path is None else _short_path(Path(path).absolute(), function.__module__)), first + below
 
 
 def _undecorated(function: Any) -> Any:
+    """The function without `functools.wraps` and `functools.partial` around it."""
     function = inspect.unwrap(function)
     while isinstance(function, functools.partial):
         function = inspect.unwrap(function.func)
     return function
 
 
-def _as_known(path: Path, module_name: str) -> str:
-    """From the package on where it is installed, from the working directory on where it is inside, else as it is."""
+def _short_path(path: Path, module_name: str) -> str:
+    """The path relative to site-packages, the working directory or the folder around its package, if it is inside."""
     folder = next((parent for parent in path.parents if parent.name in _INSTALLED), None)
     if folder is None and path.is_relative_to(Path.cwd()):
         folder = Path.cwd()

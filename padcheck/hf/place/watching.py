@@ -1,4 +1,4 @@
-"""Watches what modules of a model receive and give for one prompt, through hooks that are removed again."""
+"""Records what a model's modules receive and return for one prompt, with hooks that are removed afterwards."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
@@ -17,6 +17,7 @@ from padcheck.hf.calls.generation import generate
 from padcheck.hf.place.row_values import RealTokens, Values
 
 VisitKey = tuple[bool, str, int]
+"""`in_first_call`, `name` and `number` of a visit."""
 
 
 @dataclass(frozen=True)
@@ -24,11 +25,11 @@ class Watched:
     """One way of running a prompt, and the forward() call of the model that is looked at.
 
     Attributes:
-        run: Calls the model any number of times.
-        call: Which of these calls is looked at, from 0.
+        run: Calls the model one or several times.
+        call: The index of the call that is looked at, from 0.
         row: The prompt's row in the batch.
-        mask: The row's attention mask over the prompt and, where the call is a later one of generate(), the new tokens
-            up to this call. Of a call with fewer columns, as with a cache, the last ones are meant.
+        mask: The row's attention mask over the prompt, and over the new tokens up to this call if it is a later call
+            of generate(). If the call has fewer columns, as with a cache, they are the last ones of the mask.
     """
 
     run: Callable[[], object]
@@ -37,7 +38,7 @@ class Watched:
     mask: tuple[int, ...]
 
     def at(self, call: int) -> "Watched":
-        """The same run with an earlier call looked at."""
+        """The same run, looked at in an earlier call."""
         return replace(self, call=call, mask=self.mask[: len(self.mask) - (self.call - call)])
 
 
@@ -46,23 +47,23 @@ class Visit:
     """One call of one module.
 
     Attributes:
-        name: The module's, dotted; empty for the model itself.
-        number: How many calls of this module came before, in the same forward() call of the model.
-        first: True in the first forward() call of the model, where a later one is looked at.
-        inputs: Before any hook of the module.
-        outputs: After all hooks of the module.
+        name: The dotted name of the module; empty for the model itself.
+        number: The number of earlier calls of this module in the same forward() call of the model.
+        in_first_call: True in the first forward() call of the model, if a later one is looked at.
+        inputs: What the module receives, before its own hooks.
+        outputs: What the module returns, after its own hooks.
     """
 
     name: str
     number: int
-    first: bool
+    in_first_call: bool
     inputs: Values
     outputs: Values
 
     @property
     def key(self) -> VisitKey:
-        """The same for the same visit in another run."""
-        return self.first, self.name, self.number
+        """Identifies the same visit in another run."""
+        return self.in_first_call, self.name, self.number
 
 
 def watched_generate(
@@ -76,9 +77,10 @@ def watched_generate(
     with_cache: bool = True,
     forced: Mapping[int, tuple[int, ...]] | None = None,
 ) -> Watched:
-    """generate() up to the forward() call that gives the new token `step`; the other arguments are those of generate().
+    """Watches generate() in the forward() call that gives the new token `step`, from 0.
 
-    The model must be in eval mode and hold its neutral generation_config while it runs.
+    The other arguments are those of `generate`. When this runs, the model must be in eval mode, under
+    `neutral_generation_config`.
     """
     _, padded = rows[row]
     return Watched(
@@ -99,19 +101,19 @@ def watched_generate(
 
 
 def watch(model: nn.Module, names: Iterable[str], watched: Watched, on_visit: Callable[[Visit], None]) -> None:
-    """Runs once and shows each visit of these modules when it ends.
+    """Runs once, and passes each visit of these modules to `on_visit` when it ends.
 
-    Of the first forward() call of the model, where it is not the one that is looked at, a visit has only integers and
-    rotations: they tell how positions were counted before.
+    If a later forward() call of the model is looked at, visits in the first call are passed too, with integers and
+    rotations only. They show how positions were counted before.
 
     Raises:
-        Exception: What the run raises.
+        Exception: Any error that the run raises.
     """
     listener = _Listener(watched, on_visit)
     with ExitStack() as stack:
         for name in names:
             module = model.get_submodule(name)
-            # Before and after the hooks of others, which are a part of the module for those who call it.
+            # Outside of all other hooks: for a caller they are part of the module.
             enter, leave = partial(listener.enter, name), partial(listener.leave, name)
             stack.callback(module.register_forward_pre_hook(enter, prepend=True, with_kwargs=True).remove)
             stack.callback(module.register_forward_hook(leave).remove)
@@ -121,7 +123,7 @@ def watch(model: nn.Module, names: Iterable[str], watched: Watched, on_visit: Ca
 
 
 def called_modules(model: nn.Module, watched: Watched) -> set[nn.Module]:
-    """The modules that a run calls: not containers, nor modules of which it uses only a method or a weight."""
+    """The modules whose forward() a run calls, so no containers and no modules of which only a weight is used."""
     called: set[nn.Module] = set()
     with ExitStack() as stack:
         for module in model.modules():
@@ -131,6 +133,8 @@ def called_modules(model: nn.Module, watched: Watched) -> set[nn.Module]:
 
 
 class _Listener:
+    """The hooks: makes a visit of each call of a module in the forward() call that is looked at, and in the first."""
+
     def __init__(self, watched: Watched, on_visit: Callable[[Visit], None]) -> None:
         self._watched = watched
         self._on_visit = on_visit
@@ -140,7 +144,7 @@ class _Listener:
         self._left: Counter[str] = Counter()
 
     @property
-    def _first(self) -> bool:
+    def _in_first_call(self) -> bool:
         return self._call < self._watched.call
 
     def begin(self, _model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -152,24 +156,24 @@ class _Listener:
 
     def enter(self, name: str, _module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         if self._tokens is not None:
-            # A module may be inside another call of itself.
+            # A stack, since a module may be called inside another call of itself.
             self._entered[name].append(self._values(dict(enumerate(args)) | kwargs))
 
     def leave(self, name: str, _module: nn.Module, _args: tuple[Any, ...], output: object) -> None:
         if self._tokens is not None and self._entered[name]:
             inputs, outputs = self._entered[name].pop(), self._values(output)
-            self._on_visit(Visit(name, self._left[name], self._first, inputs, outputs))
+            self._on_visit(Visit(name, self._left[name], self._in_first_call, inputs, outputs))
             self._left[name] += 1
 
     def _values(self, structure: object) -> Values:
         values = self._tokens.values(structure) if self._tokens is not None else {}
-        if not self._first:
+        if not self._in_first_call:
             return values
         return {path: tensor for path, tensor in values.items() if not tensor.is_floating_point()}
 
 
 def _real_tokens(watched: Watched, args: tuple[Any, ...], kwargs: dict[str, Any]) -> RealTokens | None:
-    """None where the call does not say what its columns are, or has more of them than the mask."""
+    """The prompt's real tokens in this call; None if its columns are unknown, or more than the mask has."""
     given = [*args[:1], kwargs.get("input_ids"), kwargs.get("inputs_embeds")]
     tokens = next((tensor for tensor in given if isinstance(tensor, torch.Tensor)), None)
     if tokens is None or tokens.dim() < 2 or tokens.shape[1] > len(watched.mask):  # noqa: PLR2004

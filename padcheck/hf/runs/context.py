@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 
 from padcheck.core.run_plans import IN_FLOAT32, RunName
 from padcheck.hf.calls.batches import Batch
-from padcheck.hf.calls.generation import RowTrace
+from padcheck.hf.calls.trace import RowTrace
 from padcheck.hf.runs.runtime import Runtime
 
 Traces = dict[int, RowTrace]

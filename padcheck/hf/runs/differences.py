@@ -6,8 +6,8 @@ from math import inf, isfinite
 import torch
 
 from padcheck.core.evidence import PrecisionStep, RowDifference, StepDifference, TokenFlip
-from padcheck.hf.calls.generation import RowTrace
 from padcheck.hf.calls.logits import Logits
+from padcheck.hf.calls.trace import RowTrace
 
 _MASKED = -1e4
 """Models mask vocabulary entries with -1e4, -1e9, or the smallest number of their dtype; real logits stay far above."""

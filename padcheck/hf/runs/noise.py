@@ -12,8 +12,8 @@ from padcheck.core.evidence import NoiseProbe, RowDifference
 from padcheck.core.run_plans import SINGLE
 from padcheck.hf.calls.batches import Batch
 from padcheck.hf.calls.capture import captured_warnings
-from padcheck.hf.calls.generation import RowTrace
 from padcheck.hf.calls.logits import Logits
+from padcheck.hf.calls.trace import RowTrace
 from padcheck.hf.float32.view import HALF, error_text
 from padcheck.hf.parallel.ranks import in_step
 from padcheck.hf.runs.attention import other_attention

@@ -14,7 +14,8 @@ from transformers import PreTrainedModel
 from padcheck.core.settings import MeasureSettings
 from padcheck.hf.calls import forwards, generation
 from padcheck.hf.calls.batches import Rows
-from padcheck.hf.calls.generation import RowTrace, neutral_generation_config
+from padcheck.hf.calls.generation import neutral_generation_config
+from padcheck.hf.calls.trace import RowTrace
 from padcheck.hf.float32.half_precision import HALF
 from padcheck.hf.float32.view import Float32View
 from padcheck.hf.place.watching import Watched, watched_generate

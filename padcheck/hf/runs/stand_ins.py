@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from padcheck.core.run_plans import SINGLE
 from padcheck.core.tolerances import least_tolerance, share_of_allowance
-from padcheck.hf.calls.generation import RowTrace
+from padcheck.hf.calls.trace import RowTrace
 from padcheck.hf.runs.context import RunContext, Traces
 from padcheck.hf.runs.differences import compare_logits
 from padcheck.hf.runs.table import EXECUTIONS

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from padcheck.core.padding import position_ids_from_mask
 from padcheck.core.run_plans import SINGLE, RunName
 from padcheck.hf.calls.batches import Batch, Rows
-from padcheck.hf.calls.generation import RowTrace
+from padcheck.hf.calls.trace import RowTrace
 from padcheck.hf.runs.attention import other_attention
 from padcheck.hf.runs.context import RunContext
 from padcheck.hf.runs.differences import furthest

@@ -1,4 +1,4 @@
-"""generate() as it is measured: nothing of the model changes, and what is recorded is what happened."""
+"""Calls of generate() and forward() leave the model as it was, and record what really happened."""
 
 import copy
 
@@ -33,7 +33,7 @@ def rows(side):
     return [(index, pad_ids(ids, len(LONG), PAD, side)) for index, ids in enumerate((LONG, SHORT))]
 
 
-def test_a_left_padded_row_repeats_what_the_prompt_gives_alone(gpt2):
+def test_a_left_padded_row_matches_the_prompt_alone(gpt2):
     with neutral_generation_config(gpt2, PAD):
         alone = generate(gpt2, [(1, pad_ids(SHORT, len(SHORT), PAD, "left"))], SETTINGS)[0]
         left = generate(gpt2, rows("left"), SETTINGS)[1]
@@ -42,7 +42,7 @@ def test_a_left_padded_row_repeats_what_the_prompt_gives_alone(gpt2):
     assert left.logits.whole().shape == (4, 64)
 
 
-def test_the_logits_are_those_of_the_whole_row_in_one_forward(gpt2):
+def test_the_logits_match_one_forward_over_the_whole_row(gpt2):
     with neutral_generation_config(gpt2, PAD):
         alone = generate(gpt2, [(0, pad_ids(LONG, len(LONG), PAD, "left"))], SETTINGS)[0]
     with torch.inference_mode():
@@ -50,7 +50,7 @@ def test_the_logits_are_those_of_the_whole_row_in_one_forward(gpt2):
     torch.testing.assert_close(alone.logits.whole(), whole, rtol=1e-4, atol=1e-4)
 
 
-def test_penalties_and_limits_of_the_model_do_not_reach_the_measurement_and_come_back(gpt2):
+def test_penalties_and_limits_of_the_model_are_switched_off_and_restored(gpt2):
     own = GenerationConfig(
         repetition_penalty=5.0, no_repeat_ngram_size=1, min_length=20, max_length=9, do_sample=True, temperature=9.0
     )
@@ -67,7 +67,7 @@ def test_penalties_and_limits_of_the_model_do_not_reach_the_measurement_and_come
     assert set(overridden_settings(own)) >= {"repetition_penalty", "no_repeat_ngram_size", "min_length", "do_sample"}
 
 
-def test_the_generation_config_comes_back_after_an_error_too(gpt2):
+def test_the_generation_config_is_restored_after_an_error(gpt2):
     own = gpt2.generation_config
     with pytest.raises(IndexError), neutral_generation_config(gpt2, PAD):
         generate(gpt2, [(0, pad_ids((1, 999), 2, PAD, "left"))], SETTINGS)
@@ -94,7 +94,7 @@ def llama() -> LlamaForCausalLM:
 
 @pytest.mark.parametrize("family", ["gpt2", "llama"])
 @pytest.mark.parametrize("prompt", [LONG, SHORT, (5,)], ids=len)
-def test_a_replay_gives_the_logits_of_every_step_in_one_forward_without_a_cache(request, family, prompt):
+def test_a_replay_computes_the_logits_of_all_steps_in_one_forward_without_a_cache(request, family, prompt):
     model = request.getfixturevalue(family)
     with neutral_generation_config(model, PAD):
         alone = generate(model, [(0, pad_ids(prompt, len(prompt), PAD, "left"))], SETTINGS)[0]
@@ -107,14 +107,14 @@ def test_a_replay_gives_the_logits_of_every_step_in_one_forward_without_a_cache(
     [(input_ids, kwargs)] = received
     assert input_ids == [[*prompt, *alone.generated_ids[:-1]]]
     assert kwargs["attention_mask"].tolist() == [[1] * len(input_ids[0])]
-    assert set(kwargs) - {"logits_to_keep"} == {"attention_mask"}  # older models work out all columns
+    assert set(kwargs) - {"logits_to_keep"} == {"attention_mask"}  # older models have no logits_to_keep
     assert (replayed.padded, replayed.generated_ids) == (alone.padded, alone.generated_ids)
     assert replayed.logits.whole().shape == alone.logits.whole().shape == (SETTINGS.max_new_tokens, 64)
     torch.testing.assert_close(replayed.logits.whole(), alone.logits.whole(), rtol=1e-4, atol=1e-4)
     assert replayed.logits.whole().argmax(dim=-1).tolist() == list(alone.generated_ids)
 
 
-def test_a_replay_of_one_new_token_is_the_prompt_alone(llama):
+def test_a_replay_of_one_new_token_is_one_forward_of_the_prompt(llama):
     replayed = replay(llama, LONG, (3,))
     with torch.inference_mode():
         expected = llama(torch.tensor([LONG])).logits[0, -1:]
@@ -123,7 +123,7 @@ def test_a_replay_of_one_new_token_is_the_prompt_alone(llama):
 
 
 @pytest.mark.parametrize("family", ["gpt2", "llama"])
-def test_without_a_cache_every_step_gets_all_columns_and_says_the_same(request, family):
+def test_without_a_cache_every_step_gets_all_columns_and_gives_the_same_logits(request, family):
     model = request.getfixturevalue(family)
     widths = []
     with neutral_generation_config(model, PAD):
@@ -143,7 +143,7 @@ def test_without_a_cache_every_step_gets_all_columns_and_says_the_same(request, 
 
 @pytest.mark.parametrize("family", ["gpt2", "llama"])
 @pytest.mark.parametrize("side", ["left", "right"])
-def test_the_cache_of_a_padded_prompt_is_continued_from_its_last_real_token(request, family, side):
+def test_a_cache_is_continued_from_the_last_real_token(request, family, side):
     model = request.getfixturevalue(family)
     with neutral_generation_config(model, PAD):
         alone = [generate(model, [(0, pad_ids(ids, len(ids), PAD, side))], SETTINGS)[0] for ids in (LONG, SHORT)]
@@ -168,7 +168,7 @@ def test_a_row_ends_at_its_first_eos(gpt2):
     assert len(ended[1].position_ids) == len(LONG) + len(ended[1].generated_ids)
 
 
-def test_the_training_flag_of_every_module_comes_back(gpt2):
+def test_the_training_flag_of_every_module_is_restored(gpt2):
     gpt2.train()
     gpt2.transformer.h[0].eval()
     before = [module.training for module in gpt2.modules()]
@@ -177,32 +177,32 @@ def test_the_training_flag_of_every_module_comes_back(gpt2):
     assert [module.training for module in gpt2.modules()] == before
 
 
-def test_a_model_without_position_ids_is_recorded_as_not_given_any():
+def test_without_position_ids_every_column_is_none():
     received = [None, None, None]
     assert position_ids_by_column(received, 0, 3, 5) == (None,) * 5
 
 
-def test_columns_that_enter_forward_again_keep_the_position_of_the_first_time():
+def test_a_column_that_enters_forward_again_keeps_its_first_position():
     received = [torch.tensor([[0, 1, 2]]), torch.tensor([[7, 7, 7, 3]]), torch.tensor([[7, 7, 7, 7, 4]])]
     assert position_ids_by_column(received, 0, 3, 6) == (0, 1, 2, 3, 4, None)
 
 
-def test_a_batch_of_one_position_row_stands_for_every_row():
+def test_one_row_of_position_ids_applies_to_every_row_of_the_batch():
     received = [torch.tensor([[0, 1, 2]]), torch.tensor([[3]])]
     assert position_ids_by_column(received, 1, 3, 5) == (0, 1, 2, 3, None)
 
 
-def test_each_arm_hears_every_warning_and_the_screen_none(gpt2, capfd):
-    heard = []
+def test_each_run_collects_every_warning_and_none_is_shown(gpt2, capfd):
+    collected = []
     for _ in range(2):
         with captured_warnings() as messages, neutral_generation_config(gpt2, PAD):
             generate(gpt2, rows("right"), SETTINGS)
-        heard.append([message for message in messages if "right-padding was detected" in message])
-    assert [len(messages) for messages in heard] == [1, 1]
+        collected.append([message for message in messages if "right-padding was detected" in message])
+    assert [len(messages) for messages in collected] == [1, 1]
     assert capfd.readouterr() == ("", "")
 
 
-def test_sampled_arms_that_agree_draw_the_same_text_and_another_seed_another(gpt2):
+def test_sampled_runs_that_agree_draw_the_same_text_and_another_seed_draws_another(gpt2):
     drawn = {}
     for seed in (0, 1):
         settings = MeasureSettings(max_new_tokens=8, do_sample=True, temperature=1.5, top_k=40, top_p=0.95, seed=seed)
@@ -218,7 +218,7 @@ def test_sampled_arms_that_agree_draw_the_same_text_and_another_seed_another(gpt
 
 
 def test_draws_follow_the_softmax():
-    """Gumbel-max draws from the distribution itself: a chi-square test over many steps of a fixed distribution."""
+    """A chi-square test of the Gumbel-max draws over many steps of a fixed distribution."""
     from padcheck.hf.calls.sampling import SharedGumbelNoise
 
     probabilities = torch.tensor([0.5, 0.25, 0.15, 0.1])
@@ -229,10 +229,10 @@ def test_draws_follow_the_softmax():
         scores = noise(torch.zeros(1, step, dtype=torch.long), probabilities.log()[None])
         counts[scores.argmax()] += 1
     chi_square = ((counts - draws * probabilities) ** 2 / (draws * probabilities)).sum()
-    assert chi_square < 16.3  # 0.1 % of the chi-square distribution with three degrees of freedom
+    assert chi_square < 16.3  # p = 0.001 with three degrees of freedom
 
 
-def test_rotary_models_are_recorded_too(llama):
+def test_position_ids_of_a_rotary_model_are_recorded(llama):
     with neutral_generation_config(llama, PAD):
         left = generate(llama, rows("left"), SETTINGS)[1]
     assert left.position_ids[4:] == (0, 1, 2, 3, 4, 5, None)

@@ -1,4 +1,4 @@
-"""Logits are what was added, in memory or on disk."""
+"""Logits are read as they were added, from memory or from disk."""
 
 import gc
 from tempfile import SpooledTemporaryFile
@@ -23,8 +23,8 @@ def filled(dtype=torch.float32) -> tuple[LogitsLog, torch.Tensor]:
 @pytest.mark.parametrize("in_memory", [0, 100, 2**20], ids=["disk", "memory, then disk", "memory"])
 @pytest.mark.parametrize("block", [1, 2 * VOCAB, 2**20])
 def test_each_row_reads_as_it_was_added(in_memory, block, monkeypatch):
-    monkeypatch.setattr(logits, "_IN_MEMORY", in_memory or 1)
-    monkeypatch.setattr(logits, "_BLOCK", block)
+    monkeypatch.setattr(logits, "_MAX_BYTES_IN_MEMORY", in_memory or 1)
+    monkeypatch.setattr(logits, "_BLOCK_SIZE", block)
     log, added = filled()
     assert len(log) == STEPS
     for row in range(BATCH):
@@ -36,24 +36,24 @@ def test_each_row_reads_as_it_was_added(in_memory, block, monkeypatch):
         assert read.argmax() == tuple(added[:, row].argmax(dim=-1).tolist())
 
 
-def test_no_block_is_larger_than_it_may_be(monkeypatch):
-    monkeypatch.setattr(logits, "_BLOCK", 2 * VOCAB + 1)
+def test_blocks_stay_below_the_size_limit(monkeypatch):
+    monkeypatch.setattr(logits, "_BLOCK_SIZE", 2 * VOCAB + 1)
     assert [len(block) for block in filled()[0].row(1, STEPS).blocks()] == [2, 2, 1]
 
 
-def test_several_steps_of_one_row_may_come_at_once():
+def test_several_steps_of_one_row_can_be_added_at_once():
     log, added = LogitsLog(1), torch.randn(STEPS, VOCAB)
     log.add(added)
     assert torch.equal(log.row(0, STEPS).whole(), added)
 
 
-def test_16_bit_is_read_in_float32():
+def test_16_bit_logits_are_read_in_float32():
     log, added = filled(torch.bfloat16)
     assert torch.equal(log.row(2, STEPS).whole(), added[:, 2].float())
 
 
-def test_the_file_is_closed_when_nobody_reads_it_any_more(monkeypatch):
-    monkeypatch.setattr(logits, "_IN_MEMORY", 1)
+def test_the_file_is_closed_when_it_is_no_longer_in_use(monkeypatch):
+    monkeypatch.setattr(logits, "_MAX_BYTES_IN_MEMORY", 1)
     log, _ = filled()
     file, row = log._file, log.row(0, STEPS)
     del log
@@ -64,7 +64,7 @@ def test_the_file_is_closed_when_nobody_reads_it_any_more(monkeypatch):
     assert file.closed
 
 
-def test_a_full_disk_is_said_and_is_no_finding(padcheck, monkeypatch):
+def test_a_full_disk_is_an_error_and_not_a_finding(padcheck, monkeypatch):
     class Full(SpooledTemporaryFile):
         def write(self, _written):
             raise OSError(28, "No space left on device")
@@ -72,5 +72,5 @@ def test_a_full_disk_is_said_and_is_no_finding(padcheck, monkeypatch):
     monkeypatch.setattr(logits, "SpooledTemporaryFile", Full)
     outcome = padcheck("compare", "demo", "--max-new-tokens", "2")
     assert (outcome.exit_code, outcome.stdout) == (3, "")
-    assert "The logits cannot be kept: No space left on device." in outcome.stderr
+    assert "Cannot store the logits: No space left on device." in outcome.stderr
     assert "TMPDIR" in outcome.stderr

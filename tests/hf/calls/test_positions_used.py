@@ -1,4 +1,4 @@
-"""The positions that a model looks up in tables and rotary modules are recorded, and nothing is left behind."""
+"""The positions that a model uses in tables and rotary modules are recorded, and the model is left as it was."""
 
 from collections.abc import Callable
 from functools import partial
@@ -17,8 +17,9 @@ from padcheck.core.padding import pad_ids
 from padcheck.core.settings import MeasureSettings
 from padcheck.hf.calls.batches import Rows
 from padcheck.hf.calls.forwards import forward, replay
-from padcheck.hf.calls.generation import RowTrace, generate, neutral_generation_config
+from padcheck.hf.calls.generation import generate, neutral_generation_config
 from padcheck.hf.calls.positions_used import positions_by_column, used_positions
+from padcheck.hf.calls.trace import RowTrace
 from padcheck.hf.toys.architectures import default_config
 from padcheck.hf.toys.model import build_tiny_model
 
@@ -58,7 +59,7 @@ FROM_THE_MASK = {
     "llama": (0, "rotary"),
     "gemma2": (0, "rotary"),
 }
-"""Where the first token's position starts, and what uses it."""
+"""The position of the first token, and what uses it."""
 
 FROM_SLOTS = {"slots": (0, "table"), "bart": (2, "table"), "whisper": (0, "table"), "roformer": (0, "rotary")}
 
@@ -68,7 +69,7 @@ def _rows(side: str) -> Rows:
 
 
 def _generated(model: PreTrainedModel, rows: Rows) -> RowTrace:
-    """The last of the rows."""
+    """The trace of the last row."""
     with neutral_generation_config(model, PAD):
         return generate(model, rows, SETTINGS)[-1]
 
@@ -78,7 +79,7 @@ def _counted(start: int, number: int) -> tuple[int, ...]:
 
 
 @pytest.mark.parametrize("family", FROM_THE_MASK)
-def test_a_model_that_counts_by_the_mask_has_the_same_positions_alone_and_behind_pads(family: str) -> None:
+def test_a_model_that_counts_by_the_mask_uses_the_same_positions_alone_and_after_pads(family: str) -> None:
     model, (start, by) = _FAMILIES[family](), FROM_THE_MASK[family]
     alone = _generated(model, [(0, pad_ids(SHORT, len(SHORT), PAD, "left"))])
     left = _generated(model, _rows("left"))
@@ -90,7 +91,7 @@ def test_a_model_that_counts_by_the_mask_has_the_same_positions_alone_and_behind
 
 
 @pytest.mark.parametrize("family", FROM_THE_MASK)
-def test_behind_pads_on_the_right_new_tokens_have_the_positions_that_forward_received(family: str) -> None:
+def test_with_pads_on_the_right_new_tokens_use_the_positions_that_forward_received(family: str) -> None:
     model, (start, _) = _FAMILIES[family](), FROM_THE_MASK[family]
     right = _generated(model, _rows("right"))
     assert right.positions_used[: len(SHORT)] == _counted(start, len(SHORT))
@@ -102,7 +103,7 @@ def test_behind_pads_on_the_right_new_tokens_have_the_positions_that_forward_rec
 
 @pytest.mark.parametrize("family", FROM_SLOTS)
 @pytest.mark.parametrize("side", ["left", "right"])
-def test_a_model_that_counts_slots_is_seen_doing_so(family: str, side: str) -> None:
+def test_a_model_that_counts_slots_uses_slots_as_positions(family: str, side: str) -> None:
     model, (start, by) = _FAMILIES[family](), FROM_SLOTS[family]
     padded = _generated(model, _rows(side))
     assert padded.positions_used == (*_counted(start, len(LONG) + SETTINGS.max_new_tokens - 1), None)
@@ -110,14 +111,14 @@ def test_a_model_that_counts_slots_is_seen_doing_so(family: str, side: str) -> N
 
 
 @pytest.mark.parametrize("family", ["bloom", "mamba", "gptj"])
-def test_where_nothing_is_looked_up_in_a_module_nothing_is_known(family: str) -> None:
+def test_positions_are_unknown_if_no_module_looks_them_up(family: str) -> None:
     left = _generated(_FAMILIES[family](), _rows("left"))
     assert set(left.positions_used) == {None}
     assert left.positions_used_by is None
 
 
 @pytest.mark.parametrize("family", ["gpt2", "llama"])
-def test_one_forward_and_a_replay_are_recorded_too(family: str) -> None:
+def test_one_forward_and_a_replay_are_recorded(family: str) -> None:
     model = _FAMILIES[family]()
     slots = (*_counted(0, len(LONG)), None)
     given = forward(model, _rows("left"), SETTINGS, positions=lambda mask: tuple(range(5, 5 + len(mask))))[1]
@@ -126,7 +127,7 @@ def test_one_forward_and_a_replay_are_recorded_too(family: str) -> None:
     assert replay(model, SHORT, (1, 2)).positions_used == (0, 1, 2, 3, None)
 
 
-def test_without_a_cache_a_column_keeps_the_position_of_the_first_time() -> None:
+def test_without_a_cache_a_column_keeps_its_first_position() -> None:
     model = _FAMILIES["gpt2"]()
     with neutral_generation_config(model, PAD):
         cached, uncached = (generate(model, _rows("left"), SETTINGS, with_cache=flag)[1] for flag in (True, False))
@@ -134,7 +135,7 @@ def test_without_a_cache_a_column_keeps_the_position_of_the_first_time() -> None
 
 
 @pytest.mark.skipif(transformers.__version__ < "5", reason="the default config of Qwen2-VL has no text part here")
-def test_of_sections_that_agree_on_text_the_first_one_counts() -> None:
+def test_multimodal_rotary_positions_are_read_from_the_first_section() -> None:
     model = build_tiny_model(default_config("qwen2_vl"))
     given = []
     model.model.language_model.rotary_emb.register_forward_pre_hook(
@@ -146,7 +147,7 @@ def test_of_sections_that_agree_on_text_the_first_one_counts() -> None:
     assert left.positions_used_by == "rotary"
 
 
-def test_a_table_that_is_looked_up_row_by_row_is_unknown() -> None:
+def test_positions_are_unknown_if_a_table_is_looked_up_row_by_row() -> None:
     class PositionEmbedding(nn.Module):
         def __init__(self, table: nn.Embedding) -> None:
             super().__init__()
@@ -162,7 +163,7 @@ def test_a_table_that_is_looked_up_row_by_row_is_unknown() -> None:
     assert positions_by_column(model, calls, 0, len(LONG), len(LONG)) == ((None,) * len(LONG), None)
 
 
-def test_the_record_is_a_copy() -> None:
+def test_recorded_positions_are_a_copy() -> None:
     model = _FAMILIES["gpt2"]()
     position_ids = torch.arange(len(LONG))[None]
     with used_positions(model) as calls, torch.inference_mode():
@@ -171,8 +172,8 @@ def test_the_record_is_a_copy() -> None:
     assert calls[0].positions.tolist() == [list(range(len(LONG)))]
 
 
-def _traces(model: PreTrainedModel) -> list[object]:
-    """Hooks and attributes of every module."""
+def _hooks_and_attributes(model: PreTrainedModel) -> list[object]:
+    """For every module: its name, its numbers of hooks, and the names of its attributes."""
     return [
         (name, len(module._forward_pre_hooks), len(module._forward_hooks), sorted(vars(module)))
         for name, module in model.named_modules()
@@ -181,49 +182,49 @@ def _traces(model: PreTrainedModel) -> list[object]:
 
 @pytest.mark.parametrize("family", ["gpt2", "opt", "xglm", "llama"])
 @pytest.mark.parametrize("raises", [False, True], ids=["ends", "raises"])
-def test_nothing_is_left_behind(family: str, raises: bool) -> None:
+def test_hooks_and_wrappers_are_removed(family: str, raises: bool) -> None:
     model = _FAMILIES[family]()
-    before = _traces(model)
+    before = _hooks_and_attributes(model)
     ids = torch.tensor([[999 if raises else 1]])
     try:
         with used_positions(model), torch.inference_mode():
-            assert _traces(model) != before
+            assert _hooks_and_attributes(model) != before
             model(ids)
     except IndexError:
         assert raises
-    assert _traces(model) == before
+    assert _hooks_and_attributes(model) == before
 
 
-def test_an_error_inside_the_table_leaves_nothing_behind() -> None:
+def test_hooks_and_wrappers_are_removed_after_an_error_inside_the_table() -> None:
     model = _FAMILIES["gpt2"]()
-    before = _traces(model)
+    before = _hooks_and_attributes(model)
     with pytest.raises(IndexError), used_positions(model) as calls:
         model(torch.tensor([[1, 2]]), position_ids=torch.tensor([[0, 999]]))
-    assert _traces(model) == before
+    assert _hooks_and_attributes(model) == before
     assert torch._C._len_torch_function_stack() == 0
     assert calls[0].positions is None
 
 
-def test_a_forward_that_somebody_else_has_set_comes_back() -> None:
+def test_a_forward_that_was_set_before_is_restored() -> None:
     model = _FAMILIES["gpt2"]()
-    table, reached = model.transformer.wpe, []
+    table, calls = model.transformer.wpe, []
     original = table.forward
 
     def moving_weights(position_ids: torch.Tensor) -> torch.Tensor:
-        reached.append(position_ids)
+        calls.append(position_ids)
         return original(position_ids)
 
     table.forward = moving_weights
     assert _generated(model, _rows("left")).positions_used_by == "table"
-    assert reached
+    assert calls
     assert table.forward is moving_weights
 
 
 @pytest.mark.parametrize("thorough", [False, True])
-def test_every_row_of_a_report_has_one_entry_a_column(thorough: bool) -> None:
+def test_every_row_of_a_report_has_one_entry_per_column(thorough: bool) -> None:
     evidence = compare(_FAMILIES["opt"](), thorough=thorough).evidence
-    for name, arm in evidence.runs.items():
-        for row in arm.rows:
+    for name, run in evidence.runs.items():
+        for row in run.rows:
             if name == "right_continued":
                 assert (row.positions_used, row.positions_used_by) == ((), None)
             else:
@@ -231,7 +232,7 @@ def test_every_row_of_a_report_has_one_entry_a_column(thorough: bool) -> None:
                 assert row.positions_used[-1] is None
 
 
-def test_a_report_of_a_model_without_positions_has_none() -> None:
+def test_the_report_of_a_model_without_positions_has_no_positions() -> None:
     evidence = compare(_FAMILIES["bloom"]()).evidence
-    found = {(row.positions_used, row.positions_used_by) for arm in evidence.runs.values() for row in arm.rows}
+    found = {(row.positions_used, row.positions_used_by) for run in evidence.runs.values() for row in run.rows}
     assert found == {((), None)}

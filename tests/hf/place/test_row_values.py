@@ -1,4 +1,4 @@
-"""Which part of a tensor belongs to one prompt's real tokens, layout by layout."""
+"""The values of one prompt's real tokens are picked from tensors of every known layout."""
 
 import pytest
 import torch
@@ -42,20 +42,20 @@ def test_layouts_without_columns(tensor: torch.Tensor) -> None:
     assert TOKENS.values([tensor]) == {}
 
 
-def test_a_mask_of_one_new_token_is_no_row_of_columns() -> None:
+def test_a_mask_of_one_new_token_is_not_mistaken_for_columns() -> None:
     assert RealTokens(rows=2, columns=1, row=1, real=(0,)).values([numbered(2, 1, 1, 6)]) == {}
 
 
-def test_the_last_column_is_left_out_where_it_is_a_pad() -> None:
+def test_the_last_column_is_left_out_if_it_is_a_pad() -> None:
     assert RealTokens(rows=2, columns=5, row=1, real=(0, 1)).values([LAST]) == {}
 
 
-def test_tensors_are_found_inside_and_caches_are_not() -> None:
+def test_nested_tensors_are_found_but_caches_are_not() -> None:
     found = TOKENS.values({"a": (None, [HIDDEN]), "past_key_values": (HIDDEN,), "b": "text", "c": 1})
     assert found.keys() == {("a", "1", "0")}
 
 
-def test_what_is_kept_does_not_change_with_the_tensor() -> None:
+def test_picked_values_are_a_copy() -> None:
     hidden = HIDDEN.clone()
     (found,) = TOKENS.values([hidden]).values()
     hidden.zero_()

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from padcheck.core.padding import pad_ids
-from padcheck.hf.calls.generation import RowTrace
 from padcheck.hf.calls.logits import LogitsLog
+from padcheck.hf.calls.trace import RowTrace
 from padcheck.hf.runs.differences import compare_logits, compare_rows
 
 INF, NAN = float("inf"), float("nan")

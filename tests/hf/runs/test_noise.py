@@ -14,7 +14,7 @@ from padcheck.core.settings import MeasureSettings
 from padcheck.hf.calls import forwards
 from padcheck.hf.calls.batches import Batch
 from padcheck.hf.calls.forwards import replay
-from padcheck.hf.calls.generation import RowTrace
+from padcheck.hf.calls.trace import RowTrace
 from padcheck.hf.float32.view import Float32View, in_float32
 from padcheck.hf.runs.context import RunContext, Traces
 from padcheck.hf.runs.noise import NoiseMeter, rounding_errors
