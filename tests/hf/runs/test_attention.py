@@ -1,4 +1,4 @@
-"""The other attention implementation is lent, and the model's own comes back."""
+"""The attention implementation is changed for a while and then restored."""
 
 from types import SimpleNamespace
 
@@ -29,7 +29,7 @@ def logits_of(model: PreTrainedModel) -> torch.Tensor:
 
 
 @pytest.mark.parametrize(("own", "other"), [("sdpa", "eager"), ("eager", "sdpa")])
-def test_the_other_one_runs_within_and_the_own_one_afterwards(own: str, other: str) -> None:
+def test_the_other_implementation_runs_within_the_context_and_the_models_own_afterwards(own: str, other: str) -> None:
     model = llama(own)
     before = logits_of(model)
     with other_attention(model):
@@ -41,7 +41,7 @@ def test_the_other_one_runs_within_and_the_own_one_afterwards(own: str, other: s
     torch.testing.assert_close(within, before, atol=1e-4, rtol=0.0)
 
 
-def test_the_own_one_comes_back_after_an_error_too() -> None:
+def test_the_models_own_implementation_is_restored_after_an_error() -> None:
     model = llama("sdpa")
     with pytest.raises(IndexError), other_attention(model):
         model(torch.tensor([[10**6]]))
@@ -49,7 +49,7 @@ def test_the_own_one_comes_back_after_an_error_too() -> None:
 
 
 @pytest.mark.parametrize(("own", "named"), [("flash_attention_2", "flash_attention_2"), (None, "its own code")])
-def test_a_model_with_no_other_one_says_so(own: str | None, named: str) -> None:
+def test_a_model_without_another_implementation_says_so(own: str | None, named: str) -> None:
     model = SimpleNamespace(config=SimpleNamespace(_attn_implementation=own), set_attn_implementation=pytest.fail)
     reason = f"^the model has no attention implementation besides {named}$"
     with pytest.raises(NotOpenError, match=reason), other_attention(model):

@@ -1,4 +1,4 @@
-"""From logits to numbers."""
+"""The comparison of two rows' logits."""
 
 import math
 
@@ -32,7 +32,7 @@ def difference(reference, row):
     return compare_rows(trace(reference), trace(row, pads=3), prompt_index=4, token_text=str)
 
 
-def test_equal_logits_differ_by_nothing():
+def test_equal_logits_have_no_difference():
     measured = difference([[1.0, 2.0]], [[1.0, 2.0]])
     assert (measured.prompt_index, measured.num_pad_tokens, measured.flip) == (4, 3, None)
     assert (measured.steps[0].max_abs_diff, measured.steps[0].kl, measured.steps[0].logit_scale) == (0.0, 0.0, 2.0)
@@ -46,7 +46,7 @@ def test_each_step_has_its_largest_difference_its_kl_and_its_scale():
     assert (second.max_abs_diff, second.logit_scale) == (0.0, 8.0)
 
 
-def test_nothing_behind_the_first_different_token_is_compared():
+def test_nothing_after_the_first_different_token_is_compared():
     measured = difference([[0.0, 1.0], [0.0, 1.0], [0.0, 1.0]], [[0.0, 1.0], [1.0, 0.5], [99.0, 0.0]])
     assert len(measured.steps) == 2
     assert measured.flip.step == 1
@@ -54,7 +54,7 @@ def test_nothing_behind_the_first_different_token_is_compared():
     assert (measured.flip.reference_margin, measured.flip.margin) == (1.0, 0.5)
 
 
-def test_a_vocabulary_entry_that_both_mask_is_no_difference():
+def test_a_vocabulary_entry_that_both_mask_counts_as_equal():
     (step,) = compare([[1.0, -INF]], [[1.0, -INF]])
     assert (step.max_abs_diff, step.kl, step.non_finite, step.logit_scale) == (0.0, 0.0, 0, 1.0)
 
@@ -65,7 +65,7 @@ def test_a_number_in_place_of_minus_infinity_does_not_widen_the_allowance(mask):
     assert (step.max_abs_diff, step.logit_scale, step.non_finite) == (0.5, 3.0, 0)
 
 
-def test_an_entry_that_one_side_alone_masks_is_a_difference():
+def test_an_entry_that_only_one_side_masks_is_a_difference():
     (step,) = compare([[1.0, 3.0]], [[1.0, -1e9]])
     assert step.max_abs_diff > 1e8
 
@@ -81,7 +81,7 @@ def test_nan_on_both_sides_is_not_called_equal():
     assert step.non_finite == 1
 
 
-def test_margins_that_are_no_number_are_left_out():
+def test_margins_that_are_not_finite_are_left_out():
     flip = compare_rows(trace([[0.0, 1.0]], (1,)), trace([[NAN, 1.0]], (0,)), prompt_index=0, token_text=str).flip
     assert flip.margin is None
     assert flip.reference_margin == 1.0

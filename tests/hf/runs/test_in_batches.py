@@ -1,4 +1,4 @@
-"""Which arms run on which model, and that nothing of it is left behind."""
+"""Which runs are executed for which model, and that the model is left as it was found."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,8 +23,7 @@ USER_RUNS = (SINGLE, "left", "right")
 EXPENSIVE = tuple(builders.EXPENSIVE)
 SHORTEST, LONGEST = 3, 1
 PAIR = [2, 3]
-"""The shortest prompt and the next one that gives it a few pads."""
-"""Of the prompts of the zoo."""
+"""Prompts of the zoo; PAIR is the shortest and the next one that gives it a few pads."""
 every_dtype = pytest.mark.parametrize("dtype", DTYPES, ids=str)
 
 
@@ -33,7 +32,7 @@ def clean() -> dict[torch.dtype, Report]:
     return {dtype: compare(build_family(dtype)) for dtype in DTYPES}
 
 
-def test_the_builders_of_tests_know_every_arm() -> None:
+def test_the_builders_of_tests_know_every_run() -> None:
     known = builders.PROBES | builders.HALF_ONLY | builders.EXPENSIVE
     assert {
         name: (plan.reference, plan.padding_side) for name, plan in RUN_PLANS.items() if name not in USER_RUNS
@@ -43,13 +42,13 @@ def test_the_builders_of_tests_know_every_arm() -> None:
     assert {name for name, plan in RUN_PLANS.items() if plan.as_loaded} == set(builders.AS_RUN)
 
 
-def test_an_arm_is_compared_with_one_that_ran_before() -> None:
+def test_a_run_comes_after_its_reference() -> None:
     names = list(RUN_PLANS)
     for name, plan in RUN_PLANS.items():
         assert plan.reference is None or names.index(plan.reference) < names.index(name)
 
 
-def test_the_arms_come_in_the_order_of_the_plans(clean: dict[torch.dtype, Report]) -> None:
+def test_results_are_in_the_order_of_the_plans(clean: dict[torch.dtype, Report]) -> None:
     for report in clean.values():
         assert list(report.evidence.runs) == [name for name in RUN_PLANS if name in report.evidence.runs]
 
@@ -66,7 +65,7 @@ def test_on_a_clean_model_the_expensive_probes_are_left_out_and_named(
 
 
 @every_dtype
-def test_a_few_numbers_of_pads_are_part_of_every_run(clean: dict[torch.dtype, Report], dtype: torch.dtype) -> None:
+def test_every_measurement_runs_a_few_pad_counts(clean: dict[torch.dtype, Report], dtype: torch.dtype) -> None:
     screen = clean[dtype].evidence.screen
     assert screen is not None
     assert (screen.prompt_index, screen.error) == (LONGEST, None)
@@ -75,15 +74,15 @@ def test_a_few_numbers_of_pads_are_part_of_every_run(clean: dict[torch.dtype, Re
 
 
 @every_dtype
-def test_a_model_in_16_bit_is_probed_in_float32_and_runs_as_users_run_it_in_its_own_dtype(
+def test_a_16_bit_model_is_probed_in_float32_and_its_user_runs_are_in_16_bit(
     clean: dict[torch.dtype, Report], dtype: torch.dtype
 ) -> None:
     evidence = clean[dtype].evidence
     in_half = dtype is not torch.float32
-    for name, arm in evidence.runs.items():
-        assert arm.dtype == ("float32" if in_half and name not in builders.AS_RUN else None), name
+    for name, result in evidence.runs.items():
+        assert result.dtype == ("float32" if in_half and name not in builders.AS_RUN else None), name
         reference = RUN_PLANS[name].reference
-        assert arm.reference == (IN_FLOAT32.get(reference, reference) if arm.dtype else reference), name
+        assert result.reference == (IN_FLOAT32.get(reference, reference) if result.dtype else reference), name
     assert (set(builders.HALF_ONLY) <= set(evidence.runs)) == in_half
 
 
@@ -91,12 +90,12 @@ def test_a_model_in_16_bit_is_probed_in_float32_and_runs_as_users_run_it_in_its_
 def test_in_float_32_the_left_padded_batch_is_given_the_tokens_of_16_bit(
     clean: dict[torch.dtype, Report], dtype: torch.dtype
 ) -> None:
-    arms = clean[dtype].evidence.runs
-    for index, row in enumerate(arms["left"].rows):
+    results = clean[dtype].evidence.runs
+    for index, row in enumerate(results["left"].rows):
         for name in builders.HALF_ONLY:
-            assert arms[name].rows[index].generated_ids == row.generated_ids
+            assert results[name].rows[index].generated_ids == row.generated_ids
     alone = ("single", "replayed", "single_float32", "replayed_float32")
-    assert {arm.stand_in for name, arm in arms.items() if name not in alone} == {None}
+    assert {result.stand_in for name, result in results.items() if name not in alone} == {None}
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=str)
@@ -119,7 +118,7 @@ ON_FEW = ("left_no_mask", "forward")
 
 
 @every_dtype
-def test_on_a_clean_model_no_arm_raises_and_each_has_a_row_a_prompt_or_of_a_few(
+def test_on_a_clean_model_no_run_raises_and_each_has_the_rows_of_its_prompts(
     clean: dict[torch.dtype, Report], dtype: torch.dtype
 ) -> None:
     evidence = clean[dtype].evidence
@@ -130,16 +129,16 @@ def test_on_a_clean_model_no_arm_raises_and_each_has_a_row_a_prompt_or_of_a_few(
         "batched": [SHORTEST],
         "forward_again": [LONGEST],
     }
-    assert {arm.error for arm in evidence.runs.values()} == {None}
-    compared = {name for name, arm in evidence.runs.items() if arm.reference is not None}
+    assert {result.error for result in evidence.runs.values()} == {None}
+    compared = {name for name, result in evidence.runs.items() if result.reference is not None}
     assert set(evidence.differences) == compared
     few = dict.fromkeys(ON_FEW, sorted((SHORTEST, LONGEST)))
-    for name, arm in evidence.runs.items():
+    for name, result in evidence.runs.items():
         expected = (of | few).get(name, PAIR)
-        assert [row.prompt_index for row in arm.rows] == expected, name
+        assert [row.prompt_index for row in result.rows] == expected, name
         # A stand-in is not compared with itself.
-        compared = [row.prompt_index for row in arm.rows if row.stand_in is None or name == "single"]
-        if arm.reference is not None:
+        compared = [row.prompt_index for row in result.rows if row.stand_in is None or name == "single"]
+        if result.reference is not None:
             assert [row.prompt_index for row in evidence.differences[name]] == compared, name
 
 
@@ -174,7 +173,7 @@ def test_the_pads_of_the_broken_mask_are_counted_as_pads(clean: dict[torch.dtype
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
-def test_thorough_runs_them_all_although_the_others_agree(dtype: torch.dtype) -> None:
+def test_thorough_runs_the_expensive_probes_on_a_clean_model(dtype: torch.dtype) -> None:
     report = compare(build_family(dtype), thorough=True)
     evidence = report.evidence
     assert evidence.left_out == ()
@@ -184,7 +183,7 @@ def test_thorough_runs_them_all_although_the_others_agree(dtype: torch.dtype) ->
     prompts = list(range(len(evidence.prompts)))
     for name in evidence.runs.keys() - UNAVAILABLE:
         assert [row.prompt_index for row in evidence.runs[name].rows] == prompts, name
-    assert {arm.stand_in for arm in evidence.runs.values()} == {None}
+    assert {result.stand_in for result in evidence.runs.values()} == {None}
     assert evidence.sweep is not None
     assert evidence.sweep.error is None
     for name in {"uncached", "left_uncached", "left_other_attention"} - UNAVAILABLE:
@@ -194,7 +193,7 @@ def test_thorough_runs_them_all_although_the_others_agree(dtype: torch.dtype) ->
 
 
 @pytest.mark.parametrize("fault", [ignored, one_pad_short, three_pads_at_most, blocks_of_slots])
-def test_on_a_model_with_a_fault_they_run_by_themselves(fault: Fault) -> None:
+def test_the_expensive_probes_run_on_a_model_with_a_fault(fault: Fault) -> None:
     evidence = compare(planted(fault)(torch.float32)).evidence
     assert evidence.left_out == ()
     assert set(EXPENSIVE) <= set(evidence.runs)
@@ -203,11 +202,11 @@ def test_on_a_model_with_a_fault_they_run_by_themselves(fault: Fault) -> None:
 
 
 def ignored_beside_token(token_id: int) -> Fault:
-    """The mask counts for nothing in a batch in which this token is."""
+    """The mask is ignored in a batch that contains this token."""
     return lambda call: ignored(call) if (call.input_ids == token_id).any() else {}
 
 
-def test_they_run_from_the_batch_on_that_calls_for_them() -> None:
+def test_the_expensive_probes_run_from_the_first_batch_in_doubt() -> None:
     five = tokenizer().convert_tokens_to_ids("five")
     report = compare(planted(ignored_beside_token(five))(torch.float32), batch_size=2)
     assert [row.prompt_index for row in report.comparisons["left"].rows if row.verdict is Verdict.DIFFERENT] == [3]
@@ -217,12 +216,12 @@ def test_they_run_from_the_batch_on_that_calls_for_them() -> None:
     assert report.evidence.sweep.prompt_index == 2
 
 
-def test_a_report_may_be_judged_more_strictly_than_its_expensive_probes_were_called_for() -> None:
+def test_a_report_can_be_judged_more_strictly_although_the_expensive_probes_did_not_run() -> None:
     report = compare(planted(three_pads_at_most)(torch.float32), batch_size=2)
     assert judge("compare", report.evidence, JudgeSettings(atol=0.0, rtol=0.0)).status == "fail"
 
 
-def test_a_batch_of_copies_and_a_few_copies_are_of_another_size() -> None:
+def test_a_batch_of_copies_and_a_few_copies_have_different_sizes() -> None:
     heights: dict[str, set[int]] = {}
 
     @contextmanager
@@ -273,7 +272,7 @@ def test_the_model_is_left_as_it_was_found(dtype: torch.dtype) -> None:
     assert all(torch.equal(value, weights[name]) for name, value in model.state_dict().items())
 
 
-def test_sampled_arms_of_one_step_draw_what_generate_draws() -> None:
+def test_sampled_runs_of_one_step_draw_the_tokens_of_generate() -> None:
     report = compare(build_family(torch.float32), do_sample=True, temperature=3.0)
     greedy = compare(build_family(torch.float32))
     drawn = [row.generated_ids[0] for row in report.evidence.runs["single"].rows]

@@ -1,4 +1,4 @@
-"""Rounding as it is measured: small, of the right size, and gone without a trace afterwards."""
+"""Random rounding errors have the right size and leave no trace, and the meter measures with them."""
 
 from collections.abc import Iterator
 
@@ -42,7 +42,7 @@ def num_hooks(model: torch.nn.Module) -> int:
 
 
 def steps_between(before: torch.Tensor, after: torch.Tensor) -> torch.Tensor:
-    """How many numbers of their 16-bit dtype lie between two tensors, for numbers of one sign."""
+    """How many 16-bit numbers lie between the entries of two tensors of the same sign."""
     return (before.view(torch.int16).int() - after.view(torch.int16).int()).abs()
 
 
@@ -61,7 +61,7 @@ def test_rounding_errors_move_the_logits_a_little(model_type: str, dtype: torch.
 
 
 @every_dtype
-def test_the_errors_are_those_of_the_seed(dtype: torch.dtype) -> None:
+def test_the_seed_decides_the_errors(dtype: torch.dtype) -> None:
     model, moved = build_family(dtype), {}
     for run, seed in (("first", 0), ("again", 0), ("other", 1)):
         with rounding_errors(model, seed):
@@ -113,13 +113,13 @@ def test_in_float32_every_number_moves_by_no_more_than_a_neighbour() -> None:
 
 
 class Several(torch.nn.Module):
-    """What modules give besides one tensor of floats."""
+    """Outputs of modules other than one tensor of floats."""
 
     def forward(self, x: torch.Tensor) -> tuple[object, ...]:
         return x, (x + 1, None), x.long(), "text"
 
 
-def test_what_is_not_a_float_stays_and_tuples_keep_their_shape() -> None:
+def test_other_outputs_stay_as_they_are_and_tuples_keep_their_shape() -> None:
     x = torch.linspace(1, 2, 50)
     module = Several()
     with rounding_errors(module, seed=0):
@@ -137,7 +137,7 @@ def test_a_module_that_does_not_round_adds_no_error(module: torch.nn.Module) -> 
         assert torch.equal(module(x), x)
 
 
-def test_the_errors_are_gone_after_an_error_too() -> None:
+def test_the_hooks_are_removed_after_an_exception() -> None:
     model = build_family(torch.float32)
     before = logits_of(model)
     with pytest.raises(IndexError), rounding_errors(model, seed=0):
@@ -156,7 +156,7 @@ def context_of(model: PreTrainedModel, traces: dict[RunName, Traces], *, in_floa
 
 
 def measured(model: PreTrainedModel, batches: int = 1) -> dict[str, NoiseProbe]:
-    """What a meter says that is asked as in doubt: in the model's dtype, and in float32 if that is 16 bit."""
+    """What a meter measures in doubt: in the model's dtype, and in float32 if the model is in 16 bit."""
     meter, alone = NoiseMeter(model, seed=0), replayed(model)
     for batch in range(batches):
         some = BATCH.only(list(PROMPTS)[batch % 2]) if batches > 1 else BATCH
@@ -171,7 +171,7 @@ def measured(model: PreTrainedModel, batches: int = 1) -> dict[str, NoiseProbe]:
 
 
 @every_dtype
-def test_every_way_sees_each_step_of_each_prompt(dtype: torch.dtype) -> None:
+def test_every_way_measures_each_step_of_each_prompt(dtype: torch.dtype) -> None:
     model = build_family(dtype)
     if not hasattr(model, "set_attn_implementation"):
         pytest.skip("this version of transformers does not change the attention implementation of a loaded model")
@@ -198,7 +198,7 @@ def test_every_way_sees_each_step_of_each_prompt(dtype: torch.dtype) -> None:
 
 
 @every_dtype
-def test_without_a_doubt_16_bit_is_measured_as_often_and_float32_once(dtype: torch.dtype) -> None:
+def test_if_not_in_doubt_16_bit_is_measured_as_often_and_float32_once(dtype: torch.dtype) -> None:
     model = build_family(dtype)
     meter = NoiseMeter(model, seed=0)
     meter.measure(context_of(model, {SINGLE: replayed(model)}), BATCH.longest())
@@ -207,7 +207,7 @@ def test_without_a_doubt_16_bit_is_measured_as_often_and_float32_once(dtype: tor
     assert "other_attention" not in ways or dtype in HALF
 
 
-def test_what_a_model_keeps_of_the_call_before_is_no_rounding() -> None:
+def test_state_that_a_model_keeps_from_the_last_call_does_not_count_as_rounding() -> None:
     model, last = build_family(torch.float32), [0.0]
 
     def leak(_model: object, _args: object, output: ModelOutput) -> None:
@@ -232,7 +232,7 @@ def test_a_prompt_that_is_measured_again_counts_once() -> None:
     assert [difference.prompt_index for difference in probes["rounding_errors"].differences] == [3] * 3 + [5] * 3
 
 
-def test_where_no_prompt_ran_alone_nothing_is_measured() -> None:
+def test_nothing_is_measured_if_no_prompt_ran_alone() -> None:
     model = build_family(torch.float32)
     meter = NoiseMeter(model, seed=0)
     meter.measure(context_of(model, {}), BATCH.only())
@@ -253,7 +253,7 @@ def test_the_distance_from_float32_is_that_of_the_steps_on_the_same_tokens() -> 
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """The attention implementation of each replay that the meter asks for; all but sdpa raise."""
+    """The attention implementation of each replay that the meter asks for; all except sdpa raise."""
     seen: list[str] = []
 
     def broken(model: PreTrainedModel, prompt: tuple[int, ...], new: tuple[int, ...], **options: bool) -> RowTrace:
@@ -266,7 +266,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     return seen
 
 
-def test_a_way_that_raises_is_asked_once_and_keeps_its_error(asked: list[str]) -> None:
+def test_a_way_that_raises_is_tried_once_and_keeps_its_error(asked: list[str]) -> None:
     model = build_family(torch.float32)
     if not hasattr(model, "set_attn_implementation"):
         pytest.skip("this version of transformers does not change the attention implementation of a loaded model")

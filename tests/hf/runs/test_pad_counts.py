@@ -1,4 +1,4 @@
-"""One prompt behind ever more pads, on real models of toy size."""
+"""One prompt after different numbers of pads, on real models of toy size."""
 
 from typing import Any
 
@@ -40,7 +40,7 @@ def wrong(swept: PadCountSweep) -> tuple[int, ...]:
     return tuple(count.num_pad_tokens for count in swept.counts if count.step.max_abs_diff > 0.01)
 
 
-def test_the_longest_prompt_runs_behind_every_small_number_and_around_some_large_ones() -> None:
+def test_the_longest_prompt_runs_after_every_small_pad_count_and_around_some_large_ones() -> None:
     swept = sweep(build_family(torch.float32))
     assert (swept.prompt_index, swept.sizes, swept.error) == (LONGEST, {}, None)
     assert counts(swept) == USUAL
@@ -96,7 +96,7 @@ def test_the_sizes_of_a_model_with_a_text_config_are_those_of_the_text() -> None
 
 
 @pytest.mark.parametrize("size", [None, 0, 1, True, 4.0, "4"])
-def test_what_is_no_size_is_passed_over(size: Any) -> None:
+def test_a_value_that_is_not_a_size_is_ignored(size: Any) -> None:
     config = AutoConfig.for_model("llama")
     config.some_chunk_size = size
     assert _sizes(config) == {}
@@ -110,7 +110,7 @@ def test_the_table_of_positions_limits_the_pads(model_type: str) -> None:
     assert counts(swept) == tuple(number for number in USUAL if number <= 24 - len(PROMPTS[LONGEST]) - 1)
 
 
-def test_thorough_reaches_further() -> None:
+def test_thorough_runs_larger_pad_counts() -> None:
     model = build_family(torch.float32, "mistral", sliding_window=600, max_position_embeddings=1024)
     assert counts(sweep(model)) == USUAL
     swept = sweep(model, thorough=True)

@@ -1,4 +1,4 @@
-"""What a batch calls for: doubt, float32 that is not possible, NaN on one side, and errors in the middle."""
+"""Which runs a batch needs: in doubt, without float32, with NaN on one side, and after errors."""
 
 from collections.abc import Callable
 from typing import Any
@@ -52,16 +52,16 @@ REASON = "the model is quantized"
 
 @every_half
 @pytest.mark.parametrize("settings", [{}, {"thorough": True}, {"batch_size": 2}], ids=str)
-def test_where_float32_is_not_possible_the_probes_run_in_16_bit_and_the_report_says_why(
+def test_if_float32_is_not_possible_the_probes_run_in_16_bit_and_the_report_says_why(
     settings: dict[str, object], dtype: torch.dtype
 ) -> None:
     report = compare(quantized(build_family(dtype)), **settings)
-    arms = report.evidence.runs
+    results = report.evidence.runs
     for name in ("left_float32", "single_float32"):
-        assert (arms[name].error, arms[name].dtype, arms[name].rows) == (REASON, "float32", ())
-    assert {arm.dtype for name, arm in arms.items() if not name.endswith("_float32")} == {None}
-    assert {arm.reference for arm in arms.values()} & {"single_float32"} == {"single_float32"}
-    assert arms["forward"].reference == "single"
+        assert (results[name].error, results[name].dtype, results[name].rows) == (REASON, "float32", ())
+    assert {result.dtype for name, result in results.items() if not name.endswith("_float32")} == {None}
+    assert {result.reference for result in results.values()} & {"single_float32"} == {"single_float32"}
+    assert results["forward"].reference == "single"
     assert report.comparisons["left_float32"].verdict is Verdict.NOT_RUN
     assert report.status == "pass"
     assert report.evidence.precision == ()
@@ -107,15 +107,15 @@ def no_room_in_float32(call: Call) -> Arguments:
         (no_room_in_float32, "OutOfMemoryError: CUDA out of memory. Tried to allocate 20.00 GiB"),
     ],
 )
-def test_what_raises_in_float32_is_probed_in_16_bit(
+def test_a_model_that_raises_in_float32_is_probed_in_16_bit(
     refuse: Fault, reason: str, wrong: bool, settings: dict[str, object]
 ) -> None:
     model = plant(build_family(torch.bfloat16), refuse)
     report = compare(plant(model, one_pad_short) if wrong else model, **settings)
     assert report.evidence.runs["left_float32"].error == reason
-    assert {arm.dtype for name, arm in report.evidence.runs.items() if not name.endswith("_float32")} == {None}
-    own = {name: arm for name, arm in report.evidence.runs.items() if not name.endswith("_float32")}
-    assert {name for name, arm in own.items() if arm.error} <= UNAVAILABLE
+    assert {result.dtype for name, result in report.evidence.runs.items() if not name.endswith("_float32")} == {None}
+    own = {name: result for name, result in report.evidence.runs.items() if not name.endswith("_float32")}
+    assert {name for name, result in own.items() if result.error} <= UNAVAILABLE
     assert ("", f"not in float32: {reason}") in wording.noise_floor(report)
     assert report.status == ("fail" if wrong else "pass")
     assert {"PAD201", "PAD301"} <= codes(report) or not wrong
@@ -127,14 +127,14 @@ def wrong_in_half(model: PreTrainedModel) -> PreTrainedModel:
 
 
 @every_half
-def test_what_only_16_bit_does_is_found_and_said(dtype: torch.dtype) -> None:
+def test_a_fault_of_16_bit_alone_is_found_and_reported(dtype: torch.dtype) -> None:
     report = compare(wrong_in_half(build_family(dtype)))
     [finding] = [finding for finding in report.findings if finding.code == "PAD201"]
     assert f"only {str(dtype).removeprefix('torch.')} has this fault" in finding.message
     assert report.status == "fail"
     assert report.comparisons["left_float32"].verdict.within_rounding
-    arm = report.evidence.runs["left_other_attention"]
-    assert arm.dtype is None, "another attention implementation may help where the fault is"
+    result = report.evidence.runs["left_other_attention"]
+    assert result.dtype is None, "another attention implementation may help where the fault is"
     assert "left" in report.evidence.places
 
 
@@ -151,7 +151,7 @@ def test_in_doubt_the_prompts_alone_go_through_generate_in_float32_too(dtype: to
 
 
 @every_dtype
-def test_in_doubt_every_arm_runs_on_all_prompts(dtype: torch.dtype) -> None:
+def test_in_doubt_every_run_has_all_prompts(dtype: torch.dtype) -> None:
     evidence = compare(planted(one_pad_short)(dtype)).evidence
     prompts = list(range(len(evidence.prompts)))
     for name in evidence.runs.keys() - UNAVAILABLE:
@@ -160,7 +160,7 @@ def test_in_doubt_every_arm_runs_on_all_prompts(dtype: torch.dtype) -> None:
         assert [row.prompt_index for row in evidence.differences[name]] == prompts, name
 
 
-def test_a_fault_of_some_numbers_of_pads_is_seen_although_no_prompt_has_them() -> None:
+def test_a_fault_at_some_pad_counts_is_found_although_no_prompt_has_them() -> None:
     """Pads 0 to 3 are hidden; the prompts have 2 at most."""
     report = compare(planted(three_pads_at_most)(FLOAT32), ((4, 5, 6, 7), (8, 9), (10, 11, 12)))
     assert report.comparisons["left"].verdict.within_rounding
@@ -184,7 +184,7 @@ def test_blocks_of_slots_are_found_although_the_pads_of_all_prompts_fill_whole_b
 
 
 class OwnConfig(GPT2Config):
-    """A config of which nothing says how positions are encoded."""
+    """A config that does not say how positions are encoded."""
 
     model_type = "some_own_gpt"
 
@@ -223,7 +223,7 @@ def nan_behind(side: str) -> Callable[[PreTrainedModel], PreTrainedModel]:
 
 
 @every_dtype
-def test_nan_behind_pads_on_the_left_is_found_and_the_right_is_judged_all_the_same(dtype: torch.dtype) -> None:
+def test_nan_with_left_padding_is_found_and_the_right_side_is_still_judged(dtype: torch.dtype) -> None:
     report = compare(nan_behind("left")(build_family(dtype)))
     assert report.comparisons["left"].verdict is Verdict.NON_FINITE
     assert report.comparisons["right_forward"].verdict.within_rounding
@@ -235,7 +235,7 @@ def test_nan_behind_pads_on_the_left_is_found_and_the_right_is_judged_all_the_sa
 
 
 @every_dtype
-def test_nan_behind_pads_on_the_right_leaves_the_left_as_right_as_it_is(dtype: torch.dtype) -> None:
+def test_nan_with_right_padding_does_not_change_the_verdict_on_the_left(dtype: torch.dtype) -> None:
     report = compare(nan_behind("right")(build_family(dtype)))
     assert report.comparisons["left"].verdict.within_rounding
     assert report.comparisons["right"].verdict is Verdict.NON_FINITE

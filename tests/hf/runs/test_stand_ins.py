@@ -1,4 +1,4 @@
-"""Which prompts alone go through generate(), what stands in for the others, and that it says so."""
+"""Which prompts alone go through generate(), and stand-ins for the others, which are labelled."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -32,13 +32,13 @@ SHORTEST, LONGEST, OTHERS = 3, 1, [0, 2]
 """Of the prompts of the zoo."""
 
 
-def stood_in(evidence: Evidence, arm: str = SINGLE) -> list[int]:
+def stood_in(evidence: Evidence, name: str = SINGLE) -> list[int]:
     """The prompts that did not go through generate()."""
-    return [row.prompt_index for row in evidence.runs[arm].rows if row.stand_in is not None]
+    return [row.prompt_index for row in evidence.runs[name].rows if row.stand_in is not None]
 
 
 def generated_alone(model: PreTrainedModel, **settings: object) -> tuple[Report, list[tuple[int, ...]]]:
-    """The report, and the prompts that generate() itself was given alone while the arms ran as users run them."""
+    """The report, and the prompts that generate() itself was given alone during the user runs."""
     prompts: list[tuple[int, ...]] = []
     generate = model.generate
 
@@ -63,19 +63,19 @@ def test_the_shortest_and_the_longest_prompt_go_through_generate() -> None:
     assert report.status == "pass"
 
 
-def test_of_each_batch_they_do() -> None:
+def test_they_do_so_in_each_batch() -> None:
     report = compare(build_family(FLOAT32), ((4, 5, 6), (7, 8), (9,), (10, 11), (12,), (13, 14, 15, 16)), batch_size=3)
     assert stood_in(report.evidence) == [1, 3]
 
 
 @pytest.mark.parametrize("settings", [{"thorough": True}, {"do_sample": True}], ids=str)
-def test_nothing_stands_in_where_all_is_asked_for_or_tokens_are_drawn(settings: dict[str, object]) -> None:
+def test_nothing_stands_in_with_thorough_or_with_sampling(settings: dict[str, object]) -> None:
     report = compare(build_family(FLOAT32), **settings)
-    assert {arm.stand_in for arm in report.evidence.runs.values()} == {None}
+    assert {result.stand_in for result in report.evidence.runs.values()} == {None}
     assert stood_in(report.evidence) == []
 
 
-def test_nothing_stands_in_once_anything_is_wrong() -> None:
+def test_nothing_stands_in_if_the_batch_is_in_doubt() -> None:
     report, alone = generated_alone(planted(ignored)(FLOAT32))
     assert stood_in(report.evidence) == []
     assert set(alone) == set(prompts_of(report, *range(4)))
@@ -91,7 +91,7 @@ def test_in_float32_one_forward_stands_in_for_each_prompt_of_a_16_bit_model(dtyp
 
 
 @pytest.mark.parametrize("build", FAMILIES.values(), ids=FAMILIES)
-def test_a_stand_in_gives_the_tokens_the_positions_and_the_logits_of_generate(
+def test_a_stand_in_has_the_tokens_positions_and_logits_of_generate(
     build: Callable[[torch.dtype], PreTrainedModel],
 ) -> None:
     quick, plain = compare(build(FLOAT32)), compare(build(FLOAT32), thorough=True)
@@ -137,8 +137,8 @@ def test_a_model_that_decodes_a_lone_prompt_wrongly_does_not_pass(dtype: torch.d
 
 
 @pytest.mark.parametrize(("prompt", "status"), [("five tokens", "fail"), ("it asked for a mat while it", "pass")])
-def test_of_one_prompt_alone_it_shows_only_if_the_prompt_went_through_generate(prompt: str, status: str) -> None:
-    """The price of stand-ins: the prompts for which they stand in are named, and `thorough` has none."""
+def test_a_fault_of_one_prompt_alone_shows_only_if_that_prompt_went_through_generate(prompt: str, status: str) -> None:
+    """The price of stand-ins: the report names their prompts, and `thorough` uses none."""
     model = planted(off_beside(tokenizer()(prompt).input_ids[-1]), "gpt2")(FLOAT32)
     report = compare(model)
     assert (report.status, stood_in(report.evidence)) == (status, [] if status == "fail" else OTHERS)
@@ -149,7 +149,7 @@ def test_of_one_prompt_alone_it_shows_only_if_the_prompt_went_through_generate(p
 
 
 def with_wrong_replay(model: PreTrainedModel, prompt: tuple[int, ...], by: float) -> PreTrainedModel:
-    """One forward() over this prompt alone and two new tokens gives other logits behind its last column."""
+    """One forward() over this prompt alone and two new tokens gives other logits after its last column."""
 
     def change(_model: object, args: tuple[Any, ...], kwargs: dict[str, Any], output: ModelOutput) -> None:
         input_ids = args[0] if args else kwargs["input_ids"]
@@ -162,9 +162,7 @@ def with_wrong_replay(model: PreTrainedModel, prompt: tuple[int, ...], by: float
 
 @pytest.mark.parametrize("by", [100.0, 0.01], ids=["another token", "logits beyond rounding"])
 @pytest.mark.parametrize("dtype", [FLOAT32, torch.bfloat16], ids=str)
-def test_a_forward_that_says_something_else_than_generate_is_told_and_padding_is_right(
-    dtype: torch.dtype, by: float
-) -> None:
+def test_a_forward_that_disagrees_with_generate_is_reported_and_padding_is_right(dtype: torch.dtype, by: float) -> None:
     prompt = prompts_of(compare(build_family(dtype)), 2)[0]
     report = compare(with_wrong_replay(build_family(dtype), prompt, by))
     assert "PAD208" in {finding.code for finding in report.findings}
@@ -189,7 +187,7 @@ def test_a_prompt_whose_stand_in_does_not_agree_is_generated_and_the_others_are_
     assert found[1].generated_ids == left[1].generated_ids
 
 
-def test_a_stand_in_that_raises_is_an_error_of_the_arm() -> None:
+def test_a_stand_in_that_raises_is_an_error_of_the_run() -> None:
     prompt = prompts_of(compare(build_family(FLOAT32)), 2)[0]
     model = build_family(FLOAT32)
 
@@ -206,12 +204,12 @@ def test_a_stand_in_that_raises_is_an_error_of_the_arm() -> None:
 # What is said of it
 
 
-def test_evidence_and_json_say_it_of_each_row_and_of_the_arm() -> None:
+def test_evidence_and_json_label_each_row_and_the_run() -> None:
     report = compare(build_family(FLOAT32))
-    arm = report.evidence.runs[SINGLE]
+    result = report.evidence.runs[SINGLE]
     assert REPLAYED == "forward() over prompt and new tokens"
-    assert arm.stand_in == REPLAYED
-    assert [row.stand_in for row in arm.rows] == [REPLAYED, None, REPLAYED, None]
+    assert result.stand_in == REPLAYED
+    assert [row.stand_in for row in result.rows] == [REPLAYED, None, REPLAYED, None]
     assert {other.stand_in for name, other in report.evidence.runs.items() if name not in (SINGLE, "replayed")} == {
         None
     }
@@ -219,7 +217,7 @@ def test_evidence_and_json_say_it_of_each_row_and_of_the_arm() -> None:
     assert written.count(f'"stand_in": "{REPLAYED}"') == 6
 
 
-def test_the_report_says_it_beside_each_prompt_and_below_the_probes() -> None:
+def test_the_report_labels_each_prompt_and_says_it_below_the_probes() -> None:
     report = compare(build_family(FLOAT32))
     sentence = f"alone, {REPLAYED} stands in for generate() of prompts 0, 2"
     assert sentence in wording.other_probes(report)
