@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import NoReturn
 
 from padcheck import __version__
+from padcheck.core import torchrun
 from padcheck.core.errors import ISSUES, NotMeasuredError, PadcheckError, UsageError, memory_ran_out
 from padcheck.core.exit_codes import ExitCode
 
@@ -23,6 +24,7 @@ def exits(*, verbose: bool = False) -> Iterator[None]:
     try:
         yield
     except PadcheckError as error:
+        torchrun.unmute()  # a rank that gets here has failed before the ranks were joined
         _fail(error, verbose=verbose)
     except KeyboardInterrupt:
         _fail(NotMeasuredError("Interrupted: nothing was measured."), verbose=False)
@@ -62,6 +64,7 @@ def _fail(error: PadcheckError, *, verbose: bool, cause: BaseException | None = 
 
 
 def _fail_on_bug(error: Exception, *, verbose: bool) -> NoReturn:
+    torchrun.unmute()
     sys.stderr.write(f"padcheck: a bug in padcheck {__version__}: {type(error).__name__}: {error}\n")
     sys.stderr.write(f"Please report it at {ISSUES} with the command and what --verbose shows.\n")
     if verbose:

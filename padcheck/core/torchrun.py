@@ -1,4 +1,4 @@
-"""The processes that torchrun starts for one command (its ranks), and which of them this one is."""
+"""Which of the processes (ranks) that torchrun started for one command this one is, and whether it may print."""
 
 import os
 import sys
@@ -10,39 +10,45 @@ TORCHRUN = "torchrun --nproc-per-node 2 -m padcheck compare MODEL --tp-plan auto
 
 
 def rank() -> int:
-    """The number of this process; 0 writes the report."""
+    """The number of this process. Rank 0 writes the report."""
     return _from_environment("RANK", 0)
 
 
 def world_size() -> int:
-    """How many processes run this command, on all machines together."""
+    """The number of processes that run this command, over all machines."""
     return _from_environment("WORLD_SIZE", 1)
 
 
 def is_heard(*, in_parallel: bool) -> bool:
-    """True where this process speaks for the command. Where another one does, stdout and stderr are closed to it.
+    """True for rank 0, which writes the report. On any other rank stdout and stderr are discarded from now on.
 
     Args:
         in_parallel: Whether the command spreads a model over the ranks.
 
     Raises:
-        UsageError: There are ranks and nothing to spread over them, or the other way round.
+        UsageError: There are several ranks and no model to spread over them, or a model to spread and one rank.
     """
     if in_parallel and world_size() < 2:  # noqa: PLR2004
         raise UsageError(
             "--tp-plan needs several processes, and this is the only one.",
-            meaning="Each of them holds a part of every layer. torchrun starts them, and tells each its number.",
-            change=f"Start it with torchrun, with as many processes as there are GPUs: {TORCHRUN}",
+            meaning="Each process holds a part of every layer. torchrun starts them and gives each one its number.",
+            change=f"Start it with torchrun, one process per GPU: {TORCHRUN}",
         )
     if not in_parallel and world_size() > 1:
         raise UsageError(
             f"WORLD_SIZE is {world_size()}: several processes run this command, and each would write a report.",
-            change=f"Start it once, without torchrun; or spread the model over them: {TORCHRUN}",
+            change=f"Start it once, without torchrun, or spread the model over the processes: {TORCHRUN}",
         )
     if rank() == 0:
         return True
-    sys.stdout = sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115  for as long as we live
+    sys.stdout = sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115  stays open until the end
     return False
+
+
+def unmute() -> None:
+    """Gives a rank its stderr back, so that it can say why it ends."""
+    if rank() != 0:
+        sys.stderr = sys.__stderr__ or sys.stderr
 
 
 def _from_environment(name: str, default: int) -> int:

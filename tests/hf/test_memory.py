@@ -78,7 +78,7 @@ def test_an_arm_that_runs_out_of_memory_ends_the_run(padcheck, folder_of, monkey
     assert "--batch-size" in outcome.stderr
 
 
-@pytest.mark.parametrize("function", ["view._smallest_that_works", "raising.Lender._lend"])
+@pytest.mark.parametrize("function", ["view._smallest_that_works", "raising.Raiser._replace"])
 def test_where_float32_does_not_fit_the_probes_run_in_16_bit(padcheck, folder_of, monkeypatch, function):
     monkeypatch.setattr(f"padcheck.hf.float32.{function}", starved)
     outcome = padcheck("compare", folder_of(tokenizer_json), "--dtype", "bfloat16", "--format", "json")

@@ -1,1 +1,1 @@
-"""A 16-bit model in float32, without a second copy of its weights."""
+"""Runs a 16-bit model in float32, without a second copy of its weights."""

@@ -1,4 +1,4 @@
-"""Finds out whether anything is calculated in 16 bit while a model runs."""
+"""Detects whether a model calculates anything in 16 bit while it runs."""
 
 from typing import Any
 
@@ -11,27 +11,26 @@ HALF = (torch.float16, torch.bfloat16)
 
 _aten = torch.ops.aten
 _MOVES = {_aten.embedding, _aten.index, _aten.index_select, _aten.gather, _aten.clone, _aten.cat, _aten.contiguous}
-"""Operations that leave each number as it is. Views do as well."""
+"""Operations that only move numbers. Views only move numbers too."""
 
 
 class HalfPrecisionError(Exception):
-    """An operation has given 16-bit numbers that are not its inputs' own."""
+    """An operation has rounded to 16 bit."""
 
 
 class NothingInHalf(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Within the context an operation that rounds to 16 bit raises; one that only moves 16-bit numbers does not.
+    """Within the context, an operation that rounds to 16 bit raises. Two kinds of operations are allowed.
 
-    Nor does one that changes a weight in place, as RWKV does at its first call.
-
-    A model may cast to the dtype of a weight before it calls the module that owns the weight. Where that dtype is
-    float16 or bfloat16, nothing else would show it: the result is cast back sooner or later.
+    They are those that only move 16-bit numbers, and those that change a weight in place, as RWKV does at its first
+    call. The check is needed because a model may cast to the dtype of a weight before it calls the module that owns the
+    weight. If that dtype is float16 or bfloat16, the output does not show it, since the result is cast back later.
     """
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Runs the operation.
 
         Raises:
-            HalfPrecisionError: It has rounded.
+            HalfPrecisionError: The operation rounds to 16 bit.
         """
         output = func(*args, **(kwargs or {}))
         if any(each.dtype in HALF and not isinstance(each, nn.Parameter) for each in _floating(output)):

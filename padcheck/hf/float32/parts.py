@@ -1,4 +1,4 @@
-"""What is raised to float32 at a time in a model: its layers, and the modules outside of them."""
+"""Splits a model into the parts that are raised to float32 one at a time: layers, and the modules outside of them."""
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial, wraps
@@ -8,30 +8,30 @@ import torch
 from torch import nn
 
 from padcheck.hf.float32.half_precision import HALF
-from padcheck.hf.float32.raising import Lender
+from padcheck.hf.float32.raising import Raiser
 
 Forward = Callable[..., Any]
 Wrap = Callable[[Forward], Forward]
 
 _SLICE = 2**20
-"""Numbers of a head that are raised at a time: 4 MiB, which stays in a CPU's cache and costs no new pages."""
+"""How many numbers of a head are raised at a time: 4 MiB, which fits into a CPU's cache and needs no new pages."""
 
 
-def parts(model: nn.Module, lender: Lender) -> Iterator[tuple[nn.Module, Wrap]]:
-    """The modules whose forward() is wrapped, and how."""
+def parts(model: nn.Module, raiser: Raiser) -> Iterator[tuple[nn.Module, Wrap]]:
+    """The modules whose forward() is wrapped, each with the function that wraps it."""
     for module, is_layer in _layers_and_others(model, set(), in_list=False):
         members = list(module.modules()) if is_layer else [module, *_containers_in(module)]
         if not any(tensor.dtype in HALF for tensor in own_tensors(members)) or not _has_forward(module):
             continue
         function = getattr(getattr(module, place_of_forward(module)), "__func__", None)
         if is_layer:
-            yield module, partial(lender.wrapped, modules=members)
+            yield module, partial(raiser.wrapped, modules=members)
         elif isinstance(module, nn.Embedding) and function is nn.Embedding.forward and module.max_norm is None:
             yield module, _raised_output
         elif isinstance(module, nn.Linear) and function is nn.Linear.forward:
             yield module, partial(_in_slices, linear=module)
         else:
-            yield module, partial(lender.wrapped, modules=members)
+            yield module, partial(raiser.wrapped, modules=members)
 
 
 def outside_of_layers(model: nn.Module) -> Iterator[nn.Module]:
@@ -40,7 +40,7 @@ def outside_of_layers(model: nn.Module) -> Iterator[nn.Module]:
 
 
 def _layers_and_others(module: nn.Module, seen: set[nn.Module], *, in_list: bool) -> Iterator[tuple[nn.Module, bool]]:
-    """All modules but those inside of layers, each with whether it is a layer."""
+    """All modules except those inside of layers, each with a flag that is True for a layer."""
     if module in seen:
         return
     seen.add(module)
@@ -56,7 +56,7 @@ def _inside(module: nn.Module) -> Iterator[nn.Module]:
 
 
 def _containers_in(module: nn.Module) -> Iterator[nn.Module]:
-    """What nobody calls, so that its weights are read by the module that it is in: an nn.ParameterList, for one."""
+    """Modules without a forward(), such as an nn.ParameterList. The module that contains them reads their weights."""
     for child in module.children():
         if not _has_forward(child):
             yield child
@@ -68,13 +68,13 @@ def _has_forward(module: nn.Module) -> bool:
 
 
 def fetches_weights(module: nn.Module) -> bool:
-    """True where accelerate puts the weights in place before forward(); they are on the meta device until then."""
+    """True if accelerate loads the weights just before forward(). Until then they are on the meta device."""
     hook = getattr(module, "_hf_hook", None)
     return any(getattr(each, "offload", False) for each in getattr(hook, "hooks", (hook,)))
 
 
 def own_tensors(modules: Iterable[nn.Module]) -> Iterator[torch.Tensor]:
-    """Their own parameters and buffers, each once."""
+    """The parameters and buffers of these modules, without those of their children; each once."""
     seen = {
         id(tensor): tensor
         for module in modules
@@ -85,7 +85,7 @@ def own_tensors(modules: Iterable[nn.Module]) -> Iterator[torch.Tensor]:
 
 
 def _raised_output(lookup: Forward) -> Forward:
-    """A row of a table is the same in either precision, so the table itself need not be raised."""
+    """Raises only the rows that were looked up, which gives the same numbers as raising the whole table."""
 
     @wraps(lookup)
     def in_float32(*args: Any, **kwargs: Any) -> torch.Tensor:
@@ -96,7 +96,7 @@ def _raised_output(lookup: Forward) -> Forward:
 
 
 def _in_slices(forward: Forward, linear: nn.Linear) -> Forward:
-    """A head is the largest matrix of many a model, larger than a layer; its rows do not depend on each other."""
+    """Raises a few rows at a time. A head is often larger than a layer, and its rows do not depend on each other."""
 
     @wraps(forward)
     def in_float32(input: torch.Tensor) -> torch.Tensor:  # noqa: A002  nn.Linear's name for it
@@ -113,5 +113,5 @@ def _in_slices(forward: Forward, linear: nn.Linear) -> Forward:
 
 
 def place_of_forward(module: nn.Module) -> str:
-    """The attribute with the module's own code; a hook of accelerate puts the weights in place before it runs."""
+    """The attribute that holds the module's own forward(). A hook of accelerate wraps it to load the weights first."""
     return "_old_forward" if hasattr(module, "_hf_hook") and hasattr(module, "_old_forward") else "forward"

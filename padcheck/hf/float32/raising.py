@@ -1,4 +1,4 @@
-"""Raises the 16-bit weights of a module to float32 for the length of a call, in memory that all modules share."""
+"""Temporarily replaces the 16-bit weights of a module by float32 ones during a call, in memory that modules share."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
@@ -12,81 +12,81 @@ from torch import nn
 from padcheck.hf.float32.half_precision import HALF
 
 Slots = list[dict[str, Any]]
-"""The dicts in which the modules of a unit hold their parameters and buffers."""
+"""The dicts that hold the parameters and buffers of some modules."""
 
 _ALIGNED = 16
-"""Numbers; 64 bytes of float32, which is what torch's own allocator gives."""
+"""Alignment in numbers: 64 bytes of float32, as in torch's own allocator."""
 
 _SMALL = 2**16
-"""Numbers; up to so many, new memory is as quick as shared memory."""
+"""Up to this many numbers, new memory is as fast as shared memory."""
 
 
 @dataclass
-class _Loan:
-    """The float32 tensors that stand in a unit's slots, each with the 16-bit tensor that it stands for.
+class _Replaced:
+    """The float32 tensors that are in some slots now, and the 16-bit tensors that they replace.
 
-    `by_id` has the id of the float32 tensor as key; the tensor is kept beside it so that the id stays its own.
+    `by_id` maps the id of each float32 tensor to both tensors. It holds the float32 tensor so that the id stays unique.
     """
 
     slots: Slots
     by_id: dict[int, tuple[torch.Tensor, torch.Tensor]] = field(default_factory=dict)
 
 
-class Lender:
-    """Puts float32 tensors in the place of 16-bit ones while a call runs, and the same 16-bit objects back after it.
+class Raiser:
+    """Temporarily replaces 16-bit tensors by float32 ones while a call runs, then puts the same 16-bit objects back.
 
-    Calls nest: an outer module may hold weights while its layers run. Calls of one depth never overlap, so they share
-    one buffer on each device, as large as the largest of them needs. New memory for each call would be slower than the
-    conversion: the system has to clear each page.
+    Calls nest: an outer module may hold raised weights while its layers run. Calls of one depth never overlap, so they
+    share one buffer per device, which is as large as the largest call needs. New memory for each call would take longer
+    than the conversion, because the system has to clear each page.
 
-    What a call writes into a raised tensor is lost at its end. What it puts into a slot itself stays there.
+    What a call writes into a raised tensor is lost when the call ends. A new tensor that it puts into a slot stays.
     """
 
     def __init__(self) -> None:
         self._buffers: dict[tuple[torch.device, int], torch.Tensor] = {}
-        self._loans: list[_Loan] = []
+        self._replaced: list[_Replaced] = []
 
     def wrapped(self, function: Callable[..., Any], modules: Iterable[nn.Module]) -> Callable[..., Any]:
-        """`function`, during which the weights of `modules` are in float32."""
+        """`function`, with the weights of `modules` in float32 while it runs."""
         slots = _slots(modules)
 
         @wraps(function)
         def in_float32(*args: Any, **kwargs: Any) -> Any:
-            depth = len(self._loans)
+            depth = len(self._replaced)
             try:
-                self._lend(slots)
+                self._replace(slots)
                 return function(*args, **kwargs)
             finally:
-                self.take_back(depth)
+                self.restore(depth)
 
         return in_float32
 
-    def lend(self, modules: Iterable[nn.Module]) -> None:
-        """Raises the weights of `modules` until they are taken back."""
-        self._lend(_slots(modules))
+    def replace(self, modules: Iterable[nn.Module]) -> None:
+        """Raises the weights of `modules` until restore() is called."""
+        self._replace(_slots(modules))
 
-    def take_back(self, depth: int = 0) -> None:
-        """Ends all calls from `depth` on."""
-        while len(self._loans) > depth:
-            _restore(self._loans[-1])
-            self._loans.pop()
-            self._let_go_of_what_is_kept(len(self._loans))
+    def restore(self, depth: int = 0) -> None:
+        """Puts back the 16-bit weights of all calls from `depth` on."""
+        while len(self._replaced) > depth:
+            _put_back(self._replaced[-1])
+            self._replaced.pop()
+            self._drop_buffers_in_use(len(self._replaced))
 
-    def _lend(self, slots: Slots) -> None:
-        loan = _Loan(slots)
-        self._loans.append(loan)
-        with torch.inference_mode(mode=False), torch.no_grad():  # what is made in inference mode cannot leave it
-            raised = self._raise(loan)
+    def _replace(self, slots: Slots) -> None:
+        replaced = _Replaced(slots)
+        self._replaced.append(replaced)
+        with torch.inference_mode(mode=False), torch.no_grad():  # tensors made in inference mode cannot be used outside
+            raised = self._raise(replaced)
         for held in slots:
             for name, tensor in held.items():
                 if id(tensor) in raised:
                     held[name] = raised[id(tensor)]
 
-    def _raise(self, loan: _Loan) -> dict[int, torch.Tensor]:
-        """The float32 tensors, by the id of the 16-bit one. Weights that are tied stay so."""
-        found = {id(each): each for held in loan.slots for each in held.values() if _can_be_raised(each)}
+    def _raise(self, replaced: _Replaced) -> dict[int, torch.Tensor]:
+        """The float32 tensors, by the id of the 16-bit tensor. Tied weights stay tied."""
+        found = {id(each): each for held in replaced.slots for each in held.values() if _can_be_raised(each)}
         raised = dict(zip(found, self._raised(list(found.values())), strict=True))
-        loan.by_id = {id(new): (new, found[old_id]) for old_id, new in raised.items()}
+        replaced.by_id = {id(new): (new, found[old_id]) for old_id, new in raised.items()}
         return raised
 
     def _raised(self, tensors: list[torch.Tensor]) -> list[torch.Tensor]:
@@ -102,17 +102,17 @@ class Lender:
         ]
 
     def _buffer(self, device: torch.device, numbers: int) -> torch.Tensor:
-        """At least so many numbers, of any value."""
-        key = (device, len(self._loans))
+        """Memory for at least this many numbers, not initialized."""
+        key = (device, len(self._replaced))
         if numbers <= _SMALL:
             return torch.empty(numbers, dtype=torch.float32, device=device)
         if key not in self._buffers or self._buffers[key].numel() < numbers:
-            self._buffers.pop(key, None)  # before there is a larger one
+            self._buffers.pop(key, None)  # frees it before the larger one is made
             self._buffers[key] = torch.empty(numbers, dtype=torch.float32, device=device)
         return self._buffers[key]
 
-    def _let_go_of_what_is_kept(self, depth: int) -> None:
-        """Forgets a buffer of which somebody still has a part: a module may return a slice of its weight."""
+    def _drop_buffers_in_use(self, depth: int) -> None:
+        """Forgets the buffers that other tensors still share: a module may return a slice of its weight."""
         for key in [key for key in self._buffers if key[1] == depth + 1]:
             if _references(self._buffers[key]) > _REFERENCES_OF_A_NEW_ONE:
                 del self._buffers[key]
@@ -131,7 +131,7 @@ def _is_plain(tensor: torch.Tensor) -> bool:
 
 
 def _numbers(tensor: torch.Tensor) -> int:
-    """How many it takes of a buffer: none where it is of a subclass, such as the DTensor of tensor parallelism."""
+    """How many numbers it needs in a buffer; none for a subclass, such as the DTensor of tensor parallelism."""
     return tensor.numel() if _is_plain(tensor) else 0
 
 
@@ -140,15 +140,15 @@ def _raised(tensor: torch.Tensor, memory: torch.Tensor) -> torch.Tensor:
     return nn.Parameter(new, requires_grad=False) if isinstance(tensor, nn.Parameter) else new
 
 
-def _restore(loan: _Loan) -> None:
-    for held in loan.slots:
+def _put_back(replaced: _Replaced) -> None:
+    for held in replaced.slots:
         for name, tensor in held.items():
-            if id(tensor) in loan.by_id:
-                held[name] = loan.by_id[id(tensor)][1]
+            if id(tensor) in replaced.by_id:
+                held[name] = replaced.by_id[id(tensor)][1]
 
 
 def _references(tensor: torch.Tensor) -> int:
-    """How many tensors share its memory; one more for the object that is asked."""
+    """How many tensors share its memory, plus one for the storage object made here."""
     return int(torch._C._storage_Use_Count(tensor.untyped_storage()._cdata))  # noqa: SLF001
 
 

@@ -1,4 +1,7 @@
-"""Lends a 16-bit model float32 weights: what it would say without 16-bit rounding, without room for a copy."""
+"""Temporarily replaces the weights of a 16-bit model by float32 ones, so that it runs without 16-bit rounding.
+
+Usually only a part of the weights is in float32 at a time, so there need not be room for a copy of the model.
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -13,7 +16,7 @@ from padcheck.hf.calls.capture import captured_warnings
 from padcheck.hf.calls.generation import neutral_generation_config
 from padcheck.hf.float32.half_precision import HALF, NothingInHalf
 from padcheck.hf.float32.parts import Wrap, fetches_weights, outside_of_layers, own_tensors, parts, place_of_forward
-from padcheck.hf.float32.raising import Lender
+from padcheck.hf.float32.raising import Raiser
 from padcheck.hf.library.devices import input_device
 from padcheck.hf.library.exceptions import is_out_of_memory, shortened
 from padcheck.hf.library.untouched import untouched_state
@@ -23,8 +26,12 @@ from padcheck.hf.toys.architectures import ordinary_ids
 __all__ = ["HALF", "AtOnce", "Float32View", "NotOpenError", "error_text", "free_memory", "in_float32"]
 
 AtOnce = Literal["part", "outside", "whole"]
-"""What is in float32 at a time: a part (a layer, or a module outside of layers); all that is outside of layers, and a
-layer; or all weights."""
+"""What is in float32 at a time.
+
+- part: one layer, or one module outside of layers.
+- outside: one layer, and everything outside of layers.
+- whole: all weights.
+"""
 
 _SHARE_OF_FREE_MEMORY = 0.7
 
@@ -32,16 +39,16 @@ _FIRST = "_first_in_float32"
 
 
 class NotOpenError(Exception):
-    """A way of running that this model, or this machine, does not have; no fault of either."""
+    """This model or this machine does not support this way of running. That is not a fault."""
 
 
 def error_text(error: Exception) -> str:
-    """What is kept of an error: its kind as well, unless it only says that a way is not open."""
+    """The text of an error as the report shows it: with its class, except for a NotOpenError."""
     return str(error) if isinstance(error, NotOpenError) else f"{type(error).__name__}: {error}"
 
 
 class Float32View:
-    """Runs one model in float32, with as little in float32 at a time as it allows; the first use finds out how much."""
+    """Runs a model in float32, with as few float32 weights at a time as possible. The first use finds out how few."""
 
     def __init__(self, model: PreTrainedModel) -> None:
         self._model = model
@@ -53,7 +60,7 @@ class Float32View:
         """Within the context the model calculates in float32.
 
         Raises:
-            NotOpenError: It cannot; the text says why.
+            NotOpenError: It cannot. The text says why.
             Exception: Memory ran out while weights were raised.
         """
         with in_float32(self._model, at_once=self._chosen()):
@@ -72,42 +79,45 @@ class Float32View:
 
 @contextmanager
 def in_float32(model: PreTrainedModel, *, at_once: AtOnce = "part") -> Iterator[None]:
-    """Within the context a 16-bit model calculates in float32: weights are raised while a forward() needs them.
+    """Within the context a 16-bit model calculates in float32: its weights are replaced while a forward() needs them.
 
-    That is one part at a time. A layer is a part: an element of an nn.ModuleList with all that is in it, since it may
-    read the weights of a module inside it without calling it. Outside of layers each module is a part, and so it is in
-    a layer for which accelerate fetches weights from the CPU or the disk, one module at a time.
+    One part is replaced at a time. A layer is a part: an element of an nn.ModuleList with everything inside it, since a
+    layer may read the weights of an inner module without calling it. Outside of layers each module is a part. If
+    accelerate fetches the weights of a layer from the CPU or the disk one module at a time, each of its modules is a
+    part too.
 
-    Afterwards all parameters, buffers and forward() functions are the objects that they were before, also after an
-    error. `model.dtype` is float32 in the context. Gradients do not reach the weights.
+    Afterwards all parameters, buffers and forward() functions are the same objects as before, also after an error.
+    `model.dtype` is float32 in the context. Gradients do not reach the weights.
 
     Args:
-        model: In 16 bit, in eval mode; generate() and forward() may be called in the context.
-        at_once: What is not a part stays in float32 throughout the context. "outside" is for a model that casts to the
-            dtype of a weight outside of layers before it calls the module that owns it; "whole" is for one that reads
-            the weights of a layer from outside, and takes as much memory as a copy in float32.
+        model: In 16 bit and in eval mode. generate() and forward() may be called in the context.
+        at_once: "part" is enough for most models. "outside" keeps everything outside of layers in float32 throughout
+            the context, for a model that casts to the dtype of a weight there before it calls the module that owns it.
+            "whole" keeps all weights in float32, for a model that reads the weights of a layer from outside. It takes
+            as much memory as a float32 copy.
 
     Raises:
-        NotOpenError: The model is not in 16 bit, or quantized or compiled; memory is short for what is raised besides
-            the layers; or weights are fetched one module at a time, and all are wanted at once.
+        NotOpenError: The model is not in 16 bit, or is quantized or compiled; there is not enough memory for the
+            weights outside of layers or for all weights; or all weights are needed at once and accelerate fetches them
+            one module at a time.
     """
     _require_plain(model)
-    lender = Lender()
+    raiser = Raiser()
     with ExitStack() as stack:
-        stack.callback(lender.take_back)
+        stack.callback(raiser.restore)
         if at_once != "whole":
-            for module, wrap in parts(model, lender):
+            for module, wrap in parts(model, raiser):
                 stack.enter_context(_with_forward(module, wrap))
         if at_once != "part":
             members = list(model.modules() if at_once == "whole" else outside_of_layers(model))
             _require_room(members, fetched=at_once == "outside")
-            lender.lend(members)
+            raiser.replace(members)
         stack.enter_context(_with_dtype(model))
         yield
 
 
 def free_memory(device: torch.device) -> int | None:
-    """Bytes; None where nobody tells."""
+    """Free memory in bytes; None if it is unknown."""
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
     return int(psutil.virtual_memory().available) if device.type == "cpu" else None
@@ -130,7 +140,8 @@ def _with_forward(module: nn.Module, wrap: Wrap) -> Iterator[None]:
 def _with_dtype(model: nn.Module) -> Iterator[None]:
     """Within the context `dtype` of the model and of the models in it is float32.
 
-    It is that of the first parameter, so an empty one is put before the others. Masks and caches are made with it.
+    A model makes masks and caches in this dtype. It is the dtype of its first parameter, so an empty float32 parameter
+    is put before the others.
     """
     models = [each for each in model.modules() if isinstance(each, PreTrainedModel) and not fetches_weights(each)]
     with ExitStack() as stack:
@@ -145,7 +156,7 @@ def _with_dtype(model: nn.Module) -> Iterator[None]:
 
 
 def _smallest_that_works(model: PreTrainedModel) -> AtOnce:
-    """For generate(), or for forward() alone where generate() does not run in any way."""
+    """The smallest choice that generate() works with; if it works with none, the smallest that forward() works with."""
     reasons: list[str] = []
     for probe in (_generate, _forward):
         for at_once in get_args(AtOnce):
@@ -158,7 +169,7 @@ def _smallest_that_works(model: PreTrainedModel) -> AtOnce:
 
 
 def _reason_against(model: PreTrainedModel, probe: Callable[..., torch.Tensor], at_once: AtOnce) -> str | None:
-    """None where the model calculates in float32; what this model has in no way at all is raised."""
+    """Why the model cannot calculate in float32 this way; None if it can. Raises an error that no other way avoids."""
     try:
         with in_step(), in_float32(model, at_once=at_once):
             _require_float32(model, probe, strict=at_once != "whole")
@@ -170,13 +181,13 @@ def _reason_against(model: PreTrainedModel, probe: Callable[..., torch.Tensor], 
 
 
 def _require_float32(model: PreTrainedModel, probe: Callable[..., torch.Tensor], *, strict: bool) -> None:
-    """Runs two tokens; what goes wrong is raised, and where it is `strict`, so is what is calculated in 16 bit."""
+    """Runs two tokens, and raises if that fails; if `strict`, also if anything is calculated in 16 bit."""
     input_ids = torch.tensor([ordinary_ids(model.config)[:2]], device=input_device(model))  # (1, 2)
     with ExitStack() as stack:
         stack.enter_context(torch.inference_mode())
         stack.enter_context(captured_warnings())
         stack.enter_context(untouched_state(model))
-        # Weights that are fetched may be rounded to 16 bit on the way, which looks the same.
+        # Fetching weights may itself round to 16 bit, which would look like a calculation in 16 bit.
         if strict and not any(map(fetches_weights, model.modules())):
             stack.enter_context(NothingInHalf())  # type: ignore[no-untyped-call]
         logits = probe(model, input_ids=input_ids, attention_mask=torch.ones_like(input_ids))
@@ -190,14 +201,14 @@ def _forward(model: PreTrainedModel, **inputs: torch.Tensor) -> torch.Tensor:
 
 
 def _generate(model: PreTrainedModel, **inputs: torch.Tensor) -> torch.Tensor:
-    """It may choose another dtype for caches and masks."""
+    """Also runs generate(), which may choose another dtype for caches and masks."""
     with neutral_generation_config(model, None):
         model.generate(**inputs, max_new_tokens=2, min_new_tokens=2)
     return _forward(model, **inputs)
 
 
 def _require_plain(model: PreTrainedModel) -> None:
-    # The weights of a GGUF file are as in any other model once they are loaded.
+    # The weights of a GGUF file are no longer quantized once they are loaded.
     if getattr(model, "is_quantized", False) and getattr(model, "quantization_method", None) != "gguf":
         raise NotOpenError("the model is quantized")
     if model.dtype not in HALF:
@@ -216,7 +227,10 @@ def _is_compiled(module: nn.Module) -> bool:
 
 
 def _require_room(modules: list[nn.Module], *, fetched: bool) -> None:
-    """On each device for all weights at once, but for those that are fetched one module at a time, if these may be."""
+    """Raises if a device has no room for float32 copies of all weights of `modules`.
+
+    Weights that accelerate fetches one module at a time need no room, but are refused unless `fetched`.
+    """
     needed: dict[torch.device, int] = {}
     for tensor in own_tensors(modules):
         if tensor.dtype in HALF:

@@ -1,18 +1,19 @@
-"""Tensor parallelism: the only place that knows of torch.distributed.
+"""Tensor parallelism: spreads one model over the processes (ranks) that torchrun starts, with torch.distributed.
 
-The ranks run the same measurement and must decide alike, since each takes part in every collective. What they decide on
-is the logits, and those are rank 0's on all of them. Where one of them fails alone, the command ends.
+All ranks run the same measurement and must take the same decisions, since each takes part in every collective. They
+decide on the logits, and all of them use those of rank 0. If one rank fails alone, the command ends. torchrun stops the
+other ranks when a process ends with an error. The ranks only have to notice that they are no longer in step.
 """
 
 import inspect
 import os
-import secrets
-import socket
+import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import wraps
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import torch
 import torch.distributed as dist
@@ -20,21 +21,31 @@ from transformers import PretrainedConfig, PreTrainedModel
 
 from padcheck.core import torchrun
 from padcheck.core.errors import NotMeasuredError, PadcheckError, UsageError, memory_ran_out
+from padcheck.core.exit_codes import ExitCode
 from padcheck.hf.library.exceptions import is_out_of_memory, shortened
-from padcheck.hf.parallel.lifeline import Lifeline
+
+if TYPE_CHECKING:
+    from torch.distributed.distributed_c10d import Store
 
 _TIMEOUT = timedelta(minutes=10)
-"""How long a rank waits for one that is alive: to come up, or for its part of a collective."""
+"""How long a rank waits for the others to start, or for their part of a collective."""
 
-_GREETING_SECONDS = 10.0
+_GRACE = 10.0
+"""Seconds that a rank that failed waits for the others to fail too. They may be stuck in a collective without it."""
 
-_lifeline: Lifeline | None = None
-"""Of this process, as torch.distributed's own group is."""
+_LONGEST_STEP = 3600.0
+"""Seconds that a rank waits for the others at the end of a step. They may still be downloading the weights."""
+
+_store: "Store | None" = None
+"""The key-value store that all ranks share while they are joined."""
 
 
 @contextmanager
 def joined(*, wanted: bool) -> Iterator[None]:
-    """Within the context the ranks of this command are one group; where none is wanted nothing happens.
+    """Within the context the ranks of this command are one group; nothing happens if that is not `wanted`.
+
+    Rank 0 leaves the context and reports. The other ranks end there, with exit code 0 even after an error that all
+    ranks share: if one of them ended with an error, torchrun would stop rank 0 before it has reported.
 
     Raises:
         UsageError: This transformers has no tensor parallelism, or there are more processes than GPUs.
@@ -44,23 +55,26 @@ def joined(*, wanted: bool) -> Iterator[None]:
         yield
         return
     _require_support()
-    global _lifeline  # noqa: PLW0603
-    _start()
+    global _store  # noqa: PLW0603
+    _store = _shared_store()
     try:
-        _lifeline = _tied()
-        try:
-            with in_step():
-                yield
-        finally:
-            _lifeline.leave()
-            _lifeline = None
+        with in_step():
+            _form_group(_store)
+            yield
+    except Exception:
+        if torchrun.rank() == 0:
+            raise
     finally:
-        dist.destroy_process_group()
+        _store = None
+        if dist.is_initialized():
+            dist.destroy_process_group()
+    if torchrun.rank() != 0:
+        sys.exit(ExitCode.OK)
 
 
 @contextmanager
 def in_step() -> Iterator[None]:
-    """What all ranks do in it fails on all of them or on none; else the command ends with the error of the one."""
+    """One step of the measurement. It succeeds on all ranks or fails on all ranks; otherwise the command ends."""
     try:
         yield
     except Exception as error:
@@ -73,24 +87,25 @@ def tensor_parallel(config: PretrainedConfig, tp_plan: str) -> dict[str, object]
     """The arguments of from_pretrained() that spread a model over the ranks.
 
     Raises:
-        UsageError: The heads of the model cannot be dealt out evenly.
+        UsageError: The number of ranks does not divide the number of heads.
     """
-    from transformers.distributed import DistributedConfig  # noqa: PLC0415  older versions have none
+    from transformers.distributed import DistributedConfig  # noqa: PLC0415  older versions do not have it
 
     number, text = torchrun.world_size(), config.get_text_config(decoder=True)
     for key in ("num_attention_heads", "num_key_value_heads"):
         heads = getattr(text, key, None)
         if isinstance(heads, int) and heads % number:
             raise UsageError(
-                f"{heads} heads ({key}) cannot be dealt out evenly to {number} ranks.",
-                meaning="Tensor parallelism gives each rank whole heads, and each as many.",
-                change="Start a number of processes that divides both kinds of heads, or use --device-map auto.",
+                f"{heads} heads ({key}) cannot be divided evenly among {number} ranks.",
+                meaning="Tensor parallelism gives each rank the same number of whole heads.",
+                change="Start a number of processes that divides num_attention_heads and num_key_value_heads, or use "
+                "--device-map auto.",
             )
     return {"distributed_config": DistributedConfig(tp_plan=tp_plan)}
 
 
 def share_logits(model: PreTrainedModel) -> None:
-    """Gives every rank the logits of rank 0 from each forward(): equal machines have equal ones, others need not."""
+    """Makes each forward() return the logits of rank 0 on all ranks; GPUs of different kinds may round differently."""
     forward = model.forward
 
     @wraps(forward)
@@ -104,13 +119,13 @@ def share_logits(model: PreTrainedModel) -> None:
 
 
 def number_of_ranks(model: PreTrainedModel) -> int:
-    """Over how many ranks the model is spread; 1 where it is not."""
+    """The number of ranks that the model is spread over; 1 if it is not spread."""
     return getattr(model, "_tp_size", None) or 1
 
 
 def _require_support() -> None:
     try:
-        from transformers.distributed import DistributedConfig  # noqa: PLC0415  older versions have none
+        from transformers.distributed import DistributedConfig  # noqa: PLC0415  older versions do not have it
 
         supported = "tp_plan" in inspect.signature(DistributedConfig).parameters
     except ImportError:
@@ -118,94 +133,115 @@ def _require_support() -> None:
     if not supported or not dist.is_available():
         raise UsageError(
             "--tp-plan is not possible with this transformers or this torch.",
-            meaning="It needs transformers.distributed.DistributedConfig(tp_plan=...), and a torch that was built with "
-            "torch.distributed.",
+            meaning="It needs transformers.distributed.DistributedConfig(tp_plan=...) and torch.distributed.",
             change="pip install -U transformers torch; or use --device-map auto.",
         )
 
 
-def _start() -> None:
+def _shared_store() -> "Store":
+    from torch.distributed.distributed_c10d import PrefixStore  # noqa: PLC0415  not in every build of torch
+    from torch.distributed.rendezvous import rendezvous  # noqa: PLC0415
+
+    try:
+        store, _, _ = next(rendezvous("env://", timeout=_TIMEOUT))
+    except (RuntimeError, ValueError) as error:
+        raise _not_found(error) from error
+    # torchrun keeps the store when it restarts the ranks (--max-restarts).
+    return PrefixStore(f"padcheck/{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}", store)
+
+
+def _form_group(store: "Store") -> None:
     device = None
     if torch.cuda.is_available():
         here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
         if here > torch.cuda.device_count():
             raise UsageError(
                 f"{here} processes were started on this machine, and it has {torch.cuda.device_count()} GPUs.",
-                change="Start one process a GPU: torchrun --nproc-per-node gpu.",
+                change="Start one process per GPU: torchrun --nproc-per-node gpu.",
             )
         device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
         torch.cuda.set_device(device)
     try:
-        dist.init_process_group("gloo" if device is None else "nccl", timeout=_TIMEOUT, device_id=device)
+        dist.init_process_group(
+            "gloo" if device is None else "nccl",
+            store=store,
+            rank=torchrun.rank(),
+            world_size=torchrun.world_size(),
+            timeout=_TIMEOUT,
+            device_id=device,
+        )
     except (RuntimeError, ValueError) as error:
-        raise NotMeasuredError(
-            f"The ranks do not find each other: {shortened(error)}",
-            meaning="One of them did not start, the address or the port of rank 0 cannot be reached, or the port is "
-            "taken.",
-            change="Start torchrun on each node with the same --nnodes, --rdzv-endpoint and --rdzv-id.",
-        ) from error
+        raise _not_found(error) from error
 
 
-def _tied() -> Lifeline:
-    """Connects rank 0 with all others, at the address where they have found each other already."""
-    master = os.environ["MASTER_ADDR"]
-    if dist.get_rank() != 0:
-        port, secret = _told_by_rank_0(None)
-        connection = socket.create_connection((master, port), _TIMEOUT.total_seconds())
-        connection.sendall(secret + dist.get_rank().to_bytes(4, "big"))
-        connection.settimeout(None)
-        return Lifeline(dist.get_rank(), {0: connection})
-    secret = secrets.token_bytes(16)
-    with _server(master) as server:
-        _told_by_rank_0((server.getsockname()[1], secret))
-        return Lifeline(0, _accepted(server, secret, dist.get_world_size() - 1))
-
-
-def _told_by_rank_0(value: Any) -> Any:
-    told = [value]
-    dist.broadcast_object_list(told, src=0)
-    return told[0]
-
-
-def _server(address: str) -> socket.socket:
-    family, _, _, _, place = socket.getaddrinfo(address, 0, type=socket.SOCK_STREAM)[0]
-    try:
-        return socket.create_server(place[:2], family=family)
-    except OSError:  # the name is that of a gateway
-        return socket.create_server(("", 0))
-
-
-def _accepted(server: socket.socket, secret: bytes, number: int) -> dict[int, socket.socket]:
-    """The connections of the other ranks; what does not know the secret is none of them."""
-    server.settimeout(_TIMEOUT.total_seconds())
-    peers: dict[int, socket.socket] = {}
-    while len(peers) < number:
-        connection, _ = server.accept()
-        connection.settimeout(_GREETING_SECONDS)
-        try:
-            greeting = connection.recv(len(secret) + 4, socket.MSG_WAITALL)
-        except OSError:
-            greeting = b""
-        if secrets.compare_digest(greeting[: len(secret)], secret):
-            connection.settimeout(None)
-            peers[int.from_bytes(greeting[len(secret) :], "big")] = connection
-        else:
-            connection.close()
-    return peers
+def _not_found(error: Exception) -> NotMeasuredError:
+    return NotMeasuredError(
+        f"The ranks do not find each other: {shortened(error)}",
+        meaning="One of them did not start, the address or the port of rank 0 cannot be reached, or the port is taken.",
+        change="Start torchrun on each node with the same --nnodes, --rdzv-endpoint and --rdzv-id.",
+    )
 
 
 def _meet(error: Exception | None) -> None:
-    if _lifeline is not None:
-        _lifeline.meet(None if error is None else _said_of(error))
+    """Waits until all ranks are at the end of this step; ends this process if only some of them failed in it."""
+    if _store is None:
+        return
+    try:
+        if not _all_alike(_store, error):
+            _end()
+    except dist.DistError as lost:  # torchrun, which keeps the store, has ended
+        _say(NotMeasuredError(f"The connection to the other ranks is lost: {shortened(lost)}"))
+        _end()
 
 
-def _said_of(error: Exception) -> PadcheckError:
+def _all_alike(store: "Store", error: Exception | None) -> bool:
+    """True if all ranks failed in this step, or none; otherwise the rank that failed has said why."""
+    step = store.add(f"steps of {torchrun.rank()}", 1)
+    posts = [f"{step}/{rank}" for rank in range(torchrun.world_size())]
+    said = f"{step}/said"
+    store.set(posts[torchrun.rank()], "ok" if error is None else "failed")
+    all_here = _wait(store, posts, _LONGEST_STEP if error is None else _GRACE)
+    if all_here and not store.check([said]) and len({store.get(each) for each in posts}) == 1:
+        return True
+    if store.check([said]) or (all_here and error is None):
+        time.sleep(_GRACE)  # torchrun stops this rank when the one that failed ends, and names that one as the cause
+    else:
+        _say(_explained(error))
+        store.set(said, "")
+    return False
+
+
+def _wait(store: "Store", keys: list[str], seconds: float) -> bool:
+    """True when all keys are there, False after so many seconds. Unlike store.wait() it can be interrupted."""
+    end = time.monotonic() + seconds
+    while not store.check(keys):
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+def _explained(error: Exception | None) -> PadcheckError:
+    if error is None:
+        return NotMeasuredError("Another rank did not answer.", meaning="It was stopped, or the network was cut.")
     if isinstance(error, PadcheckError):
         return error
     if is_out_of_memory(error):
         return memory_ran_out()
     return NotMeasuredError(
         f"{type(error).__name__}: {shortened(error)}",
-        meaning="It happened on this rank and not on all, so they are out of step.",
+        meaning="This happened on one rank and not on all, so the measurement cannot go on.",
         change="Check that all nodes have the same versions and the same files.",
     )
+
+
+def _say(error: PadcheckError) -> None:
+    text = "".join(each if each.isprintable() or each == "\n" else "?" for each in str(error))
+    torchrun.unmute()
+    sys.stderr.write(f"padcheck: Rank {torchrun.rank()}: {text}\n")
+    sys.stderr.flush()
+
+
+def _end() -> NoReturn:
+    """Ends the process at once: an exception could be caught, and torch's own cleanup may wait for the other ranks."""
+    os._exit(ExitCode.NOT_MEASURED)

@@ -1,4 +1,4 @@
-"""Float32 weights lent to a 16-bit model: the logits of a float32 copy, and the model as it was."""
+"""With float32 weights a 16-bit model gives the logits of a float32 copy, and afterwards it is as it was."""
 
 import copy
 from collections.abc import Callable, Iterator
@@ -26,7 +26,7 @@ FolderOf = Callable[[Builder], Path]
 IDS = torch.tensor([[4, 5, 6, 7], [8, 9, 10, 11]])
 every_half = pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=str)
 CASTS_OUTSIDE = ("mamba", "mamba2", "zaya")
-"""They cast to the dtype of a weight before they call the module that has it."""
+"""They cast to the dtype of a weight before they call the module that owns it."""
 TOYS = (
     *("bart", "bert", "codegen", "cohere", "ctrl", "deepseek_v3", "gemma", "gemma2", "gemma3_text", "glm4", "gpt_oss"),
     *("jamba", "nemotron", "olmo2", "phi3", "prophetnet", "qwen3_moe", "rwkv", "starcoder2", "zamba2", *CASTS_OUTSIDE),
@@ -49,7 +49,7 @@ def assert_equal(logits: torch.Tensor, expected: torch.Tensor) -> None:
 
 @contextmanager
 def left_as_it_was(model: nn.Module) -> Iterator[None]:
-    """What a module holds is the same objects afterwards, in the same order, and the weights have the same bits."""
+    """Checks that each module holds the same objects in the same order afterwards, and that no weight has changed."""
 
     def held() -> list[dict[str, Any]]:
         return [
@@ -82,7 +82,7 @@ def test_the_logits_are_those_of_a_float32_copy(family: str, dtype: torch.dtype)
 
 
 @pytest.mark.parametrize("model_type", TOYS)
-def test_so_are_those_of_each_step_of_generate(model_type: str) -> None:
+def test_the_logits_of_each_step_of_generate_are_those_of_a_float32_copy(model_type: str) -> None:
     if model_type not in CONFIG_MAPPING_NAMES:
         pytest.skip(f"this version of transformers has no {model_type}")
     config = default_config(model_type)
@@ -103,7 +103,7 @@ def test_so_are_those_of_each_step_of_generate(model_type: str) -> None:
     assert_equal(torch.stack(output.logits), torch.stack(expected.logits))
 
 
-def test_what_a_cache_or_a_mask_is_made_with_is_float32() -> None:
+def test_the_dtype_of_caches_and_masks_is_float32() -> None:
     model = build_family(torch.bfloat16)
     with left_as_it_was(model), in_float32(model):
         assert model.dtype == model.model.dtype == torch.float32
@@ -154,18 +154,18 @@ def test_weights_come_back_after_ctrl_c_and_within_the_context() -> None:
         assert_equal(logits_of(model), expected)
 
 
-def test_memory_that_runs_out_is_the_callers_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_running_out_of_memory_reaches_the_caller(monkeypatch: pytest.MonkeyPatch) -> None:
     model = build_family(torch.bfloat16)
 
     def starved(*_: object) -> None:
         raise torch.OutOfMemoryError("out of memory")
 
-    monkeypatch.setattr("padcheck.hf.float32.raising.Lender._buffer", starved)
+    monkeypatch.setattr("padcheck.hf.float32.raising.Raiser._buffer", starved)
     with left_as_it_was(model), pytest.raises(torch.OutOfMemoryError), Float32View(model).opened():
         pass
 
 
-def test_a_forward_of_the_instance_is_wrapped_and_comes_back() -> None:
+def test_a_forward_that_was_set_on_the_instance_is_wrapped_and_restored() -> None:
     model = build_family(torch.bfloat16)
     layer, calls = model.model.layers[0], []
     original = layer.forward
@@ -176,7 +176,7 @@ def test_a_forward_of_the_instance_is_wrapped_and_comes_back() -> None:
 
 
 def raised_bytes(model: nn.Module, run: Callable[[], object]) -> list[int]:
-    """The float32 bytes in the place of 16-bit weights, at each call of any module."""
+    """The bytes of float32 weights, at each call of any module."""
     seen: list[int] = []
 
     def count(*_: object) -> None:
@@ -198,7 +198,7 @@ def test_one_layer_is_raised_at_a_time() -> None:
     assert max(seen) == layer
 
 
-def test_neither_the_embedding_nor_the_head_is_raised_as_one() -> None:
+def test_neither_the_embedding_nor_the_head_is_raised_as_a_whole() -> None:
     model = build_family(torch.bfloat16, tie_word_embeddings=False)
     expected = in_copy(model)
     largest: list[int] = []
@@ -237,7 +237,7 @@ def test_layers_may_share_weights_and_modules() -> None:
 
 
 class Swapping(nn.Module):
-    """Changes its weights at each call, and takes another buffer."""
+    """Swaps its weights and sets a new buffer at each call."""
 
     def __init__(self, mlp: nn.Module) -> None:
         super().__init__()
@@ -250,7 +250,7 @@ class Swapping(nn.Module):
         return self.mlp(states)
 
 
-def test_what_the_model_itself_puts_elsewhere_stays_there() -> None:
+def test_changes_that_the_model_makes_to_its_weights_stay() -> None:
     model = build_family(torch.bfloat16)
     mlp = model.model.layers[0].mlp = Swapping(model.model.layers[0].mlp)
     up, gate = mlp.mlp.up_proj.weight, mlp.mlp.gate_proj.weight
@@ -264,7 +264,7 @@ def test_what_the_model_itself_puts_elsewhere_stays_there() -> None:
 
 
 class Table(nn.Module):
-    """Hands out a part of its buffer, without gradients and as large as to come from shared memory."""
+    """Returns a part of its buffer, which is large enough to be raised in shared memory."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -302,7 +302,7 @@ class ReadsALayer(LlamaForCausalLM):
         return output
 
 
-def test_where_a_layer_is_read_from_outside_all_weights_are_raised() -> None:
+def test_all_weights_are_raised_if_a_layer_is_read_from_outside() -> None:
     model = build_family(torch.bfloat16, of=ReadsALayer)
     expected = in_copy(model)
     view = Float32View(model)
@@ -333,7 +333,7 @@ def test_all_weights_take_no_more_than_most_of_the_free_memory(monkeypatch: pyte
             pass
 
 
-def test_where_nobody_tells_how_much_memory_is_free_it_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unknown_free_memory_does_not_prevent_the_try(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("padcheck.hf.float32.view.free_memory", lambda _device: None)
     model = build_family(torch.bfloat16)
     expected = in_copy(model)
@@ -359,7 +359,7 @@ def compiled(model: PreTrainedModel) -> None:
     ],
     ids=["float32", "float64", "quantized", "compiled"],
 )
-def test_what_cannot_be_raised_is_refused(dtype: torch.dtype, change: Callable[..., None], reason: str) -> None:
+def test_a_model_that_cannot_be_raised_is_refused(dtype: torch.dtype, change: Callable[..., None], reason: str) -> None:
     model = build_family(dtype)
     change(model)
     with left_as_it_was(model), pytest.raises(NotOpenError, match=f"^{reason}$"), Float32View(model).opened():
@@ -410,7 +410,7 @@ def test_weights_that_are_fetched_for_each_call(places: dict[str, str], folder_o
 
 @contextmanager
 def left_as_it_was_on_meta(model: nn.Module) -> Iterator[None]:
-    """accelerate puts new tensors in place after each call, so that they are of the same kind is all one can ask."""
+    """Checks names, dtypes and devices only, since accelerate sets new tensors after each call."""
 
     def held() -> list[tuple[object, ...]]:
         functions = [(vars(each).get("forward"), vars(each).get("_old_forward")) for each in model.modules()]

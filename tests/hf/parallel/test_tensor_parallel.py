@@ -1,13 +1,14 @@
-"""Two ranks on a CPU: one report, the same as of one process; and whatever happens to a rank, both end soon."""
+"""Two ranks on a CPU, started by torchrun. They write one report, the same as one process would.
+
+If one rank fails alone or is killed, both end, and stderr says why.
+"""
 
 import json
-import os
+import re
 import signal
-import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -27,71 +28,80 @@ except ImportError:
 needs_ranks = pytest.mark.skipif(not possible, reason="transformers.distributed.DistributedConfig has no tp_plan here")
 FEW = ("--max-new-tokens", "3")
 SECONDS = 100
-FAILING = """
+CHANGED = """
 import os, signal, sys, time
-from dataclasses import replace
-from padcheck.hf.parallel import lifeline
 from padcheck.cli.app import main
-from padcheck.hf.runs.table import EXECUTIONS, Execution
+from padcheck.hf.parallel import ranks
+from padcheck.hf.runs.table import EXECUTIONS
 
-lifeline._GRACE = 2.0
+ranks._GRACE = {grace}
+rank = int(os.environ["RANK"])
+run = EXECUTIONS["left_no_mask"]
 
-def fails(run):
+def changed(batch):
     {what}
+    return run.function(batch)
 
-if os.environ["RANK"] == "{rank}":
-    EXECUTIONS["left_no_mask"] = Execution(fails, EXECUTIONS["left_no_mask"].prompts)
-sys.argv = ["padcheck", *sys.argv[1:]]
+EXECUTIONS["left_no_mask"] = run._replace(function=changed)
+sys.argv[0] = "padcheck"
 main()
 """
+"""padcheck with a change in one of the runs, on one rank or on all of them."""
 
 
-@contextmanager
-def started(*command: object, ranks: int = 2) -> Iterator[list[subprocess.Popen[str]]]:
-    """The processes of both ranks, as torchrun would start them; none of them is left behind."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    world = {"WORLD_SIZE": str(ranks), "LOCAL_WORLD_SIZE": str(ranks), "MASTER_ADDR": "127.0.0.1"}
-    processes = [
-        subprocess.Popen(
-            [sys.executable, *map(str, command)],
-            env=os.environ | world | {"MASTER_PORT": str(port), "RANK": str(rank), "LOCAL_RANK": str(rank)},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in range(ranks)
-    ]
-    try:
-        yield processes
-    finally:
-        for process in processes:
+def torchrun(*command: object, ranks: int = 2) -> list[object]:
+    """The command line that runs a program on several ranks."""
+    options = ("--standalone", "--nproc-per-node", ranks)
+    return [sys.executable, "-m", "torch.distributed.run", *options, *command]
+
+
+def started(command: list[object]) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [str(each) for each in command],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def in_parallel(*arguments: object, program: tuple[object, ...] = ("-m", "padcheck"), ranks: int = 2) -> Outcome:
+    """The output of torchrun and of all ranks together, and the exit code of torchrun."""
+    with started(torchrun(*program, *arguments, "--tp-plan", "auto", ranks=ranks)) as process:
+        try:
+            stdout, stderr = process.communicate(timeout=SECONDS)
+        finally:
             process.kill()
-            process.wait()
+    return Outcome(process.returncode, stdout, stderr)
 
 
-def outcomes(*command: object, ranks: int = 2) -> list[Outcome]:
-    """What each rank gave; none may take longer than the others and a limit."""
-    with started(*command, ranks=ranks) as processes:
-        ended = [process.communicate(timeout=SECONDS) for process in processes]
-        return [Outcome(process.returncode, *texts) for process, texts in zip(processes, ended, strict=True)]
+def failures(outcome: Outcome) -> dict[int, int]:
+    """The exit codes that torchrun lists, by rank: those that are not 0."""
+    found = re.findall(r"rank +: (\d+) .*\n +exitcode +: (-?\d+)", outcome.stderr)
+    return {int(rank): int(code) for rank, code in found}
 
 
-def in_parallel(*arguments: object, ranks: int = 2) -> list[Outcome]:
-    return outcomes("-m", "padcheck", *arguments, "--tp-plan", "auto", ranks=ranks)
+@pytest.fixture
+def changed(tmp_path: Path) -> Callable[..., tuple[Path]]:
+    """Writes a script that runs padcheck with a change in one of the runs."""
+
+    def write(what: str, grace: float = 600) -> tuple[Path]:
+        script = tmp_path / "changed.py"
+        script.write_text(CHANGED.format(what=what, grace=grace), encoding="utf-8")
+        return (script,)
+
+    return write
 
 
 @needs_ranks
 def test_two_ranks_give_one_report_and_it_is_that_of_one_process(folder_of: FolderOf, tmp_path: Path, padcheck) -> None:
     compare = ("compare", folder_of(tokenizer_json), *FEW, "--thorough", "--format", "json")
-    first, second = in_parallel(*compare, "--report", f"markdown={tmp_path / 'report.md'}")
+    spread = in_parallel(*compare, "--report", f"markdown={tmp_path / 'report.md'}")
     alone = padcheck(*compare)
-    assert (first.exit_code, second.exit_code) == (alone.exit_code, alone.exit_code), first.stderr
-    assert (second.stdout, second.stderr) == ("", "")
-    assert first.stderr.splitlines() == [f"wrote {tmp_path / 'report.md'}"]
+    assert failures(spread) == ({0: alone.exit_code} if alone.exit_code else {}), spread.stderr
+    assert spread.stderr.count("wrote") == 1
     assert "cpu × 2 ranks (tensor parallel)" in (tmp_path / "report.md").read_text(encoding="utf-8")
-    report, expected = first.report, alone.report
+    report, expected = spread.report, alone.report
     assert report["model"]["ranks"] == 2
     assert report["model"]["num_parameters"] == expected["model"]["num_parameters"]
     found, wanted = (
@@ -112,10 +122,10 @@ def test_two_ranks_give_one_report_and_it_is_that_of_one_process(folder_of: Fold
 @needs_ranks
 def test_a_16_bit_model_that_is_spread_over_ranks_is_probed_in_float32(folder_of: FolderOf, padcheck) -> None:
     compare = ("compare", folder_of(tokenizer_json), *FEW, "--dtype", "bfloat16", "--format", "json")
-    first, second = in_parallel(*compare)
+    spread = in_parallel(*compare)
     alone = padcheck(*compare)
-    assert first.exit_code == second.exit_code == alone.exit_code == 0, first.stderr
-    report, expected = first.report, alone.report
+    assert spread.exit_code == alone.exit_code == 0, spread.stderr
+    report, expected = spread.report, alone.report
     assert report["model"]["ranks"] == 2
     assert report["arms"].keys() == expected["arms"].keys()
     for name, arm in report["arms"].items():
@@ -126,71 +136,105 @@ def test_a_16_bit_model_that_is_spread_over_ranks_is_probed_in_float32(folder_of
 
 
 @needs_ranks
-def test_a_check_of_several_models_goes_on_where_all_ranks_fail_alike(folder_of: FolderOf, tmp_path: Path) -> None:
+def test_findings_end_only_rank_0_with_an_error(folder_of: FolderOf) -> None:
+    outcome = in_parallel("compare", folder_of(tokenizer_json), *FEW, "--fail-on", "info", "--format", "json")
+    assert outcome.report["findings"]
+    assert outcome.exit_code == 1
+    assert failures(outcome) == {0: 1}
+
+
+@needs_ranks
+def test_the_measurement_goes_on_if_a_run_fails_on_all_ranks(folder_of: FolderOf, changed) -> None:
+    program = changed("raise RuntimeError('not for this model')")
+    outcome = in_parallel("compare", folder_of(tokenizer_json), *FEW, "--format", "json", program=program)
+    assert outcome.report["arms"]["left_no_mask"]["error"] == "RuntimeError: not for this model"
+    assert outcome.report["arms"]["broken_mask"]["error"] is None
+
+
+@needs_ranks
+def test_the_check_goes_on_if_a_model_fails_on_all_ranks(folder_of: FolderOf, tmp_path: Path) -> None:
     known, good = tmp_path / "known.json", folder_of(tokenizer_json)
-    first, second = in_parallel(
+    outcome = in_parallel(
         "check", tmp_path / "absent", good, *FEW, "--format", "json", "--baseline", known, "--write-baseline"
     )
-    assert first.exit_code == second.exit_code == 3
-    assert second.stdout == ""
-    assert [report["status"] for report in first.report["reports"]] == ["not_measured", "pass"]
+    assert failures(outcome) == {0: 3}
+    assert [report["status"] for report in outcome.report["reports"]] == ["not_measured", "pass"]
     assert json.loads(known.read_text(encoding="utf-8"))
 
 
 @needs_ranks
 @pytest.mark.parametrize(
-    ("build", "ranks", "told"),
+    ("build", "ranks", "expected"),
     [
         (None, 2, (3, "There is no folder")),
         (vocab_and_merges, 2, (2, "--tp-plan auto is not one that this model takes")),
-        (tokenizer_json, 3, (2, "4 heads (num_attention_heads) cannot be dealt out evenly to 3 ranks")),
+        (tokenizer_json, 3, (2, "4 heads (num_attention_heads) cannot be divided evenly among 3 ranks")),
     ],
     ids=["absent", "no plan", "uneven"],
 )
-def test_what_fails_on_all_ranks_is_said_once(build, ranks, told, folder_of: FolderOf, tmp_path) -> None:
-    exit_code, said = told
+def test_an_error_on_all_ranks_is_printed_once(build, ranks, expected, folder_of: FolderOf, tmp_path) -> None:
+    exit_code, message = expected
     model = tmp_path / "absent" if build is None else folder_of(build)
-    first, *others = in_parallel("compare", model, *FEW, ranks=ranks)
-    assert first.exit_code == exit_code
-    assert said in first.stderr
-    assert "Rank" not in first.stderr
-    for other in others:
-        assert (other.exit_code, other.stdout, other.stderr) == (exit_code, "", "")
+    outcome = in_parallel("compare", model, *FEW, ranks=ranks)
+    assert failures(outcome) == {0: exit_code}
+    assert outcome.stdout == ""
+    assert outcome.stderr.count(message) == 1
+    assert "Rank" not in outcome.stderr
+
+
+@needs_ranks
+def test_an_error_before_the_ranks_are_joined_is_printed(folder_of: FolderOf) -> None:
+    outcome = in_parallel("compare", folder_of(tokenizer_json), "--select", "PAD999")
+    assert (outcome.exit_code, outcome.stdout) == (1, "")
+    assert "PAD999" in outcome.stderr
 
 
 @needs_ranks
 @pytest.mark.parametrize(
-    ("rank", "what", "codes", "said"),
+    ("rank", "what", "message"),
     [
-        (1, "os.kill(os.getpid(), signal.SIGKILL)", (3, -9), "Rank 1 ended without a word"),
-        (0, "os.kill(os.getpid(), signal.SIGKILL)", (-9, 3), "Rank 0 ended without a word"),
-        (1, "raise RuntimeError('lost a wheel')", (3, 3), "Rank 1: RuntimeError: lost a wheel"),
-        (0, "raise MemoryError", (3, 3), "Memory ran out"),
-        (1, "os.kill(os.getpid(), signal.SIGTERM); time.sleep(1000)", (3, 3), "Rank 1: Stopped by SIGTERM"),
+        (1, "raise RuntimeError('lost a wheel')", "Rank 1: RuntimeError: lost a wheel"),
+        (0, "raise MemoryError", "Rank 0: Memory ran out"),
     ],
-    ids=["1 killed", "0 killed", "1 raises", "0 out of memory", "1 terminated"],
 )
-def test_a_rank_that_fails_alone_ends_all(rank, what, codes, said, folder_of: FolderOf) -> None:
-    program = FAILING.format(rank=rank, what=what)
-    ended = outcomes("-c", program, "compare", folder_of(tokenizer_json), *FEW, "--tp-plan", "auto")
-    assert tuple(each.exit_code for each in ended) == codes
-    assert [each.stdout for each in ended] == ["", ""]
-    speaker, other = (1, 0) if codes[0] < 0 else (0, 1)
-    assert said in ended[speaker].stderr
-    assert "Traceback" not in ended[speaker].stderr
-    assert ended[other].stderr == ""
+def test_a_rank_that_fails_alone_ends_all(rank, what, message, folder_of: FolderOf, changed) -> None:
+    """The other rank waits for it in a collective."""
+    program = changed(f"if rank == {rank}: {what}", grace=1)
+    outcome = in_parallel("compare", folder_of(tokenizer_json), *FEW, program=program)
+    assert (outcome.exit_code, outcome.stdout) == (1, "")
+    assert outcome.stderr.count(message) == outcome.stderr.count("padcheck: ") == 1
 
 
 @needs_ranks
-def test_ctrl_c_on_all_ranks_is_said_once(folder_of: FolderOf) -> None:
-    program = FAILING.format(rank=1, what="print('now', file=sys.__stdout__, flush=True); time.sleep(1000)")
-    with started("-c", program, "compare", folder_of(tokenizer_json), *FEW, "--tp-plan", "auto") as processes:
-        assert processes[1].stdout.readline() == "now\n"  # and rank 0 waits inside of a collective
-        for process in processes:
-            process.send_signal(signal.SIGINT)
-        errors = [process.communicate(timeout=SECONDS)[1] for process in processes]
-    assert [process.returncode for process in processes] == [3, 3]
-    assert errors == ["padcheck: Interrupted: nothing was measured.\n", ""]
+def test_a_rank_that_fails_alone_ends_those_that_have_finished_the_step(folder_of: FolderOf, changed) -> None:
+    program = changed("if rank == 1: run.function(batch); raise RuntimeError('lost a wheel')")
+    outcome = in_parallel("compare", folder_of(tokenizer_json), *FEW, program=program)
+    assert (outcome.exit_code, outcome.stdout) == (1, "")
+    assert outcome.stderr.count("padcheck: ") == outcome.stderr.count("Rank 1: RuntimeError: lost a wheel") == 1
+    assert failures(outcome) == {0: -signal.SIGTERM, 1: 3}
+
+
+@needs_ranks
+def test_a_rank_that_is_killed_ends_all(folder_of: FolderOf, changed) -> None:
+    program = changed("if rank == 1: os.kill(os.getpid(), signal.SIGKILL)")
+    outcome = in_parallel("compare", folder_of(tokenizer_json), *FEW, program=program)
+    assert (outcome.exit_code, outcome.stdout) == (1, "")
+    assert failures(outcome) == {0: -signal.SIGTERM, 1: -signal.SIGKILL}
+
+
+@needs_ranks
+def test_ctrl_c_ends_all_and_is_reported_once(folder_of: FolderOf, changed) -> None:
+    program = changed("if rank == 1: print('now', file=sys.__stdout__, flush=True); time.sleep(1000)")
+    with started(torchrun(*program, "compare", folder_of(tokenizer_json), *FEW, "--tp-plan", "auto")) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "now\n"  # rank 0 waits in a collective, or soon will
+            process.send_signal(signal.SIGINT)  # torchrun passes it on
+            _, stderr = process.communicate(timeout=SECONDS)
+        finally:
+            process.kill()
+    assert process.returncode != 0
+    assert stderr.count("padcheck: ") == stderr.count("padcheck: Interrupted: nothing was measured.") == 1
 
 
 def test_without_torchrun_the_line_that_starts_it_is_shown() -> None:
