@@ -10,13 +10,17 @@ from padcheck.core.facts import ModelFacts
 from padcheck.core.progress import Progress
 from padcheck.core.settings import MeasureSettings
 from padcheck.hf.calls.capture import captured_warnings, library_bars
-from padcheck.hf.library.config_positions import max_position_embeddings, num_layers, position_encoding
+from padcheck.hf.library.config_facts import (
+    generation_settings,
+    max_position_embeddings,
+    num_layers,
+    position_encoding,
+    quantization,
+)
+from padcheck.hf.library.versions import environment
 from padcheck.hf.load.without_weights import Load, Loaded, load_without_weights
 from padcheck.hf.tokenizer.encoding import encode_prompts, render_prompts, tokenizer_samples
 from padcheck.hf.tokenizer.facts import (
-    environment,
-    generation_settings,
-    quantization,
     special_token_ids,
     tokenizer_facts,
 )

@@ -13,7 +13,7 @@ from padcheck.core.settings import MeasureSettings
 from padcheck.hf.calls.capture import captured_warnings, library_bars
 from padcheck.hf.calls.generation import overridden_settings
 from padcheck.hf.inspection import Inspected, inspect
-from padcheck.hf.library.config_positions import num_layers
+from padcheck.hf.library.config_facts import num_layers
 from padcheck.hf.library.devices import device_names
 from padcheck.hf.load.weights import load_model
 from padcheck.hf.load.without_weights import Load, Loaded, load_without_weights

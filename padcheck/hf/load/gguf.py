@@ -17,11 +17,12 @@ from transformers import PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
 from padcheck.core.errors import NotMeasuredError, UsageError
+from padcheck.hf.library.config_facts import GGUF_METHOD
 from padcheck.hf.load.adapters import ADAPTER_CONFIG
 from padcheck.hf.load.hub import Source
 
-GGUF = "gguf"
-"""The quantization method that transformers 5 names for such a model, and the package that reads the file."""
+_PACKAGE = "gguf"
+"""transformers reads the file with it."""
 
 _SUFFIX = ".gguf"
 _OTHER_WEIGHTS = (".safetensors", ".bin")
@@ -58,7 +59,7 @@ def choose_file(source: Source, gguf_file: str | None) -> Source:
         _require_named_file(source, gguf_file)
     if gguf_file is None:
         return source
-    if importlib.util.find_spec(GGUF) is None:
+    if importlib.util.find_spec(_PACKAGE) is None:
         raise NotMeasuredError(
             f"{gguf_file} of {source.name} is a GGUF file, and the package gguf is not installed.",
             meaning="transformers reads such files with that package.",
@@ -122,7 +123,7 @@ def is_unpacked(model: PreTrainedModel) -> bool:
     transformers 5 marks every model of a GGUF file as quantized.
     """
     method = getattr(model, "quantization_method", None)
-    is_gguf = getattr(method, "value", method) == GGUF
+    is_gguf = getattr(method, "value", method) == GGUF_METHOD
     return is_gguf and all(parameter.is_floating_point() for parameter in model.parameters())
 
 

@@ -14,7 +14,7 @@ from padcheck.core.errors import NotMeasuredError, UsageError
 from padcheck.core.settings import EVERY_ATTENTION, MeasureSettings
 from padcheck.hf.library.auto_classes import auto_class
 from padcheck.hf.library.devices import default_device
-from padcheck.hf.library.memory import keep_large_blocks_apart
+from padcheck.hf.library.malloc import return_large_blocks
 from padcheck.hf.library.versions import DTYPE_ARGUMENT
 from padcheck.hf.load.adapters import put_on, require_loadable
 from padcheck.hf.load.gguf import conversion_bar
@@ -22,7 +22,7 @@ from padcheck.hf.load.gguf_errors import INCOMPLETE_GGUF
 from padcheck.hf.load.hub import Source
 from padcheck.hf.load.without_weights import Loaded, explained
 from padcheck.hf.parallel.ranks import share_logits, tensor_parallel
-from padcheck.hf.toys.model import build_tiny_model
+from padcheck.hf.toys.tiny_model import build_tiny_model
 
 _CHANGES = {
     "attn_implementation": "Use eager or sdpa, or leave it out.",
@@ -44,7 +44,7 @@ def load_model(loaded: Loaded, settings: MeasureSettings) -> PreTrainedModel:
         UsageError: The dtype or the device is not one that torch knows here.
     """
     dtype, device = dtype_and_device(settings)
-    keep_large_blocks_apart()
+    return_large_blocks()
     if loaded.adapter is not None:
         require_loadable(settings.model, loaded.adapter)
     with explained(loaded.source, "model"), _options_taken(settings), conversion_bar():

@@ -13,7 +13,7 @@ from padcheck.hf.calls.batches import unpadded
 from padcheck.hf.calls.forwards import forward, replay, takes_position_ids
 from padcheck.hf.calls.generation import generate
 from padcheck.hf.calls.logits import Logits
-from padcheck.hf.library.config_positions import max_position_embeddings
+from padcheck.hf.library.config_facts import max_position_embeddings
 from padcheck.hf.parallel.ranks import in_step
 from padcheck.hf.runs.differences import compare_logits
 from padcheck.hf.runs.table import Run

@@ -1,32 +1,13 @@
-"""Reads tokenizer, config and generation_config, and changes none of them."""
+"""Facts about the tokenizer, and about the special token ids of tokenizer, config and generation_config."""
 
-import platform
-
-import tokenizers
-import torch
-import transformers
 from transformers import GenerationConfig, PretrainedConfig, PreTrainedTokenizerBase
 
-from padcheck import __version__
-from padcheck.core.facts import ChatTemplateFacts, Environment, SpecialTokenIds, TokenIds, TokenizerFacts
-from padcheck.hf.load.gguf import GGUF
+from padcheck.core.facts import ChatTemplateFacts, SpecialTokenIds, TokenIds, TokenizerFacts
 from padcheck.hf.tokenizer.encoding import encode, render_chat
 from padcheck.hf.tokenizer.pad_tokens import PadToken, suggest_pad_token
 
 _VERY_LARGE = 10**9
 """transformers' placeholder for "no limit" is 10**30; no real tokenizer counts beyond this."""
-
-
-def environment() -> Environment:
-    """The versions in use."""
-    return Environment(
-        padcheck=__version__,
-        python=platform.python_version(),
-        torch=str(torch.__version__),
-        transformers=transformers.__version__,
-        tokenizers=tokenizers.__version__,
-        platform=platform.platform(),
-    )
 
 
 def special_token_ids(
@@ -46,39 +27,6 @@ def _token_ids(place: PreTrainedTokenizerBase | PretrainedConfig | GenerationCon
         bos=getattr(place, "bos_token_id", None),
         eos=tuple(eos) if isinstance(eos, (list, tuple)) else None if eos is None else (eos,),
     )
-
-
-def generation_settings(generation_config: GenerationConfig) -> dict[str, object]:
-    """What a generation_config sets, defaults left out."""
-    meta = {"transformers_version", "_from_model_config"}
-    return {
-        key: value for key, value in generation_config.to_diff_dict().items() if key not in meta and value is not None
-    }
-
-
-def quantization(config: PretrainedConfig) -> tuple[str | None, str | None]:
-    """How the weights are quantized, and why rows then depend on each other by construction; None where they do not.
-
-    Those of a GGUF file are not: transformers unpacks them when it loads them, although transformers 5 goes on to name
-    the format in the config.
-
-    Source: huggingface/transformers#22269: LLM.int8 (Dettmers et al., 2022) keeps a column of the activations in 16 bit
-    where any row of the batch passes the threshold.
-    """
-    settings = getattr(config, "quantization_config", None)
-    if settings is None:
-        return None, None
-    settings = settings if isinstance(settings, dict) else settings.to_dict()
-    method = settings.get("quant_method", "unknown")
-    method = str(getattr(method, "value", method))  # of a model in memory it is an enum
-    if method == GGUF:
-        return None, None
-    if not settings.get("load_in_8bit"):
-        bits = settings.get("bits") or (4 if settings.get("load_in_4bit") else None)
-        return (method if bits is None else f"{method}, {bits} bit"), None
-    outliers = settings.get("llm_int8_threshold", 6.0) > 0
-    reason = "LLM.int8 keeps a column in 16 bit where any row of the batch has an outlier in it"
-    return f"{method}, LLM.int8", reason if outliers else None
 
 
 def eos_ids(ids: SpecialTokenIds) -> set[int]:

@@ -14,9 +14,9 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig
 
 import padcheck as api
 from padcheck.hf.float32.view import in_float32
+from padcheck.hf.library.config_facts import quantization
 from padcheck.hf.library.versions import DTYPE_ARGUMENT, READS_GENERATION_CONFIG_BESIDE_GGUF
 from padcheck.hf.load.gguf import is_unpacked
-from padcheck.hf.tokenizer.facts import quantization
 
 pytest.importorskip("gguf", reason="the package gguf is not installed: pip install 'padcheck[gguf]'")
 

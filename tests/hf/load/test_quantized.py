@@ -11,10 +11,10 @@ from model_folders import Builder
 from transformers import LlamaConfig
 from transformers.utils import is_bitsandbytes_available
 
-from padcheck.hf.tokenizer.facts import quantization
+from padcheck.hf.library.config_facts import quantization
 
 FolderOf = Callable[[Builder], Path]
-REASON = "LLM.int8 keeps a column in 16 bit where any row of the batch has an outlier in it"
+REASON = "LLM.int8 keeps a column in 16 bit if any row of the batch has an outlier in it"
 
 on_a_cpu = pytest.mark.skipif(
     transformers.__version__ < "5" or not is_bitsandbytes_available(),

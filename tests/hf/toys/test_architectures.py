@@ -19,8 +19,8 @@ from padcheck.hf.toys.architectures import (
     number_tokenizer,
     ordinary_ids,
 )
-from padcheck.hf.toys.config import shrink_config
-from padcheck.hf.toys.model import build_tiny_model
+from padcheck.hf.toys.tiny_config import shrink_config
+from padcheck.hf.toys.tiny_model import build_tiny_model
 
 KINDS_OF_LAYERS = {
     "cohere_compass_text": ("layer_types", {"sliding_attention", "full_attention"}),

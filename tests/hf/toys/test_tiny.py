@@ -6,8 +6,8 @@ import torch
 from transformers import AutoConfig, PretrainedConfig, PreTrainedModel
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
 
-from padcheck.hf.toys.config import shrink_config
-from padcheck.hf.toys.model import build_tiny_model
+from padcheck.hf.toys.tiny_config import shrink_config
+from padcheck.hf.toys.tiny_model import build_tiny_model
 
 SMALL_VOCAB = {"vocab_size": 512}
 ARCHITECTURES: dict[str, dict[str, Any]] = {

@@ -5,7 +5,7 @@ from typing import Any
 
 from transformers import PretrainedConfig
 
-from padcheck.hf.toys.sizes import DERIVED, REPLACED, Original, rotary_dim, shrink_number
+from padcheck.hf.toys.tiny_sizes import DERIVED, REPLACED, Original, rotary_dim, shrink_number
 
 _Dict = dict[str, Any]
 

@@ -6,7 +6,7 @@ from transformers import PretrainedConfig, PreTrainedModel
 
 from padcheck.hf.library.auto_classes import auto_class
 from padcheck.hf.library.versions import DTYPE_ARGUMENT
-from padcheck.hf.toys.config import shrink_config
+from padcheck.hf.toys.tiny_config import shrink_config
 
 _LOGITS_STD = 2.0
 _STD_OF_ZEROS = 0.1
