@@ -11,8 +11,9 @@ from padcheck.core.evidence import Evidence
 from padcheck.core.progress import Progress
 from padcheck.core.settings import DEFAULT_PROMPTS, MeasureSettings
 from padcheck.hf.library.untouched import untouched
+from padcheck.hf.load.decoder_only import require_decoder_only
 from padcheck.hf.load.hub import Source
-from padcheck.hf.load.without_weights import Loaded, require_decoder_only
+from padcheck.hf.load.without_weights import ModelWithoutWeights
 from padcheck.hf.measure import measure_model
 
 Model: TypeAlias = nn.Module
@@ -50,10 +51,10 @@ class _InMemory:
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
 
-    def without_weights(self, settings: MeasureSettings) -> Loaded:
+    def without_weights(self, settings: MeasureSettings) -> ModelWithoutWeights:
         """All of it but the weights."""
         config = self.model.config
-        return Loaded(
+        return ModelWithoutWeights(
             source=Source(settings.model, commit=getattr(config, "_commit_hash", None)),
             config=config,
             tokenizer=self.tokenizer,
@@ -62,7 +63,7 @@ class _InMemory:
             weights=None,
         )
 
-    def weights(self, _loaded: Loaded, _settings: MeasureSettings) -> PreTrainedModel:
+    def weights(self, _loaded: ModelWithoutWeights, _settings: MeasureSettings) -> PreTrainedModel:
         """The model itself."""
         return self.model
 

@@ -18,7 +18,7 @@ from padcheck.hf.library.config_facts import (
     quantization,
 )
 from padcheck.hf.library.versions import environment
-from padcheck.hf.load.without_weights import Load, Loaded, load_without_weights
+from padcheck.hf.load.without_weights import LoadWithoutWeights, ModelWithoutWeights, load_without_weights
 from padcheck.hf.tokenizer.encoding import encode_prompts, render_prompts, tokenizer_samples
 from padcheck.hf.tokenizer.facts import (
     special_token_ids,
@@ -31,13 +31,15 @@ from padcheck.hf.tokenizer.pad_tokens import PadToken, choose_pad_token
 class Inspected:
     """What is known before any weight is loaded."""
 
-    loaded: Loaded
+    loaded: ModelWithoutWeights
     pad_token: PadToken
     encoded: tuple[tuple[int, ...], ...]
     evidence: Evidence
 
 
-def inspect(settings: MeasureSettings, progress: Progress, load: Load = load_without_weights) -> Inspected:
+def inspect(
+    settings: MeasureSettings, progress: Progress, load: LoadWithoutWeights = load_without_weights
+) -> Inspected:
     """Loads and reads everything but the weights.
 
     Raises:
@@ -72,7 +74,7 @@ def inspect(settings: MeasureSettings, progress: Progress, load: Load = load_wit
     return Inspected(loaded, pad_token, encoded, evidence)
 
 
-def _without_weights(settings: MeasureSettings, loaded: Loaded, embedding_rows: int | None) -> ModelFacts:
+def _without_weights(settings: MeasureSettings, loaded: ModelWithoutWeights, embedding_rows: int | None) -> ModelFacts:
     # A toy is not quantized.
     quantized, batch_dependent = (None, None) if settings.tiny else quantization(loaded.config)
     return ModelFacts(

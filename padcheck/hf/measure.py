@@ -16,7 +16,7 @@ from padcheck.hf.inspection import Inspected, inspect
 from padcheck.hf.library.config_facts import num_layers
 from padcheck.hf.library.devices import device_names
 from padcheck.hf.load.weights import load_model
-from padcheck.hf.load.without_weights import Load, Loaded, load_without_weights
+from padcheck.hf.load.without_weights import LoadWithoutWeights, ModelWithoutWeights, load_without_weights
 from padcheck.hf.parallel.ranks import in_step, number_of_ranks
 from padcheck.hf.runs.attention import implementations
 from padcheck.hf.runs.in_batches import Measured, not_run, run_in_batches
@@ -26,8 +26,8 @@ from padcheck.hf.tokenizer.labels import labels_keep_eos
 def measure_model(
     settings: MeasureSettings,
     progress: Progress,
-    load: Load = load_without_weights,
-    load_weights: Callable[[Loaded, MeasureSettings], PreTrainedModel] = load_model,
+    load: LoadWithoutWeights = load_without_weights,
+    load_weights: Callable[[ModelWithoutWeights, MeasureSettings], PreTrainedModel] = load_model,
 ) -> Evidence:
     """All that can be said without weights, and what the arms gave.
 
@@ -114,7 +114,9 @@ def _run(
     )
 
 
-def _with_weights(facts: ModelFacts, model: PreTrainedModel, embedding_rows: int, loaded: Loaded) -> ModelFacts:
+def _with_weights(
+    facts: ModelFacts, model: PreTrainedModel, embedding_rows: int, loaded: ModelWithoutWeights
+) -> ModelFacts:
     return msgspec.structs.replace(
         facts,
         architecture=type(model).__name__,

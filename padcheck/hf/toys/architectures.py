@@ -81,7 +81,7 @@ _VOCAB_SIZE_KEY = re.compile(r"(\w+_)?vocab_size(_per_layer_input)?|n_words")
 _TOKEN_ID_KEY = re.compile(r"\w+_(token|tok)_(ids?|index)|pad_index")
 
 
-def means_architecture(name: str) -> bool:
+def is_architecture_name(name: str) -> bool:
     """True where a name can be nothing but that of a model type: no folder and no id on the hub."""
     known = (*causal_model_types(), *multimodal_model_types())
     return name in known and name not in _HUB_IDS and not Path(name).is_dir()

@@ -255,7 +255,7 @@ def test_a_package_that_transformers_does_not_find_is_named_as_well(file: Path, 
     ("arguments", "words"),
     [
         (("{folder}", "--gguf-file", "gone.gguf"), ("has no file gone.gguf", "small-Q8_0.gguf")),
-        (("{file}", "--gguf-file", "small-Q8_0.gguf"), ("is a GGUF file already",)),
+        (("{file}", "--gguf-file", "small-Q8_0.gguf"), ("is already a GGUF file",)),
         (("demo", "--gguf-file", "gone.gguf"), ("has no file gone.gguf", "no GGUF file")),
         (("llama", "--tiny", "--gguf-file", "gone.gguf"), ("name of a model type",)),
         (("demo", "--gguf-file", ""), ("--gguf-file is empty",)),

@@ -78,7 +78,7 @@ def test_a_model_is_downloaded_and_measured_at_the_commit_that_the_hub_names(out
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("org/unknown", "neither a folder here nor a model on the hub"),
+        ("org/unknown", "neither a local folder nor a model on the hub"),
         ("org/gated", "is gated"),
         ("org/not-for-you", "is gated"),
         ("org/bad-token", "refused the token"),

@@ -142,7 +142,7 @@ def test_a_check_of_several_models_goes_on_where_all_ranks_fail_alike(folder_of:
     ("build", "ranks", "told"),
     [
         (None, 2, (3, "There is no folder")),
-        (vocab_and_merges, 2, (2, "--tp-plan auto is not one that this model takes")),
+        (vocab_and_merges, 2, (2, "This model does not support --tp-plan auto")),
         (tokenizer_json, 3, (2, "4 heads (num_attention_heads) cannot be dealt out evenly to 3 ranks")),
     ],
     ids=["absent", "no plan", "uneven"],

@@ -14,7 +14,7 @@ from padcheck.hf.library.auto_classes import auto_class, causal_model_types, mul
 from padcheck.hf.load.without_weights import load_architecture, load_without_weights
 from padcheck.hf.toys.architectures import (
     default_config,
-    means_architecture,
+    is_architecture_name,
     number_prompts,
     number_tokenizer,
     ordinary_ids,
@@ -127,13 +127,13 @@ def test_what_does_not_run_on_text_is_refused_with_the_reason():
 
 
 def test_a_name_means_an_architecture_where_it_can_mean_nothing_else(tmp_path, monkeypatch):
-    assert means_architecture("llama")
-    assert means_architecture("llava")
-    assert not means_architecture("gpt2")  # an id on the hub
-    assert not means_architecture("meta-llama/Llama-2-7b-hf")
+    assert is_architecture_name("llama")
+    assert is_architecture_name("llava")
+    assert not is_architecture_name("gpt2")  # an id on the hub
+    assert not is_architecture_name("meta-llama/Llama-2-7b-hf")
     monkeypatch.chdir(tmp_path)
     (tmp_path / "llama").mkdir()
-    assert not means_architecture("llama")
+    assert not is_architecture_name("llama")
 
 
 def test_an_architecture_can_be_loaded_although_its_name_is_one_of_the_hub():
