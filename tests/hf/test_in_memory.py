@@ -150,7 +150,7 @@ def test_what_continues_no_text_is_not_measured(build, message):
 @pytest.mark.parametrize(
     ("wrap", "message"),
     [
-        (torch.nn.DataParallel, "The model is a DataParallel, and not a PreTrainedModel"),
+        (torch.nn.DataParallel, "The model is a DataParallel, not a PreTrainedModel"),
         (torch.compile, "The model is a OptimizedModule"),
         (lambda _model: "gpt2", "The model is a str"),
     ],
