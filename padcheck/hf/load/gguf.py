@@ -120,7 +120,7 @@ def _listed(names: list[str]) -> str:
 def is_unpacked(model: PreTrainedModel) -> bool:
     """True if the model comes from a GGUF file and all its weights are floating-point numbers.
 
-    The mark "quantized" does not tell: transformers 5 puts it on every model from a GGUF file.
+    transformers 5 marks every model from a GGUF file as quantized, even if its weights are unpacked.
     """
     method = getattr(model, "quantization_method", None)
     is_gguf = getattr(method, "value", method) == GGUF_METHOD

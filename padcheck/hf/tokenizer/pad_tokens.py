@@ -72,7 +72,7 @@ def suggest_pad_token(
         tokenizer: The tokenizer; it is not changed.
         vocab: Its tokens and their ids.
         eos_token_ids: All ids that tokenizer, config or generation_config name as eos.
-        embedding_rows: The number of rows of the embedding table; None if unknown. Larger ids have no embedding.
+        embedding_rows: The number of rows of the embedding table; None if unknown. Ids from this number on have none.
     """
     taken = eos_token_ids | {tokenizer.bos_token_id, tokenizer.unk_token_id}
     own = tokenizer.pad_token_id
