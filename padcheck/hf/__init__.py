@@ -1,4 +1,4 @@
-"""Loads, runs and measures: the only package that imports torch and transformers.
+"""Loads models, runs them and measures: the only package that imports torch and transformers.
 
-What leaves it is evidence: plain numbers and strings. It judges nothing and prints nothing.
+It returns evidence, which is plain numbers and strings. It does not judge and does not print.
 """

@@ -1,4 +1,4 @@
-"""A model and a tokenizer that are in memory already: measured as they are, and handed back as they were."""
+"""Measures a model and a tokenizer that are already in memory, and restores both afterwards."""
 
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
@@ -11,26 +11,32 @@ from padcheck.core.evidence import Evidence
 from padcheck.core.progress import Progress
 from padcheck.core.settings import DEFAULT_PROMPTS, MeasureSettings
 from padcheck.hf.library.untouched import untouched
+from padcheck.hf.load.decoder_only import require_decoder_only
 from padcheck.hf.load.hub import Source
-from padcheck.hf.load.without_weights import Loaded, require_decoder_only
+from padcheck.hf.load.without_weights import ModelWithoutWeights
 from padcheck.hf.measure import measure_model
 
 Model: TypeAlias = nn.Module
-"""A `PreTrainedModel` with a language model's head, or peft's wrapper around one, which is none itself."""
+"""A `PreTrainedModel` with a language model's head, or a peft wrapper around one (not a `PreTrainedModel` itself)."""
 
 Tokenizer: TypeAlias = PreTrainedTokenizerBase
-"""A fast or a slow one."""
+"""A fast or a slow tokenizer."""
 
 
 def measure_in_memory(model: Model, tokenizer: Tokenizer, settings: MeasureSettings, progress: Progress) -> Evidence:
-    """All that can be said of these objects, in the model's own dtype and on its own device.
+    """Measures the model in its own dtype and on its own device.
 
-    The name of the model in `settings` gives way to the one that it has itself. Of the adapters of a peft model those
-    that are active count.
+    The model's own name replaces the one in `settings`. The active adapters of a peft model are measured with it.
+
+    Args:
+        model: A `PreTrainedModel` with a language model's head, or a peft model around one.
+        tokenizer: Its tokenizer.
+        settings: What to measure, and how.
+        progress: Receives the stages.
 
     Raises:
-        UsageError: One of the objects is something else, or the settings do not fit it.
-        NotMeasuredError: The model continues no text, has no weights, or memory ran out.
+        UsageError: One of the objects has the wrong type, or the settings do not fit the model.
+        NotMeasuredError: The model generates no text, has no weights, or memory ran out.
     """
     inner = _without_wrapper(model)
     _require_tokenizer(tokenizer)
@@ -45,15 +51,15 @@ def measure_in_memory(model: Model, tokenizer: Tokenizer, settings: MeasureSetti
 
 @dataclass(frozen=True)
 class _InMemory:
-    """What stands in for the two steps of loading."""
+    """Replaces the two steps of loading."""
 
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
 
-    def without_weights(self, settings: MeasureSettings) -> Loaded:
-        """All of it but the weights."""
+    def without_weights(self, settings: MeasureSettings) -> ModelWithoutWeights:
+        """Everything about the model except its weights."""
         config = self.model.config
-        return Loaded(
+        return ModelWithoutWeights(
             source=Source(settings.model, commit=getattr(config, "_commit_hash", None)),
             config=config,
             tokenizer=self.tokenizer,
@@ -62,25 +68,25 @@ class _InMemory:
             weights=None,
         )
 
-    def weights(self, _loaded: Loaded, _settings: MeasureSettings) -> PreTrainedModel:
+    def weights(self, _loaded: ModelWithoutWeights, _settings: MeasureSettings) -> PreTrainedModel:
         """The model itself."""
         return self.model
 
 
 def _without_wrapper(model: Any) -> PreTrainedModel:
-    """The model itself; peft has put the layers of most kinds of adapters right into it."""
+    """The model without peft's wrapper. The layers of most adapters are inside the model."""
     if hasattr(model, "get_base_model"):
         if any(config.is_prompt_learning for config in model.peft_config.values()):
             raise NotMeasuredError(
                 f"The {type(model).__name__} is a learned prompt.",
-                meaning="peft puts it in front of each row in code of its own, before or behind the pads.",
-                change="Give get_base_model(), the model that it belongs to.",
+                meaning="peft inserts it into each row with its own code, before or after the pads.",
+                change="Give its base model: get_base_model().",
             )
         model = model.get_base_model()
     if not isinstance(model, PreTrainedModel):
         raise UsageError(
-            f"The model is a {type(model).__name__}, and not a PreTrainedModel of transformers.",
-            meaning="It is something else, or one is wrapped in it, as by torch.compile() or DistributedDataParallel.",
+            f"The model is a {type(model).__name__}, not a PreTrainedModel of transformers.",
+            meaning="It is another kind of object, or a wrapper, as from torch.compile() or DistributedDataParallel.",
             change="Give the model inside (_orig_mod, module, pretrained_model), or its name to `padcheck compare`.",
         )
     return model
@@ -89,8 +95,8 @@ def _without_wrapper(model: Any) -> PreTrainedModel:
 def _require_tokenizer(tokenizer: object) -> None:
     if not isinstance(tokenizer, PreTrainedTokenizerBase):
         raise UsageError(
-            f"The tokenizer is a {type(tokenizer).__name__}, and not a tokenizer of transformers.",
-            meaning="A processor of images or sound has one inside.",
+            f"The tokenizer is a {type(tokenizer).__name__}, not a tokenizer of transformers.",
+            meaning="If it is a processor for images or sound, it contains a tokenizer.",
             change="Give processor.tokenizer, or AutoTokenizer.from_pretrained(...).",
         )
 
@@ -100,12 +106,12 @@ def _require_generating(name: str, model: PreTrainedModel) -> None:
     if not model.can_generate():
         raise NotMeasuredError(
             f"{type(model).__name__} generates no text.",
-            meaning="It is a bare model, or has the head of another task, such as classifying.",
+            meaning="It is a bare model, or has the head of another task, such as classification.",
             change="Load it with AutoModelForCausalLM.",
         )
     if model.device.type == "meta":
         raise NotMeasuredError(
-            f"{name} is on the device meta, where there are no weights.",
-            meaning="They were never loaded, or accelerate has put all of them away, the first ones too.",
-            change="Load them onto a device, or give its name to `padcheck compare MODEL --tiny`, which needs none.",
+            f"{name} is on the device meta, which has no weights.",
+            meaning="The weights were never loaded, or accelerate has moved them away, including the first ones.",
+            change="Load them onto a device, or run `padcheck compare MODEL --tiny`, which needs no weights.",
         )

@@ -1,6 +1,6 @@
-"""The first measurement: all that tokenizer, config and generation_config say without weights.
+"""Reads everything that needs no weights: facts about tokenizer, config and generation_config, and encoded prompts.
 
-Nothing here imports modelling code, which takes as long to import as the rest of the command takes to run.
+Does not import modelling code, because that import takes as long as the rest of the command.
 """
 
 from dataclasses import dataclass
@@ -10,13 +10,17 @@ from padcheck.core.facts import ModelFacts
 from padcheck.core.progress import Progress
 from padcheck.core.settings import MeasureSettings
 from padcheck.hf.calls.capture import captured_warnings, library_bars
-from padcheck.hf.library.config_positions import max_position_embeddings, num_layers, position_encoding
-from padcheck.hf.load.without_weights import Load, Loaded, load_without_weights
+from padcheck.hf.library.config_facts import (
+    generation_settings,
+    max_position_embeddings,
+    num_layers,
+    position_encoding,
+    quantization,
+)
+from padcheck.hf.library.versions import environment
+from padcheck.hf.load.without_weights import LoadWithoutWeights, ModelWithoutWeights, load_without_weights
 from padcheck.hf.tokenizer.encoding import encode_prompts, render_prompts, tokenizer_samples
 from padcheck.hf.tokenizer.facts import (
-    environment,
-    generation_settings,
-    quantization,
     special_token_ids,
     tokenizer_facts,
 )
@@ -25,19 +29,26 @@ from padcheck.hf.tokenizer.pad_tokens import PadToken, choose_pad_token
 
 @dataclass(frozen=True)
 class Inspected:
-    """What is known before any weight is loaded."""
+    """What is known before the weights are loaded."""
 
-    loaded: Loaded
+    loaded: ModelWithoutWeights
     pad_token: PadToken
     encoded: tuple[tuple[int, ...], ...]
     evidence: Evidence
 
 
-def inspect(settings: MeasureSettings, progress: Progress, load: Load = load_without_weights) -> Inspected:
-    """Loads and reads everything but the weights.
+def inspect(
+    settings: MeasureSettings, progress: Progress, load: LoadWithoutWeights = load_without_weights
+) -> Inspected:
+    """Loads and reads everything except the weights.
+
+    Args:
+        settings: What to measure, and how.
+        progress: Receives the stages.
+        load: Loads everything except the weights.
 
     Raises:
-        PadcheckError: Something cannot be loaded, or the settings do not fit it.
+        PadcheckError: Something cannot be loaded, or the settings do not fit the model.
     """
     with library_bars(shown=progress.is_watched), captured_warnings() as messages:
         with progress.stage(f"loading the tokenizer of {settings.model}", "tokenizer", downloads=True):
@@ -52,7 +63,7 @@ def inspect(settings: MeasureSettings, progress: Progress, load: Load = load_wit
             encoded = encode_prompts(tokenizer, prompts)
             samples = tokenizer_samples(tokenizer, prompts, pad_token)
     evidence = Evidence(
-        model=_without_weights(settings, loaded, rows),
+        model=_model_facts(settings, loaded, rows),
         environment=environment(),
         tokenizer=facts,
         special_token_ids=ids,
@@ -68,8 +79,8 @@ def inspect(settings: MeasureSettings, progress: Progress, load: Load = load_wit
     return Inspected(loaded, pad_token, encoded, evidence)
 
 
-def _without_weights(settings: MeasureSettings, loaded: Loaded, embedding_rows: int | None) -> ModelFacts:
-    # A toy is not quantized.
+def _model_facts(settings: MeasureSettings, loaded: ModelWithoutWeights, embedding_rows: int | None) -> ModelFacts:
+    # A toy-size model is not quantized.
     quantized, batch_dependent = (None, None) if settings.tiny else quantization(loaded.config)
     return ModelFacts(
         id=settings.model,

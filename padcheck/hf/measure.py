@@ -1,4 +1,4 @@
-"""The second measurement: the arms, run on the model with its weights."""
+"""Measures one model: reads everything that needs no weights, then loads the weights and runs the prompts."""
 
 from collections.abc import Callable
 
@@ -13,10 +13,10 @@ from padcheck.core.settings import MeasureSettings
 from padcheck.hf.calls.capture import captured_warnings, library_bars
 from padcheck.hf.calls.generation import overridden_settings
 from padcheck.hf.inspection import Inspected, inspect
-from padcheck.hf.library.config_positions import num_layers
+from padcheck.hf.library.config_facts import num_layers
 from padcheck.hf.library.devices import device_names
 from padcheck.hf.load.weights import load_model
-from padcheck.hf.load.without_weights import Load, Loaded, load_without_weights
+from padcheck.hf.load.without_weights import LoadWithoutWeights, ModelWithoutWeights, load_without_weights
 from padcheck.hf.parallel.ranks import in_step, number_of_ranks
 from padcheck.hf.runs.attention import implementations
 from padcheck.hf.runs.in_batches import Measured, not_run, run_in_batches
@@ -26,22 +26,22 @@ from padcheck.hf.tokenizer.labels import labels_keep_eos
 def measure_model(
     settings: MeasureSettings,
     progress: Progress,
-    load: Load = load_without_weights,
-    load_weights: Callable[[Loaded, MeasureSettings], PreTrainedModel] = load_model,
+    load: LoadWithoutWeights = load_without_weights,
+    load_weights: Callable[[ModelWithoutWeights, MeasureSettings], PreTrainedModel] = load_model,
 ) -> Evidence:
-    """All that can be said without weights, and what the arms gave.
+    """Measures one model, without judging it.
 
     Args:
         settings: What to measure, and how.
-        progress: Told of each stage.
-        load: Gives all of the model but its weights.
-        load_weights: Gives the model itself, from what `load` gave.
+        progress: Receives the stages.
+        load: Loads everything except the weights.
+        load_weights: Loads the weights; it receives the result of `load`, and returns the model.
 
     Raises:
-        PadcheckError: Something cannot be loaded or does not fit into memory, or the settings do not fit it.
+        PadcheckError: Something cannot be loaded, does not fit into memory, or does not fit the settings.
     """
     inspected = inspect(settings, progress, load)
-    _require_room(inspected)
+    _require_enough_positions(inspected)
     what = "building a toy-size model" if settings.tiny else "loading the weights"
     with (
         progress.stage(f"{what} of {settings.model}", "weights", downloads=True),
@@ -51,11 +51,11 @@ def measure_model(
     ):
         model = load_weights(inspected.loaded, settings)
     embedding_rows = _embedding_rows(model)
-    measured = _run(model, inspected, embedding_rows, settings, progress)
+    measured = _run_prompts(model, inspected, embedding_rows, settings, progress)
     evidence = inspected.evidence
     return msgspec.structs.replace(
         evidence,
-        model=_with_weights(evidence.model, model, embedding_rows, inspected.loaded),
+        model=_add_facts_of_weights(evidence.model, model, embedding_rows, inspected.loaded),
         overridden=overridden_settings(inspected.loaded.generation_config),
         sampled=settings.do_sample,
         labels_keep_eos=labels_keep_eos(inspected.loaded.tokenizer, inspected.encoded[0], inspected.pad_token),
@@ -70,39 +70,39 @@ def _embedding_rows(model: PreTrainedModel) -> int:
     except NotImplementedError as error:
         raise NotMeasuredError(
             f"{type(model).__name__} does not say which of its parts embeds text.",
-            meaning="It joins several models, and runs on more than text.",
-            change="Give the language model alone, if it has a folder of its own.",
+            meaning="It combines several models, and takes more than text.",
+            change="Give only the language model, if it has its own folder.",
         ) from error
 
 
-def _require_room(inspected: Inspected) -> None:
-    """Past a table of learned positions there is nothing to look up: the run would end in an IndexError."""
+def _require_enough_positions(inspected: Inspected) -> None:
+    """Checks that the learned positions are enough: beyond their table, the run would end in an IndexError."""
     model, longest = inspected.evidence.model, max(inspected.evidence.num_prompt_tokens)
     limit, needed = model.max_position_embeddings, longest + inspected.evidence.max_new_tokens
     if model.position_encoding == "learned" and limit is not None and needed > limit:
         raise NotMeasuredError(
-            f"The longest prompt has {longest} tokens; with {inspected.evidence.max_new_tokens} new ones that is "
-            f"{needed}, but {model.id} has {limit} positions.",
-            meaning="Learned positions end there, with or without padding.",
+            f"The longest prompt has {longest} tokens, {needed} with {inspected.evidence.max_new_tokens} new ones, but "
+            f"{model.id} has only {limit} positions.",
+            meaning="Its positions are learned, and there are no more of them, with or without padding.",
             change=f"Shorten the prompt, or give --max-new-tokens {limit - longest}."
             if longest < limit
             else "Shorten the prompt.",
         )
 
 
-def _run(
+def _run_prompts(
     model: PreTrainedModel, inspected: Inspected, embedding_rows: int, settings: MeasureSettings, progress: Progress
 ) -> Measured:
     largest = max(max(input_ids) for input_ids in inspected.encoded)
     if largest >= embedding_rows:
         raise NotMeasuredError(
-            f"A prompt holds token id {largest}, but the model has {embedding_rows} embedding rows.",
-            meaning="The tokenizer belongs to another model, or tokens were added to it and not to the model.",
+            f"A prompt contains token id {largest}, but the model has {embedding_rows} embedding rows.",
+            meaning="The tokenizer belongs to another model, or tokens were added only to the tokenizer.",
             change="Use the tokenizer of this model, or call model.resize_token_embeddings(len(tokenizer)).",
         )
     pad_id = inspected.pad_token.token_id
     if not 0 <= pad_id < embedding_rows:
-        # On CUDA looking it up would end the device for the whole process.
+        # On CUDA, looking it up would make the device unusable for the whole process.
         return not_run(f"not run: pad token id {pad_id} has no embedding row (the model has {embedding_rows})")
     return run_in_batches(
         model,
@@ -114,7 +114,9 @@ def _run(
     )
 
 
-def _with_weights(facts: ModelFacts, model: PreTrainedModel, embedding_rows: int, loaded: Loaded) -> ModelFacts:
+def _add_facts_of_weights(
+    facts: ModelFacts, model: PreTrainedModel, embedding_rows: int, loaded: ModelWithoutWeights
+) -> ModelFacts:
     return msgspec.structs.replace(
         facts,
         architecture=type(model).__name__,

@@ -57,8 +57,8 @@ def survey(
     require_known_codes(judgement)
     with progress.stage("looking up the model types", "import"), importing():
         from padcheck.hf.library.auto_classes import causal_model_types, multimodal_model_types
+        from padcheck.hf.library.versions import environment
         from padcheck.hf.load.weights import dtype_and_device
-        from padcheck.hf.tokenizer.facts import environment
 
         # What is wrong for every architecture is wrong before the first; elsewhere there may be other devices.
         dtype_and_device(measure if elsewhere is None else replace(measure, device=None))

@@ -1,4 +1,4 @@
-"""A GPU, an Apple or an Intel accelerator: chosen by itself, and as right as a CPU."""
+"""CUDA, Apple and Intel accelerators are chosen by default, and give the same results as the CPU."""
 
 from types import SimpleNamespace
 
@@ -21,7 +21,7 @@ def test_the_accelerator_of_the_machine_is_chosen(name, monkeypatch):
     assert default_device() == torch.device(name)
 
 
-def test_a_build_for_an_accelerator_that_is_not_there_runs_on_the_cpu(monkeypatch):
+def test_without_an_accelerator_the_cpu_is_used_even_if_torch_supports_one(monkeypatch):
     accelerator = SimpleNamespace(is_available=lambda: False, current_accelerator=lambda: torch.device("cuda"))
     monkeypatch.setattr(torch, "accelerator", accelerator)
     assert default_device() == torch.device("cpu")
@@ -37,7 +37,7 @@ def test_before_torch_2_6_each_backend_is_asked(there, monkeypatch):
 
 
 @pytest.mark.parametrize("device", ["cpu", "cuda"])
-def test_freed_memory_is_given_back_where_the_device_keeps_it(device, monkeypatch):
+def test_cached_memory_is_returned_if_the_device_caches_it(device, monkeypatch):
     emptied = []
     monkeypatch.setattr(devices.torch, "cuda", SimpleNamespace(empty_cache=lambda: emptied.append("cuda")))
     empty_cache(SimpleNamespace(device=torch.device(device)))
@@ -46,7 +46,7 @@ def test_freed_memory_is_given_back_where_the_device_keeps_it(device, monkeypatc
 
 @needs_accelerator
 @pytest.mark.accelerator
-def test_without_device_the_model_runs_there_and_says_what_it_says_on_the_cpu(padcheck):
+def test_by_default_the_model_runs_on_the_accelerator_with_the_same_result_as_on_the_cpu(padcheck):
     there = padcheck("compare", "demo", *QUICK, "--dtype", "float32")
     cpu = padcheck("compare", "demo", *QUICK, "--dtype", "float32", "--device", "cpu")
     assert there.report["model"]["device"].startswith(found.type)

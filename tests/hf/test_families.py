@@ -1,4 +1,4 @@
-"""Families that place their tokens in different ways: left padding is harmless in each, right padding in none."""
+"""Model families with different position encodings: left padding is harmless in all of them, right padding in none."""
 
 from pathlib import Path
 from typing import Any
@@ -55,7 +55,7 @@ FAMILIES: dict[str, tuple[dict[str, Any], PositionEncoding]] = {
 
 
 PROMPTS = (*DEFAULT_PROMPTS, "three")
-"""The last is short enough for its pads to lie within reach of two windows of four, and as long as a convolution."""
+"""The last prompt is so short that its pads are within reach of two windows of 4; it is as long as a convolution."""
 
 
 @pytest.mark.parametrize(
@@ -74,6 +74,6 @@ def test_padding_on_the_left_is_harmless_and_on_the_right_is_not(model_type: str
     assert (model.model_type, model.position_encoding, model.dtype) == (model_type, position_encoding, dtype)
     assert report.comparisons["left"].verdict in {Verdict.IDENTICAL, Verdict.EQUIVALENT}
     assert report.comparisons["right"].verdict is Verdict.DIFFERENT
-    learned = ["PAD401"] if position_encoding == "learned" and model_type != "opt" else []  # opt counts by the mask
+    learned = ["PAD401"] if position_encoding == "learned" and model_type != "opt" else []  # opt uses the mask
     assert [finding.code for finding in report.findings if finding.code != "PAD203"] == ["PAD202", *learned]
     assert report.exit_code == 0

@@ -1,4 +1,4 @@
-"""Models that come as objects: what they are called, in what they run, and which of them cannot be measured."""
+"""Models given as objects: their name in the report, their dtype and device, and those that cannot be measured."""
 
 import logging
 
@@ -31,7 +31,7 @@ def compared(model: object, tokenizer: object = None, **options: object) -> publ
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
-def test_one_without_a_name_is_called_by_its_class(dtype):
+def test_a_model_without_a_name_is_named_after_its_class(dtype):
     report = compared(build_family(dtype))
     report.assert_ok()
     facts = report.evidence.model
@@ -40,7 +40,7 @@ def test_one_without_a_name_is_called_by_its_class(dtype):
     assert "weights" not in str(report)
 
 
-def test_one_from_a_folder_is_called_by_its_name(tmp_path):
+def test_a_model_from_a_folder_is_named_after_the_folder(tmp_path):
     folders.tokenizer_json(tmp_path)
     model = AutoModelForCausalLM.from_pretrained(tmp_path)
     model.config._commit_hash = "0123abc"
@@ -48,7 +48,7 @@ def test_one_from_a_folder_is_called_by_its_name(tmp_path):
     assert (facts.id, facts.revision) == (str(tmp_path), "0123abc")
 
 
-def test_a_class_of_ones_own_that_transformers_does_not_know():
+def test_a_custom_class_that_transformers_does_not_know():
     class OwnConfig(LlamaConfig):
         model_type = "pocket"
 
@@ -61,7 +61,7 @@ def test_a_class_of_ones_own_that_transformers_does_not_know():
     assert report.evidence.model.architecture == "OwnModel"
 
 
-def test_an_adapter_of_peft_is_measured_with_what_it_adds():
+def test_a_peft_adapter_is_measured_with_its_weights():
     peft = pytest.importorskip("peft")
     base = build_family(torch.float32)
     plain = compared(base)
@@ -75,14 +75,14 @@ def test_an_adapter_of_peft_is_measured_with_what_it_adds():
     assert [(name, id(value)) for module in model.modules() for name, value in vars(module).items()] == before
 
 
-def test_a_learned_prompt_of_peft_is_told():
+def test_a_learned_prompt_of_peft_is_refused():
     peft = pytest.importorskip("peft")
     settings = peft.PromptTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=2)
     with pytest.raises(NotMeasuredError, match="is a learned prompt"):
         compared(peft.get_peft_model(build_family(torch.float32), settings))
 
 
-def test_what_accelerate_has_put_on_disk_is_fetched_and_put_back(tmp_path):
+def test_weights_that_accelerate_has_put_on_disk_are_there_afterwards(tmp_path):
     folders.tokenizer_json(tmp_path)
     tokenizer = AutoTokenizer.from_pretrained(tmp_path)
     plain = compared(AutoModelForCausalLM.from_pretrained(tmp_path), tokenizer)
@@ -102,7 +102,7 @@ def test_what_accelerate_has_put_on_disk_is_fetched_and_put_back(tmp_path):
     transformers.__version__ < "5" or not is_bitsandbytes_available(),
     reason="bitsandbytes runs on a CPU with transformers 5 and newer, where it is installed",
 )
-def test_a_quantized_one(tmp_path):
+def test_a_quantized_model(tmp_path):
     folders.quantized(tmp_path)
     model = AutoModelForCausalLM.from_pretrained(tmp_path, device_map="cpu")
     report = compared(model, AutoTokenizer.from_pretrained(tmp_path))
@@ -142,7 +142,7 @@ def without_weights():
         (without_weights, "is on the device meta"),
     ],
 )
-def test_what_continues_no_text_is_not_measured(build, message):
+def test_a_model_that_generates_no_text_is_not_measured(build, message):
     with pytest.raises(NotMeasuredError, match=message):
         compared(build())
 
@@ -150,16 +150,16 @@ def test_what_continues_no_text_is_not_measured(build, message):
 @pytest.mark.parametrize(
     ("wrap", "message"),
     [
-        (torch.nn.DataParallel, "The model is a DataParallel, and not a PreTrainedModel"),
+        (torch.nn.DataParallel, "The model is a DataParallel, not a PreTrainedModel"),
         (torch.compile, "The model is a OptimizedModule"),
         (lambda _model: "gpt2", "The model is a str"),
     ],
 )
-def test_what_is_no_model_of_transformers_is_wrong_usage(wrap, message):
+def test_an_object_that_is_not_a_model_is_a_usage_error(wrap, message):
     with pytest.raises(UsageError, match=message):
         compared(wrap(build_family(torch.float32)))
 
 
-def test_a_processor_is_no_tokenizer():
+def test_an_object_that_is_not_a_tokenizer_is_a_usage_error():
     with pytest.raises(UsageError, match="The tokenizer is a Logger"):
         compared(build_family(torch.float32), logging.getLogger(__name__))

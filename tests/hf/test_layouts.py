@@ -1,4 +1,4 @@
-"""Every layout of a model folder, loaded and measured for real."""
+"""Loads and measures every layout of a model folder."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -60,8 +60,8 @@ def codes(report: Report) -> dict[str, Severity]:
     return {finding.code: finding.severity for finding in report.findings}
 
 
-def rows(report: Report, arm: str) -> tuple[Row, ...]:
-    return report.evidence.runs[arm].rows
+def rows(report: Report, name: str) -> tuple[Row, ...]:
+    return report.evidence.runs[name].rows
 
 
 def generated_ids(report: Report) -> list[tuple[int, ...]]:
@@ -73,13 +73,13 @@ def name_of(value: object) -> str | None:
 
 
 @pytest.mark.parametrize("build", LAYOUTS, ids=name_of)
-def test_every_layout_is_measured_and_left_as_it_was(build: Builder, folder_of: FolderOf) -> None:
+def test_every_layout_is_measured_and_not_changed(build: Builder, folder_of: FolderOf) -> None:
     folder = folder_of(build)
     before = fingerprint(folder)
     report = run(one_model.compare, folder)
     assert fingerprint(folder) == before
 
-    assert not [arm.error for arm in report.evidence.runs.values() if arm.error]
+    assert not [run.error for run in report.evidence.runs.values() if run.error]
     assert report.comparisons["left"].verdict in {Verdict.IDENTICAL, Verdict.EQUIVALENT}
     assert report.comparisons["right"].verdict is Verdict.DIFFERENT
     assert report.evidence.model.weights == "pretrained"
@@ -87,14 +87,14 @@ def test_every_layout_is_measured_and_left_as_it_was(build: Builder, folder_of: 
 
 
 def assert_padded_by_definition(report: Report) -> None:
-    """Pads stand on the arm's side and nowhere else, and the mask hides them and nothing else."""
+    """Pads are only on the run's side, and the mask hides exactly the pads."""
     width = max(report.evidence.num_prompt_tokens)
     pad_id = report.evidence.tokenizer.pad_token_used_id
     assert [row.num_pad_tokens for row in rows(report, "left")] == [
         width - length for length in report.evidence.num_prompt_tokens
     ]
     assert any(row.num_pad_tokens for row in rows(report, "left"))
-    for alone, left, right in zip(*(rows(report, arm) for arm in ("single", "left", "right")), strict=True):
+    for alone, left, right in zip(*(rows(report, name) for name in ("single", "left", "right")), strict=True):
         prompt = alone.input_ids[: len(alone.input_ids) - len(alone.generated_ids)]
         pads, hidden, shown = (pad_id,) * left.num_pad_tokens, (0,) * left.num_pad_tokens, (1,) * len(prompt)
         assert left.generated_ids == alone.generated_ids
@@ -107,13 +107,13 @@ def assert_padded_by_definition(report: Report) -> None:
 
 
 @pytest.mark.parametrize("build", [sharded, pytorch_bin, own_model_code], ids=name_of)
-def test_the_same_weights_say_the_same_in_every_layout(build: Builder, folder_of: FolderOf) -> None:
+def test_the_same_weights_generate_the_same_in_every_layout(build: Builder, folder_of: FolderOf) -> None:
     reference = run(one_model.compare, folder_of(tokenizer_json))
     assert len(set(generated_ids(reference)[0])) > 3
     assert generated_ids(run(one_model.compare, folder_of(build))) == generated_ids(reference)
 
 
-def test_weights_without_their_prefix_say_the_same(folder_of: FolderOf) -> None:
+def test_weights_without_their_prefix_generate_the_same(folder_of: FolderOf) -> None:
     reports = [run(one_model.compare, folder_of(build)) for build in (vocab_and_merges, base_checkpoint)]
     assert generated_ids(reports[0]) == generated_ids(reports[1])
 
@@ -149,7 +149,7 @@ def test_a_row_shows_its_tokens(build: Builder, tokens: list[str], folder_of: Fo
     ],
     ids=name_of,
 )
-def test_a_code_is_found_where_it_belongs_and_not_beside_it(
+def test_a_rule_fires_for_its_folder_and_not_for_a_similar_one(
     code: str, loud: Builder, silent: Builder, folder_of: FolderOf
 ) -> None:
     assert code in codes(run(one_model.inspect_tokenizer, folder_of(loud)))
@@ -157,18 +157,18 @@ def test_a_code_is_found_where_it_belongs_and_not_beside_it(
 
 
 @pytest.mark.parametrize("build", [tokenizer_json, tokenizer_model, sharded, pytorch_bin, own_model_code], ids=name_of)
-def test_nothing_is_found_where_nothing_is_wrong(build: Builder, folder_of: FolderOf) -> None:
+def test_a_good_folder_has_no_findings_except_pad202(build: Builder, folder_of: FolderOf) -> None:
     assert codes(run(one_model.compare, folder_of(build))) == {"PAD202": Severity.WARNING}
 
 
-def test_a_tokenizer_that_ignores_the_side_is_caught_on_the_right(folder_of: FolderOf) -> None:
+def test_a_tokenizer_that_ignores_the_side_is_wrong_on_the_right(folder_of: FolderOf) -> None:
     report = run(one_model.inspect_tokenizer, folder_of(tokenizer_that_ignores_the_side))
     finding = next(finding for finding in report.findings if finding.code == "PAD107")
     assert set(finding.evidence["wrong_row_by_side"]) == {"right"}
     assert report.exit_code == 1
 
 
-def test_a_tokenizer_that_rejects_the_side_says_how(folder_of: FolderOf) -> None:
+def test_a_tokenizer_that_rejects_the_side_is_reported_with_its_error(folder_of: FolderOf) -> None:
     report = run(one_model.inspect_tokenizer, folder_of(tokenizer_that_rejects_the_side))
     errors = {side: sample.error for side, sample in report.evidence.samples.items()}
     assert set(errors) == {"left", "right"}
@@ -176,17 +176,17 @@ def test_a_tokenizer_that_rejects_the_side_says_how(folder_of: FolderOf) -> None
     assert codes(report) == {"PAD108": Severity.ERROR}
 
 
-def test_the_saved_blocks_are_named(folder_of: FolderOf) -> None:
+def test_the_saved_padding_and_truncation_are_named(folder_of: FolderOf) -> None:
     report = run(one_model.inspect_tokenizer, folder_of(padding_in_tokenizer_json))
     finding = next(finding for finding in report.findings if finding.code == "PAD111")
     assert finding.evidence["blocks"] == ["padding", "truncation"]
     assert (report.evidence.tokenizer.saved_padding, report.evidence.tokenizer.saved_truncation) == (True, True)
 
 
-def test_a_pad_token_without_a_row_is_found_and_never_looked_up(folder_of: FolderOf) -> None:
+def test_a_pad_token_without_an_embedding_row_is_found_and_nothing_is_run(folder_of: FolderOf) -> None:
     report = run(one_model.compare, folder_of(pad_token_without_row))
     assert codes(report) == {"PAD104": Severity.ERROR, "PAD113": Severity.ERROR}
-    assert all("no embedding row" in arm.error for arm in report.evidence.runs.values())
+    assert all("no embedding row" in run.error for run in report.evidence.runs.values())
     assert report.comparisons["left"].verdict is Verdict.NOT_RUN
     assert report.exit_code == 1
 
@@ -215,8 +215,8 @@ def test_the_tokenizer_may_come_from_another_folder(folder_of: FolderOf) -> None
     assert report.evidence.samples["left"].rows[0].tokens[:3] == ("b", "i", "g")
 
 
-def test_a_generated_id_that_the_tokenizer_does_not_know_is_shown_by_its_number(folder_of: FolderOf) -> None:
-    """Tables are rounded up, and a tokenizer with code of its own raises for the ids past its vocabulary."""
+def test_a_generated_id_that_the_tokenizer_does_not_know_is_shown_as_a_number(folder_of: FolderOf) -> None:
+    """Embedding tables are rounded up, and a tokenizer with its own code raises for ids beyond its vocabulary."""
     report = run(one_model.compare, folder_of(sharded), tokenizer=str(folder_of(own_tokenizer_code)))
     unknown = [
         (token_id, token)

@@ -1,4 +1,4 @@
-"""A model that does not fit: one message and exit code 3, while loading and while running."""
+"""A model that does not fit into memory, while loading or running: one message and exit code 3."""
 
 import inspect
 import json
@@ -34,7 +34,7 @@ def test_weights_that_do_not_fit_are_not_measured(tmp_path):
     config.hidden_size = config.intermediate_size = 8192
     config.save_pretrained(tmp_path)
     save_tokenizer(tmp_path)
-    # One sparse gigabyte: it takes room in memory, not on disk.
+    # A sparse file of one gigabyte: it takes memory, but no space on disk.
     size = config.vocab_size * 8192 * 4
     header = json.dumps(
         {"model.embed_tokens.weight": {"dtype": "F32", "shape": [size // 32768, 8192], "data_offsets": [0, size]}}
@@ -62,7 +62,7 @@ def test_weights_that_do_not_fit_are_not_measured(tmp_path):
     ],
     ids=repr,
 )
-def test_running_out_of_memory_is_told_from_other_errors(error, expected):
+def test_running_out_of_memory_is_distinguished_from_other_errors(error, expected):
     assert is_out_of_memory(error) is expected
 
 
@@ -70,7 +70,7 @@ def starved(*_args, **_kwargs):
     raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 byte")
 
 
-def test_an_arm_that_runs_out_of_memory_ends_the_run(padcheck, folder_of, monkeypatch):
+def test_out_of_memory_in_a_run_ends_the_command(padcheck, folder_of, monkeypatch):
     monkeypatch.setattr("padcheck.hf.calls.generation.generate", starved)
     outcome = padcheck("compare", folder_of(tokenizer_json))
     assert outcome.exit_code == 3
@@ -79,15 +79,15 @@ def test_an_arm_that_runs_out_of_memory_ends_the_run(padcheck, folder_of, monkey
 
 
 @pytest.mark.parametrize("function", ["view._smallest_that_works", "raising.Raiser._replace"])
-def test_where_float32_does_not_fit_the_probes_run_in_16_bit(padcheck, folder_of, monkeypatch, function):
+def test_if_float32_does_not_fit_the_probes_run_in_16_bit(padcheck, folder_of, monkeypatch, function):
     monkeypatch.setattr(f"padcheck.hf.float32.{function}", starved)
     outcome = padcheck("compare", folder_of(tokenizer_json), "--dtype", "bfloat16", "--format", "json")
     assert outcome.exit_code == 0, outcome.stderr
-    for name, arm in outcome.report["arms"].items():
+    for name, run in outcome.report["arms"].items():
         in_float32 = name.endswith("_float32")
-        assert arm["dtype"] == ("float32" if in_float32 else None)
-        assert bool(arm["error"]) is in_float32
-        assert not arm["error"] or "can't allocate memory" in arm["error"]
+        assert run["dtype"] == ("float32" if in_float32 else None)
+        assert bool(run["error"]) is in_float32
+        assert not run["error"] or "can't allocate memory" in run["error"]
     assert outcome.report["comparisons"]["left_float32"]["verdict"] == "not_run"
     assert outcome.report["noise_floor"]["method"] == "measured"
     assert "PAD902" not in outcome.codes
@@ -95,11 +95,11 @@ def test_where_float32_does_not_fit_the_probes_run_in_16_bit(padcheck, folder_of
     assert "not in float32: RuntimeError: \\[enforce fail\\] DefaultCPUAllocator: can't allocate memory" in text
 
 
-# Running
+# While running
 
 
 def with_room_for(rows: int) -> PreTrainedModel:
-    """A model that runs out of memory where a batch has more rows."""
+    """A model that runs out of memory if a batch has more rows."""
     model = build_family(torch.float32)
 
     def refuse(_model, args, kwargs):
@@ -116,32 +116,32 @@ PROMPTS = tuple(tuple(range(4, 5 + length)) for length in range(10))
 @pytest.mark.parametrize(
     ("rows", "size", "too_large"), [(100, 10, ()), (12, 10, ()), (9, 5, (10,)), (4, 2, (10, 5)), (3, 2, (10, 5))]
 )
-def test_the_size_of_a_batch_is_halved_until_it_fits_and_the_report_says_so(rows, size, too_large):
+def test_the_batch_size_is_halved_until_it_fits_and_the_report_says_so(rows, size, too_large):
     evidence = compare(with_room_for(rows), PROMPTS, batch_size="auto").evidence
     assert (evidence.batch_size, evidence.batch_sizes_too_large) == (size, too_large)
     assert [row.prompt_index for row in evidence.runs["left"].rows] == list(range(len(PROMPTS)))
-    assert {arm.error for arm in evidence.runs.values()} == {None}
+    assert {run.error for run in evidence.runs.values()} == {None}
     widths = {len(row.input_ids) for row in evidence.runs["left"].rows[:size]}
     assert widths == {len(PROMPTS[size - 1]) + 3}
 
 
-def test_at_most_64_prompts_are_tried_together():
+def test_at_most_64_prompts_are_tried_in_one_batch():
     prompts = tuple((4 + index % 5,) * (1 + index % 3) for index in range(70))
     evidence = compare(build_family(torch.float32), prompts, batch_size="auto", max_new_tokens=1).evidence
     assert (evidence.batch_size, evidence.batch_sizes_too_large) == (64, ())
 
 
-def test_where_not_even_two_prompts_fit_it_ends():
+def test_if_two_prompts_do_not_fit_nothing_is_measured():
     with pytest.raises(NotMeasuredError, match="Memory ran out: CUDA out of memory"):
         compare(with_room_for(1), PROMPTS, batch_size="auto")
 
 
-def test_a_size_that_the_user_gave_is_not_changed():
+def test_a_batch_size_given_by_the_user_is_not_changed():
     with pytest.raises(NotMeasuredError, match="a smaller --batch-size, or auto"):
         compare(with_room_for(4), PROMPTS, batch_size=8)
 
 
-def test_the_model_is_left_as_it_was_found_when_memory_ran_out():
+def test_the_model_is_restored_after_memory_ran_out():
     model = with_room_for(4).train()
     config = model.generation_config
     compare(model, PROMPTS, batch_size="auto")
@@ -149,7 +149,7 @@ def test_the_model_is_left_as_it_was_found_when_memory_ran_out():
     assert model.generation_config is config
 
 
-def test_the_command_says_it(padcheck, monkeypatch):
+def test_the_command_reports_the_reduced_batch_size(padcheck, monkeypatch):
     from padcheck.hf.calls import forwards, generation
 
     real = generation.tensors
@@ -181,7 +181,7 @@ print(memory.beyond_the_model(num_prompts=16))
     "logits_to_keep" not in inspect.signature(GPT2LMHeadModel.forward).parameters,
     reason="in this version of transformers GPT-2 works out the logits of every token",
 )
-def test_logits_of_a_large_vocabulary_do_not_add_up():
+def test_logits_of_a_large_vocabulary_do_not_accumulate():
     done = subprocess.run(
         [sys.executable, "-c", LARGE_VOCABULARY], capture_output=True, text=True, timeout=300, check=False
     )

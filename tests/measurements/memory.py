@@ -15,7 +15,7 @@ import torch
 from transformers import GPT2Config, GPT2LMHeadModel
 from zoo import compare
 
-from padcheck.hf.library.memory import keep_large_blocks_apart
+from padcheck.hf.library.malloc import return_large_blocks
 
 VOCAB_SIZE = 256_000
 LENGTHS = (64, 60, 33, 17, 50, 64)
@@ -57,7 +57,7 @@ def beyond_the_model(num_prompts: int, max_new_tokens: int = 10) -> float:
         tuple(draw.randrange(4, VOCAB_SIZE) for _ in range(LENGTHS[index % len(LENGTHS)]))
         for index in range(num_prompts)
     )
-    keep_large_blocks_apart()
+    return_large_blocks()
     with Peak() as peak:
         report = compare(model, prompts, max_new_tokens=max_new_tokens, batch_size=8)
     assert report.status == "pass"

@@ -13,8 +13,8 @@ from padcheck.hf.calls.logits import LogitsLog
 from padcheck.hf.calls.positions_used import positions_by_column, used_positions
 from padcheck.hf.calls.sampling import logits_processors
 from padcheck.hf.calls.trace import RowTrace
+from padcheck.hf.library.config_facts import generation_settings
 from padcheck.hf.library.devices import input_device
-from padcheck.hf.tokenizer.facts import generation_settings
 
 _KEPT = {
     *("bos_token_id", "eos_token_id", "pad_token_id", "decoder_start_token_id"),

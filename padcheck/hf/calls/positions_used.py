@@ -15,7 +15,7 @@ from transformers import PreTrainedModel
 
 from padcheck.core.evidence import PositionsUsedBy
 from padcheck.hf.calls.capture import position_ids_by_column
-from padcheck.hf.library.config_positions import position_encoding
+from padcheck.hf.library.config_facts import position_encoding
 
 _MATRIX_DIMS = 2
 _LOOKUPS: dict[Callable[..., Any], tuple[int, str]] = {

@@ -1,1 +1,1 @@
-"""What padcheck has to know of transformers and torch themselves, whatever the model."""
+"""Helpers for transformers and torch: Auto classes, configs, devices, versions, exceptions, memory."""

@@ -1,4 +1,4 @@
-"""Which of transformers' Auto classes has a model's language model: the causal one, or a multimodal one around it."""
+"""Finds the Auto class for a model type: AutoModelForCausalLM, or a multimodal class with a language model."""
 
 from typing import Any
 
@@ -13,22 +13,22 @@ _ENCODERS = modeling_auto.MODEL_FOR_MASKED_LM_MAPPING_NAMES
 
 
 def causal_model_types() -> tuple[str, ...]:
-    """Every model type for which the installed transformers has a causal language model, sorted."""
+    """All model types for which the installed transformers has a causal language model, sorted."""
     return tuple(sorted(_CAUSAL))
 
 
 def multimodal_model_types() -> tuple[str, ...]:
-    """Every other model type with a language model that also takes images or sound, and runs without, sorted."""
+    """All other model types that also take images or sound, and whose language model needs neither; sorted."""
     return tuple(sorted((_IMAGE_TEXT.keys() | _MULTIMODAL.keys()) - _CAUSAL.keys()))
 
 
 def is_encoder(model_type: str) -> bool:
-    """True where a model looks both ways unless its config says `is_decoder`."""
+    """True if models of this type attend in both directions unless their config sets `is_decoder`."""
     return model_type in _ENCODERS
 
 
 def has_language_model(config: PretrainedConfig) -> bool:
-    """True where one of the Auto classes, or code that comes with the model, has a language model of this config."""
+    """True if an Auto class, or code that comes with the model, has a language model for this config."""
     known = config.model_type in (_CAUSAL.keys() | _IMAGE_TEXT.keys() | _MULTIMODAL.keys())
     return known or "AutoModelForCausalLM" in (getattr(config, "auto_map", None) or {})
 

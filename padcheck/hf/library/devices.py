@@ -1,4 +1,4 @@
-"""Where a model is, also where accelerate has dealt it out to several devices, the CPU's memory and the disk."""
+"""Finds a model's devices, even if accelerate has spread it over several devices, CPU memory and disk."""
 
 import torch
 from transformers import PreTrainedModel
@@ -7,7 +7,7 @@ _AWAY = ("cpu", "disk")
 
 
 def default_device() -> torch.device:
-    """This machine's accelerator, as transformers' pipelines choose it: cuda, xpu, mps and others; else the CPU."""
+    """This machine's accelerator (cuda, xpu, mps, ...), chosen as in transformers' pipelines; otherwise the CPU."""
     if hasattr(torch, "accelerator"):
         found = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
         return found or torch.device("cpu")
@@ -16,16 +16,16 @@ def default_device() -> torch.device:
 
 
 def empty_cache(model: PreTrainedModel) -> None:
-    """Gives back what torch keeps of freed memory on the model's device, so that larger blocks fit."""
+    """Returns the freed memory that torch caches on the model's device, to make room for larger blocks."""
     backend = getattr(torch, input_device(model).type, None)
     if backend is not None and hasattr(backend, "empty_cache"):
         backend.empty_cache()
 
 
 def input_device(model: PreTrainedModel) -> torch.device:
-    """Where forward() wants its inputs.
+    """The device for the inputs of forward().
 
-    That is not the model's own device where its first weights are fetched anew for each call, and on meta until then.
+    It differs from model.device if accelerate loads the first weights for each call: between calls they are on meta.
     """
     device: torch.device = model.device
     places = getattr(model, "hf_device_map", None)
@@ -35,7 +35,7 @@ def input_device(model: PreTrainedModel) -> torch.device:
 
 
 def device_names(model: PreTrainedModel) -> str:
-    """All places that hold weights, in the order of the layers, such as `cuda:0, cpu, disk`."""
+    """All devices with weights, in the order of the layers, such as `cuda:0, cpu, disk`."""
     places = dict.fromkeys((getattr(model, "hf_device_map", None) or {}).values())
     if not places or (len(places) == 1 and "disk" not in places):
         return str(model.device)

@@ -1,4 +1,4 @@
-"""What an exception of torch or transformers says: its message in one line, and whether memory ran out."""
+"""Reads exceptions of torch and transformers: the message in one line, and whether memory ran out."""
 
 import re
 import textwrap
@@ -10,11 +10,11 @@ OUT_OF_MEMORY_WORDS = ("can't allocate memory", "Cannot allocate memory", "out o
 """Regular expressions; accelerators other than CUDA raise a plain RuntimeError."""
 
 _LONGEST_MESSAGE = 300
-"""Characters: some messages list every architecture that the library knows."""
+"""Characters. Some messages list every architecture in the library."""
 
 
 def shortened(error: BaseException) -> str:
-    """The message in one line, cut where it is too long."""
+    """The message in one line, cut if it is longer than 300 characters."""
     return textwrap.shorten(str(error), _LONGEST_MESSAGE)
 
 

@@ -1,4 +1,4 @@
-"""Objects that belong to somebody else, handed back as they were, whatever happens in between."""
+"""Restores the user's model and tokenizer after measuring, and a model between two runs."""
 
 import random
 from collections.abc import Iterator
@@ -13,11 +13,11 @@ from transformers import GenerationConfig, PretrainedConfig, PreTrainedTokenizer
 
 @contextmanager
 def untouched(model: nn.Module, tokenizer: PreTrainedTokenizerBase) -> Iterator[None]:
-    """After the context, model, tokenizer and the state of all random numbers are as they were before it.
+    """Restores model, tokenizer and all random states when the context ends, also after an exception.
 
-    Of every module that is all it holds: training flag, hooks, the same parameters and buffers, configs, and what
-    generate() leaves behind, such as a static cache, and the numbers in buffers that are calculated and not loaded.
-    Weights and gradients are not copied: nothing writes to them in inference mode, in which all arms run.
+    Restored for every module: the training flag, hooks, parameters, buffers and configs, and the numbers in buffers
+    that are calculated rather than loaded. Attributes that generate() adds, such as a static cache, are removed. The
+    numbers in weights and gradients are not copied: all runs use inference mode, where nothing writes to them.
     """
     with _random_numbers(model), untouched_state(model, tokenizer), _backend(tokenizer):
         yield
@@ -25,7 +25,7 @@ def untouched(model: nn.Module, tokenizer: PreTrainedTokenizerBase) -> Iterator[
 
 @contextmanager
 def untouched_state(model: nn.Module, *others: object) -> Iterator[None]:
-    """The same of what the modules hold, and of other objects: a run leaves no trace that the next one could see."""
+    """Restores the attributes of the modules and of `others`, so that a run cannot affect the next one."""
     with ExitStack() as stack:
         stack.enter_context(_calculated_buffers(model))
         for owner in _owners(model, *others):
@@ -35,9 +35,9 @@ def untouched_state(model: nn.Module, *others: object) -> Iterator[None]:
 
 @contextmanager
 def _calculated_buffers(model: nn.Module) -> Iterator[None]:
-    """Rotary frequencies that depend on the length (longrope) are written in place.
+    """Restores the buffers that are calculated, such as rotary frequencies that change with the length (longrope).
 
-    Buffers that are saved with the weights are left out: nothing writes to them in eval mode, and in a quantized model
+    Buffers that are saved with the weights are skipped: nothing writes to them in eval mode, and in a quantized model
     they may be the weights.
     """
     buffers = [
@@ -56,7 +56,7 @@ def _calculated_buffers(model: nn.Module) -> Iterator[None]:
 
 
 def _owners(model: nn.Module, *others: object) -> list[object]:
-    """The modules and the others, and the configs that they hold with all their parts, each once."""
+    """The modules, the others, and all configs among their attributes with their parts; each object once."""
     owners: dict[int, object] = {}
 
     def add(owner: object) -> None:
@@ -74,7 +74,7 @@ def _owners(model: nn.Module, *others: object) -> list[object]:
 
 @contextmanager
 def _attributes(owner: object) -> Iterator[None]:
-    """What an object's attributes are, and what is in those that are containers: a module keeps its hooks in dicts."""
+    """Restores an object's attributes and the content of its containers: a module keeps its hooks in dicts."""
     attributes = vars(owner)
     before = dict(attributes)
     containers = [(value, value.copy()) for value in before.values() if isinstance(value, dict | list | set)]
@@ -98,16 +98,16 @@ def _refill(container: Any, content: Any) -> None:
 
 @contextmanager
 def _backend(tokenizer: PreTrainedTokenizerBase) -> Iterator[None]:
-    """What a fast tokenizer's own core was told to do: every call of the tokenizer tells it anew."""
+    """Restores the settings of a fast tokenizer's Rust backend: every call of the tokenizer changes them."""
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is None:
         yield
         return
-    padding, truncation, spells_out = backend.padding, backend.truncation, backend.encode_special_tokens
+    padding, truncation, encode_special_tokens = backend.padding, backend.truncation, backend.encode_special_tokens
     try:
         yield
     finally:
-        backend.encode_special_tokens = spells_out
+        backend.encode_special_tokens = encode_special_tokens
         if padding is None:
             backend.no_padding()
         else:
@@ -120,7 +120,7 @@ def _backend(tokenizer: PreTrainedTokenizerBase) -> Iterator[None]:
 
 @contextmanager
 def _random_numbers(model: nn.Module) -> Iterator[None]:
-    """The state of Python's, numpy's and torch's generators, the latter also on the model's CUDA devices."""
+    """Restores the random states of Python, numpy and torch, including those of the model's CUDA devices."""
     python, of_numpy = random.getstate(), np.random.get_state()
     devices = {parameter.device for parameter in model.parameters() if parameter.device.type == "cuda"}
     with torch.random.fork_rng(list(devices)):

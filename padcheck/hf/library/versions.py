@@ -1,11 +1,30 @@
-"""What differs between the supported versions of transformers (4.48 to 5), in one place."""
+"""The installed versions, and what differs between the supported versions of transformers (4.48 to 5)."""
 
+import platform
+
+import tokenizers
+import torch
 import transformers
+
+from padcheck import __version__
+from padcheck.core.facts import Environment
 
 _VERSION = tuple(int(part) for part in transformers.__version__.split(".")[:2])
 
 DTYPE_ARGUMENT = "dtype" if _VERSION >= (4, 56) else "torch_dtype"
-"""The argument of from_pretrained() that names the dtype of the weights."""
+"""The argument of from_pretrained() that sets the dtype of the weights."""
 
 READS_GENERATION_CONFIG_BESIDE_GGUF = _VERSION < (5, 0)
-"""True where from_pretrained() reads a generation_config.json although the weights come from a GGUF file."""
+"""True if from_pretrained() reads generation_config.json even when the weights come from a GGUF file."""
+
+
+def environment() -> Environment:
+    """The versions of Python, padcheck and the libraries that it measures with."""
+    return Environment(
+        padcheck=__version__,
+        python=platform.python_version(),
+        torch=str(torch.__version__),
+        transformers=transformers.__version__,
+        tokenizers=tokenizers.__version__,
+        platform=platform.platform(),
+    )

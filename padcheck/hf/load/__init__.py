@@ -1,1 +1,1 @@
-"""From a name to a config, a tokenizer and a model, and one clear message for each way in which that fails."""
+"""Loads config, tokenizer and model by name; every failure ends in one clear message."""

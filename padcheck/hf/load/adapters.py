@@ -1,4 +1,4 @@
-"""Adapters (PEFT): a few weights in a folder or repository of their own, which names the model that they belong to."""
+"""PEFT adapters: finds the base model of an adapter, and adds the adapter's weights to that model."""
 
 import importlib.util
 import json
@@ -15,18 +15,18 @@ from padcheck.hf.load.hub import Source, bounded_requests
 ADAPTER_CONFIG = "adapter_config.json"
 _WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")
 _PROMPTS = {"PROMPT_TUNING", "MULTITASK_PROMPT_TUNING", "P_TUNING", "PREFIX_TUNING", "CPT"}
-"""Kinds of adapters that peft puts in front of each row, in code of its own; transformers loads none of them."""
+"""The peft types that insert learned tokens before each row. transformers cannot load them."""
 
 
 @dataclass(frozen=True)
 class Adapter:
-    """Where an adapter's files lie on this machine, and what it belongs to.
+    """An adapter's local files and its base model.
 
     Attributes:
-        folder: With adapter_config.json and the adapter's weights.
-        base: Hub id or folder of the model.
-        base_revision: The one that it was trained on, where it says.
-        is_prompt: Its weights are a prompt, or keys and values in front of one.
+        folder: The folder with adapter_config.json and the adapter's weights.
+        base: Hub id or folder of the base model.
+        base_revision: The revision of the base model that it was trained on; None if the adapter does not say.
+        is_prompt: Its weights are learned tokens, or learned keys and values, before each prompt.
     """
 
     folder: Path
@@ -36,11 +36,11 @@ class Adapter:
 
 
 def find_adapter(source: Source) -> Adapter | None:
-    """The adapter that a source is, or None where it is a model of its own.
+    """Reads the adapter's config; returns None if the source is a complete model.
 
     Raises:
-        NotMeasuredError: It does not say which model it belongs to.
-        Exception: Whatever the hub's client raises.
+        NotMeasuredError: The adapter does not name its base model.
+        Exception: Whatever the hub's client or the JSON parser raises.
     """
     if not source.has(ADAPTER_CONFIG):
         return None
@@ -49,16 +49,16 @@ def find_adapter(source: Source) -> Adapter | None:
     base = settings.get("base_model_name_or_path")
     if not base or not isinstance(base, str):
         raise NotMeasuredError(
-            f"The adapter {source.name} does not say which model it belongs to.",
-            meaning=f"{ADAPTER_CONFIG} has no base_model_name_or_path, or one that is no name.",
-            change="Correct it, or merge the adapter into its model and give that.",
+            f"The adapter {source.name} does not name its base model.",
+            meaning=f"In {ADAPTER_CONFIG}, base_model_name_or_path is missing or is not a name.",
+            change="Correct it, or merge the adapter into its base model and give the result.",
         )
     kind = str(settings.get("peft_type", ""))
     return Adapter(folder, base, settings.get("revision"), kind in _PROMPTS)
 
 
 def require_loadable(name: str, adapter: Adapter) -> None:
-    """Says so before the large model is loaded that the adapter belongs to.
+    """Checks, before the large base model is loaded, that the adapter can be loaded.
 
     Raises:
         NotMeasuredError: The adapter has no weights or is of a kind that transformers does not load, or peft is not
@@ -66,39 +66,39 @@ def require_loadable(name: str, adapter: Adapter) -> None:
     """
     if adapter.is_prompt:
         raise NotMeasuredError(
-            f"{name} is a learned prompt, which transformers does not load.",
-            meaning="peft puts it in front of each row in code of its own, before or behind the pads.",
-            change=f"Measure {adapter.base}, the model that it belongs to.",
+            f"{name} is a learned prompt, which transformers cannot load.",
+            meaning="peft inserts it into each row with its own code, before or after the pads.",
+            change=f"Measure {adapter.base}, its base model.",
         )
     if not any((adapter.folder / file).is_file() for file in _WEIGHTS):
         raise NotMeasuredError(
             f"{name} is an adapter without weights.",
-            meaning=f"Its config is there, but neither {' nor '.join(_WEIGHTS)}.",
-            change="Save it again with save_pretrained(), or download it anew.",
+            meaning=f"It has {ADAPTER_CONFIG}, but neither {' nor '.join(_WEIGHTS)}.",
+            change="Save it again with save_pretrained(), or download it again.",
         )
     if importlib.util.find_spec("peft") is None:
         raise NotMeasuredError(
             f"{name} is an adapter, and peft is not installed.",
-            meaning="transformers loads adapters with that package.",
+            meaning="transformers loads adapters with peft.",
             change="pip install peft",
         )
 
 
-def put_on(model: PreTrainedModel, adapter: Adapter) -> None:
-    """Adds the adapter's weights to the model that it belongs to, as transformers itself does.
+def load_adapter_weights(model: PreTrainedModel, adapter: Adapter) -> None:
+    """Adds the adapter's weights to its base model, in place, with transformers' own load_adapter().
 
     Raises:
-        NotMeasuredError: They do not fit.
+        NotMeasuredError: The weights do not fit the model.
     """
     try:
         model.load_adapter(str(adapter.folder))
     except Exception as error:
         raise NotMeasuredError(
             f"The adapter does not fit {adapter.base}: {type(error).__name__}: {shortened(error)}",
-            meaning="It was trained on another model or another size of it, after resize_token_embeddings() (for a pad "
-            "token that was added, say), or with a newer peft.",
-            change=f"Check base_model_name_or_path in {ADAPTER_CONFIG} and upgrade peft; merge one with a resized "
-            "embedding into its model with merge_and_unload(), and give the result.",
+            meaning="It was trained on another model or another size of it, after resize_token_embeddings() (for an "
+            "added pad token, for example), or with a newer peft.",
+            change=f"Check base_model_name_or_path in {ADAPTER_CONFIG}, and upgrade peft. If the embedding was "
+            "resized, merge the adapter into its base model with merge_and_unload(), and give the result.",
         ) from error
 
 
@@ -108,6 +108,6 @@ def _download(source: Source) -> Path:
             source.name,
             revision=source.revision,
             allow_patterns=["adapter_*"],
-            local_files_only=source.silence is not None,
+            local_files_only=source.outage is not None,
         )
     return Path(folder)

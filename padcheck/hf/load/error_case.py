@@ -1,13 +1,18 @@
-"""One thing that goes wrong while a model is loaded: what it looks like, and what to tell the user."""
+"""One way in which loading fails: how to recognise it, and what to tell the user."""
 
 import re
 from typing import NamedTuple
 
 
-class Case(NamedTuple):
-    """One thing that goes wrong: how to recognise it in a chain of exceptions, and what to say.
+class LoadErrorCase(NamedTuple):
+    """One way in which loading a model fails.
 
-    `types` are exceptions, `words` regular expressions for the name of the type and the message.
+    Attributes:
+        types: Exceptions that mean this failure.
+        words: Regular expressions that mean it when found in "TypeName: message".
+        what: What happened. The three texts may hold the fields source, part, revision, file, kind and error.
+        meaning: What it usually means.
+        change: What to change.
     """
 
     types: tuple[type[BaseException], ...]
@@ -17,6 +22,6 @@ class Case(NamedTuple):
     change: str
 
     def matches(self, error: BaseException) -> bool:
-        """True where the type or the words fit."""
+        """True if the type fits or the words are found."""
         text = f"{type(error).__name__}: {error}"
         return isinstance(error, self.types) or any(re.search(word, text) for word in self.words)

@@ -1,8 +1,7 @@
-"""Finds out once what the hub has to say about a model, so that every later step is quick and none waits without end.
+"""Asks the hub once about a model, so that later steps do not wait for a hub that does not answer.
 
-transformers asks the hub again for each file and tries six times with pauses, which takes minutes where the hub does
-not answer, although all files may lie in the cache. Here it is asked once; where it gives no answer, everything is
-loaded from the cache alone.
+transformers asks the hub again for each file and retries six times with pauses. If the hub is down, that takes minutes
+even when all files are in the cache. Here the hub is asked once; if it does not answer, all files come from the cache.
 """
 
 import os
@@ -16,7 +15,7 @@ import huggingface_hub
 from huggingface_hub import constants, try_to_load_from_cache
 from transformers.utils.hub import extract_commit_hash
 
-from padcheck.hf.load.errors import explain_load_error, is_silence
+from padcheck.hf.load.errors import explain_load_error, is_outage
 
 
 @dataclass(frozen=True)
@@ -25,40 +24,40 @@ class Source:
 
     Attributes:
         name: The folder or the id.
-        revision: The branch, tag or commit that was asked for. Files that are fetched by commit instead are not found
-            in the cache by the name of the branch, by padcheck or by anybody else.
-        commit: What the revision stands for, so that a result can be repeated; None for a folder, or where unknown.
-        silence: Why the hub gave no answer: the files are then loaded from the cache. None where it did.
-        files: What the hub says it holds; empty for a folder, or where the hub was silent.
-        gguf_file: The file in it that config, tokenizer and weights are read from; None for an ordinary model.
+        revision: The requested branch, tag or commit; None for the default branch. Files are requested by it and not by
+            `commit`: a file that was cached by commit is not found under the branch name later.
+        commit: The commit that the revision resolves to, to make results repeatable; None for a folder or if unknown.
+        outage: The exception if the hub could not be asked: the files then come from the cache. None if it answered.
+        files: The names of the files on the hub; empty for a folder or during an outage.
+        gguf_file: The file that config, tokenizer and weights are read from; None for an ordinary model.
     """
 
     name: str
     revision: str | None = None
     commit: str | None = None
-    silence: Exception | None = None
+    outage: Exception | None = None
     files: frozenset[str] = frozenset()
     gguf_file: str | None = None
 
     def has(self, file: str) -> bool:
-        """True where it holds a file of that name: the folder, the hub, or the cache where the hub is silent."""
+        """True if the folder or the repository has a file of that name; during an outage, if the cache has it."""
         if Path(self.name).is_dir():
             return (Path(self.name) / file).is_file()
-        if self.silence is None:
+        if self.outage is None:
             return file in self.files
         return _cached(self.name, file, self.revision) is not None
 
     @property
-    def where(self) -> dict[str, Any]:
-        """The arguments of from_pretrained() that say where the files are."""
-        return {"revision": self.revision, "local_files_only": self.silence is not None}
+    def revision_arguments(self) -> dict[str, Any]:
+        """The arguments of from_pretrained() for the revision, and for reading only the cache during an outage."""
+        return {"revision": self.revision, "local_files_only": self.outage is not None}
 
     @property
-    def what(self) -> dict[str, Any]:
-        """The arguments of from_pretrained() that say which file holds config, tokenizer and weights together.
+    def gguf_arguments(self) -> dict[str, Any]:
+        """The argument of from_pretrained() that names the GGUF file; empty for an ordinary model.
 
-        In a folder it is named by its whole path: transformers takes a file of the same name in the current folder
-        first.
+        A file in a folder is named by its absolute path, because transformers prefers a file of the same name in the
+        current folder.
         """
         if self.gguf_file is None:
             return {}
@@ -66,16 +65,16 @@ class Source:
         return {"gguf_file": str((folder / self.gguf_file).absolute()) if folder.is_dir() else self.gguf_file}
 
 
-def find(name: str, revision: str | None, file: str = "config.json") -> Source:
-    """Asks the hub whether it knows a model, and at which commit; a folder is taken as it is.
+def find_source(name: str, revision: str | None, file: str = "config.json") -> Source:
+    """Asks the hub whether it has the model, and at which commit; a local folder is not checked.
 
     Args:
         name: The folder, or the id on the hub.
-        revision: The branch, tag or commit.
-        file: One that the model needs: where the hub is silent, its place in the cache tells the commit.
+        revision: The branch, tag or commit; None for the default branch.
+        file: A file that the model needs: during an outage, its path in the cache gives the commit.
 
     Raises:
-        NotMeasuredError: The hub answered that it knows no such model or revision, or refused to let us in.
+        NotMeasuredError: The hub does not have this model or revision, or refused access.
     """
     if Path(name).is_dir():
         return Source(name)
@@ -85,7 +84,7 @@ def find(name: str, revision: str | None, file: str = "config.json") -> Source:
                 name, revision=revision, timeout=float(constants.HF_HUB_DOWNLOAD_TIMEOUT)
             )
     except Exception as error:
-        if not is_silence(error):
+        if not is_outage(error):
             raise explain_load_error(error, name, "model", revision) from error
         return Source(name, revision, _cached_commit(name, file, revision), error)
     return Source(name, revision, info.sha, files=frozenset(file.rfilename for file in info.siblings or ()))
@@ -106,11 +105,12 @@ def _cached(name: str, file: str, revision: str | None) -> str | None:
 
 @contextmanager
 def bounded_requests() -> Iterator[None]:
-    """Within the context, requests without a time limit get HF_HUB_DOWNLOAD_TIMEOUT, and nobody else is asked anything.
+    """Within the context, every request has a time limit, and weights are not converted by a third party.
 
-    huggingface_hub 1.0 and newer asks for a model's metadata without any limit, so a server that accepts and never
-    answers would be waited for until somebody presses Ctrl-C. Older clients set their own limits. And transformers
-    would ask a third party to convert the weights of a repository without safetensors.
+    huggingface_hub 1.0 and newer requests a model's metadata without a time limit: if a server accepts the connection
+    and never answers, padcheck would wait until Ctrl-C. Such requests get HF_HUB_DOWNLOAD_TIMEOUT (seconds). Older
+    clients set their own limits. If a repository has no safetensors, transformers asks an online service to convert its
+    weights; that is switched off.
     """
     with _environment(DISABLE_SAFETENSORS_CONVERSION="1"):
         client: Any = huggingface_hub.get_session()

@@ -1,4 +1,4 @@
-"""Loads the weights, or builds the architecture at toy size: the one step that takes long, and memory."""
+"""Loads the weights, or builds a toy-size model: the step of loading that takes time and memory."""
 
 import shutil
 import tempfile
@@ -14,40 +14,40 @@ from padcheck.core.errors import NotMeasuredError, UsageError
 from padcheck.core.settings import EVERY_ATTENTION, MeasureSettings
 from padcheck.hf.library.auto_classes import auto_class
 from padcheck.hf.library.devices import default_device
-from padcheck.hf.library.memory import keep_large_blocks_apart
+from padcheck.hf.library.malloc import return_large_blocks
 from padcheck.hf.library.versions import DTYPE_ARGUMENT
-from padcheck.hf.load.adapters import put_on, require_loadable
+from padcheck.hf.load.adapters import load_adapter_weights, require_loadable
 from padcheck.hf.load.gguf import conversion_bar
 from padcheck.hf.load.gguf_errors import INCOMPLETE_GGUF
 from padcheck.hf.load.hub import Source
-from padcheck.hf.load.without_weights import Loaded, explained
+from padcheck.hf.load.without_weights import ModelWithoutWeights, load_errors_explained
 from padcheck.hf.parallel.ranks import share_logits, tensor_parallel
-from padcheck.hf.toys.model import build_tiny_model
+from padcheck.hf.toys.tiny_model import build_tiny_model
 
 _CHANGES = {
     "attn_implementation": "Use eager or sdpa, or leave it out.",
     "device_map": "Use auto, or leave it out.",
-    "tp_plan": "Its architecture has no plan: use --device-map auto, which needs no torchrun.",
+    "tp_plan": "Its architecture has no tensor parallel plan: use --device-map auto, without torchrun.",
 }
 
 _ANOTHER_CHECKPOINT = (
-    "The checkpoint belongs to another architecture or size than config.json says",
+    "The checkpoint belongs to another architecture or size than the one in config.json",
     "Check config.json against the checkpoint.",
 )
 
 
-def load_model(loaded: Loaded, settings: MeasureSettings) -> PreTrainedModel:
-    """Loads the weights, or with `tiny` builds the architecture at toy size; in eval mode, on its device.
+def load_model(loaded: ModelWithoutWeights, settings: MeasureSettings) -> PreTrainedModel:
+    """Loads the weights, or with `tiny` builds a toy-size model; returns it in eval mode, on its device.
 
     Raises:
-        NotMeasuredError: The weights cannot be had, do not belong to this config, or do not fit.
-        UsageError: The dtype or the device is not one that torch knows here.
+        NotMeasuredError: The weights cannot be loaded, do not belong to this config, or do not fit into memory.
+        UsageError: torch or the model does not support the dtype, the device or another option.
     """
     dtype, device = dtype_and_device(settings)
-    keep_large_blocks_apart()
+    return_large_blocks()
     if loaded.adapter is not None:
         require_loadable(settings.model, loaded.adapter)
-    with explained(loaded.source, "model"), _options_taken(settings), conversion_bar():
+    with load_errors_explained(loaded.source, "model"), _rejected_options_explained(settings), conversion_bar():
         if settings.tiny:
             model = build_tiny_model(
                 loaded.config,
@@ -64,25 +64,25 @@ def load_model(loaded: Loaded, settings: MeasureSettings) -> PreTrainedModel:
                 trust_remote_code=settings.trust_remote_code,
                 attn_implementation=settings.attn_implementation,
                 output_loading_info=True,
-                ignore_mismatched_sizes=True,  # so that they are named below, all of them
-                **_places(loaded, settings),
-                **loaded.source.where,
-                **loaded.source.what,
+                ignore_mismatched_sizes=True,  # _require_all_weights() names all of them
+                **_placement_arguments(loaded, settings),
+                **loaded.source.revision_arguments,
+                **loaded.source.gguf_arguments,
                 **{DTYPE_ARGUMENT: dtype},
             )
             _require_all_weights(loaded.source, model, info)
             if settings.tp_plan is not None:
                 share_logits(model)
             if loaded.adapter is not None:
-                put_on(model, loaded.adapter)
+                load_adapter_weights(model, loaded.adapter)
         if settings.device_map is None and settings.tp_plan is None:
             model.to(device)
     return model.eval()
 
 
 @contextmanager
-def _options_taken(settings: MeasureSettings) -> Iterator[None]:
-    """What transformers says of an option that it does not take is the user's mistake, not the model's."""
+def _rejected_options_explained(settings: MeasureSettings) -> Iterator[None]:
+    """Turns transformers' error about an unsupported option into a usage error, because the model is not at fault."""
     try:
         yield
     except ValueError as error:
@@ -94,26 +94,24 @@ def _options_taken(settings: MeasureSettings) -> Iterator[None]:
         for name, value in options.items():
             if value is not None and name in str(error):
                 option = "--" + name.replace("_", "-")
-                raise UsageError(
-                    f"{option} {value} is not one that this model takes.", change=_CHANGES[name]
-                ) from error
+                raise UsageError(f"This model does not support {option} {value}.", change=_CHANGES[name]) from error
         raise
 
 
-def _places(loaded: Loaded, settings: MeasureSettings) -> dict[str, object]:
-    """Where the weights go, as from_pretrained() is told it."""
+def _placement_arguments(loaded: ModelWithoutWeights, settings: MeasureSettings) -> dict[str, object]:
+    """The arguments of from_pretrained() that say on which devices the weights go."""
     if settings.tp_plan is None:
-        return {} if settings.device_map is None else {"device_map": settings.device_map, **_room_on_disk(loaded)}
+        return {} if settings.device_map is None else {"device_map": settings.device_map, **_offload_folder(loaded)}
     if loaded.adapter is not None:
         raise UsageError(
-            f"--tp-plan does not go with {settings.model}, which is an adapter.",
-            change="Merge it into its model with merge_and_unload(), or use --device-map auto.",
+            f"--tp-plan cannot be used with {settings.model}, which is an adapter.",
+            change="Merge it into its base model with merge_and_unload(), or use --device-map auto.",
         )
     return tensor_parallel(loaded.config, settings.tp_plan)
 
 
-def _room_on_disk(loaded: Loaded) -> dict[str, str]:
-    """A folder for what goes to disk and cannot be read from the checkpoint as it is; there as long as `loaded` is."""
+def _offload_folder(loaded: ModelWithoutWeights) -> dict[str, str]:
+    """A temporary folder for weights that go to disk and must be rewritten; deleted together with `loaded`."""
     folder = tempfile.mkdtemp(prefix="padcheck-offload-")
     weakref.finalize(loaded, shutil.rmtree, folder, ignore_errors=True)
     return {"offload_folder": folder}
@@ -121,32 +119,38 @@ def _room_on_disk(loaded: Loaded) -> dict[str, str]:
 
 def _require_all_weights(source: Source, model: PreTrainedModel, info: dict[str, Any]) -> None:
     parameters = {parameter for parameter, _ in model.named_parameters()}
-    # A checkpoint of the bare model lacks the prefix that its keys have under the head; transformers 4 reports them so.
+    # A checkpoint of the bare model has keys without the base model's prefix, and transformers 4 reports those.
     prefix = f"{model.base_model_prefix}."
     missing = sorted(key for key in info["missing_keys"] if key in parameters or prefix + key in parameters)
     mismatched = sorted(str(entry[0] if isinstance(entry, tuple) else entry) for entry in info["mismatched_keys"])
     why, change = INCOMPLETE_GGUF if source.gguf_file else _ANOTHER_CHECKPOINT
-    for names, problem in ((missing, "are missing from the checkpoint"), (mismatched, "have another shape there")):
+    for names, problem in (
+        (missing, "are missing from the checkpoint"),
+        (mismatched, "have another shape in the checkpoint"),
+    ):
         if names:
             shown = ", ".join(names[:3]) + (", ..." if len(names) > len(names[:3]) else "")
             raise NotMeasuredError(
                 f"{len(names)} of the weights of {source.name} {problem}: {shown}.",
-                meaning=f"{why}; transformers would fill in random numbers.",
+                meaning=f"{why}. transformers would use random numbers instead.",
                 change=f"{change} --tiny measures the architecture without weights.",
             )
 
 
 def dtype_and_device(settings: MeasureSettings) -> tuple[Any, torch.device]:
-    """What the model is to run in, and where; the dtype is "auto" where the checkpoint decides.
+    """The dtype and the device that the model is to run in.
+
+    Returns:
+        A torch.dtype, or "auto" for the dtype of the checkpoint; and the device.
 
     Raises:
-        UsageError: torch does not know one of them here, or several attention implementations are wanted at once.
+        UsageError: torch does not support one of them here, or all attention implementations are requested.
     """
     if settings.attn_implementation == EVERY_ATTENTION:
         raise UsageError(
-            f"--attn-implementation {EVERY_ATTENTION} belongs to `padcheck compare`.",
-            meaning="Here each model runs in one way, which a baseline and a table of models can tell of.",
-            change="Name one, or leave it out.",
+            f"--attn-implementation {EVERY_ATTENTION} works only with `padcheck compare`.",
+            meaning="This command runs each model once, with one attention implementation.",
+            change="Name one implementation, or leave the option out.",
         )
     device = _device(settings)
     return _dtype(settings, device), device
@@ -161,14 +165,14 @@ def _device(settings: MeasureSettings) -> torch.device:
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise UsageError(
             f"--device {settings.device} cannot be used: {str(error).splitlines()[0]}",
-            meaning="torch does not know it, or was built without it, or the machine has none.",
+            meaning="torch does not know it or was built without it, or this machine has no such device.",
             change="Use cpu, or a device that torch lists here.",
         ) from error
     return device
 
 
 def _dtype(settings: MeasureSettings, device: torch.device) -> Any:
-    """float32 on a CPU, where faults stand out from rounding most clearly; else what the checkpoint was saved in."""
+    """float32 on a CPU, because faults stand out from rounding best there; otherwise the checkpoint's dtype."""
     if settings.dtype is None:
         return torch.float32 if device.type == "cpu" else "auto"
     if settings.dtype == "auto":
@@ -176,7 +180,7 @@ def _dtype(settings: MeasureSettings, device: torch.device) -> Any:
     dtype = getattr(torch, settings.dtype, None)
     if dtype not in (torch.float64, torch.float32, torch.bfloat16, torch.float16):
         raise UsageError(
-            f"--dtype {settings.dtype} is not a dtype that a model can run in.",
+            f"A model cannot run in --dtype {settings.dtype}.",
             change="Use float32, bfloat16, float16, float64 or auto.",
         )
     return dtype

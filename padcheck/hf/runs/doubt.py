@@ -9,7 +9,7 @@ from padcheck.core.noise_floor import noise_floor, tolerance_of
 from padcheck.core.run_plans import CONTROLS, RUN_PLANS, RunName
 from padcheck.core.tolerances import Tolerance, share_of_allowance
 from padcheck.hf.calls.batches import Batch
-from padcheck.hf.library.config_positions import num_layers
+from padcheck.hf.library.config_facts import num_layers
 from padcheck.hf.runs.noise import NoiseMeter
 from padcheck.hf.runs.run_log import RunLog
 

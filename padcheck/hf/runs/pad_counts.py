@@ -12,7 +12,7 @@ from padcheck.core.run_plans import SINGLE
 from padcheck.hf.calls.batches import unpadded
 from padcheck.hf.calls.forwards import takes_position_ids
 from padcheck.hf.calls.logits import Logits
-from padcheck.hf.library.config_positions import max_position_embeddings
+from padcheck.hf.library.config_facts import max_position_embeddings
 from padcheck.hf.parallel.ranks import in_step
 from padcheck.hf.runs.context import RunContext
 from padcheck.hf.runs.differences import compare_logits

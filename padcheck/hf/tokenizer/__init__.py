@@ -1,1 +1,1 @@
-"""What the tokenizer and its settings say: facts, pad tokens, encoded prompts, labels."""
+"""Works with the tokenizer: its facts, the pad token, encoded prompts, training labels."""

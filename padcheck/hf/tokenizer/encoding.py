@@ -1,4 +1,7 @@
-"""Prompts to ids and ids to rows. Padding is done by definition; the tokenizer's own is a sample held against it."""
+"""Turns prompts into token ids, and padded ids into rows of the report.
+
+padcheck pads rows itself. The rows that the tokenizer's own code pads are samples, to be checked against that.
+"""
 
 from typing import NamedTuple
 
@@ -11,66 +14,69 @@ from padcheck.core.padding import PaddedIds, position_ids_from_mask
 from padcheck.hf.tokenizer.pad_tokens import PadToken, padding_with
 
 _UNKNOWN_ID = (IndexError, KeyError)
-"""What slow tokenizers raise at an id without a token; tables often have such rows, and a model may choose one."""
+"""Raised by slow tokenizers for an id without a token. Embedding tables often have such rows: a model may pick one."""
 
 
 class PromptTexts(NamedTuple):
-    """What is tokenized: the prompts as given, or rendered with the chat template and its own special tokens."""
+    """The texts to tokenize: the prompts as given, or as rendered by the chat template.
+
+    `add_special_tokens` is False if the chat template has already written them.
+    """
 
     texts: tuple[str, ...]
     add_special_tokens: bool
 
 
 def render_prompts(tokenizer: PreTrainedTokenizerBase, prompts: tuple[str, ...], *, chat: bool) -> PromptTexts:
-    """The prompts, with `chat` as a user's message each with the opening of the answer behind it.
+    """Returns the prompts; with `chat`, each one as a user's message, followed by the start of the answer.
 
     Raises:
-        UsageError: `chat` is asked for and there is no chat template.
+        UsageError: `chat` is set, but the tokenizer has no chat template or the template fails.
     """
     if not chat:
         return PromptTexts(prompts, add_special_tokens=True)
     if not tokenizer.chat_template:
         raise UsageError(
             "--chat was given, but the tokenizer has no chat template.",
-            meaning="It belongs to a base model.",
-            change="Leave out --chat, or give the model that was trained to chat, or its tokenizer.",
+            meaning="It is the tokenizer of a base model.",
+            change="Leave out --chat, or give a chat model or its tokenizer.",
         )
     try:
         return PromptTexts(tuple(render_chat(tokenizer, prompt) for prompt in prompts), add_special_tokens=False)
     except Exception as error:
-        # A template is a program of its own, and may refuse a conversation of one message.
+        # A template is a program: it may refuse a conversation of one message.
         raise UsageError(
             f"The chat template raised {type(error).__name__}: {error}",
-            meaning="It wants other messages than one of the user, or is broken.",
-            change="Leave out --chat and give prompts that are rendered already.",
+            meaning="It does not accept a single user message, or is broken.",
+            change="Leave out --chat, and give prompts that are already rendered.",
         ) from error
 
 
 def render_chat(tokenizer: PreTrainedTokenizerBase, message: str) -> str:
-    """One user's message as the chat template writes it."""
+    """One user message, rendered by the chat template with the start of the answer."""
     messages = [{"role": "user", "content": message}]
     return str(tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False))
 
 
 def encode_prompts(tokenizer: PreTrainedTokenizerBase, prompts: PromptTexts) -> tuple[tuple[int, ...], ...]:
-    """Each prompt alone, as the tokenizer encodes it.
+    """The token ids of each prompt, encoded separately and without padding.
 
     Raises:
-        UsageError: A prompt has no token at all.
+        UsageError: A prompt has no tokens.
     """
     encoded = tuple(encode(tokenizer, text, add_special_tokens=prompts.add_special_tokens) for text in prompts.texts)
     for text, input_ids in zip(prompts.texts, encoded, strict=True):
         if not input_ids:
             raise UsageError(
-                f"The prompt {text!r} has no token.",
-                meaning="The tokenizer drops all of its characters.",
+                f"The prompt {text!r} has no tokens.",
+                meaning="The tokenizer drops all its characters.",
                 change="Give another prompt.",
             )
     return encoded
 
 
 def encode(tokenizer: PreTrainedTokenizerBase, text: str, *, add_special_tokens: bool = True) -> tuple[int, ...]:
-    """One text alone. Without a mask transformers does not call the padding code, which may fail."""
+    """The token ids of one text. No mask is requested: then transformers skips the padding code, which may fail."""
     encoded = tokenizer(text, add_special_tokens=add_special_tokens, return_attention_mask=False)
     return tuple(encoded["input_ids"])
 
@@ -78,7 +84,7 @@ def encode(tokenizer: PreTrainedTokenizerBase, text: str, *, add_special_tokens:
 def tokenizer_samples(
     tokenizer: PreTrainedTokenizerBase, prompts: PromptTexts, pad_token: PadToken
 ) -> dict[PaddingSide, Sample]:
-    """The prompts as one batch, padded by the tokenizer's own code when asked for each side."""
+    """The prompts as one batch, padded on each side by the tokenizer's own code."""
     return {side: _sample(tokenizer, prompts, pad_token, side) for side in ("left", "right")}
 
 
@@ -92,7 +98,7 @@ def _sample(tokenizer: PreTrainedTokenizerBase, prompts: PromptTexts, pad_token:
                 padding_side=side,
                 return_attention_mask=True,
             )
-        except Exception as error:  # noqa: BLE001  a tokenizer's own code may raise anything: what it raised is the evidence
+        except Exception as error:  # noqa: BLE001  a tokenizer's own code may raise anything; the exception is the evidence
             return Sample(error=f"{type(error).__name__}: {error}")
     padded = zip(batch["input_ids"], batch["attention_mask"], strict=True)
     return Sample(
@@ -115,18 +121,19 @@ def build_row(
     non_finite_logits: int = 0,
     stand_in: str | None = None,
 ) -> Row:
-    """One row as it will be reported.
+    """One row of the report.
 
     Args:
-        tokenizer: Decodes.
-        prompt_index: Which prompt.
-        padded: The padded prompt.
-        generated_ids: What was generated behind it, up to the first eos.
-        position_ids: What forward() received, one entry a column of prompt and generated ids; None where nothing ran.
-        positions_used: What the model looked up, one entry a column as well, or empty.
-        positions_used_by: What looked it up; None where nothing is known.
-        non_finite_logits: NaNs and plus infinities among the logits of the generated tokens.
-        stand_in: What ran in place of generate().
+        tokenizer: Decodes the ids.
+        prompt_index: The index of the prompt.
+        padded: The ids and the mask of the padded prompt, both of length padded_len.
+        generated_ids: The ids generated after it, up to and including the first eos.
+        position_ids: The position that forward() received for each of the padded_len + len(generated_ids) columns, None
+            for a column that was not an input; None if nothing ran.
+        positions_used: The positions that the model looked up, one for each column, or empty.
+        positions_used_by: The part of the model that looked them up; None if unknown.
+        non_finite_logits: The number of NaNs and plus infinities among the logits of the generated tokens.
+        stand_in: What ran in place of generate(); None if generate() ran.
     """
     input_ids = padded.input_ids + generated_ids
     attention_mask = padded.attention_mask + (1,) * len(generated_ids)
@@ -154,7 +161,7 @@ def build_row(
 def decode(
     tokenizer: PreTrainedTokenizerBase, ids: tuple[int, ...] | list[int], *, skip_special_tokens: bool = False
 ) -> str:
-    """The text of some ids, spaces as they are: clean-up would hide a difference."""
+    """The text of the ids. Spaces are not cleaned up, because that would hide a difference."""
     try:
         return _decode(tokenizer, ids, skip_special_tokens=skip_special_tokens)
     except _UNKNOWN_ID:
@@ -162,7 +169,7 @@ def decode(
 
 
 def token_text(tokenizer: PreTrainedTokenizerBase, token_id: int) -> str:
-    """One token as text, with its leading space; the vocabulary's own spelling where it is only part of a character."""
+    """One token as text, with its leading space; as in the vocabulary if it is only part of a character."""
     try:
         piece = tokenizer.convert_ids_to_tokens(token_id)
         text = _decode(tokenizer, [token_id])
@@ -170,7 +177,7 @@ def token_text(tokenizer: PreTrainedTokenizerBase, token_id: int) -> str:
         piece = None
     if piece is None:
         return f"#{token_id}"
-    if "▁" in piece:  # sentencepiece, whose decoder drops a leading space
+    if "▁" in piece:  # sentencepiece: its decoder drops a leading space
         return str(piece.replace("▁", " "))
     return str(piece) if not text or "\N{REPLACEMENT CHARACTER}" in text else text
 

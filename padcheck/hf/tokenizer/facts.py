@@ -1,45 +1,26 @@
-"""Reads tokenizer, config and generation_config, and changes none of them."""
+"""Facts about the tokenizer, and about the special token ids of tokenizer, config and generation_config."""
 
-import platform
-
-import tokenizers
-import torch
-import transformers
 from transformers import GenerationConfig, PretrainedConfig, PreTrainedTokenizerBase
 
-from padcheck import __version__
-from padcheck.core.facts import ChatTemplateFacts, Environment, SpecialTokenIds, TokenIds, TokenizerFacts
-from padcheck.hf.load.gguf import GGUF
+from padcheck.core.facts import ChatTemplateFacts, SpecialTokenIds, TokenIds, TokenizerFacts
 from padcheck.hf.tokenizer.encoding import encode, render_chat
 from padcheck.hf.tokenizer.pad_tokens import PadToken, suggest_pad_token
 
 _VERY_LARGE = 10**9
-"""transformers' placeholder for "no limit" is 10**30; no real tokenizer counts beyond this."""
-
-
-def environment() -> Environment:
-    """The versions in use."""
-    return Environment(
-        padcheck=__version__,
-        python=platform.python_version(),
-        torch=str(torch.__version__),
-        transformers=transformers.__version__,
-        tokenizers=tokenizers.__version__,
-        platform=platform.platform(),
-    )
+"""Tokens. A larger limit means "no limit": transformers' placeholder for that is 10**30."""
 
 
 def special_token_ids(
     tokenizer: PreTrainedTokenizerBase, config: PretrainedConfig, generation_config: GenerationConfig
 ) -> SpecialTokenIds:
-    """The ids that the three places name."""
+    """The pad, bos and eos ids of tokenizer, config and generation_config."""
     return SpecialTokenIds(
         tokenizer=_token_ids(tokenizer), config=_token_ids(config), generation_config=_token_ids(generation_config)
     )
 
 
 def _token_ids(place: PreTrainedTokenizerBase | PretrainedConfig | GenerationConfig) -> TokenIds:
-    # A config of a multimodal wrapper may lack the attributes; eos is an int or a list of them.
+    # The config of a multimodal wrapper may lack the attributes. eos is an int or a list of ints.
     eos = getattr(place, "eos_token_id", None)
     return TokenIds(
         pad=getattr(place, "pad_token_id", None),
@@ -48,49 +29,23 @@ def _token_ids(place: PreTrainedTokenizerBase | PretrainedConfig | GenerationCon
     )
 
 
-def generation_settings(generation_config: GenerationConfig) -> dict[str, object]:
-    """What a generation_config sets, defaults left out."""
-    meta = {"transformers_version", "_from_model_config"}
-    return {
-        key: value for key, value in generation_config.to_diff_dict().items() if key not in meta and value is not None
-    }
-
-
-def quantization(config: PretrainedConfig) -> tuple[str | None, str | None]:
-    """How the weights are quantized, and why rows then depend on each other by construction; None where they do not.
-
-    Those of a GGUF file are not: transformers unpacks them when it loads them, although transformers 5 goes on to name
-    the format in the config.
-
-    Source: huggingface/transformers#22269: LLM.int8 (Dettmers et al., 2022) keeps a column of the activations in 16 bit
-    where any row of the batch passes the threshold.
-    """
-    settings = getattr(config, "quantization_config", None)
-    if settings is None:
-        return None, None
-    settings = settings if isinstance(settings, dict) else settings.to_dict()
-    method = settings.get("quant_method", "unknown")
-    method = str(getattr(method, "value", method))  # of a model in memory it is an enum
-    if method == GGUF:
-        return None, None
-    if not settings.get("load_in_8bit"):
-        bits = settings.get("bits") or (4 if settings.get("load_in_4bit") else None)
-        return (method if bits is None else f"{method}, {bits} bit"), None
-    outliers = settings.get("llm_int8_threshold", 6.0) > 0
-    reason = "LLM.int8 keeps a column in 16 bit where any row of the batch has an outlier in it"
-    return f"{method}, LLM.int8", reason if outliers else None
-
-
 def eos_ids(ids: SpecialTokenIds) -> set[int]:
-    """Every id that one of the three places calls eos."""
+    """Every id that tokenizer, config or generation_config names as eos."""
     return {token_id for place in (ids.tokenizer, ids.config, ids.generation_config) for token_id in place.eos or ()}
 
 
 def tokenizer_facts(
     tokenizer: PreTrainedTokenizerBase, ids: SpecialTokenIds, pad_token: PadToken, embedding_rows: int | None
 ) -> TokenizerFacts:
-    """The tokenizer as it was loaded, and the pad token of this run."""
-    # First of all: the first call of the tokenizer wipes out what tokenizer.json brought.
+    """Facts about the tokenizer as loaded, and about the pad token that is used.
+
+    Args:
+        tokenizer: The tokenizer, not called since it was loaded.
+        ids: The special token ids of tokenizer, config and generation_config.
+        pad_token: The pad token that is used.
+        embedding_rows: The number of rows of the embedding table; None if unknown.
+    """
+    # Read these first: the first call of the tokenizer clears the settings from tokenizer.json.
     backend = getattr(tokenizer, "backend_tokenizer", None)
     saved_padding = getattr(backend, "padding", None) is not None
     saved_truncation = getattr(backend, "truncation", None) is not None
@@ -124,7 +79,7 @@ def tokenizer_facts(
 
 
 def _source(tokenizer: PreTrainedTokenizerBase, attribute: str) -> str:
-    # init_kwargs holds what tokenizer_config.json gave; a class default never gets there.
+    # init_kwargs has the values from tokenizer_config.json, but no class defaults.
     return "tokenizer_config.json" if attribute in tokenizer.init_kwargs else "class default"
 
 
@@ -133,7 +88,7 @@ def _chat_template_facts(tokenizer: PreTrainedTokenizerBase, pad_token: PadToken
         return None
     try:
         rendered = render_chat(tokenizer, "Hello")
-    except Exception:  # noqa: BLE001  a template is a program of its own; one that wants other messages says nothing here
+    except Exception:  # noqa: BLE001  a template is a program, and may refuse a single message
         return ChatTemplateFacts(leading_bos=0, pad_tokens=0)
     input_ids = encode(tokenizer, rendered)
     leading_bos = 0

@@ -1,23 +1,23 @@
-"""What training makes of a tokenizer: the labels of transformers' own collator."""
+"""Checks whether the training labels that transformers' own collator makes keep the eos token."""
 
 from transformers import DataCollatorForLanguageModeling, PreTrainedTokenizerBase
 
 from padcheck.hf.tokenizer.pad_tokens import PadToken, padding_with
 
 _IGNORED = -100
-"""The label that the loss leaves out."""
+"""The label of a token that the loss ignores."""
 
 
 def labels_keep_eos(tokenizer: PreTrainedTokenizerBase, input_ids: tuple[int, ...], pad_token: PadToken) -> bool | None:
-    """Whether the collator leaves the eos at the end of a text in the labels.
+    """Whether the collator keeps the eos at the end of a text in the labels.
 
     Args:
-        tokenizer: Lent the pad token of this run, and handed back.
-        input_ids: A text; eos is put behind it.
-        pad_token: What is padded with.
+        tokenizer: The tokenizer; it temporarily gets the pad token.
+        input_ids: The ids of a text; eos is added after it.
+        pad_token: The pad token that is used.
 
     Returns:
-        None where the tokenizer has no eos, or its own code does not pad for the collator.
+        True or False; None if the tokenizer has no eos, or the collator fails because of the tokenizer's own code.
     """
     eos = tokenizer.eos_token_id
     if eos is None:
@@ -27,6 +27,6 @@ def labels_keep_eos(tokenizer: PreTrainedTokenizerBase, input_ids: tuple[int, ..
         try:
             collator = DataCollatorForLanguageModeling(tokenizer, mlm=False)
             labels = collator([{"input_ids": text, "attention_mask": [1] * len(text)}])["labels"]  # (1, seq_len)
-        except Exception:  # noqa: BLE001  a tokenizer's own code may raise anything; PAD108 tells that story
+        except Exception:  # noqa: BLE001  a tokenizer's own code may raise anything; covered by PAD108
             return None
     return bool(labels[0, len(text) - 1] != _IGNORED)

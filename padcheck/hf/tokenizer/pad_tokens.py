@@ -1,4 +1,4 @@
-"""Which pad token a run uses where the tokenizer has none, and which one of its vocabulary would be better."""
+"""Chooses the pad token to use, and suggests a better one from the vocabulary."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ from padcheck.core.facts import PadTokenSuggestion
 
 
 class PadToken(NamedTuple):
-    """The pad token of a run, and why it is that one."""
+    """The pad token that is used, and why."""
 
     token: str
     token_id: int
@@ -19,34 +19,34 @@ class PadToken(NamedTuple):
 
 
 _DEDICATED = {
-    "<|finetune_right_pad_id|>": "Llama 3 reserves it for this",
-    "<pad>": "it is a pad token by name",
-    "[PAD]": "it is a pad token by name",
-    "<|pad|>": "it is a pad token by name",
-    "<|PAD|>": "it is a pad token by name",
-    "<｜▁pad▁｜>": "DeepSeek reserves it for this",
-    "<|padding|>": "GPT-NeoX reserves it for this",
+    "<|finetune_right_pad_id|>": "Llama 3 reserves it for padding",
+    "<pad>": "its name marks it as a pad token",
+    "[PAD]": "its name marks it as a pad token",
+    "<|pad|>": "its name marks it as a pad token",
+    "<|PAD|>": "its name marks it as a pad token",
+    "<｜▁pad▁｜>": "DeepSeek reserves it for padding",
+    "<|padding|>": "GPT-NeoX reserves it for padding",
     "<|fim_pad|>": "it pads fill-in-the-middle and never occurs in text",
     "<|endoftext|>": "it is not this tokenizer's eos, and text does not contain it",
     "<|reserved_special_token_0|>": "it is reserved, and text does not contain it",
 }
-"""In order of preference. Each exists in some vocabulary that ships without a pad token, or with eos in its place."""
+"""Tokens to suggest and why, best first. Each is in a published vocabulary that has no pad token, or has eos as one."""
 
 
 def choose_pad_token(tokenizer: PreTrainedTokenizerBase, requested: str | None) -> PadToken:
-    """The token that this run pads with: the requested one, else the tokenizer's, else eos, else unk.
+    """The token to pad with: the requested one, or the tokenizer's pad token, or eos, or unk, in this order.
 
     Raises:
         UsageError: The requested token is not in the vocabulary.
-        NotMeasuredError: There is nothing to pad with.
+        NotMeasuredError: No token is requested, and the tokenizer has none of the three.
     """
     if requested is not None:
         token_id = tokenizer.get_vocab().get(requested)
         if token_id is None:
             raise UsageError(
                 f"The pad token {requested!r} is not in the vocabulary.",
-                meaning="Adding it would need a new embedding row, which no training has seen.",
-                change="Give --pad-token a token that exists; `padcheck inspect-tokenizer MODEL` suggests one.",
+                meaning="Adding it would need a new embedding row, which the model was not trained with.",
+                change="Give --pad-token an existing token; `padcheck inspect-tokenizer MODEL` suggests one.",
             )
         return PadToken(requested, token_id, "given with --pad-token")
     if tokenizer.pad_token_id is not None:
@@ -58,21 +58,21 @@ def choose_pad_token(tokenizer: PreTrainedTokenizerBase, requested: str | None) 
             return PadToken(token, token_id, f"the tokenizer has none, so {kind} was used, as is common")
     raise NotMeasuredError(
         "The tokenizer has no pad, eos or unk token.",
-        meaning="Nothing in it can stand for padding.",
-        change="Give --pad-token a token of its vocabulary.",
+        meaning="So there is no token to pad with by default.",
+        change="Give --pad-token a token from its vocabulary.",
     )
 
 
 def suggest_pad_token(
     tokenizer: PreTrainedTokenizerBase, vocab: dict[str, int], eos_token_ids: set[int], embedding_rows: int | None
 ) -> PadTokenSuggestion | None:
-    """A better pad token from the vocabulary, or None where the tokenizer's own is as good as any.
+    """A better pad token from the vocabulary; None if the tokenizer's own is good or there is nothing better.
 
     Args:
-        tokenizer: Read only.
+        tokenizer: The tokenizer; it is not changed.
         vocab: Its tokens and their ids.
-        eos_token_ids: All ids that end a text, of tokenizer, config and generation_config.
-        embedding_rows: Ids from here on have no embedding.
+        eos_token_ids: All ids that tokenizer, config or generation_config name as eos.
+        embedding_rows: The number of rows of the embedding table; None if unknown. Ids from this number on have none.
     """
     taken = eos_token_ids | {tokenizer.bos_token_id, tokenizer.unk_token_id}
     own = tokenizer.pad_token_id
@@ -88,20 +88,20 @@ def suggest_pad_token(
         return PadTokenSuggestion(
             token=tokenizer.unk_token,
             token_id=tokenizer.unk_token_id,
-            reason="it is not eos, so masks and labels made from ids keep the real eos; text seldom contains it",
+            reason="it is not eos, so masks and labels made from ids keep the real eos, and text rarely contains it",
         )
     if tokenizer.eos_token_id is not None:
         return PadTokenSuggestion(
             token=tokenizer.eos_token,
             token_id=tokenizer.eos_token_id,
-            reason="it is fine for generating as long as attention_mask is passed, but not for training",
+            reason="it is fine for generation if attention_mask is passed, but not for training",
         )
     return None
 
 
 @contextmanager
 def padding_with(tokenizer: PreTrainedTokenizerBase, pad_token: str) -> Iterator[None]:
-    """Lends the tokenizer a pad token for the length of the context; it is handed back as it was."""
+    """Within the context, temporarily replaces the tokenizer's pad token."""
     before = tokenizer.pad_token
     tokenizer.pad_token = pad_token
     try:

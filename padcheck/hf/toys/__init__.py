@@ -1,1 +1,1 @@
-"""Any architecture at toy size, with random weights under which a padding fault shows."""
+"""Builds any architecture at toy size, with random weights that make a padding fault visible (--tiny)."""

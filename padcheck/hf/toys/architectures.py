@@ -1,6 +1,6 @@
-"""An architecture by the name of its model type: its default config, and a tokenizer that spells token ids as numbers.
+"""Builds an architecture from its model type: the default config, and a tokenizer whose tokens are numbers.
 
-Nothing is downloaded: the config is the one that transformers' own class starts with, with a small vocabulary.
+Nothing is downloaded: the config is the default of transformers' own class, with a small vocabulary.
 """
 
 import random
@@ -19,7 +19,10 @@ from padcheck.hf.library.auto_classes import causal_model_types, is_encoder, mul
 
 _VOCAB_SIZE = 512
 _PROMPT_LENGTHS = (20, 19, 13, 4)
-"""0, 1, 7 and 16 pads; the first three are longer than a toy's window of 8, the last no longer than a convolution."""
+"""Tokens; they give pad counts of 0, 1, 7 and 16.
+
+Three prompts are longer than a toy's window of 8; the last is as short as a convolution.
+"""
 
 _INDEXER = {
     "indexer_n_heads": 4,
@@ -39,7 +42,7 @@ def _in_sections(theta: float, *sections: int) -> dict[str, Any]:
 _COMPLETED: dict[str, dict[str, Any]] = {
     "bamba": {"attn_layer_indices": [9, 18, 27]},
     "bert-generation": {"is_decoder": True},
-    "blt": {"num_hidden_layers": 25},  # its cache counts layers, and so far only the config's parts have any
+    "blt": {"num_hidden_layers": 25},  # its cache reads the number of layers, but only the config's parts have it
     "cohere_compass_text": {
         "layer_types": [*["sliding_attention"] * 3, "full_attention"] * 10,
         "rope_parameters": {"sliding_attention": _ROPE, "full_attention": _ROPE},
@@ -57,50 +60,53 @@ _COMPLETED: dict[str, dict[str, Any]] = {
     "minimax_m3_vl_text": {"layer_types": ["full_attention", "minimax_m3_sparse"] * 30},
     "qwen4_exp": {"text_config": _INDEXER},
     "qwen4_exp_text": _INDEXER,
-    "reformer": {"hash_seed": 0},  # without one it draws other buckets at every call
+    "reformer": {"hash_seed": 0},  # without it, every call draws other buckets
     "xlm": {"causal": True},
     "xmod": {"default_language": "en_XX"},
 }
-"""By model type, what a checkpoint's config states and the default one lacks: to run as a causal language model, or a
-kind of layer. It holds for a part of another config as well."""
+"""By model type, settings that checkpoints have and the default config lacks.
 
-_DRAFTS = "it drafts for another model, and takes that one's hidden states and keys in place of a prompt"
-_AUDIO_CODES = "it continues the codes of several audio codebooks, and no text"
+Without them the model does not run as a causal language model, or lacks a kind of layer. They apply to a part of
+another config as well.
+"""
+
+_DRAFTS = "it drafts for another model, and takes that model's hidden states and keys instead of a prompt"
+_AUDIO_CODES = "it continues the codes of several audio codebooks, not text"
 _NO_PROMPT = {
     "gemma4_assistant": _DRAFTS,
     "gemma4_unified_assistant": _DRAFTS,
     "musicgen": _AUDIO_CODES,
     "musicgen_melody": _AUDIO_CODES,
 }
-"""By model type, why it cannot run on a prompt of text alone, although AutoModelForCausalLM lists it."""
+"""By model type, why it cannot run on a text prompt, although AutoModelForCausalLM lists it."""
 
 _HUB_IDS = ("ctrl", "gpt2", "openai-gpt")
-"""Model types that are ids on the hub as well: the only ones without an owner's name, from its first years."""
+"""Model types that are also ids on the hub, from its first years, when ids had no owner's name."""
 
 _VOCAB_SIZE_KEY = re.compile(r"(\w+_)?vocab_size(_per_layer_input)?|n_words")
 _TOKEN_ID_KEY = re.compile(r"\w+_(token|tok)_(ids?|index)|pad_index")
 
 
-def means_architecture(name: str) -> bool:
-    """True where a name can be nothing but that of a model type: no folder and no id on the hub."""
+def is_architecture_name(name: str) -> bool:
+    """True if the name is a model type, and neither a folder here nor an id on the hub."""
     known = (*causal_model_types(), *multimodal_model_types())
     return name in known and name not in _HUB_IDS and not Path(name).is_dir()
 
 
 def default_config(model_type: str) -> PretrainedConfig:
-    """The config that transformers' own class starts with, as a causal language model with a small vocabulary.
+    """The default config of transformers' own class, as a causal language model with a vocabulary of at most 512.
 
-    It always names a pad token, and one that ends no text: where it has none of its own, the first id that is free.
+    It always has a pad token that is not eos: if the default has none, the first id without a special meaning.
 
     Raises:
-        NotMeasuredError: The architecture does not run on text alone.
-        Exception: Whatever transformers raises where the default config is no valid one.
+        NotMeasuredError: The architecture does not run on text only.
+        Exception: Whatever transformers raises if the default config is not valid.
     """
     if model_type in _NO_PROMPT:
-        raise NotMeasuredError(f"{model_type} does not run on text alone: {_NO_PROMPT[model_type]}.")
+        raise NotMeasuredError(f"{model_type} does not run on text only: {_NO_PROMPT[model_type]}.")
     settings = _COMPLETED.get(model_type, {})
     if is_encoder(model_type):
-        settings = settings | {"is_decoder": True}  # without it an encoder looks both ways
+        settings = settings | {"is_decoder": True}  # without it, an encoder attends in both directions
     config = AutoConfig.for_model(model_type, **settings)
     parts = {
         key: _COMPLETED[part.model_type]
@@ -111,20 +117,20 @@ def default_config(model_type: str) -> PretrainedConfig:
     text = config.get_text_config(decoder=True)
     pad = getattr(text, "pad_token_id", None)
     if pad is None or pad < 0 or pad in _listed(getattr(text, "eos_token_id", None)):
-        # Of an encoder-decoder's config the text part is a copy.
+        # The text part of an encoder-decoder's config is a copy, so both are set.
         config.pad_token_id = text.pad_token_id = ordinary_ids(config)[0]
     return config
 
 
 def ordinary_ids(config: PretrainedConfig) -> list[int]:
-    """The ids of the vocabulary that no part of `config` names, in order."""
+    """The ids of the vocabulary that `config` and its parts do not use as special tokens, in ascending order."""
     special = set(_token_ids(config.to_dict()))
     vocab_size = config.get_text_config(decoder=True).vocab_size
     return [token_id for token_id in range(vocab_size) if token_id not in special]
 
 
 def number_tokenizer(config: PretrainedConfig) -> PreTrainedTokenizerFast:
-    """One token a number, which is its id, beside the special tokens that `config` names; what is no number is unk."""
+    """A tokenizer whose tokens are spelled as their ids, besides the special tokens of `config`; other text is unk."""
     text = config.get_text_config(decoder=True)
     ids = {"pad": text.pad_token_id, "unk": ordinary_ids(config)[0], "bos": getattr(text, "bos_token_id", None)}
     ids["eos"] = next(iter(_listed(getattr(text, "eos_token_id", None))), None)
@@ -137,14 +143,14 @@ def number_tokenizer(config: PretrainedConfig) -> PreTrainedTokenizerFast:
 
 
 def number_prompts(config: PretrainedConfig) -> tuple[str, ...]:
-    """Prompts of four lengths, without special tokens; the same every time."""
+    """Four fixed prompts for the tokenizer of numbers, of 20, 19, 13 and 4 tokens, without special tokens."""
     usable = ordinary_ids(config)[1:]  # the first one is unk
-    draw = random.Random(0)  # noqa: S311  nothing secret
+    draw = random.Random(0)  # noqa: S311  not for cryptography
     return tuple(" ".join(str(draw.choice(usable)) for _ in range(length)) for length in _PROMPT_LENGTHS)
 
 
 def _with_small_vocabulary(config: PretrainedConfig) -> PretrainedConfig:
-    """A copy with at most 512 tokens; the ids that it names past them become the last ones."""
+    """A copy with at most 512 tokens; special token ids beyond that become the last ids."""
     settings = config.to_dict()
     past = sorted({token_id for token_id in _token_ids(settings) if token_id >= _VOCAB_SIZE})
     moved = {token_id: _VOCAB_SIZE - 1 - place for place, token_id in enumerate(past)}
@@ -162,7 +168,7 @@ def _with_small_vocabulary(config: PretrainedConfig) -> PretrainedConfig:
 
 
 def _token_ids(settings: dict[str, Any]) -> Iterator[int]:
-    """All ids that a config names, its parts included."""
+    """All special token ids in a config and its parts."""
     for key, value in settings.items():
         if isinstance(value, dict):
             yield from _token_ids(value)

@@ -21,7 +21,7 @@ from padcheck.hf.calls.generation import generate, neutral_generation_config
 from padcheck.hf.calls.positions_used import positions_by_column, used_positions
 from padcheck.hf.calls.trace import RowTrace
 from padcheck.hf.toys.architectures import default_config
-from padcheck.hf.toys.model import build_tiny_model
+from padcheck.hf.toys.tiny_model import build_tiny_model
 
 PAD = 63
 SETTINGS = MeasureSettings(max_new_tokens=4)

@@ -19,7 +19,7 @@ from padcheck.hf.float32.view import Float32View, NotOpenError, in_float32
 from padcheck.hf.library.devices import input_device
 from padcheck.hf.library.versions import DTYPE_ARGUMENT
 from padcheck.hf.toys.architectures import default_config, number_prompts, number_tokenizer
-from padcheck.hf.toys.model import build_tiny_model
+from padcheck.hf.toys.tiny_model import build_tiny_model
 
 FolderOf = Callable[[Builder], Path]
 

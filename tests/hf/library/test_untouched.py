@@ -1,4 +1,4 @@
-"""What compare() is given comes back as it was, whatever happened."""
+"""compare() restores the model and the tokenizer, also after an exception."""
 
 import copy
 import logging
@@ -14,7 +14,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 import padcheck as public
-import padcheck.api  # now: Rich draws a random number when it is imported
+import padcheck.api  # imported here because Rich draws a random number on import
 from padcheck.hf.library.untouched import untouched
 
 LOGGERS = ("transformers", "huggingface_hub", "accelerate", "peft", "bitsandbytes")
@@ -31,7 +31,7 @@ ROPES: dict[str, dict[str, Any]] = {
 
 
 def settings_of(holder: object) -> dict[str, Any]:
-    """A config with all its parts, private attributes as well."""
+    """The settings of a config and its parts, including private attributes."""
     return {
         name: settings_of(value) if hasattr(value, "to_dict") else copy.deepcopy(value)
         for name, value in vars(holder).items()
@@ -39,7 +39,7 @@ def settings_of(holder: object) -> dict[str, Any]:
 
 
 def state(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> dict[str, Any]:
-    """All that somebody could look at."""
+    """Everything about the two objects and the process that a user could see."""
     modules = dict(model.named_modules())
     backend = tokenizer.backend_tokenizer
     tensors = {**dict(model.named_parameters()), **dict(model.named_buffers())}
@@ -70,7 +70,7 @@ def assert_same(after: dict[str, Any], before: dict[str, Any]) -> None:
 
 
 def in_training(tmp_path, **rope: Any) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """A model in the middle of it: dropout, gradients, a frozen part, a hook, and a tokenizer that was set up."""
+    """A model during training: dropout, gradients, a frozen part, and a tokenizer with settings."""
     changes = {"rope_scaling": rope} if rope else {}
     folders.padding_in_tokenizer_json(tmp_path)
     config = folders.llama_config(attention_dropout=0.3, max_position_embeddings=32, **changes)
@@ -84,7 +84,7 @@ def in_training(tmp_path, **rope: Any) -> tuple[PreTrainedModel, PreTrainedToken
 
 
 @pytest.mark.parametrize("rope", [{}, *ROPES.values()], ids=["default", *ROPES])
-def test_all_comes_back(tmp_path, rope):
+def test_everything_is_restored(tmp_path, rope):
     model, tokenizer = in_training(tmp_path, **rope)
     seen: list[bool] = []
     handle = model.model.register_forward_hook(lambda module, _args, _output: seen.append(module.training))
@@ -93,12 +93,12 @@ def test_all_comes_back(tmp_path, rope):
     assert_same(state(model, tokenizer), before)
     assert before["backend"][0] is not None
     assert all(report.evidence.runs[name].error is None for name in ("single", "left", "right"))
-    assert set(seen) == {False}  # the hook ran, and dropout did not
+    assert set(seen) == {False}  # the hook was called, and always in eval mode
     handle.remove()
     assert not model.model._forward_hooks
 
 
-def test_whatever_is_done_to_them_is_undone(tmp_path):
+def test_every_kind_of_change_is_undone(tmp_path):
     model, tokenizer = in_training(tmp_path)
     model.config.part = LlamaConfig()
     before = state(model, tokenizer)
@@ -124,7 +124,7 @@ def test_whatever_is_done_to_them_is_undone(tmp_path):
     assert list(model.model._modules) == ["embed_tokens", "layers", "norm", "rotary_emb"]
 
 
-def test_it_comes_back_with_a_static_cache_too(tmp_path):
+def test_everything_is_restored_with_a_static_cache(tmp_path):
     model, tokenizer = in_training(tmp_path)
     model.generation_config.update(do_sample=False, temperature=None, cache_implementation="static")
     before = state(model, tokenizer)
@@ -134,7 +134,7 @@ def test_it_comes_back_with_a_static_cache_too(tmp_path):
 
 
 def stop(error: BaseException, after: int) -> Callable[..., None]:
-    """A forward hook that raises at a later call, as a user does who presses Ctrl-C."""
+    """A forward hook that raises `error` after some calls, as Ctrl-C does."""
     calls = iter(range(after))
 
     def hook(*_args: object, **_kwargs: object) -> None:
@@ -145,7 +145,7 @@ def stop(error: BaseException, after: int) -> Callable[..., None]:
 
 
 @pytest.mark.parametrize("after", [0, 3, 60, 120])
-def test_all_comes_back_after_an_interruption(tmp_path, after):
+def test_everything_is_restored_after_an_interruption(tmp_path, after):
     model, tokenizer = in_training(tmp_path)
     model.model.register_forward_hook(stop(KeyboardInterrupt(), after))
     before = state(model, tokenizer)
@@ -154,7 +154,7 @@ def test_all_comes_back_after_an_interruption(tmp_path, after):
     assert_same(state(model, tokenizer), before)
 
 
-def test_all_comes_back_after_an_error(tmp_path, monkeypatch):
+def test_everything_is_restored_after_an_error(tmp_path, monkeypatch):
     model, tokenizer = in_training(tmp_path)
     monkeypatch.setattr("padcheck.hf.runs.noise.NoiseMeter.measure", stop(ZeroDivisionError("a bug"), 0))
     before = state(model, tokenizer)
@@ -163,7 +163,7 @@ def test_all_comes_back_after_an_error(tmp_path, monkeypatch):
     assert_same(state(model, tokenizer), before)
 
 
-def test_random_numbers_go_on_where_they_were(tmp_path):
+def test_the_random_states_are_restored(tmp_path):
     model, tokenizer = in_training(tmp_path)
 
     def draw(*_args: object) -> None:
@@ -175,7 +175,7 @@ def test_random_numbers_go_on_where_they_were(tmp_path):
     assert_same(state(model, tokenizer), before)
 
 
-def test_a_tokenizer_without_a_pad_token_stays_without(tmp_path):
+def test_a_tokenizer_without_a_pad_token_does_not_get_one(tmp_path):
     model, _ = in_training(tmp_path)
     folders.save_tokenizer(tmp_path, pad_token=None)
     tokenizer = AutoTokenizer.from_pretrained(tmp_path)

@@ -1,4 +1,4 @@
-"""Adapters: loaded on the model that they belong to, which is said, and measured with what they add."""
+"""Adapters are loaded on their base model, which the report names, and change what it generates."""
 
 import importlib.util
 from collections.abc import Callable
@@ -15,7 +15,7 @@ def new_texts(report: dict) -> list[str]:
     return [row["new_text"] for row in report["arms"]["single"]["rows"]]
 
 
-def test_an_adapter_is_measured_on_the_model_that_it_belongs_to(padcheck, folder_of: FolderOf) -> None:
+def test_an_adapter_is_measured_on_its_base_model(padcheck, folder_of: FolderOf) -> None:
     folder = folder_of(folders.adapter)
     before = folders.fingerprint(folder)
     outcome = padcheck("compare", folder, "--format", "json", "--max-new-tokens", 4)
@@ -31,36 +31,36 @@ def test_an_adapter_is_measured_on_the_model_that_it_belongs_to(padcheck, folder
     assert folders.fingerprint(folder) == before
 
 
-def test_the_table_names_the_model_that_it_belongs_to(padcheck, folder_of: FolderOf) -> None:
+def test_the_table_names_the_base_model(padcheck, folder_of: FolderOf) -> None:
     outcome = padcheck("compare", folder_of(folders.adapter), "--max-new-tokens", 2)
     assert "adapter of" in outcome.stdout
     assert "adapter-base" in outcome.stdout.replace("\n", "") or "-base" in outcome.stdout
 
 
-def test_its_tokenizer_is_inspected_without_peft(padcheck, folder_of: FolderOf, monkeypatch) -> None:
+def test_the_tokenizer_of_an_adapter_is_inspected_without_peft(padcheck, folder_of: FolderOf, monkeypatch) -> None:
     without_peft(monkeypatch)
     outcome = padcheck("inspect-tokenizer", folder_of(folders.adapter), "--format", "json")
     assert outcome.exit_code == 0
     assert outcome.report["tokenizer"]["pad_token"] == "<pad>"
 
 
-def test_a_tokenizer_of_its_own_comes_first(padcheck, tmp_path: Path) -> None:
+def test_the_tokenizer_of_the_adapter_is_preferred(padcheck, tmp_path: Path) -> None:
     folders.adapter(tmp_path)
     folders.save_tokenizer(tmp_path, pad_token="</s>")
     outcome = padcheck("inspect-tokenizer", tmp_path, "--format", "json")
     assert outcome.report["tokenizer"]["pad_token"] == "</s>"
 
 
-def test_without_peft_that_is_said_before_anything_large_is_loaded(padcheck, folder_of: FolderOf, monkeypatch) -> None:
+def test_missing_peft_is_reported_before_the_weights_are_loaded(padcheck, folder_of: FolderOf, monkeypatch) -> None:
     without_peft(monkeypatch)
-    monkeypatch.setattr("padcheck.hf.load.weights.auto_class", None)  # what would load the weights
+    monkeypatch.setattr("padcheck.hf.load.weights.auto_class", None)  # it would load the weights
     outcome = padcheck("compare", folder_of(folders.adapter))
     assert outcome.exit_code == 3
     assert "is an adapter, and peft is not installed" in outcome.stderr
     assert "pip install peft" in outcome.stderr
 
 
-def test_a_toy_has_no_room_for_its_weights(padcheck, folder_of: FolderOf) -> None:
+def test_tiny_is_refused_for_an_adapter(padcheck, folder_of: FolderOf) -> None:
     outcome = padcheck("compare", folder_of(folders.adapter), "--tiny")
     assert outcome.exit_code == 2
     assert "is an adapter" in outcome.stderr

@@ -1,4 +1,4 @@
-"""Every folder that cannot be measured: exit 3, one message that says what to change, and no question."""
+"""Folders that cannot be measured: exit code 3, one message that says what to change, and no prompt for input."""
 
 import io
 from collections.abc import Callable, Iterator
@@ -18,16 +18,16 @@ UNREADABLE_BY_EITHER_COMMAND: dict[Builder, tuple[str, ...]] = {
     folders.config_that_is_no_json: ("config.json", "JSON"),
     folders.config_without_model_type: ("model_type", "config.json"),
     folders.unknown_model_type: ("llama_of_the_future", "upgrade transformers"),
-    folders.own_model_code: ("code of its own", "--trust-remote-code"),
-    folders.own_tokenizer_code: ("code of its own", "--trust-remote-code"),
+    folders.own_model_code: ("its own Python code", "--trust-remote-code"),
+    folders.own_tokenizer_code: ("its own Python code", "--trust-remote-code"),
     folders.without_tokenizer: ("no tokenizer", "--tokenizer"),
     folders.gpt2_without_tokenizer: ("no tokenizer", "--tokenizer"),
     folders.without_merges: ("tokenizer", "--tokenizer"),
     folders.broken_tokenizer: ("tokenizer", "cut off"),
     folders.tokenizer_that_is_a_pointer: ("tokenizer", "Git LFS pointer"),
-    folders.adapter_without_a_base: ("does not say which model", "base_model_name_or_path"),
+    folders.adapter_without_a_base: ("does not name its base model", "base_model_name_or_path"),
     folders.adapter_that_is_no_json: ("not valid JSON", "cut off"),
-    folders.adapter_whose_base_is_no_name: ("does not say which model", "one that is no name"),
+    folders.adapter_whose_base_is_no_name: ("does not name its base model", "is not a name"),
     folders.adapter_of_an_adapter: ("is an adapter itself", "merge_and_unload"),
     folders.adapter_of_a_model_that_is_gone: ("no folder", "gone"),
     folders.encoder_decoder: ("t5", "encoder-decoder"),
@@ -45,7 +45,7 @@ UNREADABLE_WITH_WEIGHTS: dict[Builder, tuple[str, ...]] = {
     folders.weights_of_another_name: ("missing", "h.0.", "config.json"),
     folders.adapter_of_another_model: ("does not fit", "base_model_name_or_path"),
     folders.adapter_without_weights: ("is an adapter without weights", "adapter_model.safetensors"),
-    folders.adapter_that_is_a_prompt: ("is a learned prompt", "model that it belongs to"),
+    folders.adapter_that_is_a_prompt: ("is a learned prompt", "its base model"),
     folders.fewer_rows_than_tokens: ("64 embedding rows", "tokenizer"),
 }
 
@@ -55,7 +55,7 @@ def name_of(value: object) -> str | None:
 
 
 def assert_explained(outcome: Outcome, words: tuple[str, ...]) -> None:
-    """What happened, what it means and what to change, a line each; nothing of how it came about."""
+    """One line each for what happened, what it means and what to change; no traceback."""
     assert outcome.exit_code == 3, outcome.stderr
     assert outcome.stdout == ""
     message = outcome.stderr[outcome.stderr.index("padcheck: ") :]
@@ -68,8 +68,8 @@ def assert_explained(outcome: Outcome, words: tuple[str, ...]) -> None:
 
 
 @pytest.fixture
-def nobody_asks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Someone says yes to every question before it is asked, and is not heard."""
+def no_prompt_for_input(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Answers "y" to any prompt for input, and checks that none was read."""
     stdin = io.StringIO("y\n" * 10)
     monkeypatch.setattr("sys.stdin", stdin)
     yield
@@ -78,7 +78,7 @@ def nobody_asks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.mark.parametrize("command", ["compare", "inspect-tokenizer"])
 @pytest.mark.parametrize(("build", "words"), UNREADABLE_BY_EITHER_COMMAND.items(), ids=name_of)
-@pytest.mark.usefixtures("nobody_asks")
+@pytest.mark.usefixtures("no_prompt_for_input")
 def test_neither_command_measures_what_it_cannot_load(
     command: str, build: Builder, words: tuple[str, ...], folder_of: FolderOf, padcheck: Padcheck
 ) -> None:
@@ -89,14 +89,14 @@ def test_neither_command_measures_what_it_cannot_load(
 
 
 @pytest.mark.parametrize(("build", "words"), UNREADABLE_WITH_WEIGHTS.items(), ids=name_of)
-def test_weights_that_do_not_load_end_a_comparison(
+def test_compare_does_not_measure_weights_that_it_cannot_load(
     build: Builder, words: tuple[str, ...], folder_of: FolderOf, padcheck: Padcheck
 ) -> None:
     assert_explained(padcheck("compare", folder_of(build)), words)
 
 
 @pytest.mark.parametrize("build", UNREADABLE_WITH_WEIGHTS, ids=name_of)
-def test_the_tokenizer_is_inspected_whatever_the_weights(
+def test_the_tokenizer_is_inspected_even_if_the_weights_are_bad(
     build: Builder, folder_of: FolderOf, padcheck: Padcheck
 ) -> None:
     outcome = padcheck("inspect-tokenizer", folder_of(build), "--format", "json")
@@ -112,7 +112,7 @@ def test_the_tokenizer_is_inspected_whatever_the_weights(
     ],
     ids=name_of,
 )
-def test_code_that_was_trusted_and_does_not_run(
+def test_trusted_code_that_does_not_run(
     build: Builder, words: tuple[str, ...], folder_of: FolderOf, padcheck: Padcheck
 ) -> None:
     outcome = padcheck("compare", folder_of(build), "--trust-remote-code")
@@ -120,19 +120,19 @@ def test_code_that_was_trusted_and_does_not_run(
     assert "no weights" not in outcome.stderr
 
 
-def test_without_weights_tiny_is_the_way_out(folder_of: FolderOf, padcheck: Padcheck) -> None:
+def test_tiny_measures_a_folder_without_weights(folder_of: FolderOf, padcheck: Padcheck) -> None:
     assert padcheck("compare", folder_of(folders.without_weights), "--tiny").exit_code == 0
 
 
-def test_a_file_is_no_folder(folder_of: FolderOf, padcheck: Padcheck) -> None:
+def test_a_file_instead_of_a_folder(folder_of: FolderOf, padcheck: Padcheck) -> None:
     weights = folder_of(folders.tokenizer_json) / "model.safetensors"
     assert_explained(padcheck("compare", weights), ("model.safetensors is a file", "folder"))
 
 
-def test_a_folder_that_is_not_there(tmp_path: Path, padcheck: Padcheck) -> None:
+def test_a_folder_that_does_not_exist(tmp_path: Path, padcheck: Padcheck) -> None:
     assert_explained(padcheck("compare", tmp_path / "nowhere"), ("There is no folder", "nowhere"))
 
 
 @pytest.mark.parametrize("build", [folders.own_model_code, folders.truncated_weights], ids=name_of)
-def test_a_process_of_its_own_ends_the_same(build: Builder, folder_of: FolderOf) -> None:
+def test_a_real_process_ends_the_same_way(build: Builder, folder_of: FolderOf) -> None:
     assert_explained(run_in_process("compare", folder_of(build)), (str(folder_of(build)),))

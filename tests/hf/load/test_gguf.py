@@ -1,4 +1,4 @@
-"""Models in one GGUF file: found, measured as what transformers makes of them, and explained where they do not load."""
+"""Models in a GGUF file are found, measured as transformers loads them, and explained if they do not load."""
 
 import importlib.util
 import os
@@ -14,9 +14,9 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig
 
 import padcheck as api
 from padcheck.hf.float32.view import in_float32
+from padcheck.hf.library.config_facts import quantization
 from padcheck.hf.library.versions import DTYPE_ARGUMENT, READS_GENERATION_CONFIG_BESIDE_GGUF
 from padcheck.hf.load.gguf import is_unpacked
-from padcheck.hf.tokenizer.facts import quantization
 
 pytest.importorskip("gguf", reason="the package gguf is not installed: pip install 'padcheck[gguf]'")
 
@@ -29,7 +29,7 @@ SHORT = ("--format", "json", "--max-new-tokens", "3")
 
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The only file of its folder; tests leave it as it is."""
+    """The only file in its folder; tests do not change it."""
     return write_llama(_folder(tmp_path_factory.mktemp("gguf")) / "small-Q8_0.gguf")
 
 
@@ -43,7 +43,7 @@ def load(file: Path, **options: object) -> torch.nn.Module:
     return AutoModelForCausalLM.from_pretrained(file.parent, gguf_file=str(file), **options)
 
 
-# What is measured
+# Files that are measured
 
 
 def test_path_folder_and_option_measure_the_same_model(padcheck: Padcheck, file: Path) -> None:
@@ -60,26 +60,26 @@ def test_path_folder_and_option_measure_the_same_model(padcheck: Padcheck, file:
         assert outcome.report["comparisons"] == outcomes[0].report["comparisons"]
 
 
-def test_the_header_names_the_file(padcheck: Padcheck, file: Path) -> None:
+def test_the_header_names_the_gguf_file(padcheck: Padcheck, file: Path) -> None:
     assert f"GGUF file          {file.name}\n" in padcheck("compare", file, "--max-new-tokens", "1").stdout
     assert f"GGUF file          {file.name}\n" in padcheck("inspect-tokenizer", file).stdout
 
 
-def test_an_ordinary_model_names_none(padcheck: Padcheck) -> None:
+def test_the_header_of_an_ordinary_model_names_no_gguf_file(padcheck: Padcheck) -> None:
     outcome = padcheck("inspect-tokenizer", "demo")
     assert "GGUF" not in outcome.stdout
 
 
-def test_special_tokens_are_those_of_the_file(padcheck: Padcheck, file: Path) -> None:
+def test_special_tokens_come_from_the_file(padcheck: Padcheck, file: Path) -> None:
     ids = padcheck("inspect-tokenizer", file, "--format", "json").report["special_token_ids"]
     named = {"pad": folders.PAD, "bos": folders.BOS, "eos": [folders.EOS]}
-    # transformers 4 gives the tokenizer others than the file has.
+    # The tokenizer that transformers 4 builds has other ids than the file.
     own = AutoTokenizer.from_pretrained(file.parent, gguf_file=str(file))
     of_tokenizer = {"pad": own.pad_token_id, "bos": own.bos_token_id, "eos": [own.eos_token_id]}
     assert ids == {"tokenizer": of_tokenizer, "config": named, "generation_config": named}
 
 
-def test_a_generation_config_beside_the_file_counts_where_transformers_reads_it(padcheck: Padcheck, tmp_path) -> None:
+def test_a_generation_config_next_to_the_file_is_used_if_transformers_reads_it(padcheck: Padcheck, tmp_path) -> None:
     file = write_llama(tmp_path / "small.gguf")
     folders.write_json(tmp_path / "generation_config.json", {"eos_token_id": 7})
     found = padcheck("inspect-tokenizer", file, "--format", "json").report["special_token_ids"]["generation_config"]
@@ -89,7 +89,7 @@ def test_a_generation_config_beside_the_file_counts_where_transformers_reads_it(
 
 @pytest.mark.parametrize("kind", [Kind.F32, Kind.F16, Kind.BF16, Kind.Q4_0], ids=lambda kind: kind.name)
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "auto"])
-def test_every_kind_of_numbers_becomes_the_dtype_of_the_run(
+def test_every_kind_of_weights_is_unpacked_to_the_requested_dtype(
     padcheck: Padcheck, tmp_path: Path, kind: Kind, dtype: str
 ) -> None:
     file = write_llama(tmp_path / f"small-{kind.name}.gguf", kind=kind)
@@ -99,7 +99,7 @@ def test_every_kind_of_numbers_becomes_the_dtype_of_the_run(
     assert outcome.report["model"]["quantization"] is None
 
 
-def test_in_16_bit_it_is_probed_in_float32_like_any_other_model(padcheck: Padcheck, file: Path) -> None:
+def test_a_16_bit_model_is_probed_in_float32_like_any_other(padcheck: Padcheck, file: Path) -> None:
     report = padcheck("compare", file, "--dtype", "bfloat16", *SHORT).report
     assert report["noise"]["float32_twin"]["error"] is None
     assert (report["arms"]["left_float32"]["error"], report["arms"]["forward"]["dtype"]) == (None, "float32")
@@ -108,7 +108,7 @@ def test_in_16_bit_it_is_probed_in_float32_like_any_other_model(padcheck: Padche
         assert model(torch.tensor([[4, 5]])).logits.dtype == torch.float32
 
 
-def test_weights_that_stay_in_blocks_are_quantized(file: Path) -> None:
+def test_weights_that_stay_in_blocks_count_as_quantized(file: Path) -> None:
     model = load(file)
     if not hasattr(model, "quantization_method"):
         pytest.skip("transformers 4 leaves no mark on a model of a GGUF file")
@@ -119,7 +119,7 @@ def test_weights_that_stay_in_blocks_are_quantized(file: Path) -> None:
     assert not is_unpacked(folders.build_model(folders.llama_config()))
 
 
-def test_a_config_that_names_the_format_does_not_claim_quantized_weights() -> None:
+def test_a_config_that_names_the_gguf_format_does_not_count_as_quantized() -> None:
     settings = {"quant_method": "gguf", "gguf_file": "x.gguf", "dequantize": False}
     assert quantization(LlamaConfig(quantization_config=settings)) == (None, None)
 
@@ -133,23 +133,23 @@ def test_a_model_in_memory_is_measured_and_left_as_it_was(file: Path) -> None:
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
 
 
-def test_a_toy_has_the_architecture_of_the_file_and_its_tokenizer(padcheck: Padcheck, file: Path) -> None:
+def test_tiny_uses_the_architecture_and_the_tokenizer_of_the_file(padcheck: Padcheck, file: Path) -> None:
     outcome = padcheck("compare", file, "--tiny", *SHORT)
     assert outcome.exit_code == 0, outcome.stderr
     assert (outcome.report["model"]["weights"], outcome.report["model"]["gguf_file"]) == ("random", file.name)
 
 
-def test_the_tokenizer_of_a_file_serves_another_model(padcheck: Padcheck, file: Path, tmp_path: Path) -> None:
+def test_the_tokenizer_of_a_file_can_be_used_for_another_model(padcheck: Padcheck, file: Path, tmp_path: Path) -> None:
     folders.tokenizer_json(tmp_path)
     outcome = padcheck("compare", tmp_path, "--tokenizer", file, *SHORT)
     assert outcome.exit_code == 0, outcome.stderr
     assert outcome.report["model"]["gguf_file"] is None
 
 
-def test_weights_of_the_usual_kind_win_over_a_file_that_nobody_named(padcheck: Padcheck, tmp_path: Path) -> None:
+def test_ordinary_weights_are_preferred_over_a_file_that_is_not_named(padcheck: Padcheck, tmp_path: Path) -> None:
     file = write_llama(folders.tokenizer_json(tmp_path) / "small.gguf")
     assert padcheck("compare", tmp_path, *SHORT).report["model"]["gguf_file"] is None
-    # Beside a tokenizer.json transformers 5 takes the vocabulary from there, and special tokens from nowhere.
+    # If there is a tokenizer.json, transformers 5 takes the vocabulary from it, and loads no special tokens.
     named = padcheck("compare", tmp_path, "--gguf-file", file.name, "--tokenizer", tmp_path, *SHORT)
     assert named.report["model"]["gguf_file"] == file.name
 
@@ -163,7 +163,7 @@ def test_a_file_of_that_name_in_the_current_folder_is_not_taken(
     assert outcome.exit_code == 0, outcome.stderr
 
 
-def test_the_file_is_chosen_in_a_configuration(padcheck: Padcheck, tmp_path: Path, monkeypatch) -> None:
+def test_the_file_can_be_chosen_in_the_configuration(padcheck: Padcheck, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     for name in ("one.gguf", "two.gguf"):
         write_llama(_folder_named(tmp_path / name.removesuffix(".gguf")) / name)
@@ -183,14 +183,14 @@ def _folder_named(folder: Path) -> Path:
     return folder
 
 
-def test_the_bars_of_the_conversion_stay_out_of_reports_and_logs(file: Path) -> None:
+def test_progress_bars_of_the_conversion_are_not_drawn_in_reports_and_logs(file: Path) -> None:
     outcome = run_in_process("compare", file, *SHORT)
     assert outcome.exit_code == 0, outcome.stderr
     assert outcome.report["model"]["gguf_file"] == file.name
     assert "Converting" not in outcome.stderr
 
 
-# What is not
+# Files that are not measured
 
 
 @pytest.mark.parametrize("share", [0.9, 0.3, 0.02, 0])
@@ -209,13 +209,13 @@ def test_a_file_of_another_format(padcheck: Padcheck, tmp_path: Path, content: s
     assert_explained(padcheck("compare", page), "page.gguf", "not a GGUF file", "Git LFS pointer", "Download")
 
 
-def test_an_architecture_that_transformers_does_not_convert(padcheck: Padcheck, tmp_path: Path) -> None:
+def test_an_architecture_that_transformers_cannot_convert(padcheck: Padcheck, tmp_path: Path) -> None:
     file = write_llama(tmp_path / "new.gguf", architecture="llama_of_the_future")
     words = ("cannot convert the architecture", "llama_of_the_future", "Upgrade transformers", "safetensors")
     assert_explained(padcheck("compare", file), "new.gguf", *words)
 
 
-def test_several_files_and_none_is_named(padcheck: Padcheck, tmp_path: Path, file: Path) -> None:
+def test_several_files_of_which_none_is_named(padcheck: Padcheck, tmp_path: Path, file: Path) -> None:
     for name in ("small-Q4_K_M.gguf", "small-Q8_0.gguf"):
         (tmp_path / name).write_bytes(file.read_bytes())
     assert_explained(padcheck("compare", tmp_path), "2 GGUF files", "small-Q4_K_M.gguf, small-Q8_0.gguf", "--gguf-file")
@@ -228,25 +228,25 @@ def test_a_file_without_a_tokenizer(padcheck: Padcheck, tmp_path: Path, file: Pa
     assert padcheck("compare", bare, "--tokenizer", file, *SHORT).exit_code == 0
 
 
-def test_weights_that_are_not_in_the_file(padcheck: Padcheck, tmp_path: Path) -> None:
+def test_weights_that_are_missing_in_the_file(padcheck: Padcheck, tmp_path: Path) -> None:
     part = write_llama(tmp_path / "part.gguf", without={"blk.1.ffn_up.weight"})
     assert_explained(padcheck("compare", part), "missing", "model.layers.1.mlp.up_proj.weight", "llama-gguf-split")
 
 
-def test_a_path_where_nothing_is(padcheck: Padcheck, tmp_path: Path) -> None:
+def test_a_path_that_does_not_exist(padcheck: Padcheck, tmp_path: Path) -> None:
     for missing in (tmp_path / "gone.gguf", "gone.gguf"):
         assert_explained(padcheck("compare", missing), "There is no file", "gone.gguf")
 
 
-def test_without_the_package_the_extra_is_named(padcheck: Padcheck, file: Path, monkeypatch) -> None:
+def test_if_gguf_is_not_installed_the_extra_is_named(padcheck: Padcheck, file: Path, monkeypatch) -> None:
     find_spec = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name, *args: None if name == "gguf" else find_spec(name))
     assert_explained(padcheck("compare", file), "gguf is not installed", "pip install 'padcheck[gguf]'")
     assert padcheck("inspect-tokenizer", "demo").exit_code == 0
 
 
-def test_a_package_that_transformers_does_not_find_is_named_as_well(file: Path, tmp_path: Path) -> None:
-    (tmp_path / "gguf.py").write_text("", encoding="utf-8")  # a module of the same name, and no package with a version
+def test_if_transformers_does_not_find_gguf_the_extra_is_named(file: Path, tmp_path: Path) -> None:
+    (tmp_path / "gguf.py").write_text("", encoding="utf-8")  # a module of the same name without a version
     outcome = run_in_process("inspect-tokenizer", file, PYTHONPATH=os.pathsep.join([str(tmp_path), *sys.path]))
     assert_explained(outcome, "padcheck[gguf]")
 
@@ -255,13 +255,13 @@ def test_a_package_that_transformers_does_not_find_is_named_as_well(file: Path, 
     ("arguments", "words"),
     [
         (("{folder}", "--gguf-file", "gone.gguf"), ("has no file gone.gguf", "small-Q8_0.gguf")),
-        (("{file}", "--gguf-file", "small-Q8_0.gguf"), ("is a GGUF file already",)),
+        (("{file}", "--gguf-file", "small-Q8_0.gguf"), ("is already a GGUF file",)),
         (("demo", "--gguf-file", "gone.gguf"), ("has no file gone.gguf", "no GGUF file")),
         (("llama", "--tiny", "--gguf-file", "gone.gguf"), ("name of a model type",)),
         (("demo", "--gguf-file", ""), ("--gguf-file is empty",)),
     ],
 )
-def test_an_option_that_names_nothing_is_wrong_usage(
+def test_an_option_that_does_not_fit_is_a_usage_error(
     padcheck: Padcheck, file: Path, arguments: tuple[str, ...], words: tuple[str, ...]
 ) -> None:
     outcome = padcheck("compare", *(each.format(folder=file.parent, file=file) for each in arguments))
@@ -270,7 +270,7 @@ def test_an_option_that_names_nothing_is_wrong_usage(
         assert word in outcome.stderr
 
 
-def test_an_adapter_is_loaded_onto_its_own_model(padcheck: Padcheck, tmp_path: Path) -> None:
+def test_a_gguf_file_is_refused_for_an_adapter(padcheck: Padcheck, tmp_path: Path) -> None:
     pytest.importorskip("peft")
     outcome = padcheck("compare", folders.adapter(_folder(tmp_path)), "--gguf-file", "small.gguf")
     assert outcome.exit_code == 2
@@ -278,7 +278,7 @@ def test_an_adapter_is_loaded_onto_its_own_model(padcheck: Padcheck, tmp_path: P
 
 
 def assert_explained(outcome: Outcome, *words: str) -> None:
-    """Exit code 3, and one message without a trace of how it came about."""
+    """Exit code 3, and one message without a traceback."""
     assert outcome.exit_code == 3, outcome.stderr
     assert outcome.stdout == ""
     message = outcome.stderr[outcome.stderr.index("padcheck: ") :]

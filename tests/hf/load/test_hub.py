@@ -1,4 +1,4 @@
-"""The real huggingface_hub client against a hub on loopback that fails in every way that hubs fail."""
+"""The real huggingface_hub client with a local hub that fails in every way that hubs fail."""
 
 import json
 import shutil
@@ -39,7 +39,7 @@ def run_against(hub: LoopbackHub, home: Path, *command_lines: list[str], **envir
 
 @pytest.fixture(scope="module")
 def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Outcome]:
-    """Every failing repository, and a good one, in one process."""
+    """The outcomes for a good repository and for each kind of failure, all from one process."""
     with LoopbackHub() as hub:
         for repo_id, fault in CASES.items():
             hub.add(repo_id, MODEL_FOLDER, fault=fault)
@@ -68,7 +68,7 @@ def _named(name: str) -> list[str]:
     return [repo_id, "--revision", revision] if revision else [repo_id]
 
 
-def test_a_model_is_downloaded_and_measured_at_the_commit_that_the_hub_names(outcomes):
+def test_a_model_is_downloaded_and_measured_at_the_commit_that_the_hub_returns(outcomes):
     good = outcomes["org/good"]
     assert good.exit_code == 0, good.stderr
     assert len(good.report["model"]["revision"]) == 40
@@ -78,7 +78,7 @@ def test_a_model_is_downloaded_and_measured_at_the_commit_that_the_hub_names(out
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("org/unknown", "neither a folder here nor a model on the hub"),
+        ("org/unknown", "neither a local folder nor a model on the hub"),
         ("org/gated", "is gated"),
         ("org/not-for-you", "is gated"),
         ("org/bad-token", "refused the token"),
@@ -97,7 +97,7 @@ def test_each_failure_gets_one_message_and_is_not_measured(outcomes, name, words
     assert not outcome.stdout
 
 
-def test_a_hub_that_falls_silent_does_not_keep_a_cached_model_from_being_measured(tmp_path):
+def test_a_cached_model_is_measured_when_the_hub_does_not_answer(tmp_path):
     command = ["inspect-tokenizer", "org/good", "--format", "json"]
     with LoopbackHub() as hub:
         hub.add("org/good", MODEL_FOLDER)
@@ -112,7 +112,7 @@ def test_a_hub_that_falls_silent_does_not_keep_a_cached_model_from_being_measure
     assert "offline mode is on" in uncached.stderr
 
 
-def test_an_unreachable_hub_is_told_from_an_unknown_model(tmp_path):
+def test_an_unreachable_hub_is_distinguished_from_an_unknown_model(tmp_path):
     with LoopbackHub() as hub:
         closed = hub.endpoint
     outcome = run_against(hub, tmp_path, ["compare", "org/good"], HF_ENDPOINT=closed)[0]
@@ -120,7 +120,7 @@ def test_an_unreachable_hub_is_told_from_an_unknown_model(tmp_path):
     assert "cannot be reached" in outcome.stderr
 
 
-def test_weights_that_are_missing_are_no_reason_to_fail_where_none_are_wanted(tmp_path):
+def test_missing_weights_are_an_error_only_if_they_are_needed(tmp_path):
     folder = tmp_path / "no-weights"
     shutil.copytree(MODEL_FOLDER, folder)
     (folder / "model.safetensors").unlink()
@@ -139,7 +139,7 @@ def test_weights_that_are_missing_are_no_reason_to_fail_where_none_are_wanted(tm
     assert not [request for request in downloads if "resolve" in request]
 
 
-def test_an_adapter_and_the_model_that_it_belongs_to_come_from_two_repositories(tmp_path):
+def test_an_adapter_and_its_base_model_come_from_two_repositories(tmp_path):
     adapter, base = tmp_path / "adapter", tmp_path / "adapter-base"
     adapter.mkdir()
     folders.adapter(adapter)
@@ -151,7 +151,7 @@ def test_an_adapter_and_the_model_that_it_belongs_to_come_from_two_repositories(
         [online] = run_against(hub, tmp_path / "home", command_line)
     assert online.exit_code == 0, online.stderr
     assert (online.report["model"]["id"], online.report["model"]["adapter_of"]) == ("org/adapter", "org/base")
-    # Once it is in the cache, the hub need not answer.
+    # Both are in the cache now, so the hub is not needed.
     [offline] = run_against(hub, tmp_path / "home", command_line, HF_HUB_OFFLINE="1")
     assert offline.exit_code == 0, offline.stderr
     assert offline.report["arms"]["left"] == online.report["arms"]["left"]
@@ -196,7 +196,7 @@ def test_a_gguf_file_is_downloaded_and_found_again_without_the_hub(tmp_path):
     assert "offline mode is on" in uncached.stderr
 
 
-def test_a_gguf_file_of_the_hub_is_not_mixed_with_one_of_that_name_in_the_current_folder(tmp_path, monkeypatch):
+def test_a_gguf_file_on_the_hub_is_not_confused_with_one_in_the_current_folder(tmp_path, monkeypatch):
     gguf_files = pytest.importorskip("gguf_files", reason="the package gguf is not installed")
     repository, here = tmp_path / "repository", tmp_path / "here"
     for folder in (repository, here):

@@ -1,4 +1,4 @@
-"""The loopback hub, as the real `huggingface_hub` client sees it."""
+"""Tests the local test hub with the real `huggingface_hub` client."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from transformers import AutoConfig, AutoTokenizer
 assert AutoConfig.from_pretrained("tiny/model").vocab_size == 3
 assert AutoTokenizer.from_pretrained("tiny/model")("a b a")["input_ids"] == [1, 2, 1]
 """
-# A client program runs in a process of its own, because the client reads its variables when it is imported.
+# Each client program runs in a separate process, because the client reads its variables when it is imported.
 MAIN = """
 import sys
 try:
@@ -45,7 +45,7 @@ def hub() -> Iterator[LoopbackHub]:
 
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
-    """A folder with a config, a tokenizer of two words and weights that nobody loads."""
+    """A folder with a config, a tokenizer of two words, and weights that are never loaded."""
     folder = tmp_path / "model"
     folder.mkdir()
     tokenizer: dict[str, object] = {
@@ -100,7 +100,7 @@ def test_an_answer_reaches_the_client(
     assert (outcome(INFO), outcome(CONFIG)) == (info, config)
 
 
-# A download is retried for up to six minutes, and no variable bounds that; a question about the model is asked once.
+# Only requests for model info: downloads are retried for up to six minutes, and no variable limits that.
 @pytest.mark.parametrize(("fault", "info"), [(Fault.SERVER_ERROR, "HfHubHTTPError"), (Fault.STALL, "ReadTimeout")])
 def test_a_hub_that_is_down_reaches_the_client(
     hub: LoopbackHub, model: Path, outcome: Outcome, fault: Fault, info: str
@@ -111,7 +111,7 @@ def test_a_hub_that_is_down_reaches_the_client(
 
 def test_truncated_weights_never_arrive(hub: LoopbackHub, model: Path, outcome: Outcome, tmp_path: Path) -> None:
     hub.add("tiny/model", model, fault=Fault.TRUNCATED)
-    # Version 0 of the client gives up at once, the later ones when resuming brought nothing.
+    # Version 0 of the client gives up immediately, later ones after a resume without new data.
     assert outcome(WEIGHTS) in ("ChunkedEncodingError", "RemoteProtocolError")
     assert not [path for path in tmp_path.glob("home/**/snapshots/**/*") if path.is_file()]
 

@@ -1,4 +1,4 @@
-"""Weights on the CPU and on disk: the same report as with all of them in memory, and nothing left on the disk."""
+"""Weights in CPU memory and on disk: the report is the same as with all of them in memory; no files are left."""
 
 import tempfile
 from collections.abc import Callable
@@ -46,7 +46,7 @@ def measured(folder: Path, places: dict[str, str] | None) -> Report:
     ],
     ids=["a layer", "rewritten", "the embedding", "everything"],
 )
-def test_the_report_is_that_of_a_model_in_memory(build, places, device, folder_of: FolderOf, temporary) -> None:
+def test_the_report_is_the_same_as_for_a_model_in_memory(build, places, device, folder_of: FolderOf, temporary) -> None:
     report, plain = measured(folder_of(build), places), measured(folder_of(build), None)
     assert report.evidence.model.device == device
     assert report.status == plain.status == "pass"
@@ -54,17 +54,17 @@ def test_the_report_is_that_of_a_model_in_memory(build, places, device, folder_o
         name: one.verdict for name, one in plain.comparisons.items()
     }
     assert [one.code for one in report.findings] == [one.code for one in plain.findings]
-    for name, arm in report.evidence.runs.items():
-        assert (arm.error, arm.rows) == (plain.evidence.runs[name].error, plain.evidence.runs[name].rows)
+    for name, run in report.evidence.runs.items():
+        assert (run.error, run.rows) == (plain.evidence.runs[name].error, plain.evidence.runs[name].rows)
     assert report.evidence.noise["rounding_errors"].error is None
     assert not list(temporary.glob("padcheck-*"))
 
 
-def test_auto_puts_on_disk_what_the_memory_has_no_room_for(folder_of: FolderOf, padcheck, monkeypatch) -> None:
+def test_auto_puts_weights_on_disk_that_do_not_fit_into_memory(folder_of: FolderOf, padcheck, monkeypatch) -> None:
     folder = folder_of(tokenizer_json)
     size = AutoModelForCausalLM.from_pretrained(folder).get_memory_footprint()
     monkeypatch.setattr("accelerate.utils.modeling.get_max_memory", lambda _given=None: {"cpu": size // 2})
-    # Each version of transformers has it by another name in another module.
+    # Versions of transformers import it into different modules.
     own = "transformers.modeling_utils" if transformers.__version__ < "5" else "transformers.integrations.accelerate"
     monkeypatch.setattr(f"{own}.get_max_memory", lambda _given=None: {"cpu": size // 2})
     outcome = padcheck("compare", folder, "--device-map", "auto", "--max-new-tokens", 3, "--format", "json")
@@ -72,7 +72,7 @@ def test_auto_puts_on_disk_what_the_memory_has_no_room_for(folder_of: FolderOf, 
     assert outcome.report["model"]["device"] == "cpu, disk"
 
 
-def test_inputs_go_where_the_weights_are_fetched_to(folder_of: FolderOf) -> None:
+def test_inputs_go_to_the_device_that_the_weights_are_loaded_to(folder_of: FolderOf) -> None:
     settings = MeasureSettings(model=str(folder_of(tokenizer_json)), device_map={"": "disk"})
     loaded = load_without_weights(settings)
     model = load_model(loaded, settings)

@@ -1,4 +1,4 @@
-"""Quantized checkpoints: loaded as transformers loads them, and no verdict where rows depend on their batch."""
+"""Quantized checkpoints are loaded as by transformers; there is no verdict if rows depend on their batch."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -11,10 +11,10 @@ from model_folders import Builder
 from transformers import LlamaConfig
 from transformers.utils import is_bitsandbytes_available
 
-from padcheck.hf.tokenizer.facts import quantization
+from padcheck.hf.library.config_facts import quantization
 
 FolderOf = Callable[[Builder], Path]
-REASON = "LLM.int8 keeps a column in 16 bit where any row of the batch has an outlier in it"
+REASON = "LLM.int8 keeps a column in 16 bit if any row of the batch has an outlier in it"
 
 on_a_cpu = pytest.mark.skipif(
     transformers.__version__ < "5" or not is_bitsandbytes_available(),
@@ -36,7 +36,7 @@ on_a_cpu = pytest.mark.skipif(
         (None, (None, None)),
     ],
 )
-def test_what_a_config_says_of_it(settings, found):
+def test_quantization_is_read_from_the_config(settings, found):
     config = LlamaConfig(**({} if settings is None else {"quantization_config": settings}))
     assert quantization(config) == found
 
@@ -47,7 +47,7 @@ def folder(folder_of: FolderOf) -> Path:
 
 
 @on_a_cpu
-def test_where_rows_depend_on_their_batch_by_construction_there_is_no_verdict(
+def test_there_is_no_verdict_if_rows_depend_on_their_batch_by_construction(
     padcheck: Callable[..., Outcome], folder: Path
 ) -> None:
     outcome = padcheck("compare", folder, "--format", "json", "--max-new-tokens", 4)
@@ -63,7 +63,7 @@ def test_where_rows_depend_on_their_batch_by_construction_there_is_no_verdict(
 
 
 @on_a_cpu
-def test_a_toy_of_it_is_not_quantized(padcheck: Callable[..., Outcome], folder: Path) -> None:
+def test_a_toy_of_a_quantized_model_is_not_quantized(padcheck: Callable[..., Outcome], folder: Path) -> None:
     outcome = padcheck("compare", folder, "--tiny", "--format", "json", "--max-new-tokens", 2)
     assert outcome.exit_code == 0
     assert outcome.report["model"]["quantization"] is None

@@ -167,7 +167,7 @@ def test_the_check_goes_on_if_a_model_fails_on_all_ranks(folder_of: FolderOf, tm
     ("build", "ranks", "expected"),
     [
         (None, 2, (3, "There is no folder")),
-        (vocab_and_merges, 2, (2, "--tp-plan auto is not one that this model takes")),
+        (vocab_and_merges, 2, (2, "This model does not support --tp-plan auto")),
         (tokenizer_json, 3, (2, "4 heads (num_attention_heads) cannot be divided evenly among 3 ranks")),
     ],
     ids=["absent", "no plan", "uneven"],

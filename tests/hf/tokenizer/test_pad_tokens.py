@@ -1,4 +1,4 @@
-"""Which pad token a run takes, and which one it would rather have."""
+"""Which pad token is used, and which one is suggested."""
 
 import pytest
 from transformers import PreTrainedTokenizerFast
@@ -13,7 +13,7 @@ def suggest_pad_token(chosen_from: PreTrainedTokenizerFast, eos_token_ids: set[i
     return pad_tokens.suggest_pad_token(chosen_from, chosen_from.get_vocab(), eos_token_ids, embedding_rows)
 
 
-def test_the_requested_token_wins():
+def test_the_requested_token_is_preferred():
     chosen = choose_pad_token(tokenizer("<pad>", pad_token="<pad>"), "b")
     assert (chosen.token, chosen.token_id, chosen.reason) == ("b", 4, "given with --pad-token")
 
@@ -23,20 +23,20 @@ def test_a_token_that_does_not_exist_is_refused():
         choose_pad_token(tokenizer(), "<|nope|>")
 
 
-def test_the_tokenizers_own_comes_next_also_with_id_0():
+def test_the_tokenizers_own_pad_token_comes_next_even_with_id_0():
     assert choose_pad_token(tokenizer(pad_token="<s>", eos_token="</s>"), None).token_id == 0
 
 
 @pytest.mark.parametrize(
     ("special", "token"), [({"eos_token": "</s>", "unk_token": "<unk>"}, "</s>"), ({"unk_token": "<unk>"}, "<unk>")]
 )
-def test_without_one_eos_stands_in_and_then_unk_and_that_is_said(special, token):
+def test_without_a_pad_token_eos_is_used_or_unk_and_the_reason_says_so(special, token):
     chosen = choose_pad_token(tokenizer(**special), None)
     assert chosen.token == token
     assert "has none" in chosen.reason
 
 
-def test_with_nothing_to_pad_with_nothing_is_measured():
+def test_a_tokenizer_with_nothing_to_pad_with_is_not_measured():
     with pytest.raises(NotMeasuredError, match="no pad, eos or unk"):
         choose_pad_token(tokenizer(), None)
 
@@ -50,31 +50,31 @@ def test_with_nothing_to_pad_with_nothing_is_measured():
         ([], "<unk>"),
     ],
 )
-def test_the_best_of_the_vocabulary_is_suggested(more, expected):
+def test_the_best_token_of_the_vocabulary_is_suggested(more, expected):
     suggestion = suggest_pad_token(tokenizer(*more, eos_token="</s>", unk_token="<unk>"), {1}, None)
     assert suggestion.token == expected
     assert suggestion.reason
 
 
-def test_eos_is_the_last_resort():
+def test_eos_is_suggested_last():
     assert suggest_pad_token(tokenizer(eos_token="</s>"), {1}, None).token == "</s>"
 
 
-def test_a_token_that_ends_texts_or_has_no_embedding_is_not_suggested():
+def test_an_eos_token_or_one_without_an_embedding_is_not_suggested():
     crowded = tokenizer("<|endoftext|>", "<pad>", eos_token="</s>")
     assert suggest_pad_token(crowded, {1, 5}, None).token == "<pad>"
     assert suggest_pad_token(crowded, {1}, 6).token == "<|endoftext|>"
 
 
-def test_a_good_pad_token_needs_no_suggestion_and_eos_as_pad_does():
+def test_a_good_pad_token_gets_no_suggestion_but_eos_as_pad_token_does():
     assert suggest_pad_token(tokenizer("<pad>", pad_token="<pad>", eos_token="</s>"), {1}, None) is None
     assert suggest_pad_token(tokenizer("<pad>", pad_token="</s>", eos_token="</s>"), {1}, None).token == "<pad>"
 
 
 @pytest.mark.parametrize("own", [None, "<pad>"])
-def test_a_lent_pad_token_is_handed_back(own):
+def test_the_pad_token_is_restored(own):
     special = {} if own is None else {"pad_token": own}
-    lent = tokenizer("<pad>", eos_token="</s>", **special)
-    with padding_with(lent, "</s>"):
-        assert lent.pad_token == "</s>"
-    assert lent.pad_token == own
+    words = tokenizer("<pad>", eos_token="</s>", **special)
+    with padding_with(words, "</s>"):
+        assert words.pad_token == "</s>"
+    assert words.pad_token == own

@@ -1,4 +1,4 @@
-"""The notebook that padcheck grew out of, with the real tokenizers of GPT-2 and Llama 2."""
+"""The example that padcheck started from, with the real tokenizers of GPT-2 and Llama 2."""
 
 import pytest
 from conftest import needs_real_hub
@@ -15,9 +15,9 @@ def gpt2(padcheck):
     return outcome
 
 
-def test_gpt2_is_padded_and_numbered_as_by_hand(gpt2):
-    arms = gpt2.report["arms"]
-    right, left = arms["right"]["rows"], arms["left"]["rows"]
+def test_gpt2_is_padded_and_numbered_as_calculated_by_hand(gpt2):
+    runs = gpt2.report["arms"]
+    right, left = runs["right"]["rows"], runs["left"]["rows"]
     assert [row["input_ids"][:7] for row in right] == PADDED
     assert right[1]["attention_mask"] == [1, 1, 1, 1, 1, 0, 0, 1, 1, 1]
     assert right[1]["position_ids_from_mask"] == [0, 1, 2, 3, 4, 1, 1, 5, 6, 7]
@@ -26,25 +26,25 @@ def test_gpt2_is_padded_and_numbered_as_by_hand(gpt2):
 
 
 def test_the_positions_that_forward_received_are_those_of_the_installed_transformers(gpt2):
-    """Since transformers 5.0 a right-padded row's new tokens are counted on from its last column, a pad."""
+    """Since transformers 5.0, the new tokens of a right-padded row are numbered from its last column, a pad."""
     from transformers import __version__
 
-    rows = {arm: gpt2.report["arms"][arm]["rows"][1]["position_ids"] for arm in ("single", "left", "right")}
+    rows = {run: gpt2.report["arms"][run]["rows"][1]["position_ids"] for run in ("single", "left", "right")}
     pads, decoded = ([0, 0], [1, 2]) if int(__version__.split(".")[0]) >= 5 else ([1, 1], [5, 6])
     assert rows["single"] == [0, 1, 2, 3, 4, 5, 6, None]
     assert rows["left"] == [*pads, 0, 1, 2, 3, 4, 5, 6, None]
     assert rows["right"] == [0, 1, 2, 3, 4, *pads, *decoded, None]
 
 
-def test_transformers_own_warning_stands_under_the_right_arm_alone(gpt2):
-    warnings = {arm: evidence["warnings"] for arm, evidence in gpt2.report["arms"].items()}
+def test_the_warning_of_transformers_appears_only_in_the_right_run(gpt2):
+    warnings = {run: evidence["warnings"] for run, evidence in gpt2.report["arms"].items()}
     assert [text for text in warnings["right"] if "right-padding was detected!" in text]
     assert not warnings["left"]
     assert not warnings["single"]
     assert "right-padding" not in gpt2.stderr
 
 
-def test_gpt2_has_the_findings_that_everybody_meets(gpt2):
+def test_gpt2_has_the_usual_findings(gpt2):
     assert gpt2.codes == {"PAD101", "PAD106", "PAD202", "PAD203", "PAD401", "PAD403"}
 
 
@@ -73,11 +73,11 @@ def test_llama_2_is_inspected_without_weights(padcheck):
     assert {"PAD101", "PAD105", "PAD106", "PAD112"} == outcome.codes
 
 
-def test_the_revision_is_the_commit_of_the_cache(gpt2):
+def test_the_revision_is_the_commit_in_the_cache(gpt2):
     assert gpt2.report["model"]["revision"] == "607a30d783dfa663caf39e06633721c8d4cfcd7e"
 
 
-def test_what_generation_config_would_sample_is_switched_off_and_named(padcheck):
+def test_sampling_in_generation_config_is_switched_off_and_reported(padcheck):
     outcome = padcheck("compare", "meta-llama/Llama-2-7b-hf", "--tiny", "--max-new-tokens", 2, "--format", "json")
     assert outcome.report["overridden"] == {"do_sample": True, "temperature": 0.6, "top_p": 0.9, "max_length": 4096}
     assert outcome.report["comparisons"]["left"]["verdict"] in ("identical", "equivalent")

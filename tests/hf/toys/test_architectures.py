@@ -1,4 +1,4 @@
-"""Every architecture by the name of its model type: a config that says what it needs, and a tokenizer of numbers."""
+"""Every architecture gets a complete default config by its model type, and a tokenizer of numbers."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -14,13 +14,13 @@ from padcheck.hf.library.auto_classes import auto_class, causal_model_types, mul
 from padcheck.hf.load.without_weights import load_architecture, load_without_weights
 from padcheck.hf.toys.architectures import (
     default_config,
-    means_architecture,
+    is_architecture_name,
     number_prompts,
     number_tokenizer,
     ordinary_ids,
 )
-from padcheck.hf.toys.config import shrink_config
-from padcheck.hf.toys.model import build_tiny_model
+from padcheck.hf.toys.tiny_config import shrink_config
+from padcheck.hf.toys.tiny_model import build_tiny_model
 
 KINDS_OF_LAYERS = {
     "cohere_compass_text": ("layer_types", {"sliding_attention", "full_attention"}),
@@ -46,7 +46,7 @@ def every_default_config() -> Iterator[tuple[str, PretrainedConfig]]:
             yield model_type, default_config(model_type)
 
 
-def test_every_default_config_is_one_that_a_tokenizer_of_numbers_fits():
+def test_the_tokenizer_of_numbers_fits_every_default_config():
     number = 0
     for model_type, config in every_default_config():
         text = config.get_text_config(decoder=True)
@@ -65,7 +65,7 @@ def test_every_default_config_is_one_that_a_tokenizer_of_numbers_fits():
     assert number >= 80
 
 
-def test_a_token_is_its_number_and_anything_else_is_unk():
+def test_a_token_is_its_number_and_other_text_is_unk():
     tokenizer = number_tokenizer(default_config("llama"))
     assert tokenizer("17 303 5")["input_ids"] == [17, 303, 5]
     assert tokenizer("seventeen")["input_ids"] == [tokenizer.unk_token_id]
@@ -77,14 +77,14 @@ def test_bos_and_eos_may_be_one_token():
     assert tokenizer.bos_token_id == tokenizer.eos_token_id == 511
 
 
-def test_ids_past_the_small_vocabulary_become_the_last_ones():
+def test_special_ids_beyond_the_small_vocabulary_become_the_last_ids():
     config = default_config("gpt2")
     assert (config.vocab_size, config.bos_token_id, config.eos_token_id) == (512, 511, 511)
     assert 511 not in ordinary_ids(config)
 
 
-def test_a_pad_token_that_ends_a_text_is_replaced():
-    config = default_config("mamba")  # whose own is eos
+def test_a_pad_token_that_is_eos_is_replaced():
+    config = default_config("mamba")  # its own pad token is eos
     assert config.eos_token_id == 0
     assert config.pad_token_id == 1
 
@@ -103,7 +103,7 @@ def test_an_encoder_becomes_a_decoder(model_type):
 
 
 @pytest.mark.parametrize("model_type", KINDS_OF_LAYERS)
-def test_every_kind_of_layer_that_checkpoints_have_occurs(model_type):
+def test_the_toy_has_every_kind_of_layer_that_checkpoints_have(model_type):
     attribute, kinds = KINDS_OF_LAYERS[model_type]
     assert set(getattr(shrink_config(config_of(model_type)), attribute)) == kinds
 
@@ -121,22 +121,22 @@ def test_a_part_of_a_multimodal_config_has_every_kind_of_layer_too(model_type, k
     assert set(text.layer_types) == kinds
 
 
-def test_what_does_not_run_on_text_is_refused_with_the_reason():
+def test_a_model_that_does_not_run_on_text_is_refused_with_the_reason():
     with pytest.raises(NotMeasuredError, match="audio codebooks"):
         config_of("musicgen")
 
 
-def test_a_name_means_an_architecture_where_it_can_mean_nothing_else(tmp_path, monkeypatch):
-    assert means_architecture("llama")
-    assert means_architecture("llava")
-    assert not means_architecture("gpt2")  # an id on the hub
-    assert not means_architecture("meta-llama/Llama-2-7b-hf")
+def test_a_name_is_an_architecture_only_if_it_is_not_a_folder_or_hub_id(tmp_path, monkeypatch):
+    assert is_architecture_name("llama")
+    assert is_architecture_name("llava")
+    assert not is_architecture_name("gpt2")  # an id on the hub
+    assert not is_architecture_name("meta-llama/Llama-2-7b-hf")
     monkeypatch.chdir(tmp_path)
     (tmp_path / "llama").mkdir()
-    assert not means_architecture("llama")
+    assert not is_architecture_name("llama")
 
 
-def test_an_architecture_can_be_loaded_although_its_name_is_one_of_the_hub():
+def test_an_architecture_can_be_loaded_even_if_its_name_is_a_hub_id():
     loaded = load_architecture(MeasureSettings(model="gpt2", tiny=True))
     assert loaded.config.model_type == "gpt2"
     assert loaded.generation_config.eos_token_id is None
@@ -145,7 +145,7 @@ def test_an_architecture_can_be_loaded_although_its_name_is_one_of_the_hub():
 
 
 @pytest.mark.parametrize("options", [{"tokenizer": "gpt2"}, {"revision": "main"}])
-def test_an_architecture_has_neither_a_revision_nor_a_tokenizer_of_its_own(options):
+def test_revision_and_tokenizer_are_refused_for_an_architecture(options):
     with pytest.raises(UsageError, match="name of a model type"):
         load_without_weights(MeasureSettings(model="llama", tiny=True, **options))
 

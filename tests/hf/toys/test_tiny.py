@@ -1,3 +1,5 @@
+"""Toy-size models: small, kept in everything that padding can affect, with weights that make faults visible."""
+
 import random
 from typing import Any
 
@@ -6,8 +8,8 @@ import torch
 from transformers import AutoConfig, PretrainedConfig, PreTrainedModel
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
 
-from padcheck.hf.toys.config import shrink_config
-from padcheck.hf.toys.model import build_tiny_model
+from padcheck.hf.toys.tiny_config import shrink_config
+from padcheck.hf.toys.tiny_model import build_tiny_model
 
 SMALL_VOCAB = {"vocab_size": 512}
 ARCHITECTURES: dict[str, dict[str, Any]] = {
@@ -41,13 +43,13 @@ def last_logits(model: PreTrainedModel, input_ids: torch.Tensor) -> torch.Tensor
     return logits[:, -1].float()  # (batch, vocab_size)
 
 
-def test_a_toy_is_small_lively_and_in_eval_mode(config: PretrainedConfig) -> None:
+def test_a_toy_is_small_and_sensitive_and_in_eval_mode(config: PretrainedConfig) -> None:
     before = repr(config.to_dict())
     model = build_tiny_model(config)
     assert repr(config.to_dict()) == before
     assert not model.training
     assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
-    # The tables grow with the vocabulary, which stays; the layers are what is small.
+    # Only the layers are small: the size of the tables depends on the vocabulary, which is not reduced.
     tables = {id(model.get_input_embeddings().weight), id(model.get_output_embeddings().weight)}
     assert sum(weight.numel() for weight in model.parameters() if id(weight) not in tables) < 1_000_000
 
@@ -67,21 +69,21 @@ def test_a_toy_is_small_lively_and_in_eval_mode(config: PretrainedConfig) -> Non
     torch.testing.assert_close(alone, logits, atol=1e-4, rtol=0.0)
 
 
-def test_the_weights_depend_on_the_seed_alone() -> None:
+def test_the_weights_depend_only_on_the_seed() -> None:
     config = config_of("llama", vocab_size=512)
     first, again, other = (build_tiny_model(config, seed=seed).state_dict() for seed in (0, 0, 1))
     assert all(torch.equal(first[name], again[name]) for name in first)
     assert not torch.equal(first["lm_head.weight"], other["lm_head.weight"])
 
 
-def test_the_global_random_state_is_left_alone() -> None:
+def test_the_global_random_state_does_not_change() -> None:
     torch_state, python_state = torch.get_rng_state(), random.getstate()
     build_tiny_model(config_of("gpt2"), seed=3)
     assert torch.equal(torch.get_rng_state(), torch_state)
     assert random.getstate() == python_state
 
 
-def test_another_dtype_rounds_the_same_weights_and_not_the_rotary_frequencies() -> None:
+def test_another_dtype_rounds_the_same_weights_but_not_the_rotary_frequencies() -> None:
     config = config_of("llama", vocab_size=512)
     exact, rounded = build_tiny_model(config), build_tiny_model(config, dtype=torch.bfloat16)
     for name, weight in exact.state_dict().items():
@@ -97,7 +99,7 @@ def test_the_attention_implementation_is_passed_on() -> None:
     assert model.config._attn_implementation == "eager"
 
 
-def test_the_dtype_of_the_checkpoint_does_not_decide() -> None:
+def test_the_dtype_of_the_checkpoint_is_ignored() -> None:
     config = config_of("llama", vocab_size=512, torch_dtype="bfloat16")
     assert build_tiny_model(config).dtype == torch.float32
 
@@ -116,31 +118,31 @@ def test_the_dtype_of_the_checkpoint_does_not_decide() -> None:
         ("lfm2", "layer_types", {"full_attn_idxs": [2, 5, 8, 10, 12, 14]}),
     ],
 )
-def test_every_kind_of_layer_occurs(model_type: str, attribute: str, settings: dict[str, Any]) -> None:
+def test_the_toy_has_every_kind_of_layer(model_type: str, attribute: str, settings: dict[str, Any]) -> None:
     config = config_of(model_type, **settings)
     toy = shrink_config(config)
     assert set(getattr(toy, attribute)) == set(getattr(config, attribute))
     assert 2 <= len(getattr(toy, attribute)) <= 4
 
 
-def test_dense_and_expert_layers_both_occur() -> None:
+def test_the_toy_has_dense_and_expert_layers() -> None:
     model = build_tiny_model(config_of("deepseek_v3", vocab_size=512))
     kinds = [type(layer.mlp).__name__ for layer in model.model.layers]
     assert kinds == ["DeepseekV3MLP", "DeepseekV3MoE"]
 
 
-def test_layers_that_share_keys_and_values_occur_beside_those_that_do_not() -> None:
+def test_the_toy_has_layers_with_and_without_shared_keys_and_values() -> None:
     toy = shrink_config(config_of("gemma3n_text"))
     shared = toy.layer_types[-toy.num_kv_shared_layers :]
     assert set(shared) == set(toy.layer_types[: -toy.num_kv_shared_layers]) == {"sliding_attention", "full_attention"}
 
 
 @pytest.mark.parametrize("model_type", ["mistral", "gemma2", "phi3"])
-def test_a_sliding_window_acts_on_a_short_prompt(model_type: str) -> None:
+def test_a_sliding_window_is_shorter_than_a_short_prompt(model_type: str) -> None:
     assert shrink_config(config_of(model_type, sliding_window=4096)).sliding_window == 8
 
 
-def test_what_padding_acts_on_is_kept() -> None:
+def test_everything_that_padding_affects_is_kept() -> None:
     rope = {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0}
     config = config_of(
         "llama",
@@ -173,14 +175,14 @@ def test_multipliers_tuned_to_the_full_width_do_not_flatten_the_logits() -> None
     assert 1.0 < logits.std() < 3.0
 
 
-def test_a_quantised_original_gives_a_toy_that_is_not() -> None:
+def test_the_toy_of_a_quantized_model_is_not_quantized() -> None:
     toy = shrink_config(
         config_of("llama", quantization_config={"quant_method": "fp8", "weight_block_size": [128, 128]})
     )
     assert not hasattr(toy, "quantization_config")
 
 
-def test_a_number_of_its_own_for_each_layer_is_no_kind_of_layer() -> None:
+def test_a_different_number_for_each_layer_is_not_a_kind_of_layer() -> None:
     config = AutoConfig.for_model("llama", num_hidden_layers=40, per_layer_scale=[layer / 40 for layer in range(40)])
     toy = shrink_config(config)
     assert toy.num_hidden_layers == 2
@@ -193,13 +195,13 @@ def test_two_numbers_in_few_layers_are_kinds_of_layers() -> None:
     assert toy.no_rope_layers == [1, 0]
 
 
-def test_a_layer_that_reads_anothers_keys_keeps_that_one() -> None:
+def test_a_layer_that_reads_the_keys_of_another_layer_keeps_that_layer() -> None:
     sources = [0, 1, 2, 3, 3, 5, 6, 3]
     toy = shrink_config(AutoConfig.for_model("llama", num_hidden_layers=8, kv_source_layers=sources))
-    # Of its own, read by others, reading another's.
+    # A layer that reads its own keys, one that others read as well, and one that reads those of another.
     assert toy.num_hidden_layers == 3
     assert toy.kv_source_layers == [0, 1, 1]
 
 
-def test_an_original_of_one_layer_keeps_one() -> None:
+def test_a_model_with_one_layer_keeps_it() -> None:
     assert shrink_config(config_of("llama", num_hidden_layers=1)).num_hidden_layers == 1

@@ -6,7 +6,7 @@ from transformers import PreTrainedModel
 from padcheck.core.progress import Silent
 from padcheck.core.report import Report
 from padcheck.core.settings import JudgeSettings, MeasureSettings
-from padcheck.hf.library.config_positions import max_position_embeddings, num_layers, position_encoding
+from padcheck.hf.library.config_facts import max_position_embeddings, num_layers, position_encoding
 from padcheck.hf.runs.in_batches import run_in_batches
 from padcheck.hf.tokenizer.encoding import encode_prompts, render_prompts, tokenizer_samples
 from padcheck.hf.tokenizer.pad_tokens import choose_pad_token

@@ -1,9 +1,9 @@
-"""The toy value of each key of a config.
+"""The toy value for each key of a config.
 
-A key is recognised by its meaning: `hidden_size`, `d_model` and `n_embd` are one thing, so they get one toy value. The
-toy values fit together (4 heads of 16 make the width of 64, state-space heads of 16 make `expand` times the width), as
-the checks inside the architectures ask. What an original states as a ratio (key-value heads to heads, rotated part to
-head) stays that ratio. `REPLACED` holds what no such rule can know.
+Keys with the same meaning get the same toy value: `hidden_size`, `d_model` and `n_embd`, for example. The toy values
+fit together, as checks in the architectures require: 4 heads of 16 make a width of 64, and state-space heads of 16 make
+`expand` times the width. Ratios of the original stay (key-value heads to heads, rotated part to head). `REPLACED` has
+the exceptions.
 """
 
 import re
@@ -22,12 +22,12 @@ _WINDOW = 8
 
 
 def shrink_number(key: str, value: float, original: Original) -> float:
-    """The toy value of a number; the number itself where its key states no size.
+    """The toy value of a number; the number itself if its key is not a size.
 
     Args:
         key: The key in its config.
-        value: The original's number, of type int or float, which stays its type.
-        original: The keys around it, with which some sizes are in a ratio.
+        value: The original's number, an int or a float; the result has the same type.
+        original: The config with this key: some sizes depend on others.
     """
     if key == "attention_multiplier":
         return float(_HEAD_DIM**-0.5)
@@ -40,7 +40,7 @@ def shrink_number(key: str, value: float, original: Original) -> float:
 
 
 def rotary_dim(share: float) -> int:
-    """The part of a toy head that is rotated: even, and two frequencies at least."""
+    """The number of rotated dimensions of a toy head: even, and at least two frequencies (4)."""
     return max(4, 2 * round(share * _HEAD_DIM / 2))
 
 
@@ -69,12 +69,12 @@ def _as_a_width(value: int, original: Original) -> int:
 
 
 def _as_a_head(value: int, original: Original) -> int:
-    """The head of an attention that is wider than the model."""
+    """The head size of an attention that is wider than the model."""
     return _HEAD_DIM * value * _original_num_heads(original) // _original_width(original)
 
 
 def _as_a_latent_head(value: int, original: Original) -> int:
-    """In latent attention the parts of a head keep their ratio to the rotated part, which rope states once more."""
+    """The size of a part of a head; in latent attention, in the original's ratio to the rotated part."""
     rope_dim = _size(original, "qk_rope_head_dim")
     return _LATENT_ROPE_DIM * value // rope_dim if rope_dim else _HEAD_DIM
 
@@ -144,7 +144,7 @@ _RULES: tuple[tuple[re.Pattern[str], _Rule], ...] = tuple(
         (r"rotary_dim", _rotated),
         (r"(q|kv|o)_lora_rank|adapter_rank|laurel_rank|hc_lowrank", _at_most(_HEAD_DIM)),
         (r"o_groups", _at_most(2)),
-        # With few of them most scores of an indexer are zero in each, and which of many equal ones it picks is chance.
+        # With few heads, most scores of an indexer are zero, and its choice among equal scores would be random.
         (r"index_n_heads|indexer_n_heads", _at_most(16)),
         # Linear attention and state spaces
         (r"linear_num_value_heads", _to(_NUM_HEADS)),
@@ -172,29 +172,29 @@ _RULES: tuple[tuple[re.Pattern[str], _Rule], ...] = tuple(
         (r"index_block_size|indexer_compress_ratio|compressed_sparse_attention", _at_most(_WINDOW // 2)),
         (r"index_topk_blocks", _at_most(2)),
         (r"floor_scale|log_scaling_n_floor", _at_most(_WINDOW)),
-        # Which layer is of which kind, where a period says so
+        # Periods that say which layer is of which kind
         (r"(attn|expert)_layer_period|full_attention_interval|global_attn_every_n_layers", _at_most(2)),
         (r"decoder_sparse_step|interleave_moe_layer_step|no_rope_layer_interval", _at_most(2)),
         (r"_?sliding_window_pattern|layer_group_size|n_layers_per_attn_res_block", _at_most(2)),
         (r"(attn|expert)_layer_offset", _at_most(1)),
-        # Hashed n-grams, which no tokenizer numbers
+        # Hashed n-grams: their ids do not come from a tokenizer
         (r"encoder_hash_byte_group_vocab|ngram_vocab_size_base", _at_most(1024)),
     )
 )
 
 DERIVED = {"head_dim": _HEAD_DIM, "num_key_value_heads": _NUM_HEADS}
-"""Sizes that a config may leave to be derived, as they would be. Some architectures fail to derive them."""
+"""Toy values for sizes that a config may leave as None. Some architectures cannot derive them."""
 
 REPLACED: dict[str, dict[str, Any]] = {
-    # The depth is derived: two stacks of this many layers, run in cycles.
+    # The number of layers is derived: two stacks of this many layers, run in cycles.
     "hrm_text": {"num_hidden_layers": 2, "num_layers_per_stack": None},
-    # Off a GPU, versions before 5 raise unless told to do without the kernels.
+    # Without a GPU, transformers before 5 raises unless the kernels are switched off.
     "jamba": {"use_mamba_kernels": False},
     "zamba": {"use_mamba_kernels": False},
     "zamba2": {"use_mamba_kernels": False},
-    # The causal class takes nothing but a decoder, and the positions of the two axes add up to the width.
+    # The causal class requires is_decoder, and the two axial embedding sizes must add up to the width.
     "reformer": {"is_decoder": True, "axial_pos_embds_dim": [_WIDTH // 4, _WIDTH * 3 // 4]},
-    # Half the width is rounded up to 64 in one place and not in another.
+    # One place rounds half the width up to 64, another does not.
     "xlstm": {"hidden_size": 2 * _WIDTH, "embedding_dim": 2 * _WIDTH},
 }
-"""By model type, what stands in for the rule's value."""
+"""By model type, the values that replace those of the rules."""

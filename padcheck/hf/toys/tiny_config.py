@@ -1,11 +1,11 @@
-"""Turns a config of any architecture into one of toy size."""
+"""Shrinks the config of any architecture to toy size."""
 
 from itertools import accumulate, pairwise
 from typing import Any
 
 from transformers import PretrainedConfig
 
-from padcheck.hf.toys.sizes import DERIVED, REPLACED, Original, rotary_dim, shrink_number
+from padcheck.hf.toys.tiny_sizes import DERIVED, REPLACED, Original, rotary_dim, shrink_number
 
 _Dict = dict[str, Any]
 
@@ -16,10 +16,10 @@ _DEPTHS = (
     *("num_hidden_layers", "n_layer", "n_layers", "num_layers", "layers"),
     *("decoder_layers", "num_decoder_layers", "depth"),
 )
-"""The number of layers that a config is about."""
+"""Keys for the number of layers of the model that is measured."""
 
 _FOLLOWING_DEPTHS = ("encoder_layers", "num_encoder_layers", "num_blocks", "conf_num_hidden_layers")
-"""The number of layers of an encoder beside it, or the same number under another name."""
+"""Keys for the number of layers of an encoder next to it, or for the same number under another name."""
 
 _LAYER_INDICES = {
     "attn_layer_indices",
@@ -35,33 +35,35 @@ _LAYER_INDICES = {
 _FIRST_LAYERS = ("first_k_dense_replace", "max_window_layers", "moe_layer_start_index", "num_dense_layers")
 _LAST_LAYERS = ("num_kv_shared_layers",)
 _SOURCE_LAYERS = ("kv_source_layers",)
-"""Lists that name, for each layer, the layer whose keys and values it reads: its own number where it has some."""
+"""Keys of lists that name, for each layer, the layer whose keys and values it reads; itself if it has its own."""
 _MOST_KINDS = 4
-"""Different numbers that a list with one for each layer may hold, to be taken for kinds of layers."""
+"""If a list of one number for each layer has more different numbers, they are not kinds of layers."""
 _SHARED_LAYERS = ("zamba", "zamba2")
-"""Their attention layers are one set of weights used several times, which takes two of them to show."""
+"""Model types whose attention layers share one set of weights. It takes two such layers to show that."""
 
 
 def shrink_config(config: PretrainedConfig) -> PretrainedConfig:
-    """A toy-size copy of `config`, sub-configs included; the original is left as it was.
+    """Returns a toy-size copy of `config`, including its sub-configs; the original does not change.
 
-    What padding can act on is kept: the position scheme and its range, every kind of layer that the original has, in at
-    least two layers if it has two (attention, linear attention, convolution, state space, dense, experts, shared keys
-    and values, and each combination that its config lists), expert routing, latent attention, tied embeddings, the
-    vocabulary and the special tokens. Sliding windows, chunks, blocks and sparse selections become 8 tokens or fewer,
-    to act on a short prompt. Widths, heads, experts and ranks become small, and multipliers tuned to the full width
-    become 1. The dtype is left to the caller, and a quantised original gives a toy that is not.
+    The copy keeps everything that padding can affect: the position scheme and its range, every kind of layer of the
+    original (attention, linear attention, convolution, state space, dense, experts, shared keys and values, and each
+    combination that its config lists), at least two layers if the original has two, expert routing, latent attention,
+    tied embeddings, the vocabulary and the special tokens.
+
+    Sliding windows, chunks, blocks and sparse selections become 8 tokens or fewer, so that they affect a short prompt.
+    Widths, heads, experts and ranks become small, and multipliers tuned to the full width become 1. The dtype and any
+    quantization are removed.
     """
     toy = type(config).from_dict(_shrink(config.to_dict(), {}))
-    toy.name_or_path = config.name_or_path  # where the code of a trust_remote_code architecture is looked up
+    toy.name_or_path = config.name_or_path  # with trust_remote_code, transformers looks for the model's code there
     return toy
 
 
 def _shrink(config: _Dict, outer: Original) -> _Dict:
-    """`outer` holds the sizes around a dict that is no config of its own, such as `rope_parameters`."""
+    """Shrinks one dict. `outer` is the config around a dict without a model_type, such as `rope_parameters`."""
     model_type = config.get("model_type") or ""
     original = config if model_type else {**outer, **config}
-    # A part that is no model of its own carries the base class's keys without meaning, and may not take them back.
+    # A part without model_type has the base class's keys without using them, and may not accept them as arguments.
     dropped = _DROPPED if model_type else _DROPPED | _BASE_KEYS
     toy = {
         key: _shrink(value, original) if isinstance(value, dict) else _shrink_value(key, value, original)
@@ -89,13 +91,13 @@ def _shrink_list(key: str, values: list[Any], original: Original) -> list[Any]:
     if key == "mrope_section":
         edges = [round(edge * num_pairs / sum(values)) for edge in accumulate(values, initial=0)]
         return [end - start for start, end in pairwise(edges)]
-    if key == "block_types":  # a pattern that repeats over the layers
+    if key == "block_types":  # a pattern that is repeated over the layers
         return list(dict.fromkeys(values))
     return values if key in _LAYER_INDICES else [_shrink_value(key, value, original) for value in values]
 
 
 def _keep_one_layer_of_each_kind(toy: _Dict, copies: int) -> None:
-    """Reduces the depth, and every key that speaks of single layers, to the first `copies` layers of each kind."""
+    """Reduces the depth, and every key about single layers, to the first `copies` layers of each kind, in place."""
     depth = next(
         (toy[key] for key in _DEPTHS if isinstance(toy.get(key), int)), len(toy.get("layers_block_type") or ())
     )
@@ -119,7 +121,7 @@ def _keep_one_layer_of_each_kind(toy: _Dict, copies: int) -> None:
 
     kinds = [kind(layer) for layer in range(depth)]
     kept = [layer for layer in range(depth) if kinds[:layer].count(kinds[layer]) < copies]
-    if len(kept) == 1:  # a fault may take a layer that reads what another one wrote
+    if len(kept) == 1:  # some faults need a layer that reads another layer's output
         kept = list(range(min(2, depth)))
     kept = sorted({*kept, *(value[layer] for value in sources.values() for layer in kept)})
 
@@ -131,11 +133,11 @@ def _keep_one_layer_of_each_kind(toy: _Dict, copies: int) -> None:
     toy |= {key: len(kept) for key in (*_DEPTHS, *_FOLLOWING_DEPTHS) if isinstance(toy.get(key), int)}
     if overrides:
         toy["per_layer_config"] = {new: overrides[old] for new, old in enumerate(kept) if old in overrides}
-    if "attention_types" in toy:  # the kinds once more, as [[kinds, repetitions]]
+    if "attention_types" in toy:  # the same kinds, as [[kinds, repetitions]]
         toy["attention_types"] = [[toy["attention_layers"], 1]]
 
 
 def _is_a_number_for_each(values: list[Any]) -> bool:
-    """True where the numbers are too many to be kinds of layers: a scale or a size of each."""
+    """True if the list has too many different numbers to be kinds of layers: each layer has its own scale or size."""
     several = max(_MOST_KINDS, len(values) / 2)
     return all(isinstance(value, (int, float)) for value in values) and len(set(values)) > several

@@ -1,4 +1,4 @@
-"""Builds the model of any config at toy size, with random weights under which a padding fault shows."""
+"""Builds the model of any config at toy size, with random weights that make a padding fault visible."""
 
 import torch
 from torch import nn
@@ -6,7 +6,7 @@ from transformers import PretrainedConfig, PreTrainedModel
 
 from padcheck.hf.library.auto_classes import auto_class
 from padcheck.hf.library.versions import DTYPE_ARGUMENT
-from padcheck.hf.toys.config import shrink_config
+from padcheck.hf.toys.tiny_config import shrink_config
 
 _LOGITS_STD = 2.0
 _STD_OF_ZEROS = 0.1
@@ -22,10 +22,18 @@ def build_tiny_model(
 ) -> PreTrainedModel:
     """Builds the causal language model of `config` at toy size, in eval mode on the CPU.
 
-    The weights depend on `seed` alone: another dtype rounds the same numbers. The global random state is left alone.
+    The weights depend only on `config` and `seed`: another dtype rounds the same numbers. The global random state does
+    not change.
+
+    Args:
+        config: The config of the original; it is not changed.
+        seed: The seed of the random weights.
+        dtype: The dtype of the weights.
+        attn_implementation: The attention implementation; None for transformers' default.
+        trust_remote_code: Whether code that comes with the model may run.
 
     Raises:
-        Exception: Whatever transformers raises where the architecture cannot be built.
+        Exception: Whatever transformers raises if the architecture cannot be built.
     """
     toy_config = shrink_config(config)
 
@@ -41,9 +49,9 @@ def build_tiny_model(
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         model = build(torch.float32)
-        _enliven(model)
+        _redraw_weights(model)
         if dtype != torch.float32:
-            # Not model.to(dtype): that would round rotary frequencies too, which a loaded checkpoint keeps in float32.
+            # model.to(dtype) would also round the rotary frequencies, which stay in float32 in a loaded checkpoint.
             weights = model.state_dict()
             model = build(dtype)
             model.load_state_dict(weights)
@@ -51,17 +59,17 @@ def build_tiny_model(
 
 
 @torch.no_grad()
-def _enliven(model: PreTrainedModel) -> None:
-    """Redraws the matrices so that every part of the model matters.
+def _redraw_weights(model: PreTrainedModel) -> None:
+    """Draws the weight matrices again, so that every part of the model affects the logits.
 
-    An initialiser's 0.02 is made for full width and for training. At toy size attention would be all but uniform, the
-    layers next to nothing beside the embedding and the logits flat, so that a fault would drown in rounding. Here
-    activations keep a scale of about 1, and logits get a standard deviation of about 2 over the vocabulary.
+    The usual standard deviation of 0.02 suits full width and training. At toy size it makes attention nearly uniform,
+    the layers negligible next to the embedding, and the logits flat: a fault would be smaller than rounding. Here
+    activations keep a scale of about 1, and the logits have a standard deviation of about 2 over the vocabulary.
 
-    What is no matrix drawn around zero stays as the architecture starts it: norms, the decay and step size of state
-    spaces, fixed position tables. What starts as nothing but zeros does not: biases hide what they would let through,
-    and scores that are all equal leave a choice of the largest to chance. A padding row of an embedding is drawn like
-    the others: a checkpoint may hold anything there, and a row of zeros would hide a leak.
+    Weights that are not matrices drawn around zero keep their initial values: norms, the decay and step size of state
+    spaces, fixed position tables. Weights that are all zero are drawn: zero biases can hide a fault, and with equal
+    scores the choice of the largest is random. The padding row of an embedding is drawn as well: a checkpoint may have
+    any numbers there, and a row of zeros would hide a leak.
     """
     output = model.get_output_embeddings()
     tables = {id(module.weight) for module in model.modules() if isinstance(module, nn.Embedding)}
@@ -78,5 +86,5 @@ def _enliven(model: PreTrainedModel) -> None:
         elif "conv" in name:
             std = (weight.numel() / weight.shape[0]) ** -0.5
         else:
-            std = min(weight.shape[-2:]) ** -0.5  # whichever way round the architecture stores it
+            std = min(weight.shape[-2:]) ** -0.5  # either axis may be the input, depending on the architecture
         weight.normal_(std=std)
