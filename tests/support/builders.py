@@ -132,7 +132,7 @@ def batch(side: PaddingSide | None, new: tuple[int, ...] = NEW) -> tuple[Row, ..
     return row(0, new=new), row(1, prompt=SHORT, num_pads=num_pads, side=side or "left", new=new)
 
 
-def arm(side: PaddingSide | None, **changes: object) -> RunResult:
+def run_result(side: PaddingSide | None, **changes: object) -> RunResult:
     reference = SINGLE if side else None
     return replace(RunResult(reference=reference, padding_side=side, rows=batch(side)), **changes)
 
@@ -182,13 +182,13 @@ _WITHOUT_PADS = {"shifted", *(name for name, (_, side) in (PROBES | EXPENSIVE).i
 
 
 def runs(**changes: RunResult) -> dict[str, RunResult]:
-    generated = {"single": arm(None), "left": arm("left"), "right": arm("right")}
+    generated = {"single": run_result(None), "left": run_result("left"), "right": run_result("right")}
     return generated | {name: _probe(name) for name in PROBES} | changes
 
 
 def _probe(name: str) -> RunResult:
     reference, side = (PROBES | EXPENSIVE | HALF_ONLY)[name]
-    built = arm(side, description=name, reference=reference)
+    built = run_result(side, description=name, reference=reference)
     return replace(built, rows=batch(None)) if name in _WITHOUT_PADS else built
 
 

@@ -1,7 +1,6 @@
 """Documents of every command, as a reporter gets them."""
 
 from builders import (
-    arm,
     check,
     difference,
     differences,
@@ -10,6 +9,7 @@ from builders import (
     model_facts,
     report,
     row,
+    run_result,
     runs,
     tokenizer_facts,
     unmeasured,
@@ -72,7 +72,7 @@ def everywhere(text: str) -> Report:
         tokenizer=tokenizer_facts(pad_token=text, pad_token_used=text, pad_token_used_reason=text, eos_token=text),
         generation_config={"suffix": text},
         prompts=(text, text),
-        runs=runs(left=arm("left", rows=rows, warnings=(text,))),
+        runs=runs(left=run_result("left", rows=rows, warnings=(text,))),
         differences=differences(left=(unpadded_difference(0.0), difference(0.5, flip=flip(0, token=text)))),
     )
     settings = {"model": text, "prompts": [text], "pad_token": text}
