@@ -43,10 +43,11 @@ test-oldest: constraints-oldest.txt ## run the tests with the oldest transformer
 	$(MAKE) test VENV=.venv-oldest CONSTRAINTS=constraints-oldest.txt
 
 .PHONY: lint
-lint: $(INSTALLED) ## ruff, and the arrows between the modules
+lint: $(INSTALLED) ## ruff, the imports between the rooms, the spelling
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
+	git ls-files -z | xargs -0 $(BIN)/codespell
 
 .PHONY: type
 type: $(INSTALLED) ## mypy, strict
