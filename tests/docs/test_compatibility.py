@@ -104,7 +104,7 @@ def test_an_allowance_in_which_a_fault_could_hide_does_not_get_into_the_table():
 
 def test_a_difference_while_decoding_is_explained_by_what_upstream_tests():
     told = compatibility.explanation(architecture("different"), TESTED, None)
-    assert told == "Upstream tests the first new token alone; later ones differ."
+    assert told == "Upstream tests only the first new token; later ones differ."
 
 
 def test_a_skip_whose_limit_does_not_show_is_explained():

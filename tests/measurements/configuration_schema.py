@@ -20,7 +20,7 @@ _DESCRIPTIONS = {
     "prompts_file": 'File with a prompt a line, or JSONL with "prompt".',
     "ignore": "Codes that do not count, or prefixes of some, each with the reason.",
 }
-"""What an option's help says otherwise, or does not say."""
+"""Descriptions that differ from the help text of the option, or of keys that are no option."""
 
 
 def schema() -> dict[str, Any]:
@@ -39,7 +39,7 @@ def schema() -> dict[str, Any]:
 
 
 def written() -> str:
-    """The schema as its file has it."""
+    """The content of the schema file."""
     return json.dumps(schema(), indent=2) + "\n"
 
 
