@@ -1,4 +1,4 @@
-"""Documents of every command, as a reporter gets them."""
+"""A document of every command, as a reporter gets it."""
 
 from builders import (
     check,
@@ -24,7 +24,7 @@ from padcheck.judging.rules import find_rule
 
 WRONG = {"differences": differences(left=(unpadded_difference(0.0), difference(0.5)))}
 CODE = "</script><script>alert(1)</script><img src=x onerror=alert(1)>\"'<s>&amp;\x1b[31m"
-"""Text that would run, or break what is around it."""
+"""Text that would run as code, or break the text around it, if it were not escaped."""
 
 VANISHED = (KnownFinding(model="gone/model", code="PAD201", severity=Severity.ERROR),)
 
@@ -62,7 +62,7 @@ def a_survey(**changes: object) -> Survey:
 
 
 def everywhere(text: str) -> Report:
-    """A report with the text in every place."""
+    """A report with this text wherever a text can be."""
     rows = tuple(
         row(index, num_pads=1, tokens=(text,) * 6, prompt_text=text, generated_text=text, new_text=text)
         for index in (0, 1)
