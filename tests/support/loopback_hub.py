@@ -74,7 +74,7 @@ class _Repo:
 
 
 class LoopbackHub(ThreadingHTTPServer):
-    """Serves folders as model repositories. Each one can be told to fail in one way.
+    """Serves folders as model repositories. Each one can be made to fail in one way.
 
     Use it as a context manager. Leaving it stops the server and every request that still hangs.
 

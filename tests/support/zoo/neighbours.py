@@ -198,7 +198,7 @@ FAULTS = (
     ),
     Planted("rows that end in a pad", planted(misread(ends_in_a_pad)), "PAD402", left=None),
     Planted(
-        "beside a row that ends in a pad",
+        "next to a row that ends in a pad",
         planted(misread(beside_a_row_that_ends_in_a_pad)),
         "PAD206",
         left=None,
