@@ -43,11 +43,14 @@ test-oldest: constraints-oldest.txt ## run the tests with the oldest supported t
 	$(MAKE) test VENV=.venv-oldest CONSTRAINTS=constraints-oldest.txt
 
 .PHONY: lint
-lint: $(INSTALLED) ## check style, imports between the rooms, and spelling
+lint: $(INSTALLED) ## check style, imports between the rooms, spelling and wording
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 	git ls-files -z | xargs -0 $(BIN)/codespell
+	@# git grep ends with 1 if it finds nothing.
+	@sed -E 's/[[:space:]]*#.*//; /^$$/d' docs/words.txt | git grep -nEiw -f - -- '*.py' '*.md' '*.html' '*.toml'; \
+		test $$? = 1 || { echo 'docs/words.txt names a plain alternative for each of these phrases.'; exit 1; }
 
 .PHONY: type
 type: $(INSTALLED) ## check the types with mypy
