@@ -1,12 +1,12 @@
-# Every target works in a fresh clone: it makes the environment first where there is none.
+# Every target works in a fresh clone: it creates the environment if it does not exist.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
-# Runs a script that uses what the tests use.
+# Runs a script that imports modules of the tests.
 SCRIPT := PYTHONPATH=$(CURDIR)/tests/support:$(CURDIR)/tests/measurements $(BIN)/python
 CONSTRAINTS ?= constraints.txt
-# The oldest transformers that is supported, and what goes with it; all else is as in constraints.txt.
+# The oldest supported transformers, and the versions that it needs. All other versions come from constraints.txt.
 OLDEST := transformers==4.48.3 tokenizers==0.21.4 huggingface_hub==0.36.2
 
 .DEFAULT_GOAL := help
@@ -15,7 +15,7 @@ OLDEST := transformers==4.48.3 tokenizers==0.21.4 huggingface_hub==0.36.2
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-# A CPU build of torch where pip can find one (it is a tenth of the size), else the ordinary one.
+# Installs a CPU build of torch if pip can find one (a tenth of the size), otherwise the usual build.
 $(INSTALLED): pyproject.toml $(CONSTRAINTS)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "padcheck needs Python 3.10 or newer: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv $(VENV)
@@ -25,7 +25,7 @@ $(INSTALLED): pyproject.toml $(CONSTRAINTS)
 	@touch $@
 
 .PHONY: install
-install: $(INSTALLED) ## make the environment in .venv
+install: $(INSTALLED) ## create the environment in .venv
 
 .PHONY: demo
 demo: $(INSTALLED) ## run the main job on the model inside the package
@@ -39,56 +39,60 @@ constraints-oldest.txt: constraints.txt Makefile
 	sed -E $(foreach pin,$(OLDEST),-e 's/^$(firstword $(subst ==, ,$(pin)))==.*/$(pin)/') constraints.txt > $@
 
 .PHONY: test-oldest
-test-oldest: constraints-oldest.txt ## run the tests with the oldest transformers that is supported
+test-oldest: constraints-oldest.txt ## run the tests with the oldest supported transformers
 	$(MAKE) test VENV=.venv-oldest CONSTRAINTS=constraints-oldest.txt
 
 .PHONY: lint
-lint: $(INSTALLED) ## ruff, and the arrows between the modules
+lint: $(INSTALLED) ## check style, imports between the rooms, spelling and wording
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
+	git ls-files -z | xargs -0 $(BIN)/codespell
+	@# git grep ends with 1 if it finds nothing.
+	@sed -E 's/[[:space:]]*#.*//; /^$$/d' docs/words.txt | git grep -nEiw -f - -- '*.py' '*.md' '*.html' '*.toml'; \
+		test $$? = 1 || { echo 'docs/words.txt names a plain alternative for each of these phrases.'; exit 1; }
 
 .PHONY: type
-type: $(INSTALLED) ## mypy, strict
+type: $(INSTALLED) ## check the types with mypy
 	$(BIN)/mypy
 
 RUNS ?= 5
 .PHONY: bench
-bench: $(INSTALLED) ## speed and memory, as ratios against bare scripts, written into the README (long)
+bench: $(INSTALLED) ## measure speed and memory as ratios to bare scripts, for the README (long)
 	$(SCRIPT) tests/measurements/bench.py --runs $(RUNS) --write
 
 .PHONY: memory
-memory: $(INSTALLED) ## memory beyond the model, 512 prompts and a vocabulary of 256,000 (long)
+memory: $(INSTALLED) ## measure memory beyond the model, for 512 prompts and a vocabulary of 256,000 (long)
 	$(SCRIPT) tests/measurements/memory.py
 
 .PHONY: accuracy
-accuracy: $(INSTALLED) ## false alarms and missed faults, over every cell of both tables (long)
+accuracy: $(INSTALLED) ## count false alarms and missed faults, for the README (long)
 	$(SCRIPT) tests/measurements/accuracy.py --write
 
 .PHONY: real
-real: $(INSTALLED) ## two models with real weights, clean and with planted faults (long)
+real: $(INSTALLED) ## check two models with real weights, clean and with planted faults, for the README (long)
 	$(SCRIPT) tests/measurements/real.py --write
 
 .PHONY: survey
-survey: $(INSTALLED) ## write docs/compatibility.md, every architecture of transformers (long)
+survey: $(INSTALLED) ## survey every architecture of transformers, for docs/compatibility.md (long)
 	$(SCRIPT) tests/measurements/compatibility.py --write
 
 .PHONY: docs
-docs: $(INSTALLED) ## refresh what the program writes: README.md, its pictures, the schema
+docs: $(INSTALLED) ## update the generated parts of README.md, its pictures and the schema
 	$(SCRIPT) tests/measurements/readme.py
 	$(SCRIPT) tests/measurements/configuration_schema.py
 	model=$$($(SCRIPT) tests/support/real_models.py) && cd $$(dirname $$model) && COLUMNS=100 $(abspath $(BIN))/padcheck compare \
 		$$(basename $$model) --prompt "The capital of France is" --prompt "Water boils at" --max-new-tokens 8 \
 		--format svg --output $(abspath .github)/compare.svg
 	COLUMNS=100 $(BIN)/padcheck check demo ./my-model --task generate --padding-side left \
-		--format svg --output .github/check.svg || test $$? = 3  # there is no ./my-model, as the picture shows
+		--format svg --output .github/check.svg || test $$? = 3  # the picture shows that ./my-model does not exist
 
 .PHONY: train-demo
-train-demo: $(INSTALLED) ## train the embedded model anew
+train-demo: $(INSTALLED) ## train the embedded model again
 	$(BIN)/python -m padcheck.demo.train
 
 .PHONY: check
-check: lint type test ## the linters and the tests
+check: lint type test ## run the linters and the tests
 
 .PHONY: clean
 clean: ## remove the environment and all caches

@@ -1,4 +1,4 @@
-"""What every test stands on: no network, two quiet threads, and the command as a function."""
+"""Setup of all tests: no network, one thread, quiet libraries, and the command line as a function."""
 
 import json
 import os
@@ -32,7 +32,7 @@ needs_real_hub = pytest.mark.skipif(not REAL_HUB.is_dir(), reason=f"no hub cache
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a command gave."""
+    """The result of a command."""
 
     exit_code: int
     stdout: str
@@ -49,7 +49,7 @@ class Outcome:
 
 @pytest.fixture
 def padcheck(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
-    """Runs a command line in this process, where torch is imported once."""
+    """Runs a command line in this process, so torch is imported once."""
     from padcheck.cli.app import main
 
     def run(*args: object) -> Outcome:
@@ -64,7 +64,7 @@ def padcheck(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str])
 
 
 def run_in_process(*args: object, timeout: float = 100, **environ: str) -> Outcome:
-    """Runs a command line in a process of its own, as a user's shell would, with nothing on stdin."""
+    """Runs a command line in a new process, like a user's shell, with an empty stdin."""
     done = subprocess.run(
         [sys.executable, "-m", "padcheck", *map(str, args)],
         env=os.environ | environ,

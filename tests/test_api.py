@@ -1,4 +1,4 @@
-"""padcheck.compare: what the command says, of objects in memory, and what assert_ok() makes of it."""
+"""padcheck.compare gives the same results as the command, for objects in memory; assert_ok() raises for them."""
 
 import doctest
 import subprocess
@@ -33,7 +33,7 @@ def test_its_examples_run():
     assert found.failed == 0
 
 
-def test_it_says_what_the_command_says(demo, padcheck):
+def test_it_gives_the_results_of_the_command(demo, padcheck):
     report = public.compare(*demo, load_prompts())
     command = padcheck("compare", "demo", "--format", "json").report
     assert [finding.code for finding in report.findings] == [finding["code"] for finding in command["findings"]]
@@ -43,7 +43,7 @@ def test_it_says_what_the_command_says(demo, padcheck):
         assert comparison.max_abs_diff == command["comparisons"][name]["max_abs_diff"]
 
 
-def test_twice_the_same_but_for_the_time_it_took(demo):
+def test_two_calls_give_the_same_except_for_the_seconds(demo):
     first, second = (public.compare(*demo, max_new_tokens=3) for _ in range(2))
     assert first.seconds.keys() == second.seconds.keys()
     assert replace(first, seconds=second.seconds) == second
@@ -52,13 +52,13 @@ def test_twice_the_same_but_for_the_time_it_took(demo):
 @pytest.mark.parametrize(
     "mode", [torch.enable_grad, torch.no_grad, torch.inference_mode], ids=lambda mode: mode.__name__
 )
-def test_it_works_in_any_mode_of_grad(demo, mode):
+def test_it_works_in_any_grad_mode(demo, mode):
     with mode():
         before = torch.is_grad_enabled(), torch.is_inference_mode_enabled()
         report = public.compare(*demo, max_new_tokens=2)
         assert (torch.is_grad_enabled(), torch.is_inference_mode_enabled()) == before
     assert report.status == "pass"
-    assert all(arm.error is None for arm in report.evidence.runs.values())
+    assert all(run.error is None for run in report.evidence.runs.values())
 
 
 def test_a_fault_fails_with_the_short_report():
@@ -70,14 +70,14 @@ def test_a_fault_fails_with_the_short_report():
     assert "PAD302" in str(report)
 
 
-def test_what_could_not_be_measured_is_no_pass(demo):
+def test_not_measured_is_not_a_pass(demo):
     report = public.compare(*demo, ["Monday Tuesday"], fail_on=None)
     with pytest.raises(AssertionError, match="NOT MEASURED"):
         report.assert_ok()
     assert "PAD901" in str(report)
 
 
-def test_findings_fail_as_asked(demo):
+def test_fail_on_decides_which_findings_fail(demo):
     strict = public.compare(*demo, max_new_tokens=2, fail_on="warning")
     assert strict.status == "fail"
     assert public.compare(*demo, max_new_tokens=2, fail_on=Severity.ERROR).status == "pass"
@@ -88,7 +88,7 @@ def test_findings_fail_as_asked(demo):
     assert lenient.findings == ()
 
 
-def test_it_is_saved_and_shown_like_any_other(demo, padcheck, tmp_path):
+def test_a_saved_report_can_be_rendered(demo, padcheck, tmp_path):
     report = public.compare(*demo, max_new_tokens=2)
     file = tmp_path / "report.json"
     file.write_text(json_io.dump(report), encoding="utf-8")
@@ -115,7 +115,7 @@ def test_its_repr_is_one_line(demo):
     ],
     ids=str,
 )
-def test_wrong_options_say_what_is_right(demo, options, message):
+def test_errors_for_wrong_options_say_what_to_use(demo, options, message):
     with pytest.raises(UsageError, match=message):
         public.compare(*demo, **options)
 

@@ -1,4 +1,4 @@
-"""The model inside the package shows what it is meant to show, prompt by prompt."""
+"""The model inside the package shows what it should, prompt by prompt."""
 
 import pytest
 
@@ -22,22 +22,22 @@ def report():
 
 
 @pytest.mark.parametrize("index", range(len(CONTINUATIONS)))
-def test_alone_and_left_padded_it_goes_on_rightly_and_right_padded_it_does_not(report, index):
-    single, left, right = (report.evidence.runs[arm].rows[index] for arm in ("single", "left", "right"))
+def test_it_continues_rightly_alone_and_left_padded_but_not_right_padded(report, index):
+    single, left, right = (report.evidence.runs[run].rows[index] for run in ("single", "left", "right"))
     expected = CONTINUATIONS[report.evidence.prompts[index]]
     assert single.new_text == expected
     assert left.new_text == expected
     assert (right.new_text == expected) == (right.num_pad_tokens == 0)
 
 
-def test_all_but_the_longest_prompt_are_padded(report):
+def test_all_prompts_except_the_longest_are_padded(report):
     pads = [row.num_pad_tokens for row in report.evidence.runs["left"].rows]
     assert pads.count(0) == 1
     assert len(set(pads)) == len(pads)
 
 
 def test_its_choices_are_not_near_ties(report):
-    """Otherwise another machine's rounding could change a word, and the demo would show what it does not mean."""
+    """Otherwise the rounding of another machine could change a word, and the demo would show a false difference."""
     import torch
     from transformers import AutoModelForCausalLM
 
@@ -50,14 +50,14 @@ def test_its_choices_are_not_near_ties(report):
         assert (best - second).min() > 2
 
 
-def test_the_verdicts_and_findings_are_those_of_the_readme(report):
+def test_verdicts_and_findings(report):
     assert report.comparisons["left"].verdict in (Verdict.IDENTICAL, Verdict.EQUIVALENT)
     assert report.comparisons["right"].verdict is Verdict.DIFFERENT
     assert {finding.code for finding in report.findings} == {"PAD101", "PAD106", "PAD202", "PAD203", "PAD401", "PAD403"}
     assert report.exit_code == 0
 
 
-def test_any_text_can_be_its_prompt():
+def test_any_text_can_be_a_prompt():
     prompts = ("日本語 🙂 ␣", "zażółć", "\x00\x01")
     report = compare(MeasureSettings(prompts=prompts, max_new_tokens=1), JudgeSettings(), Silent())
     assert [row.prompt_text for row in report.evidence.runs["single"].rows] == list(prompts)

@@ -1,4 +1,4 @@
-"""Planted faults are found in every dtype, with their cause, and models without one are left in peace."""
+"""Planted faults are found in every dtype, with their cause, and models without a fault pass."""
 
 import pytest
 import torch
@@ -13,8 +13,8 @@ from padcheck.core.report import Report, Verdict
 HARM = {"PAD201", "PAD204", "PAD206"}
 CAUSES = {"PAD205", "PAD301", "PAD302", "PAD303", "PAD304", "PAD305"}
 UNAVOIDABLE = {"PAD202", "PAD203", "PAD401"}
-"""Nothing can be generated behind pads, a mask that is left out is missed where generation_config names no pad token,
-and forward() alone does not know the positions of a left-padded row."""
+"""Codes of every model: right-padded generation is always wrong, generate() cannot infer a missing mask if
+generation_config names no pad token, and forward() cannot infer the positions of a left-padded row."""
 MAX_NEW_TOKENS = 5
 
 
@@ -43,7 +43,7 @@ def test_a_planted_fault_is_found(fault: Planted, dtype: torch.dtype) -> None:
 
 
 @pytest.mark.parametrize("clean", CLEAN, ids=lambda clean: clean.name)
-def test_a_model_without_a_fault_is_left_in_peace(clean: Clean) -> None:
+def test_a_model_without_a_fault_passes(clean: Clean) -> None:
     report = compare(clean.build(torch.float32))
 
     assert report.comparisons["left"].verdict in UNHARMED, report.comparisons["left"].reason
@@ -53,7 +53,7 @@ def test_a_model_without_a_fault_is_left_in_peace(clean: Clean) -> None:
 
 @pytest.mark.parametrize("composition", COMPOSITIONS, ids=str)
 @pytest.mark.parametrize("family", ["llama", "gpt2", "mamba", "mixtral", "gemma2"])
-def test_a_prompt_says_the_same_among_any_neighbours(family: str, composition: Composition) -> None:
+def test_the_output_of_a_prompt_does_not_depend_on_its_neighbours(family: str, composition: Composition) -> None:
     model = FAMILIES[family](torch.float32)
     input_ids = torch.tensor([NEEDLE])
     alone = model.generate(
@@ -68,7 +68,7 @@ def test_a_prompt_says_the_same_among_any_neighbours(family: str, composition: C
 
     needle = report.evidence.runs["left"].rows[composition.place]
     assert needle.generated_ids == tuple(alone[0, len(NEEDLE) :].tolist())
-    # In transformers 4 the cache of Mamba is wrong behind a prompt of one or two tokens, alone as well.
+    # In transformers 4 the cache of Mamba is wrong after a prompt of one or two tokens, even alone.
     short = family == "mamba" and transformers.__version__ < "5" and min(map(len, composition.prompts)) < 3
     assert codes(report) <= UNAVOIDABLE | ({"PAD208"} if short else set())
     assert report.status == ("fail" if short else "pass")
@@ -76,7 +76,7 @@ def test_a_prompt_says_the_same_among_any_neighbours(family: str, composition: C
 
 @pytest.mark.parametrize("composition", COMPOSITIONS, ids=str)
 @pytest.mark.parametrize("name", ["mask of the first row", "next row leaks", "mean over the batch"])
-def test_a_fault_of_neighbours_is_found_among_any(name: str, composition: Composition) -> None:
+def test_a_fault_of_neighbours_is_found_in_any_batch(name: str, composition: Composition) -> None:
     [fault] = [fault for fault in FAULTS if fault.name == name]
 
     report = compare(fault.build(torch.float32), composition.prompts)
@@ -93,7 +93,7 @@ def test_a_fault_that_drowns_in_16_bit_is_found_in_float32(name: str, dtype: tor
     with torch.no_grad():
         for parameter in model.parameters():
             if parameter.dim() > 1:
-                parameter.mul_(0.02 / 0.3)  # as transformers begins to train
+                parameter.mul_(0.02 / 0.3)  # the usual initializer_range
 
     report = compare(model)
 
@@ -101,7 +101,7 @@ def test_a_fault_that_drowns_in_16_bit_is_found_in_float32(name: str, dtype: tor
     assert (report.status, codes(report) & HARM) == ("fail", {"PAD201"})
 
 
-def test_the_bad_cache_of_a_right_padded_prompt_is_told_from_the_wrong_slot_to_read() -> None:
+def test_a_wrong_cache_of_a_right_padded_prompt_is_distinguished_from_reading_the_wrong_slot() -> None:
     [decaying] = [fault for fault in FAULTS if fault.name == "state decays over pads on the right"]
     [held] = [clean for clean in CLEAN if clean.name == "state held over pads"]
 
@@ -110,7 +110,7 @@ def test_the_bad_cache_of_a_right_padded_prompt_is_told_from_the_wrong_slot_to_r
         assert bool(finding.evidence["prompts_with_wrong_cache"]) is bad
 
 
-def test_a_mask_that_hides_a_token_too_many_is_told_by_its_sameness() -> None:
+def test_a_mask_that_hides_one_token_too_many_differs_equally_for_every_pad_count() -> None:
     [fault] = [fault for fault in FAULTS if fault.name == "mask one token long"]
 
     [finding] = [finding for finding in compare(fault.build(torch.float32)).findings if finding.code == "PAD201"]

@@ -1,8 +1,9 @@
-"""BLT: the same logits with the cache as without, and left-padded as alone.
+"""BLT must give the same logits with and without the cache, and left-padded and alone.
 
-When decoding, BltModel.forward (models/blt/modeling_blt.py) hands only the newest byte to the hashes, to the
-patcher and to global_transformer, which gets no cache: the patches of the prompt are forgotten. And pads are
-hashed and patched like bytes, while patcher and global_transformer get no attention_mask.
+There are two faults. While decoding, BltModel.forward (models/blt/modeling_blt.py) passes only the newest byte
+to the hashes, the patcher and global_transformer. global_transformer has no cache, so the patches of the prompt
+are forgotten. And pads are hashed and patched like bytes, because patcher and global_transformer get no
+attention_mask.
 """
 
 import torch
@@ -16,7 +17,7 @@ parts["decoder_config"] |= {"hidden_size_global": 32}
 hashes = {"encoder_hash_byte_group_size": [3, 4], "encoder_hash_byte_group_vocab": 500}
 ranges = {"patching_threshold": 5.0, "initializer_range": 0.2}
 config = BltConfig(**parts, **hashes, **ranges, vocab_size=260, pad_token_id=0)
-config.num_hidden_layers = 2  # DynamicCache(config=config) reads it; BltConfig has none of its own
+config.num_hidden_layers = 2  # DynamicCache(config=config) reads it, but BltConfig does not define it
 model = BltForCausalLM(config).eval()
 prompt = torch.randint(4, 260, (1, 20))
 mask = torch.cat([torch.zeros(1, 6, dtype=int), torch.ones_like(prompt)], 1)

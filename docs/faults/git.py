@@ -1,9 +1,9 @@
-"""Text-only generation with GIT, left-padded: must get the logits of the prompt alone.
+"""GIT, text only, left-padded generate() must give the logits of the prompt alone.
 
-The first new token does, later ones do not. GitModel.forward (models/git/modeling_git.py) takes every call
-with a filled cache and no pixel_values to follow an image, and puts `image_patch_tokens` ones in front of
-attention_mask. After text alone the cache holds no image tokens: the mask is shifted, and pads are attended
-to.
+The first new token has them, later ones do not. If a call has a filled cache and no pixel_values,
+GitModel.forward (models/git/modeling_git.py) assumes that an image came before, and puts `image_patch_tokens`
+ones in front of attention_mask. After a text-only prompt the cache has no image tokens. So the mask is shifted,
+and new tokens attend to pads.
 """
 
 import torch

@@ -1,8 +1,8 @@
-"""Llama 4, left-padded, with attention_mask and position_ids: must get the logits of the prompt alone.
+"""Llama 4, left-padded, with attention_mask and position_ids, must give the logits of the prompt alone.
 
 In layers without rotary positions, Llama4TextAttention.forward (models/llama4/modeling_llama4.py) scales
-queries by log1p(floor((position + 1) / floor_scale)), and takes positions from torch.arange and the cache's
-length, not from position_ids: pads are counted. It shows where pads take a token across a multiple of
+queries by log1p(floor((position + 1) / floor_scale)). It takes positions from torch.arange and the length of the
+cache, not from position_ids, so it counts pads. The fault shows if pads move a token across a multiple of
 floor_scale. Chunks of attention_chunk_size are counted without pads, as they should be.
 """
 

@@ -1,8 +1,8 @@
-"""Moshi's decoder, a prompt longer than config.sliding_window: same logits with the cache as without.
+"""Moshi's decoder, with a prompt longer than config.sliding_window, must give the same logits with or without cache.
 
-DynamicCache(config=config) reads `sliding_window` and keeps only the last tokens, but MoshiModel.forward
-(models/moshi/modeling_moshi.py) builds its mask with create_causal_mask, so that the prompt is read without a
-window: after it, new tokens see less than they would without a cache.
+DynamicCache(config=config) reads `sliding_window` and keeps only the last tokens. But MoshiModel.forward
+(models/moshi/modeling_moshi.py) builds its mask with create_causal_mask, so it reads the prompt without a window.
+With the cache, new tokens then see fewer tokens than without it.
 """
 
 import torch

@@ -1,9 +1,9 @@
-"""NemotronH, one prompt: generate() must give the same logits with its cache as without.
+"""NemotronH, with one prompt, must generate the same logits with and without the cache.
 
-It does not wherever the step size dt falls below config.time_step_min (0.001 by default).
-NemotronHMamba2Mixer.forward (models/nemotron_h/modeling_nemotron_h.py) gives dt_limit=(time_step_min, inf) to
-mamba2_chunk_scan, which clamps dt, but mamba2_selective_state_update, which decodes token by token, does not
-clamp. config.time_step_limit is not read.
+It does not if the step size dt falls below config.time_step_min (0.001 by default).
+NemotronHMamba2Mixer.forward (models/nemotron_h/modeling_nemotron_h.py) passes dt_limit=(time_step_min, inf) to
+mamba2_chunk_scan, which clamps dt. mamba2_selective_state_update, which decodes token by token, does not clamp it.
+config.time_step_limit is not read.
 """
 
 import torch

@@ -1,9 +1,9 @@
-"""ProphetNet's decoder, no padding: causal, and the same logits with a cache as without.
+"""ProphetNet's decoder, without padding, must be causal, and give the same logits with and without the cache.
 
 ProphetNetNgramSelfAttention.get_predict_relative_pos_embeddings (models/prophetnet/modeling_prophetnet.py)
-orders embeddings by (batch, position, stream, head) but the buckets that it gathers from them by (stream,
-batch, head, position). Queries get the embeddings of other positions and heads, unless the sequence is one
-token long.
+orders embeddings by (batch, position, stream, head), but orders the buckets that it gathers from them by (stream,
+batch, head, position). So queries get the embeddings of other positions and heads, unless the sequence has only
+one token.
 """
 
 import torch
@@ -24,7 +24,7 @@ with torch.no_grad():
     whole = model(prompt, output_hidden_states=True)
     start = model(prompt[:, :8], output_hidden_states=True, use_cache=True)
     last = model(prompt[:, 8:], output_hidden_states=True, past_key_values=start.past_key_values)
-for verdict, what in (("right", "main stream"), ("wrong", "logits")):  # the main stream feeds no logits
+for verdict, what in (("right", "main stream"), ("wrong", "logits")):  # logits do not depend on the main stream
     states = [out.logits if what == "logits" else out.hidden_states[-1] for out in (whole, start, last)]
     followed = difference(states[0][:, 7], states[1][:, 7])
     cached = difference(states[0][:, 8], states[2][:, 0])

@@ -1,9 +1,9 @@
-"""RoBERTa as a decoder, no padding: generate() must start from forward()'s logits at the last token.
+"""RoBERTa as a decoder, without padding: generate() must start from forward()'s logits at the last token.
 
-It does not. RobertaEmbeddings (models/roberta/modeling_roberta.py) counts positions from padding_idx + 1, as
-its checkpoints were trained; GenerationMixin._prepare_position_ids_for_generation (generation/utils.py)
-counts from 0 and passes that as position_ids. The same holds for Camembert, Data2VecText, XLM-RoBERTa,
-XLM-RoBERTa-XL, RoBERTa-PreLayerNorm and X-MOD.
+It does not. RobertaEmbeddings (models/roberta/modeling_roberta.py) counts positions from padding_idx + 1, as the
+checkpoints were trained. GenerationMixin._prepare_position_ids_for_generation (generation/utils.py) counts from 0
+and passes that as position_ids. The same is true of Camembert, Data2VecText, XLM-RoBERTa, XLM-RoBERTa-XL,
+RoBERTa-PreLayerNorm and X-MOD.
 """
 
 import torch

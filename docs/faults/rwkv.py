@@ -1,9 +1,9 @@
-"""RWKV, prompts of equal length in one batch, no padding: each row must get the logits of the prompt alone.
+"""RWKV, with prompts of equal length in one batch, must give each row the logits of the prompt alone.
 
-From the second new token on it does not. With a state and a single token, RwkvSelfAttention.extract_key_value
+It does not from the second new token on. With a state and a single token, RwkvSelfAttention.extract_key_value
 and RwkvFeedForward.forward (models/rwkv/modeling_rwkv.py) mix `hidden` of shape (batch, 1, hidden) with
-`shifted` of shape (batch, hidden), which broadcasts to (batch, batch, hidden): the rows of the batch become
-time steps.
+`shifted` of shape (batch, hidden). This broadcasts to (batch, batch, hidden), so the rows of the batch become time
+steps.
 """
 
 import torch

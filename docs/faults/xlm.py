@@ -1,9 +1,9 @@
-"""XLM, left-padded, with attention_mask: must get the logits of the prompt alone.
+"""XLM, left-padded, with attention_mask, must give the logits of the prompt alone.
 
-Two causes in models/xlm/modeling_xlm.py. XLMWithLMHeadModel.prepare_inputs_for_generation drops
-attention_mask, and forward() then counts the ids that are not pads and takes that for a length from the left,
-which blanks the last tokens. And with config.causal=True get_masks() leaves padding out of the attention
-mask, so that forward() attends to pads even where it is given attention_mask.
+There are two causes in models/xlm/modeling_xlm.py. XLMWithLMHeadModel.prepare_inputs_for_generation drops
+attention_mask. forward() then counts the ids that are not pads, and uses the count as a length from the left, which
+masks the last tokens. And with config.causal=True, get_masks() ignores the padding, so forward() attends to pads
+even if attention_mask is passed.
 """
 
 import torch

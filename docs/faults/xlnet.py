@@ -1,8 +1,8 @@
-"""XLNet, left-padded generate() with attention_mask: must get the logits of the prompt alone.
+"""XLNet, left-padded generate() with attention_mask, must give the logits of the prompt alone.
 
-forward() does, given attention_mask beside what generate() gives it.
+forward() gives them if it gets attention_mask in addition to what generate() passes.
 XLNetLMHeadModel.prepare_inputs_for_generation (models/xlnet/modeling_xlnet.py) drops attention_mask, with the
-comment that forward() computes it on the fly; XLNetModel.forward never does, so that pads are attended to.
+comment that forward() computes it on the fly. XLNetModel.forward never does, so it attends to pads.
 """
 
 import torch

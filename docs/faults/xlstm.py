@@ -1,12 +1,12 @@
-"""xLSTM, left-padded, with attention_mask: must get the logits of the prompt alone, or refuse the mask.
+"""xLSTM, left-padded, with attention_mask, must give the logits of the prompt alone, or refuse the mask.
 
-xLSTMForCausalLM.forward and xLSTMModel.forward (models/xlstm/modeling_xlstm.py) have no such argument: the
-mask vanishes in **kwargs without a warning, and the pads enter the recurrent state like any other token.
+xLSTMForCausalLM.forward and xLSTMModel.forward (models/xlstm/modeling_xlstm.py) have no such argument. The mask
+disappears in **kwargs without a warning, and the pads enter the recurrent state like any other token.
 """
 
 import sys
 
-sys.path.pop(0)  # or this file would be taken for the package xlstm
+sys.path.pop(0)  # otherwise `import xlstm` would import this file
 import torch
 from torch import nn
 from transformers import xLSTMConfig, xLSTMForCausalLM

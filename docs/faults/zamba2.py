@@ -1,9 +1,8 @@
-"""Zamba2, one prompt: generate() must give the same logits with its cache as without.
+"""Zamba2, with one prompt, must generate the same logits with and without the cache.
 
-It does not wherever the step size dt falls below config.time_step_min (0.001 by default).
-Zamba2MambaMixer.forward (models/zamba2/modeling_zamba2.py) gives dt_limit=(time_step_min, inf) to
-mamba2_chunk_scan, which clamps dt, but mamba2_selective_state_update, which decodes token by token, does not
-clamp.
+It does not if the step size dt falls below config.time_step_min (0.001 by default).
+Zamba2MambaMixer.forward (models/zamba2/modeling_zamba2.py) passes dt_limit=(time_step_min, inf) to
+mamba2_chunk_scan, which clamps dt. mamba2_selective_state_update, which decodes token by token, does not clamp it.
 """
 
 import torch

@@ -4,7 +4,6 @@ from pathlib import Path
 import pytest
 from builders import (
     HOSTILE,
-    arm,
     difference,
     differences,
     flip,
@@ -16,6 +15,7 @@ from builders import (
     report,
     row,
     rows_of,
+    run_result,
     runs,
     sweep,
     tokenizer_facts,
@@ -65,7 +65,7 @@ EVERYTHING = {
 REPORTS = {
     "healthy": report(),
     "positions used": report(
-        runs=runs(single=arm(None, rows=(row(positions_used=(2, 3, 4, 5, None), positions_used_by="table"),)))
+        runs=runs(single=run_result(None, rows=(row(positions_used=(2, 3, 4, 5, None), positions_used_by="table"),)))
     ),
     "everything": report(**EVERYTHING),
     "a token flips": report(**gave(left=(difference(0.5, flip=flip(0, margin=None)),))),
@@ -237,7 +237,7 @@ def test_a_report_on_a_16_bit_model_that_was_probed_in_16_bit_is_shown_and_can_b
             reference = {"left_float32": "left", "single_float32": "single"}.get(ran.reference, ran.reference)
             changes["runs"][name] = replace(ran, dtype=None, reference=reference)
     changes["runs"] |= {
-        name: arm(side, reference=reference, dtype="float32") for name, (reference, side) in OF_16_BIT.items()
+        name: run_result(side, reference=reference, dtype="float32") for name, (reference, side) in OF_16_BIT.items()
     }
     changes["differences"] |= {name: rows_of("left", 0.0) for name in OF_16_BIT}
     document = json.loads(dump(report(**changes)))

@@ -1,5 +1,5 @@
 import pytest
-from builders import arm, difference, differences, model_facts, noise, probes, report, unpadded_difference
+from builders import difference, differences, model_facts, noise, probes, report, run_result, unpadded_difference
 
 from padcheck.core.evidence import NoiseProbe, RowDifference
 from padcheck.core.noise_floor import NoiseFloor, noise_floor, tolerance_of
@@ -93,7 +93,7 @@ def test_a_floor_of_zero_is_measured_and_the_least_is_allowed() -> None:
     found = floor(noise(rounding_errors=0.0, other_attention=1e-6))
     assert (found.method, found.measured) == ("measured", 0.0)
     assert counted(found) == {"rounding_errors": True, "other_attention": False}
-    assert tolerance_of(found, arm("left")).allowed(10.0) == least_tolerance("float32").allowed(10.0)
+    assert tolerance_of(found, run_result("left")).allowed(10.0) == least_tolerance("float32").allowed(10.0)
 
 
 @pytest.mark.parametrize(("atol", "rtol"), [(1.0, None), (None, 0.5), (0.0, 0.0)])
@@ -101,7 +101,7 @@ def test_what_the_user_gives_is_all_that_counts(atol: float | None, rtol: float 
     found = floor(noise(rounding_errors=PERTURBED), atol=atol, rtol=rtol)
     assert (found.method, found.measured) == ("given", PERTURBED)
     assert (found.atol, found.rtol, found.source) == given_tolerance("float32", atol, rtol)[:3]
-    assert tolerance_of(found, arm("left")) == given_tolerance("float32", atol, rtol)
+    assert tolerance_of(found, run_result("left")) == given_tolerance("float32", atol, rtol)
 
 
 def test_a_dtype_that_nobody_knows_is_named_so() -> None:
@@ -111,12 +111,12 @@ def test_a_dtype_that_nobody_knows_is_named_so() -> None:
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
 def test_an_arm_is_allowed_a_few_times_the_floor_or_the_least_of_its_dtype(dtype: str) -> None:
     for measured in (1e-9, 0.5):
-        allowed = tolerance_of(floor(noise(rounding_errors=measured), dtype=dtype), arm("left")).allowed(10.0)
+        allowed = tolerance_of(floor(noise(rounding_errors=measured), dtype=dtype), run_result("left")).allowed(10.0)
         assert allowed == max(FACTOR * measured, least_tolerance(dtype).allowed(10.0))
 
 
 def test_an_arm_in_float32_has_a_floor_of_its_own_or_a_bound() -> None:
-    in_float32 = arm("left", dtype="float32")
+    in_float32 = run_result("left", dtype="float32")
     bounded = floor(noise(rounding_errors=0.5), dtype="bfloat16")
     assert tolerance_of(bounded, in_float32) == bounded_tolerance("float32", 2)
     measured = floor(noise(rounding_errors=0.5, float32_rounding_errors=0.01), dtype="bfloat16")
@@ -127,12 +127,12 @@ def test_an_arm_in_float32_has_a_floor_of_its_own_or_a_bound() -> None:
 
 def test_what_the_user_gives_counts_in_every_dtype() -> None:
     found = floor(noise(rounding_errors=0.5, float32_rounding_errors=0.01), dtype="bfloat16", atol=1.0)
-    for ran in (arm("left"), arm("left", dtype="float32")):
+    for ran in (run_result("left"), run_result("left", dtype="float32")):
         assert (tolerance_of(found, ran).atol, tolerance_of(found, ran).floor) == (1.0, 0.0)
 
 
 def test_a_bound_allows_no_measured_floor() -> None:
-    assert tolerance_of(floor({}), arm("left")) == bounded_tolerance("float32", 2)
+    assert tolerance_of(floor({}), run_result("left")) == bounded_tolerance("float32", 2)
 
 
 @pytest.mark.parametrize(("left", "verdict"), [(0.05, Verdict.EQUIVALENT), (0.07, Verdict.DIFFERENT)])

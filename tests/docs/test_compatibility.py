@@ -1,4 +1,4 @@
-"""The compatibility table: it is whole, every disagreement in it is explained, and every script shows what it says."""
+"""The compatibility table is complete, explains every disagreement with upstream, and its scripts show the faults."""
 
 import re
 import runpy
@@ -18,7 +18,7 @@ VERSION = re.search(r"transformers ([\d.]+),", PAGE)[1]
 SCRIPTS = sorted(compatibility.FAULTS.glob("*.py"))
 
 of_that_version = pytest.mark.skipif(
-    transformers.__version__ != VERSION, reason=f"the table is of transformers {VERSION}"
+    transformers.__version__ != VERSION, reason=f"the table is for transformers {VERSION}"
 )
 
 
@@ -42,7 +42,7 @@ def test_upstream_is_known_for_each():
     assert sorted(compatibility.upstream()) == sorted(listed)
 
 
-def test_upstreams_documented_skips_are_the_known_limits():
+def test_upstreams_documented_skips_are_known_limits():
     skipped = {name for name, said in compatibility.upstream().items() if said["status"] == "skipped"}
     assert skipped <= KNOWN_LIMITS.keys()
 
@@ -51,7 +51,7 @@ def test_the_readme_has_the_same_sums():
     assert block(PAGE, "sums") in block(README.read_text(encoding="utf-8"), "survey")
 
 
-def test_notes_are_of_architectures_that_are_in_it_and_name_scripts_that_exist():
+def test_notes_name_architectures_of_the_table_and_existing_scripts():
     notes = compatibility.notes()
     assert set(notes) <= {*model_types("causal"), *model_types("multimodal")}
     assert {note.script for note in notes.values()} - {None} == {script.name for script in SCRIPTS}
@@ -59,10 +59,10 @@ def test_notes_are_of_architectures_that_are_in_it_and_name_scripts_that_exist()
 
 @of_that_version
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
-def test_a_script_shows_a_fault_of_transformers_and_what_is_right_beside_it(script, capsys, monkeypatch):
+def test_a_script_shows_a_fault_of_transformers_and_a_right_result(script, capsys, monkeypatch):
     source = script.read_text(encoding="utf-8")
     assert "padcheck" not in source
-    monkeypatch.setattr(sys, "path", [str(script.parent), *sys.path])  # as `python script.py` has it
+    monkeypatch.setattr(sys, "path", [str(script.parent), *sys.path])  # as in `python script.py`
     with torch.random.fork_rng():
         runpy.run_path(str(script), run_name="__main__")
     lines = capsys.readouterr().out.splitlines()
@@ -92,19 +92,19 @@ NOTE = compatibility.Note("It is so.", None)
 TESTED, SKIPPED = {"status": "tested"}, {"status": "skipped", "reason": "why"}
 
 
-def test_where_both_agree_there_is_nothing_to_explain():
+def test_no_explanation_is_needed_if_both_agree():
     assert compatibility.explanation(architecture(), TESTED, None) == ""
     assert compatibility.explanation(architecture("different", "different", "limit"), SKIPPED, None) == ""
 
 
-def test_an_allowance_in_which_a_fault_could_hide_does_not_get_into_the_table():
+def test_a_tolerance_that_could_hide_a_fault_is_rejected():
     with pytest.raises(ValueError, match=r"some: 0\.5 is allowed for rounding"):
         compatibility.explanation(architecture() | {"allowed": 0.5}, TESTED, NOTE)
 
 
 def test_a_difference_while_decoding_is_explained_by_what_upstream_tests():
     told = compatibility.explanation(architecture("different"), TESTED, None)
-    assert told == "Upstream tests the first new token alone; later ones differ."
+    assert told == "Upstream tests only the first new token; later ones differ."
 
 
 def test_a_skip_whose_limit_does_not_show_is_explained():
@@ -119,9 +119,9 @@ def test_a_skip_whose_limit_does_not_show_is_explained():
         (architecture("different", "different", None, "PAD201"), {}),
         (architecture("equivalent", "equivalent", None, "PAD208"), TESTED),
     ],
-    ids=["against upstream", "an error that nobody tests", "an error beside padding"],
+    ids=["against upstream", "an error without an upstream test", "an error not about padding"],
 )
-def test_what_nothing_explains_does_not_get_into_the_table(found, said):
+def test_a_result_without_explanation_is_rejected(found, said):
     with pytest.raises(ValueError, match=r"some: .*docs/notes.json"):
         compatibility.explanation(found, said, None)
     assert compatibility.explanation(found, said, NOTE).endswith("It is so.")

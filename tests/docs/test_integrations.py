@@ -1,4 +1,4 @@
-"""The GitHub Action, the pre-commit hook, the workflow and the README's snippets: valid, and run as they would be."""
+"""The GitHub Action, the pre-commit hook, the workflow and the README's snippets are valid, and their scripts work."""
 
 import os
 import re
@@ -74,7 +74,7 @@ def test_the_readmes_configuration_can_be_read(tmp_path, monkeypatch):
 
 
 class Runner:
-    """What GitHub gives to a step of an action."""
+    """Runs a step of the action with the environment that GitHub provides."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -116,7 +116,7 @@ def runner(tmp_path):
     return Runner(tmp_path)
 
 
-def test_the_action_annotates_sums_up_and_ends_as_the_command_does(runner):
+def test_the_action_annotates_summarises_and_ends_like_the_command(runner):
     done = runner.run(
         "check",
         models="demo\n./not-there",
@@ -141,7 +141,7 @@ def test_the_action_takes_the_models_of_a_configuration(runner):
     assert not runner.summary.exists()
 
 
-def test_the_action_says_what_is_wrong_with_its_inputs_and_runs_none_of_them(runner):
+def test_the_action_reports_wrong_inputs_and_does_not_run_them_as_shell_code(runner):
     done = runner.run("check", models="demo", args="--max-new-tokens $(touch made) --no-such-option")
     assert done.returncode == 2
     assert "No such option" in done.stderr
@@ -151,13 +151,13 @@ def test_the_action_says_what_is_wrong_with_its_inputs_and_runs_none_of_them(run
 
 
 @pytest.mark.parametrize("words", ["-q 'oops --fail-on info", "--prompt it's"])
-def test_a_quote_that_is_not_closed_is_no_pass(runner, words):
+def test_an_unclosed_quote_is_not_a_pass(runner, words):
     done = runner.run("check", models="demo", args=words)
     assert (done.returncode, runner.output.read_text(encoding="utf-8")) == (2, "exit-code=2\n")
     assert "::error title=padcheck::args: a quote is not closed" in done.stdout
 
 
-def test_the_action_hands_its_inputs_on(runner):
+def test_the_action_passes_its_inputs_on(runner):
     inputs = {"fail-on": "warning", "padding-side": "left", "task": "generate"}
     done = runner.run("check", models="demo", args="--max-new-tokens 2", summary="false", **inputs)
     assert done.returncode == 1
@@ -166,7 +166,7 @@ def test_the_action_hands_its_inputs_on(runner):
     assert "PAD106" not in done.stdout
 
 
-def test_the_action_installs_what_it_is_told_to(runner):
+def test_the_action_installs_the_given_package(runner):
     (runner.folder / "bin" / "python").write_text('#!/bin/sh\necho "$@"\n', encoding="utf-8")
     (runner.folder / "bin" / "python").chmod(0o755)
     assert runner.run("install").stdout.split()[-1] == str(ROOT)

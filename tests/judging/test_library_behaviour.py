@@ -28,7 +28,7 @@ def right_padded(*positions):
     ("position", "says"), [(1, "last column"), (3, "mask"), (None, None)], ids=["from 5", "before 5", "not passed"]
 )
 def test_where_the_new_tokens_of_a_right_padded_row_are_counted_from(position, says):
-    arms = builders.runs(right=builders.arm("right", rows=(right_padded(position, None),)))
+    arms = builders.runs(right=builders.run_result("right", rows=(right_padded(position, None),)))
     assert seen(runs=arms).get("new_position_ids") == says
 
 
@@ -45,23 +45,23 @@ def left_padded(pad):
 
 @pytest.mark.parametrize(("pad", "says"), [(0, "0"), (1, "1"), (None, None)])
 def test_which_position_pads_get(pad, says):
-    arms = builders.runs(left=builders.arm("left", rows=(left_padded(pad),)))
+    arms = builders.runs(left=builders.run_result("left", rows=(left_padded(pad),)))
     assert seen(runs=arms).get("pad_position_ids") == says
 
 
 def test_whether_right_padding_is_warned_of():
-    warned = builders.arm(
+    warned = builders.run_result(
         "right",
         rows=(right_padded(1, None),),
         warnings=("A decoder-only architecture is being used, but right-padding was detected! ...",),
     )
     assert seen(runs=builders.runs(right=warned))["warns_of_right_padding"] == "yes"
-    silent = builders.arm("right", rows=(right_padded(1, None),))
+    silent = builders.run_result("right", rows=(right_padded(1, None),))
     assert seen(runs=builders.runs(right=silent))["warns_of_right_padding"] == "no"
 
 
 def without_mask(*warnings, **generation_config):
-    arms = builders.runs(left_no_mask=builders.arm("left", rows=(left_padded(0),), warnings=warnings))
+    arms = builders.runs(left_no_mask=builders.run_result("left", rows=(left_padded(0),), warnings=warnings))
     ids = SpecialTokenIds(
         tokenizer=builders.token_ids(),
         config=builders.token_ids(),

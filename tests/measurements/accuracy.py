@@ -1,9 +1,9 @@
 """How often padcheck is right: `make accuracy` runs every cell of both tables and writes them into the README.
 
-False alarms: models without a fault, of every family of the zoo, in three dtypes, eager and sdpa, in batches of 2 to
-16 with 1 to 64 pads; each cell has weights and prompts of its own, and depth and size of the weights take turns.
-Detection: every planted fault in three dtypes, on several sets of prompts. Ends with 1 where there was a false alarm or
-a fault was missed.
+False alarms: models without a fault, of every family of the zoo, in three dtypes, with eager and sdpa, in batches of 2
+to 16 with 1 to 64 pads. Each cell has its own weights and prompts; depth and weight size vary from cell to cell.
+Detection: every planted fault in three dtypes, on several sets of prompts. Ends with 1 after a false alarm or a missed
+fault.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from padcheck.core.report import Report
 
 _ATTENTION = ("eager", "sdpa")
 _BATCHES = ((2, 1), (2, 33), (4, 64), (6, 8), (9, 33), (16, 16))
-"""Prompts in the batch, and pads of the shortest."""
+"""Number of prompts, and pad count of the shortest."""
 _DEPTHS = (2, 8)
 _STDS = (0.3, 0.05)
 _SHORTEST = 3
@@ -37,7 +37,7 @@ _ALARMS = {
     *("PAD201", "PAD204", "PAD205", "PAD206", "PAD207", "PAD208"),
     *("PAD301", "PAD302", "PAD303", "PAD304", "PAD305", "PAD402"),
 }
-"""Codes that say a model is wrong. The others speak of the tokenizer, or of what no model can do."""
+"""Codes that say a model is wrong. The others are about the tokenizer, or about what no model can do."""
 
 
 class Cell(NamedTuple):
@@ -60,7 +60,7 @@ class Trial(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What a run was, in words for the table, and which codes it found."""
+    """The result of one cell or trial: its column in the table, its status, and the codes that it found."""
 
     column: str
     status: str
@@ -76,14 +76,14 @@ def cells() -> Iterator[Cell]:
 
 
 def trials() -> Iterator[Trial]:
-    """Every run of the detection table; a fault that brings its own prompts runs on these alone."""
+    """Every run of the detection table. A fault with its own prompts runs only on these."""
     for number, fault in enumerate(FAULTS):
         prompt_sets = 1 if "encoded" in fault.settings else _PROMPT_SETS
         yield from (Trial(number, *each) for each in itertools.product(DTYPES, range(prompt_sets)))
 
 
 def run_cell(cell: Cell) -> Outcome | None:
-    """None where the family has no such attention."""
+    """The outcome; None if the family does not have this attention implementation."""
     try:
         model = _built(cell)
     except ValueError:
@@ -95,7 +95,7 @@ def run_cell(cell: Cell) -> Outcome | None:
 
 
 def run_trial(trial: Trial) -> Outcome:
-    """The verdict is right where a fault is found, the cause where its own code is among the findings."""
+    """The outcome; it is right if the code that names the cause is among the findings."""
     fault = FAULTS[trial.fault]
     settings = {"encoded": _prompts(trial.seed, 4, 12), "max_new_tokens": 3} | fault.settings
     report = compare(fault.build(trial.dtype), **settings)
@@ -107,7 +107,7 @@ def run_trial(trial: Trial) -> Outcome:
 
 
 def _built(cell: Cell) -> PreTrainedModel:
-    """Shallow and deep, with large weights and with small ones, in turn."""
+    """The cell's model: shallow or deep, with large or small weights, in turn."""
     depth, std = _DEPTHS[cell.seed % 2], _STDS[cell.seed // 2 % 2]
     settings = {"seed": cell.seed, "std": std, "attn_implementation": cell.attention}
     model: PreTrainedModel = FAMILIES[cell.family](cell.dtype, num_layers=depth, **settings)
@@ -115,7 +115,7 @@ def _built(cell: Cell) -> PreTrainedModel:
 
 
 def _prompts(seed: int, batch_size: int, num_pads: int) -> Encoded:
-    """Random ids; one prompt has so many pads, one none, and the others lie between."""
+    """Random ids. One prompt gets `num_pads` pads, one gets none, and the others lie between."""
     draw = random.Random(seed)
     lengths = [_SHORTEST, _SHORTEST + num_pads]
     lengths += [draw.randint(_SHORTEST, _SHORTEST + num_pads) for _ in range(batch_size - 2)]
@@ -147,7 +147,7 @@ def _quiet() -> None:
 
 
 def false_alarms(outcomes: list[tuple[Cell, Outcome]]) -> tuple[str, int]:
-    """The table, and how many false alarms there were."""
+    """The table, and the number of false alarms."""
     ran, alarms, unmeasured = Counter[str](), Counter[str](), Counter[str]()
     for cell, outcome in outcomes:
         alarm = outcome.status == "fail" or bool(outcome.codes & _ALARMS)
@@ -162,7 +162,7 @@ def false_alarms(outcomes: list[tuple[Cell, Outcome]]) -> tuple[str, int]:
 
 
 def detection(outcomes: list[tuple[Trial, Outcome]]) -> tuple[str, int]:
-    """The table, and how many faults were missed."""
+    """The table, and the number of missed faults."""
     ran, found, named = Counter[str](), Counter[str](), Counter[str]()
     missed = 0
     for trial, outcome in outcomes:
@@ -189,7 +189,7 @@ def _rate(count: int, of: int) -> str:
 
 
 def main() -> int:
-    """Runs both tables; the README is written only where that is asked for."""
+    """Runs both tables, and writes the README if asked to."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--write", action="store_true", help="write the tables into the README")
     parser.add_argument("--processes", type=int, default=multiprocessing.cpu_count())

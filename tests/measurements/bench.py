@@ -1,7 +1,7 @@
 """Speed and memory, as ratios of whole processes in one run: `make bench`.
 
-Machines are noisy and differ, so each command is timed in turn with a bare script that does the least of the same work,
-and what counts is the median of the ratios pair by pair. The memory is the most that a process had at any time.
+Machines are noisy and differ. So each command is timed in turn with a bare script that does the minimum of the same
+work, and the result is the median of the ratios of the pairs. Memory is the peak of the whole process.
 """
 
 import argparse
@@ -47,13 +47,13 @@ for side in ("right", "left"):
     batch = tokenizer(prompts, return_tensors="pt", padding=True)
     print(tokenizer.batch_decode(model.generate(**batch, max_new_tokens=20, pad_token_id=tokenizer.pad_token_id)))
 """
-"""What people write by hand: both sides, and no reference to hold them against."""
+"""What people write by hand: both sides, without a reference to compare them with."""
 
 
 class Pair(NamedTuple):
-    """A command, the bare script that it is held against, and the largest ratios that are good enough.
+    """A command, the bare script that it is compared with, and the largest acceptable ratios.
 
-    `memory_target` is None where the bare script does not do the work that takes the memory.
+    `memory_target` is None if the bare script does not do the work that takes the memory.
     """
 
     name: str
@@ -64,21 +64,21 @@ class Pair(NamedTuple):
 
 
 class Cost(NamedTuple):
-    """Of one process: wall time, and the most memory that it had."""
+    """What one process took: wall time and peak memory."""
 
     seconds: float
     mebibytes: float
 
 
 def pairs(folder: Path) -> list[Pair]:
-    """What is measured, with files in `folder`; the real tokenizers only where a hub cache holds them."""
+    """What is measured, with files in `folder`; the real tokenizers only if a hub cache has them."""
     bare = [sys.executable, "-c", "import typer, rich"]
     light = [["--help"], ["rules"], ["explain", "PAD202"]]
     found = [Pair(" ".join(words), [sys.executable, "-m", "padcheck", *words], bare, 2.0) for words in light]
     found.append(_inspect("demo", MODEL_FOLDER))
     snapshots = sorted(REAL_HUB.glob("models--*/snapshots/*"))
     found += [_inspect(snapshot.parent.parent.name.split("--")[-1], snapshot) for snapshot in snapshots]
-    # In a process apart: a child is charged with the memory that its parent had when it was forked.
+    # In another process: a forked child starts with the memory of its parent, and that counts into its peak.
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         gpt2, smollm2 = (pool.submit(build, folder).result() for build in (_gpt2, _smollm2))
     return [
@@ -106,7 +106,7 @@ def _compare(name: str, model: Path, folder: Path, target: float, dtype: str = "
 
 
 def _gpt2(folder: Path) -> Path:
-    """GPT-2 at its own size: random weights, no eos, so that every text gets its length, and the demo's tokenizer."""
+    """GPT-2 at its real size: random weights, the demo's tokenizer, and no eos, so every text has full length."""
     import torch
     from transformers import AutoTokenizer, GPT2Config, GPT2LMHeadModel
 
@@ -118,7 +118,7 @@ def _gpt2(folder: Path) -> Path:
 
 
 def _smollm2(folder: Path) -> Path:
-    """SmolLM2 with its real weights, as a folder that loads as quickly as any other."""
+    """SmolLM2 with its real weights, saved as safetensors, which load faster than GGUF."""
     import torch
     from real_models import SMOLLM2, build, tokenizer
 
@@ -129,7 +129,7 @@ def _smollm2(folder: Path) -> Path:
 
 
 def cost(command: list[str]) -> Cost:
-    """What one process takes, its output thrown away."""
+    """What one process takes. Its output is discarded."""
     began = time.perf_counter()
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
@@ -138,8 +138,8 @@ def cost(command: list[str]) -> Cost:
 
 
 def measured(pair: Pair, runs: int) -> dict[str, object]:
-    """Runs command and script in turn, and prints the line of the table."""
-    cost(pair.command), cost(pair.bare)  # files into the page cache
+    """Runs command and script in turn, prints the line of the table, and returns it."""
+    cost(pair.command), cost(pair.bare)  # warms the page cache
     costs = [(cost(pair.command), cost(pair.bare)) for _ in range(runs)]
     ratios = [command.seconds / bare.seconds for command, bare in costs]
     command, bare = (Cost(*map(statistics.median, zip(*column, strict=True))) for column in zip(*costs, strict=True))
@@ -165,12 +165,14 @@ def measured(pair: Pair, runs: int) -> dict[str, object]:
 
 
 def main() -> None:
-    """Prints a table and writes the same as JSON."""
+    """Prints a table and writes it as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--only", default="", help="commands whose name has this in it")
+    parser.add_argument("--only", default="", help="only commands with this text in their name")
     parser.add_argument("--output", type=Path, default=Path("bench.json"))
-    parser.add_argument("--write", action="store_true", help="write the commands that run a model into the README")
+    parser.add_argument(
+        "--write", action="store_true", help="write the lines of the commands that run a model into the README"
+    )
     options = parser.parse_args()
     os.environ |= {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "2"}
     print(f"{'command':30}{'median':>9}{'bare':>9}{'ratio':>8}{'target':>8}{'MiB':>9}{'ratio':>8}{'target':>8}")

@@ -1,7 +1,7 @@
-"""The compatibility table: `make survey` runs `padcheck survey` and writes docs/compatibility.md and the README's sum.
+"""The compatibility table: `make survey` runs `padcheck survey`, writes docs/compatibility.md and updates the README.
 
-What upstream's own tests say (docs/upstream.json) stands beside what was measured, and docs/notes.json says what is
-behind it. Ends with 1 where too few architectures were judged, or something in the table is not explained.
+The table shows upstream's own tests (docs/upstream.json) next to what was measured, and explains it with the notes of
+docs/notes.json. Ends with 1 if too few architectures were judged, and raises an error if an entry lacks an explanation.
 """
 
 import argparse
@@ -22,34 +22,32 @@ DOCS = Path(__file__).parents[2] / "docs"
 PAGE = DOCS / "compatibility.md"
 FAULTS = DOCS / "faults"
 NEEDED = 180
-"""How many causal model types must be judged, of transformers 5.23."""
+"""The minimum number of causal model types that must be judged, for transformers 5.23."""
 
 _OK = ("identical", "equivalent")
 _LARGEST_ALLOWANCE = 0.01
-"""Of logits; where more were allowed for rounding, nothing would be seen."""
+"""In logits. If rounding were allowed more than this, faults could hide."""
 _TESTED, _SKIPPED = "tested", "skipped"
 _USUAL = {"PAD202", "PAD203", "PAD401", "PAD402"}
-"""Codes that only say what a column shows."""
+"""Codes that only repeat a column."""
 
-_PREFILL_ALONE = "Upstream tests the first new token alone; later ones differ."
+_PREFILL_ALONE = "Upstream tests only the first new token; later ones differ."
 _DOES_NOT_SHOW = "Upstream skips its test; here the limit does not show."
 
-_MORE = (
-    "[The whole table](docs/compatibility.md) says why, with a script for each that looks like a fault of transformers."
-)
+_MORE = "[The whole table](docs/compatibility.md) explains each, with a script for each likely fault of transformers."
 
 Architecture = dict[str, Any]
 
 
 class Note(NamedTuple):
-    """What we say of an architecture, and the script that shows it with transformers alone."""
+    """Our note on an architecture, and the script that shows the fault using only transformers and torch."""
 
     text: str
     script: str | None
 
 
 class Shown(NamedTuple):
-    """What a script says in its docstring and on stdout."""
+    """A script with its docstring and its output."""
 
     script: Path
     title: str
@@ -58,19 +56,19 @@ class Shown(NamedTuple):
 
 
 def notes() -> dict[str, Note]:
-    """By model type."""
+    """The notes, by model type."""
     entries = json.loads((DOCS / "notes.json").read_text(encoding="utf-8"))
     return {each: Note(entry["note"], entry["script"]) for entry in entries for each in entry["model_types"]}
 
 
 def upstream() -> dict[str, dict[str, str]]:
-    """What upstream's own test of left padding does, by model type."""
+    """What upstream's own test of left padding covers, by model type."""
     document: dict[str, dict[str, dict[str, str]]] = json.loads((DOCS / "upstream.json").read_text(encoding="utf-8"))
     return document["model_types"]
 
 
 def is_ok(architecture: Architecture, name: str) -> bool:
-    """True where it ran, and is within rounding; not where rounding alone moves so much that this says nothing."""
+    """True if it ran and is within rounding, unless rounding moves the logits so far that this proves nothing."""
     return _is_within_rounding(architecture, name) and (
         architecture["allowed"] <= _LARGEST_ALLOWANCE or architecture["max_abs_diffs"][name] <= _LARGEST_ALLOWANCE
     )
@@ -81,11 +79,11 @@ def _is_within_rounding(architecture: Architecture, name: str) -> bool:
 
 
 def explanation(architecture: Architecture, tested: dict[str, str], note: Note | None) -> str:
-    """The note, behind what follows from the way upstream tests where it speaks and we differ.
+    """The text for the last column: how upstream's test explains a disagreement, followed by the note.
 
     Raises:
-        ValueError: The two differ, or there is an error that is no known limit, and nothing explains it; or so much is
-            allowed for rounding that a fault could hide.
+        ValueError: Upstream and the survey disagree without an explanation, or an error is neither a known limit nor
+            explained, or so much is allowed for rounding that a fault could hide.
     """
     model_type = architecture["model_type"]
     if architecture["allowed"] > _LARGEST_ALLOWANCE and not architecture["known_limit"]:
@@ -99,14 +97,16 @@ def explanation(architecture: Architecture, tested: dict[str, str], note: Note |
     if note is not None:
         parts.append(note.text)
     elif tested.get("status") == _TESTED and not first:
-        raise ValueError(f"{model_type}: upstream tests its left padding, and it is wrong here: docs/notes.json?")
+        raise ValueError(
+            f"{model_type}: upstream tests its left padding, and here it is wrong: explain it in docs/notes.json"
+        )
     elif unexplained(architecture):
-        raise ValueError(f"{model_type}: {', '.join(unexplained(architecture))} and no word on it in docs/notes.json")
+        raise ValueError(f"{model_type}: {', '.join(unexplained(architecture))} is not explained in docs/notes.json")
     return " ".join(parts)
 
 
 def unexplained(architecture: Architecture) -> list[str]:
-    """Codes that say that something is wrong, where no limit is known."""
+    """Codes that say something is wrong; none if the architecture has a known limit."""
     return [] if architecture["known_limit"] else _telling(architecture)
 
 
@@ -119,7 +119,7 @@ def _telling(architecture: Architecture) -> list[str]:
 
 
 def run_survey(*, multimodal: bool) -> dict[str, Any]:
-    """The survey's document.
+    """The JSON document of the survey.
 
     Raises:
         RuntimeError: A bug in padcheck, or a wrong command line.
@@ -135,7 +135,7 @@ def run_survey(*, multimodal: bool) -> dict[str, Any]:
 
 
 def run_script(script: Path) -> Shown:
-    """A fault's script, in a process of its own."""
+    """Runs the script of a fault in a separate process."""
     done = subprocess.run(
         [sys.executable, str(script)], capture_output=True, text=True, check=True, env=os.environ | {"COLUMNS": "110"}
     )
@@ -145,7 +145,7 @@ def run_script(script: Path) -> Shown:
 
 
 def blocks(document: dict[str, Any], shown: list[Shown], causal: list[Architecture]) -> dict[str, str]:
-    """What docs/compatibility.md holds that was measured, by the name in its markers."""
+    """The measured blocks of docs/compatibility.md, by the name in their markers."""
     versions = document["environment"]
     today = dt.datetime.now(tz=dt.timezone.utc).date().isoformat()
     other = [each for each in document["architectures"] if each not in causal]
@@ -162,18 +162,18 @@ def blocks(document: dict[str, Any], shown: list[Shown], causal: list[Architectu
 
 
 def reasons(architectures: list[Architecture]) -> str:
-    """Why some are not judged."""
+    """A table of the architectures that were not judged, with the reasons."""
     return table(("model type", "why not"), [(each["model_type"], each["reason"]) for each in architectures])
 
 
 def fault(shown: Shown) -> str:
-    """A script, what it says of the fault, and what it printed."""
+    """A section on one script: its docstring and its output."""
     name = shown.script.name
     return f"### [{name}](faults/{name})\n\n{shown.title}. {shown.text}\n\n```text\n{shown.output.rstrip()}\n```"
 
 
 def split(architectures: list[Architecture]) -> tuple[list[Architecture], list[Architecture]]:
-    """Judged and not judged."""
+    """The judged architectures, and those that were not judged."""
     judged = [each for each in architectures if each["status"] == "judged"]
     return judged, [each for each in architectures if each["status"] != "judged"]
 
@@ -183,7 +183,7 @@ def rows(architectures: list[Architecture]) -> str:
     told, tested = notes(), upstream()
     headings = (
         *("model type", "positions", "generate left", "generate right", "score left", "score right", "forward left"),
-        *("cache right", "no mask", "findings", "upstream", "what is behind it"),
+        *("cache right", "no mask", "findings", "upstream", "explanation"),
     )
     found = []
     for each in architectures:
@@ -227,14 +227,14 @@ def _scored_left(architecture: Architecture) -> str:
 
 
 def sums(judged: list[Architecture]) -> str:
-    """How many are right, by what is done with them."""
+    """A table of how many architectures are right, for each way to use them."""
     asked = {
         "generating, padded on the left": lambda each: is_ok(each, "left_generate"),
         "generating, padded on the right": lambda each: is_ok(each, "right_generate"),
         "scoring, padded on the right": lambda each: is_ok(each, "right_score"),
         "scoring, padded on the left": lambda each: _scored_left(each) == "ok",
         "scoring, padded on the left, without position_ids": lambda each: is_ok(each, "left_forward_no_position_ids"),
-        "going on from the cache of a right-padded prompt": lambda each: is_ok(each, "right_continue"),
+        "continuing from the cache of a right-padded prompt": lambda each: is_ok(each, "right_continue"),
         "without attention_mask": lambda each: is_ok(each, "left_no_mask"),
     }
     counts = [(what, sum(map(right, judged))) for what, right in asked.items()]
@@ -249,23 +249,23 @@ def summary(document: dict[str, Any], judged: list[Architecture]) -> str:
     wrong = [each["model_type"] for each in judged if not is_ok(each, "left_generate")]
     return "\n\n".join(
         (
-            f"Of transformers {document['environment']['transformers']}, by `make survey`:",
+            f"transformers {document['environment']['transformers']}, measured by `make survey`:",
             sums(judged),
-            f"Wrong when left-padded for generating: {', '.join(wrong)}.",
+            f"Left-padded generation is wrong for {', '.join(wrong)}.",
             _MORE,
         )
     )
 
 
 def main() -> int:
-    """Runs the survey; the page and the README are written only where that is asked for."""
+    """Runs the survey, and writes the page and the README if asked to."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--write", action="store_true", help="write docs/compatibility.md and the README's block")
     arguments = parser.parse_args()
     document = run_survey(multimodal=arguments.write)
     causal = [each for each in document["architectures"] if each["model_type"] in causal_model_types()]
     if missing := sorted({each["model_type"] for each in causal} - upstream().keys()):
-        raise ValueError(f"docs/upstream.json has no word on {', '.join(missing)}")
+        raise ValueError(f"docs/upstream.json has no entry for {', '.join(missing)}")
     judged, _ = split(causal)
     shown = [run_script(script) for script in sorted(FAULTS.glob("*.py"))]
     page = PAGE.read_text(encoding="utf-8")

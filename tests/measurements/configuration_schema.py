@@ -15,12 +15,12 @@ SCHEMA = Path(__file__).parents[2] / "docs" / "padcheck.schema.json"
 _DESCRIPTIONS = {
     "models": "Hub ids, local folders, GGUF files, or demo.",
     "model": "Settings of one model, by its name in models.",
-    "report": "Reports to write: a file by format.",
+    "report": "Reports to write: the file for each format.",
     "prompts": "The prompts.",
-    "prompts_file": 'File with a prompt a line, or JSONL with "prompt".',
-    "ignore": "Codes that do not count, or prefixes of some, each with the reason.",
+    "prompts_file": 'File with one prompt per line, or JSONL with "prompt".',
+    "ignore": "Codes or prefixes of codes to ignore, each with a reason.",
 }
-"""What an option's help says otherwise, or does not say."""
+"""Descriptions that differ from the help text of the option, or of keys that are no option."""
 
 
 def schema() -> dict[str, Any]:
@@ -39,7 +39,7 @@ def schema() -> dict[str, Any]:
 
 
 def written() -> str:
-    """The schema as its file has it."""
+    """The content of the schema file."""
     return json.dumps(schema(), indent=2) + "\n"
 
 

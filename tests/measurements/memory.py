@@ -1,7 +1,7 @@
-"""What a run takes beyond its model: `make memory`.
+"""How much memory a measurement needs in addition to the model: `make memory`.
 
-The logits of one token are a megabyte here, so they must not be kept: those of one batch would be as large as all that
-is allowed.
+The logits of one token are a megabyte here, so they must not be kept in memory: those of one batch would already reach
+the limit.
 """
 
 import argparse
@@ -23,7 +23,7 @@ ALLOWED = 300
 
 
 class Peak:
-    """The most memory that this process had in the context, in MiB, beyond what it had before."""
+    """The peak memory of this process inside the context, in MiB, minus what it had before."""
 
     def __enter__(self) -> "Peak":
         self._process = psutil.Process()
@@ -43,12 +43,12 @@ class Peak:
 
     @property
     def mebibytes(self) -> float:
-        """What was added."""
+        """The increase."""
         return (self._largest - self._before) / 2**20
 
 
 def beyond_the_model(num_prompts: int, max_new_tokens: int = 10) -> float:
-    """MiB, of a small GPT-2 with a large vocabulary, in batches of 8 prompts of up to 64 tokens."""
+    """MiB in addition to a small GPT-2 with a large vocabulary, in batches of 8 prompts of up to 64 tokens."""
     torch.manual_seed(0)
     sizes = {"n_embd": 16, "n_layer": 2, "n_head": 2, "n_positions": 256}
     model = GPT2LMHeadModel(GPT2Config(vocab_size=VOCAB_SIZE, bos_token_id=None, eos_token_id=None, **sizes)).eval()
@@ -65,7 +65,7 @@ def beyond_the_model(num_prompts: int, max_new_tokens: int = 10) -> float:
 
 
 def main() -> None:
-    """Prints it, and fails where it is too much."""
+    """Prints the result, and ends with 1 if it is too much."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--prompts", type=int, default=512)
     parser.add_argument("--max-new-tokens", type=int, default=10)

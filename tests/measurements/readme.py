@@ -1,4 +1,4 @@
-"""The parts of the README that the program itself knows best: `make docs` writes them, a test compares them."""
+"""The parts of the README that are generated from the program: `make docs` writes them, a test compares them."""
 
 import os
 import re
@@ -27,15 +27,15 @@ def table(headings: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
 
 
 def replace_block(text: str, name: str, block: str) -> str:
-    """The text with another block between the markers of that name.
+    """The text with a new block between the markers of that name.
 
     Raises:
-        ValueError: The block has no markers.
+        ValueError: The markers are missing, or there are several.
     """
     pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
     text, found = pattern.subn(lambda match: f"{match[1]}\n{block}\n\n{match[2]}", text)
     if found != 1:
-        raise ValueError(f"there are {found} blocks named {name}")
+        raise ValueError(f"found {found} blocks named {name}, expected 1")
     return text
 
 
@@ -58,7 +58,7 @@ def blocks() -> dict[str, str]:
 
 
 def refreshed(text: str) -> str:
-    """The README with its blocks as they should be.
+    """The README with up-to-date blocks.
 
     Raises:
         ValueError: A block has no markers.

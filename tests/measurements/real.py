@@ -1,7 +1,7 @@
 """Two models with real weights, clean and with planted faults: `make real`.
 
-Both must pass in every dtype, and every fault of `real_faults.py`, planted over SmolLM2's weights, must be found, with
-its cause and its place. Ends with 1 where padcheck is wrong about one of them, or the weights cannot be downloaded.
+Both must pass in every dtype. Every fault of `real_faults.py`, planted into SmolLM2, must be found, with its cause and
+its place. Ends with 1 if padcheck is wrong about one of them, or if the weights cannot be downloaded.
 """
 
 import os
@@ -36,20 +36,20 @@ _PROMPTS = (
     "A triangle has three sides, a square has four sides, and a pentagon has",
 )
 _PROMPTS_OF_FAULTS = tuple(_PROMPTS[number] for number in (3, 0, 7, 1))
-"""The first has pads and is not the only one that has them."""
+"""The first prompt gets pads, and so do others."""
 
 _ALARMS = {
     *("PAD201", "PAD204", "PAD205", "PAD206", "PAD208"),
     *("PAD301", "PAD302", "PAD303", "PAD304", "PAD305", "PAD402", "PAD404"),
 }
-"""Codes that say a model is wrong. The others speak of the tokenizer, or of what no model can do."""
+"""Codes that say a model is wrong. The others are about the tokenizer, or about what no model can do."""
 
 
 _OVERFLOWS = (GEMMA3.name, "float16")
-"""Its activations pass 65504 in the eighth layer, alone as well: NaN in the logits is true of it."""
+"""Its activations exceed 65504 in the eighth layer, even for a prompt alone: the NaN in its logits is real."""
 
 
-_HEADING = "SmolLM2-135M and Gemma 3 270M with their real weights, and faults planted over SmolLM2's (`make real`):"
+_HEADING = "SmolLM2-135M and Gemma 3 270M with their real weights, and SmolLM2 with planted faults (`make real`):"
 _NAMED = ("found", "cause", "place")
 
 
@@ -62,7 +62,7 @@ class Job(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What padcheck said, and how that differs from what it should say."""
+    """What padcheck reported, and how that differs from what it should report."""
 
     job: Job
     name: str
@@ -81,10 +81,11 @@ def _name(dtype: torch.dtype) -> str:
 
 
 def _jobs(only: str, dtypes: list[str]) -> list[list[Job]]:
-    """What one process runs in a row: all of the model that is slow to load, which comes first, or one job.
+    """Lists of jobs, one list for each process: first all jobs of the model that is slow to load, then single jobs.
 
-    Unless dtypes are chosen, a fault that moves logits far runs in one dtype, and all dtypes take turns. A faint one
-    runs in float32 and in bfloat16, where rounding hides most; one that only 16 bit has runs in both of its dtypes.
+    Unless dtypes are chosen, a fault that moves logits far runs in one dtype, and successive faults use different
+    dtypes. A faint fault runs in float32 and in bfloat16, where rounding hides most. A fault that exists only in 16 bit
+    runs in both 16-bit dtypes.
     """
     every = [_name(dtype) for dtype in DTYPES]
     slow, quick = (
@@ -130,7 +131,7 @@ def _clean(job: Job) -> Outcome:
 def _overflowing(job: Job) -> Outcome:
     report = padcheck.compare(*_model(job), _PROMPTS_OF_FAULTS, max_new_tokens=6)
     codes = _codes(report)
-    problems = [] if codes == {"PAD204"} else [f"PAD204 alone is true of it, and not {' '.join(sorted(codes))}"]
+    problems = [] if codes == {"PAD204"} else [f"only PAD204 is right, and not {' '.join(sorted(codes))}"]
     return _outcome(job, f"{job.model}, overflow", report, cause="PAD204" in codes, problems=problems)
 
 
@@ -146,21 +147,21 @@ def _alarms(report: Report) -> list[str]:
 def _not_paris(report: Report) -> list[str]:
     index = _PROMPTS.index(_CAPITAL)
     texts = {
-        arm: next(row.new_text for row in report.evidence.runs[arm].rows if row.prompt_index == index)
-        for arm in ("single", "left")
+        run: next(row.new_text for row in report.evidence.runs[run].rows if row.prompt_index == index)
+        for run in ("single", "left")
     }
-    return [f"{arm}: {_CAPITAL!r} goes on with {text!r}" for arm, text in texts.items() if "Paris" not in text]
+    return [f"{run}: {_CAPITAL!r} continues with {text!r}" for run, text in texts.items() if "Paris" not in text]
 
 
 def _planted(job: Job) -> Outcome:
     fault = FAULTS[job.fault]
     model, words = _model(job)
     fault.plant(model)
-    # What only 16 bit has is found by statistics, which want more prompts.
+    # A fault that exists only in 16 bit is found by statistics, which need more prompts.
     prompts = _PROMPTS_OF_FAULTS if torch.float32 in fault.dtypes else _PROMPTS
     report = padcheck.compare(model, words, prompts, max_new_tokens=fault.max_new_tokens)
     if model.dtype not in fault.dtypes:
-        return _outcome(job, f"without effect: {fault.name}", report, clean=True, problems=_alarms(report))
+        return _outcome(job, f"no effect: {fault.name}", report, clean=True, problems=_alarms(report))
     cause = None if fault.cause is None else fault.cause in _codes(report)
     places = {place.module for place in report.evidence.places.values()}
     place = None if fault.place is None else fault.place in places
@@ -182,8 +183,8 @@ def _outcome(
 ) -> Outcome:
     steps = [
         step.max_abs_diff
-        for arm in ("left", "right_forward")
-        for row in report.evidence.differences.get(arm, ())
+        for run in ("left", "right_forward")
+        for row in report.evidence.differences.get(run, ())
         for step in row.steps
         if step.max_abs_diff is not None
     ]
@@ -219,14 +220,18 @@ def _counted(outcomes: list[Outcome]) -> str:
 def _parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--write", action="store_true", help="write the counts into the README")
-    parser.add_argument("--only", default="", metavar="TEXT", help="the runs with this text in their name")
+    parser.add_argument("--only", default="", metavar="TEXT", help="only runs with this text in their name")
     parser.add_argument(
-        "--dtype", action="append", choices=[_name(dtype) for dtype in DTYPES], default=[], help="every fault in these"
+        "--dtype",
+        action="append",
+        choices=[_name(dtype) for dtype in DTYPES],
+        default=[],
+        help="run every fault in this dtype",
     )
     parser.add_argument("--processes", type=int, default=multiprocessing.cpu_count())
     arguments = parser.parse_args()
     if arguments.write and (arguments.only or arguments.dtype):
-        parser.error("--write takes all runs: leave out --only and --dtype")
+        parser.error("--write needs all runs: leave out --only and --dtype")
     return arguments
 
 
@@ -235,7 +240,7 @@ def _say(text: str, **options: object) -> None:
 
 
 def main() -> int:
-    """Prints each run as it ends; the README is written only where that is asked for."""
+    """Prints each run when it ends, and writes the README if asked to."""
     arguments = _parsed()
     jobs = _jobs(arguments.only, arguments.dtype)
     try:

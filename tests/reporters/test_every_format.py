@@ -2,7 +2,6 @@ import pytest
 from builders import (
     HOSTILE,
     SHORT,
-    arm,
     batch,
     check,
     difference,
@@ -19,6 +18,7 @@ from builders import (
     raised,
     report,
     row,
+    run_result,
     runs,
     samples,
     sweep,
@@ -81,12 +81,12 @@ REPORTS = {
     "no arms": report(runs={}, differences={}),
     "positions used": report(
         runs={
-            name: arm(side, rows=(row(positions_used=(2, 3, 4, 9, None), positions_used_by="table"),))
+            name: run_result(side, rows=(row(positions_used=(2, 3, 4, 9, None), positions_used_by="table"),))
             for name, side in SIDES.items()
         }
     ),
     "no positions": report(
-        runs={name: arm(side, rows=(row(position_ids=(None,) * 5),)) for name, side in SIDES.items()}
+        runs={name: run_result(side, rows=(row(position_ids=(None,) * 5),)) for name, side in SIDES.items()}
     ),
     "every arm": report(
         noise=noise(rounding_errors=0.02, float32_twin="no room", other_attention=0.5),
@@ -97,7 +97,9 @@ REPORTS = {
     "with a place": report(places={"left": PLACE}, **probes(left=0.5)),
     "stand-ins": report(
         screen=sweep({1: 0.0, 16: 0.0}),
-        runs=runs(single=arm(None, stand_in="forward()", rows=(row(0), row(1, prompt=SHORT, stand_in="forward()")))),
+        runs=runs(
+            single=run_result(None, stand_in="forward()", rows=(row(0), row(1, prompt=SHORT, stand_in="forward()")))
+        ),
     ),
     "hidden by 16 bit": report(**in_half(left=0.5, left_float32=0.5)),
     "control not seen": report(**probes(broken_mask=0.0)),
@@ -159,10 +161,10 @@ HOSTILE_PLACES = {
     "values of generation_config": {"generation_config": {"suffix": HOSTILE}, "overridden": {"suffix": HOSTILE}},
     "keys of generation_config": {"generation_config": {HOSTILE: 1}, "overridden": {HOSTILE: 1}},
     "prompts": {"prompts": (HOSTILE, f" {HOSTILE} ")},
-    "tokens and texts": {"runs": {name: arm(side, rows=HOSTILE_ROWS) for name, side in SIDES.items()}},
+    "tokens and texts": {"runs": {name: run_result(side, rows=HOSTILE_ROWS) for name, side in SIDES.items()}},
     "a place": probes(left=0.5)
     | {"places": {"left": replace(PLACE, module=HOSTILE, class_name=HOSTILE, file=HOSTILE)}},
-    "a stand-in": {"runs": runs(single=arm(None, stand_in=HOSTILE, rows=(row(0), row(1, stand_in=HOSTILE))))},
+    "a stand-in": {"runs": runs(single=run_result(None, stand_in=HOSTILE, rows=(row(0), row(1, stand_in=HOSTILE))))},
     "an error of the few pad counts": {"screen": sweep({1: 0.0}, error=HOSTILE)},
     "why float32 is not possible": {
         "runs": runs(
@@ -179,7 +181,7 @@ HOSTILE_PLACES = {
     | {"sweep": sweep({1: 0.2, 2: 0.5, 4: 0.0, 8: 0.0}, sizes={HOSTILE: 4})},
     "ways to measure rounding": {"noise": noise(**{"rounding_errors": 0.02, HOSTILE: 0.01})},
     "dtype": in_half(HOSTILE, left_float32=0.5),
-    "warnings": {"load_warnings": (HOSTILE,), "runs": runs(right=arm("right", warnings=(HOSTILE,)))},
+    "warnings": {"load_warnings": (HOSTILE,), "runs": runs(right=run_result("right", warnings=(HOSTILE,)))},
     "errors": {"runs": runs(right=raised("right", HOSTILE)), "differences": differences(right=())},
     "tokens of a sample": {"samples": samples(right=Sample(rows=HOSTILE_ROWS))},
     "error of a sample": {"samples": samples(left=Sample(error=HOSTILE))},

@@ -4,7 +4,7 @@ import json
 import shutil
 
 import pytest
-from builders import arm, difference, differences, many_prompts, noise, report, row, runs, unpadded_difference
+from builders import difference, differences, many_prompts, noise, report, row, run_result, runs, unpadded_difference
 from documents import CODE, DOCUMENTS, everywhere
 
 from padcheck.reporters import Format, View, render
@@ -22,7 +22,9 @@ WIDE = tuple(
 PAGES = DOCUMENTS | {
     "hostile": everywhere(CODE),
     "wide": report(
-        prompts=(LONG, f"{LONG} "), runs=runs(left=arm("left", rows=WIDE, warnings=(LONG,))), load_warnings=(LONG,)
+        prompts=(LONG, f"{LONG} "),
+        runs=runs(left=run_result("left", rows=WIDE, warnings=(LONG,))),
+        load_warnings=(LONG,),
     ),
     "many": report(
         **many_prompts(24)

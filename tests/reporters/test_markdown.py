@@ -4,7 +4,6 @@ import pytest
 from builders import (
     HOSTILE,
     VOCAB_SIZE,
-    arm,
     batch,
     difference,
     flip,
@@ -15,6 +14,7 @@ from builders import (
     probes,
     report,
     row,
+    run_result,
     runs,
     samples,
     tokenizer_facts,
@@ -141,7 +141,7 @@ def test_no_text_of_a_model_changes_the_structure(text: str) -> None:
                 generation_config={"suffix": text},
                 overridden={"suffix": text},
                 prompts=(text, text),
-                runs=runs(left=arm("left", rows=rows, warnings=(text,))),
+                runs=runs(left=run_result("left", rows=rows, warnings=(text,))),
             )
         )
 
@@ -168,7 +168,9 @@ def test_a_cell_of_a_table_shows_the_text_as_it_is(text: str) -> None:
 @every_text
 def test_code_in_a_table_shows_the_text_as_it_is(text: str) -> None:
     rows = tuple(row(index, generated_text=text) for index in (0, 1))
-    cells = [row[1] for row in _rows(_parse(report(runs=runs(single=arm(None, rows=rows))))) if row[0] == "single"]
+    cells = [
+        row[1] for row in _rows(_parse(report(runs=runs(single=run_result(None, rows=rows))))) if row[0] == "single"
+    ]
     assert cells == [visible_edges(text)] * 2
 
 
@@ -179,7 +181,9 @@ def test_a_heading_shows_the_prompt_as_it_is(text: str) -> None:
 
 def test_an_empty_answer_is_an_empty_cell() -> None:
     rows = tuple(row(index, generated_text="") for index in (0, 1))
-    cells = [row[1] for row in _rows(_parse(report(runs=runs(single=arm(None, rows=rows))))) if row[0] == "single"]
+    cells = [
+        row[1] for row in _rows(_parse(report(runs=runs(single=run_result(None, rows=rows))))) if row[0] == "single"
+    ]
     assert "`" not in "".join(cells)
 
 

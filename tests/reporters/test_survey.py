@@ -34,7 +34,7 @@ def test_messages_and_fixes_are_for_those_who_ask():
     assert "About PAD201" not in render(MIXED, Format.TABLE, View(width=100))
     verbose = render(MIXED, Format.TABLE, View(width=100, verbose=True))
     assert "About PAD201." in verbose
-    assert "# mend it" in verbose
+    assert "# fix it" in verbose
 
 
 @pytest.mark.parametrize("width", [40, 80, 120])

@@ -1,7 +1,7 @@
 from xml.etree import ElementTree as ET
 
 import pytest
-from builders import HOSTILE, arm, model_facts, report, runs, tokenizer_facts
+from builders import HOSTILE, model_facts, report, run_result, runs, tokenizer_facts
 
 from padcheck.reporters import Format, View, render
 
@@ -26,7 +26,7 @@ def test_the_picture_is_in_colour_whatever_the_screen_has() -> None:
         {"model": model_facts(id="<script>&\"']]>")},
         {"model": model_facts(id=HOSTILE)},
         {"prompts": (HOSTILE, "<script>alert(1)</script>")},
-        {"runs": runs(left=arm("left", warnings=(HOSTILE, "<![CDATA[ --> &amp; &#7;")))},
+        {"runs": runs(left=run_result("left", warnings=(HOSTILE, "<![CDATA[ --> &amp; &#7;")))},
     ],
     ids=["markup in the title", "control characters in the title", "prompts", "warnings"],
 )

@@ -4,7 +4,6 @@ import pytest
 from builders import (
     HOSTILE,
     SHORT,
-    arm,
     difference,
     differences,
     flip,
@@ -17,6 +16,7 @@ from builders import (
     raised,
     report,
     row,
+    run_result,
     runs,
     tokenizer_facts,
     unpadded_difference,
@@ -140,7 +140,10 @@ def test_the_offset_of_a_table_is_that_of_the_prompt_alone() -> None:
     alone = row(positions_used=(2, 3, 4, 5, None), **used)
     behind_pads = row(1, prompt=SHORT, num_pads=2, positions_used=(2, 3, 4, 5, None), **used)
     shown = report(
-        runs=runs(single=arm(None, rows=(alone, row(1, prompt=SHORT))), left=arm("left", rows=(alone, behind_pads)))
+        runs=runs(
+            single=run_result(None, rows=(alone, row(1, prompt=SHORT))),
+            left=run_result("left", rows=(alone, behind_pads)),
+        )
     )
     lines = [line for line in _table(shown).splitlines() if line.startswith("positions used")]
     assert [line.split()[2:] for line in lines] == [["2", "3", "4", "│", "5", "-"], ["2", "3", "4!", "│", "5!", "-"]]
@@ -188,7 +191,7 @@ def test_a_token_past_the_limit_is_cut_with_an_ellipsis(token: str, shown: str) 
 @pytest.mark.parametrize("width", [80, 120])
 def test_a_long_row_is_folded_into_blocks_that_fit(width: int) -> None:
     long = row(prompt=tuple(range(10, 99)), tokens=tuple(TOKENS.values()) * 6 + ("a",))
-    shown = report(runs=runs(single=arm(None, rows=(long, row(1)))))
+    shown = report(runs=runs(single=run_result(None, rows=(long, row(1)))))
     lines = _table(shown, width=width).splitlines()
     blocks = _blocks(lines)
     assert all(line.startswith(label) for block in blocks for line, label in zip(block, LABELS, strict=True))
@@ -202,7 +205,7 @@ def test_without_a_line_to_paste_no_line_is_wider_than_the_screen() -> None:
     shown = report(
         prompts=("word " * 60, "日本" * 60),
         load_warnings=("x" * 300, "word " * 80),
-        runs=runs(right=arm("right", rows=(row(0, generated_text="x" * 300), row(1, prompt_text="日" * 90)))),
+        runs=runs(right=run_result("right", rows=(row(0, generated_text="x" * 300), row(1, prompt_text="日" * 90)))),
     )
     pasted = {f"{advice.task:<12}{advice.line}" for advice in shown.advice}
     lines = _table(shown, width=80).splitlines()
@@ -220,7 +223,7 @@ def test_what_looks_like_markup_appears_as_it_is(text: str) -> None:
         prompts=(text, text),
         tokenizer=tokenizer_facts(pad_token=text, pad_token_used=text, unk_token_id=0),
         load_warnings=(text,),
-        runs=runs(single=arm(None, rows=rows), right=raised("right", text)),
+        runs=runs(single=run_result(None, rows=rows), right=raised("right", text)),
         differences=differences(right=()),
     )
     table = _table(shown, width=120)

@@ -3,7 +3,6 @@ from builders import (
     CONTROLS,
     HOSTILE,
     SHORT,
-    arm,
     batch,
     difference,
     differences,
@@ -19,6 +18,7 @@ from builders import (
     raised,
     report,
     row,
+    run_result,
     runs,
     sweep,
     tokenizer_facts,
@@ -188,7 +188,7 @@ def test_a_row_without_a_reference_is_not_compared() -> None:
     [
         (0, {}, ["single, left, right"]),
         (1, {}, ["single", "left", "right"]),
-        (0, {"right": arm("right", rows=batch("right", new=(20, 30)))}, ["single, left", "right"]),
+        (0, {"right": run_result("right", rows=batch("right", new=(20, 30)))}, ["single, left", "right"]),
         (0, {"left": raised("left")}, ["single, right"]),
     ],
     ids=["no pads", "pads on either side", "another token", "an arm without rows"],
@@ -202,7 +202,7 @@ def test_arms_that_agree_in_every_column_are_shown_once(
 
 def test_arms_that_received_other_positions_are_shown_apart() -> None:
     odd = row(0, position_ids=(5, 6, 7, 8, None))
-    found = report(runs=runs(left=arm("left", rows=(odd, row(1, prompt=SHORT, num_pads=2)))))
+    found = report(runs=runs(left=run_result("left", rows=(odd, row(1, prompt=SHORT, num_pads=2)))))
     columns = wording.columns(wording.outputs(found, 0))
     assert [title for title, _ in columns] == ["single, right", "left"]
     assert columns[1][1] is odd
@@ -210,7 +210,7 @@ def test_arms_that_received_other_positions_are_shown_apart() -> None:
 
 def test_arms_that_used_other_positions_are_shown_apart() -> None:
     odd = row(0, positions_used=(5, 6, 7, 8, None), positions_used_by="table")
-    found = report(runs=runs(left=arm("left", rows=(odd, row(1, prompt=SHORT, num_pads=2)))))
+    found = report(runs=runs(left=run_result("left", rows=(odd, row(1, prompt=SHORT, num_pads=2)))))
     assert [title for title, _ in wording.columns(wording.outputs(found, 0))] == ["single, right", "left"]
 
 
@@ -281,7 +281,7 @@ def test_a_better_pad_token_is_named_where_there_is_one() -> None:
 
 
 def test_warnings_name_the_arm_that_made_the_libraries_say_them() -> None:
-    found = evidence(load_warnings=("a\nb",), runs=runs(right=arm("right", warnings=("use left", "again"))))
+    found = evidence(load_warnings=("a\nb",), runs=runs(right=run_result("right", warnings=("use left", "again"))))
     assert wording.warnings(found) == [("loading", "a↵b"), ("right", "use left"), ("right", "again")]
 
 
@@ -416,7 +416,10 @@ def test_a_probe_says_how_far_it_is_from_what() -> None:
             "pieces of prompt 0 also ran behind 3 numbers of pads, 1 to 16",
         ),
         (
-            {"left_out": (), "runs": runs(single=arm(None, stand_in="forward()", rows=(row(0), row(1, stand_in="x"))))},
+            {
+                "left_out": (),
+                "runs": runs(single=run_result(None, stand_in="forward()", rows=(row(0), row(1, stand_in="x")))),
+            },
             "alone, forward() stands in for generate() of prompts 1",
         ),
         (

@@ -1,4 +1,4 @@
-"""Builders of evidence for tests: by default a case in which no rule fires, so a test changes only what it is about."""
+"""Builders of evidence for tests. By default no rule fires, so a test changes only what it is about."""
 
 from collections.abc import Mapping
 
@@ -39,7 +39,7 @@ from padcheck.judging.rules import Rule
 PAD, BOS, EOS, UNK = 0, 1, 2, 3
 VOCAB_SIZE = 100
 LONG, SHORT = (10, 11, 12), (10,)
-"""The ids of the two prompts: in a batch the second gets two pads."""
+"""The ids of the two prompts. In a batch the second one gets two pads."""
 NEW = (20, 21)
 
 HOSTILE = "a|b `c` ```\n<b>[bold]*_\\[/]\x1b[31m\x07\r\u202e\u200b]]>&amp;\"' 日本"
@@ -132,7 +132,7 @@ def batch(side: PaddingSide | None, new: tuple[int, ...] = NEW) -> tuple[Row, ..
     return row(0, new=new), row(1, prompt=SHORT, num_pads=num_pads, side=side or "left", new=new)
 
 
-def arm(side: PaddingSide | None, **changes: object) -> RunResult:
+def run_result(side: PaddingSide | None, **changes: object) -> RunResult:
     reference = SINGLE if side else None
     return replace(RunResult(reference=reference, padding_side=side, rows=batch(side)), **changes)
 
@@ -153,7 +153,7 @@ PROBES: dict[str, tuple[str, PaddingSide | None]] = {
     "broken_mask": ("left_forward", "left"),
     "forward_again": ("forward", None),
 }
-"""The probes that always run: what each is read against, and the side it pads on."""
+"""The probes that always run, each with its reference and its padding side."""
 
 EXPENSIVE: dict[str, tuple[str, PaddingSide | None]] = {
     "few_copies": ("single", None),
@@ -163,61 +163,61 @@ EXPENSIVE: dict[str, tuple[str, PaddingSide | None]] = {
     "other_positions": ("left_forward", "left"),
     "shifted": ("left", "left"),
 }
-"""The same of those that run only where others disagree."""
+"""The expensive probes, which run only when a batch is in doubt."""
 
 HALF_ONLY: dict[str, tuple[str | None, PaddingSide | None]] = {
     "left_float32": ("single", "left"),
     "single_float32": (None, None),
     "replayed_float32": ("single", None),
 }
-"""The same of those that run only if the model is in 16 bit."""
+"""The runs that exist only if the model is in 16 bit."""
 
 AS_RUN = (*USER_RUNS, "replayed")
-"""The arms that run in the model's own dtype; if that is 16 bit, the others run in float32."""
+"""The runs in the model's own dtype. If that is 16 bit, the others run in float32."""
 
 CONTROLS = ("left_forward_no_mask", "broken_mask")
-"""What changes a healthy model's padded rows."""
+"""The runs that differ in the padded rows of a healthy model."""
 
 _WITHOUT_PADS = {"shifted", *(name for name, (_, side) in (PROBES | EXPENSIVE).items() if side is None)}
 
 
 def runs(**changes: RunResult) -> dict[str, RunResult]:
-    generated = {"single": arm(None), "left": arm("left"), "right": arm("right")}
+    generated = {"single": run_result(None), "left": run_result("left"), "right": run_result("right")}
     return generated | {name: _probe(name) for name in PROBES} | changes
 
 
 def _probe(name: str) -> RunResult:
     reference, side = (PROBES | EXPENSIVE | HALF_ONLY)[name]
-    built = arm(side, description=name, reference=reference)
+    built = run_result(side, description=name, reference=reference)
     return replace(built, rows=batch(None)) if name in _WITHOUT_PADS else built
 
 
 def gave(**changes: tuple[RowDifference, ...]) -> dict[str, object]:
-    """Evidence in which these arms gave that, the expensive ones among them too."""
+    """Evidence with these differences of these runs, expensive runs included."""
     more = {name: _probe(name) for name in changes if name in EXPENSIVE}
     left_out = tuple(name for name in EXPENSIVE if name not in more)
     return {"runs": runs(**more), "differences": differences(**changes), "left_out": left_out}
 
 
 def rows_of(name: str, *max_abs_diffs: float | None, count: int = 2) -> tuple[RowDifference, ...]:
-    """What an arm gave where it changes nothing in the first of `count` prompts, and that much in the others."""
+    """The differences of a run that changes nothing in the first of `count` prompts, and this much in the others."""
     num_pads = 0 if name in _WITHOUT_PADS else len(LONG) - len(SHORT)
     others = (difference(*max_abs_diffs, prompt_index=index, num_pads=num_pads) for index in range(1, count))
     return unpadded_difference(*(0.0 for _ in max_abs_diffs)), *others
 
 
 def probes(**max_abs_diffs: float | None) -> dict[str, object]:
-    """Evidence in which the second row of each of these arms is that far from its reference, after one step."""
+    """Evidence in which the second row of each of these runs differs this much from its reference, after one step."""
     return gave(**{name: rows_of(name, diff) for name, diff in max_abs_diffs.items()})
 
 
 def in_half(
     dtype: str = "bfloat16", *, left_float32: float | None = 0.0, **max_abs_diffs: float | None
 ) -> dict[str, object]:
-    """As `probes`, of a model in 16 bit, which was probed in float32. By default no rule fires here either."""
+    """Like `probes`, for a model in 16 bit that was probed in float32. By default no rule fires here either."""
     changes = probes(**max_abs_diffs)
     changes["model"] = model_facts(dtype=dtype)
-    ran = {name: _in_float32(name, arm) for name, arm in changes["runs"].items()}
+    ran = {name: _in_float32(name, result) for name, result in changes["runs"].items()}
     changes["runs"] = ran | {name: _in_float32(name, _probe(name)) for name in HALF_ONLY}
     in_float32 = rows_of("left_float32", left_float32)
     changes["differences"] |= {"left_float32": in_float32}
@@ -234,7 +234,7 @@ def _in_float32(name: str, ran: RunResult) -> RunResult:
 
 
 def precision(*ratios: float, prompt_index: int = 1, num_pads: int = 2) -> tuple[PrecisionStep, ...]:
-    """Steps of one prompt; at each the padded row is this many times as far from float32 as the prompt alone."""
+    """Steps of one prompt. At each step the padded row is this many times as far from float32 as the prompt alone."""
     return tuple(
         PrecisionStep(prompt_index=prompt_index, num_pad_tokens=num_pads, step=step, left=0.01 * ratio, alone=0.01)
         for step, ratio in enumerate(ratios)
@@ -244,7 +244,7 @@ def precision(*ratios: float, prompt_index: int = 1, num_pads: int = 2) -> tuple
 def sweep(
     max_abs_diffs: Mapping[int, float | None], *, sizes: Mapping[str, int] | None = None, error: str | None = None
 ) -> PadCountSweep:
-    """The longest prompt behind these numbers of pads, and how far it is off behind each."""
+    """The longest prompt after each of these numbers of pads, and how much it differs after each."""
     counts = tuple(
         PadCount(num_pad_tokens=number, step=difference(diff).steps[0]) for number, diff in max_abs_diffs.items()
     )
@@ -252,7 +252,7 @@ def sweep(
 
 
 def noise(**ways: float | str | None) -> dict[str, NoiseProbe]:
-    """How far rounding moved the logits in each of these ways; a text says why it was not run."""
+    """How far rounding moved the logits in each of these ways. A text is the reason why a way did not run."""
     return {
         name: NoiseProbe(description=name, error=way)
         if isinstance(way, str)
@@ -262,7 +262,7 @@ def noise(**ways: float | str | None) -> dict[str, NoiseProbe]:
 
 
 def without(*names: str) -> dict[str, object]:
-    """Evidence in which these arms were not run."""
+    """Evidence in which these runs did not run."""
     return {"runs": {name: ran for name, ran in runs().items() if name not in names}}
 
 
@@ -277,7 +277,7 @@ def difference(
     logit_scale: float = 10.0,
     flip: TokenFlip | None = None,
 ) -> RowDifference:
-    """One step for each of `max_abs_diffs`; None stands for NaN."""
+    """A row's difference with one step for each of `max_abs_diffs`; None stands for NaN."""
     steps = tuple(
         StepDifference(
             max_abs_diff=diff,
@@ -308,7 +308,7 @@ def flip(step: int, **changes: object) -> TokenFlip:
 
 
 def differences(*, count: int = 2, **changes: tuple[RowDifference, ...]) -> dict[str, tuple[RowDifference, ...]]:
-    """By default a row that is wrong in the left-padded batch is as wrong behind its pads alone."""
+    """The differences of all runs. By default a row that is wrong in the left-padded batch is so in a batch of one."""
     changes = {"left_alone": changes["left"], **changes} if "left" in changes else changes
     generated = {side: rows_of(side, 0.0, 0.0, count=count) for side in ("left", "right")}
     return generated | {name: rows_of(name, 0.5 * (name in CONTROLS), count=count) for name in PROBES} | changes
@@ -346,7 +346,7 @@ def tokenizer_evidence(**changes: object) -> Evidence:
 
 
 def no_padding() -> dict[str, object]:
-    """What is different about evidence in which both prompts have the same number of tokens."""
+    """Changes for evidence in which both prompts have the same number of tokens."""
     rows = (row(0), row(1))
     same = tuple(difference(0.0, 0.0, prompt_index=index, num_pads=0) for index in (0, 1))
     return {
@@ -360,7 +360,7 @@ def no_padding() -> dict[str, object]:
 
 
 def many_prompts(count: int) -> dict[str, object]:
-    """What is different about evidence with `count` prompts; all but the first are padded."""
+    """Changes for evidence with `count` prompts; all except the first are padded."""
     rows = {
         side: (
             row(0),
@@ -384,14 +384,14 @@ def report(command: Command = "compare", settings: JudgeSettings | None = None, 
 def ask(
     rule: Rule, *, atol: float | None = None, rtol: float | None = None, **changes: object
 ) -> Finding | Skipped | None:
-    """What a rule says of evidence with these changes."""
+    """What a rule says about evidence with these changes."""
     built = evidence(**changes)
     case, _ = open_case(built, atol, rtol)
     return rule.judge(case)
 
 
 def finding(rule: Rule, **changes: object) -> Finding:
-    """As `ask`, where the rule has to fire."""
+    """Like `ask`, for a rule that must fire."""
     found = ask(rule, **changes)
     assert isinstance(found, Finding), f"{rule.code} did not fire: {found}"
     return found
@@ -405,7 +405,7 @@ def unmeasured(model: str = "nope", exit_code: ExitCode = ExitCode.NOT_MEASURED,
 
 
 def check(*reports: Report | Unmeasured, **changes: object) -> Check:
-    """A check of these models, by default of one that is healthy."""
+    """A check of these models; by default of one healthy model."""
     reports = reports or (report(),)
     exit_code = max(each.exit_code for each in reports)
     return Check(**{"status": STATUS[exit_code], "exit_code": exit_code, "reports": reports} | changes)

@@ -1,6 +1,6 @@
-"""Runs many command lines in one process, so that torch is imported once: JSON lists on stdin and on stdout.
+"""Runs many command lines in one process, so torch is imported once. Reads and writes JSON lists on stdin and stdout.
 
-A process of its own is needed where huggingface_hub's environment variables matter: it reads them when it is imported.
+Tests of huggingface_hub's environment variables need a separate process, because it reads them when it is imported.
 """
 
 import contextlib
@@ -26,5 +26,5 @@ def run(arguments: list[str]) -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    time.sleep = lambda seconds: None  # the clients' pauses between two tries
+    time.sleep = lambda seconds: None  # the clients wait between two attempts
     json.dump([run(arguments) for arguments in json.load(sys.stdin)], sys.__stdout__)

@@ -1,7 +1,6 @@
-"""Documents of every command, as a reporter gets them."""
+"""A document of every command, as a reporter gets it."""
 
 from builders import (
-    arm,
     check,
     difference,
     differences,
@@ -10,6 +9,7 @@ from builders import (
     model_facts,
     report,
     row,
+    run_result,
     runs,
     tokenizer_facts,
     unmeasured,
@@ -24,7 +24,7 @@ from padcheck.judging.rules import find_rule
 
 WRONG = {"differences": differences(left=(unpadded_difference(0.0), difference(0.5)))}
 CODE = "</script><script>alert(1)</script><img src=x onerror=alert(1)>\"'<s>&amp;\x1b[31m"
-"""Text that would run, or break what is around it."""
+"""Text that would run as code, or break the text around it, if it were not escaped."""
 
 VANISHED = (KnownFinding(model="gone/model", code="PAD201", severity=Severity.ERROR),)
 
@@ -62,7 +62,7 @@ def a_survey(**changes: object) -> Survey:
 
 
 def everywhere(text: str) -> Report:
-    """A report with the text in every place."""
+    """A report with this text wherever a text can be."""
     rows = tuple(
         row(index, num_pads=1, tokens=(text,) * 6, prompt_text=text, generated_text=text, new_text=text)
         for index in (0, 1)
@@ -72,7 +72,7 @@ def everywhere(text: str) -> Report:
         tokenizer=tokenizer_facts(pad_token=text, pad_token_used=text, pad_token_used_reason=text, eos_token=text),
         generation_config={"suffix": text},
         prompts=(text, text),
-        runs=runs(left=arm("left", rows=rows, warnings=(text,))),
+        runs=runs(left=run_result("left", rows=rows, warnings=(text,))),
         differences=differences(left=(unpadded_difference(0.0), difference(0.5, flip=flip(0, token=text)))),
     )
     settings = {"model": text, "prompts": [text], "pad_token": text}

@@ -1,4 +1,4 @@
-"""Small models in one GGUF file, as llama.cpp's converter writes them."""
+"""Writes small models as GGUF files, in the same layout as llama.cpp's converter."""
 
 import tempfile
 from collections.abc import Container
@@ -11,7 +11,7 @@ from gguf import MODEL_ARCH, GGMLQuantizationType, GGUFWriter, TokenType, get_te
 from transformers import LlamaConfig, PreTrainedTokenizerFast
 
 UNK_TOKEN = "<|endoftext|>"
-"""transformers adds this one to a byte-level vocabulary without it, one past the embedding rows."""
+"""transformers adds this token to a byte-level vocabulary that lacks it, with an id one past the embedding rows."""
 
 
 def write_llama(
@@ -27,9 +27,9 @@ def write_llama(
     Args:
         path: The file.
         kind: How matrices are stored; vectors are float32.
-        architecture: What the file says that it is.
+        architecture: The architecture that the file names.
         with_tokenizer: Whether the keys tokenizer.ggml.* are written.
-        without: Names of tensors that are left out.
+        without: Names of tensors to leave out.
     """
     config = folders.llama_config()
     writer = GGUFWriter(path, architecture)

@@ -1,4 +1,4 @@
-"""What a worker process is given to do in the tests: well, badly, and without end."""
+"""Functions that tests run in worker processes: some succeed, some crash, some hang."""
 
 import os
 import signal
@@ -39,7 +39,7 @@ def raise_it(word: str) -> str:
 
 
 def process(_word: str) -> str:
-    time.sleep(0.2)  # so that each process gets some
+    time.sleep(0.2)  # so that each process gets some of the calls
     return str(os.getpid())
 
 
@@ -50,14 +50,14 @@ def lose_worker(word: str) -> str:
 
 
 class Worker(NamedTuple):
-    """Who runs a call: the process that makes it, and the one that waits for that."""
+    """The process that runs a call, and its parent, which waits for it."""
 
     parent: int
     process: int
 
 
 def worker_of(file: str) -> Worker:
-    """Who runs `wait_for_file`, once it does."""
+    """The worker that runs `wait_for_file`; waits until it does."""
     path = Path(file + ".worker")
     while not (path.exists() and path.read_text(encoding="utf-8").endswith("\n")):
         time.sleep(0.05)
@@ -65,7 +65,7 @@ def worker_of(file: str) -> Worker:
 
 
 def has_ended(pid: int) -> bool:
-    """True as soon as there is no such process, or nothing left of it but its number; False after a minute."""
+    """True as soon as the process has ended, even if its id is still listed; False after a minute."""
     for _ in range(600):
         if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
             return True
@@ -74,7 +74,7 @@ def has_ended(pid: int) -> bool:
 
 
 def wait_for_file(file: str) -> str:
-    """Ends when the file is there; until then `worker_of` tells whom to kill."""
+    """Waits until the file exists. Until then, `worker_of` finds the process to kill."""
     Path(file + ".worker").write_text(f"{os.getppid()} {os.getpid()}\n", encoding="utf-8")
     while not Path(file).exists():
         time.sleep(0.05)

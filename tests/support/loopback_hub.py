@@ -1,8 +1,8 @@
-"""A Hugging Face hub on the loopback interface, for tests of what happens when the hub fails.
+"""A Hugging Face hub on the loopback interface, to test what happens when the hub fails.
 
-It speaks as much of the hub's HTTP protocol as ``from_pretrained`` and ``hf_hub_download`` use, so the real
-``huggingface_hub`` client runs against it. Like the hub, it names the reason of a refusal in ``X-Error-Code``, by
-which the client chooses the exception it raises.
+It implements the part of the hub's HTTP protocol that ``from_pretrained`` and ``hf_hub_download`` use, so the real
+``huggingface_hub`` client runs against it. Like the hub, it names the reason of a refusal in ``X-Error-Code``; the
+client chooses its exception by this header.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ _RANGE = re.compile(r"bytes=(\d+)-")
 
 
 class Fault(Enum):
-    """The one way in which a repository fails."""
+    """How a repository fails."""
 
     NONE = auto()
     GATED_401 = auto()  # The repository is gated and the request carries no token.
-    GATED_403 = auto()  # The repository is gated and the token's owner was not let in.
+    GATED_403 = auto()  # The repository is gated and the token's owner has no access.
     INVALID_TOKEN = auto()  # The token is mistyped, expired or revoked.
     SERVER_ERROR = auto()  # Every request is answered with status 500.
-    STALL = auto()  # Every request is accepted and none is answered before the hub closes.
-    TRUNCATED = auto()  # Weights break off halfway, however often the client resumes the download.
+    STALL = auto()  # Every request is accepted, but not answered before the hub closes.
+    TRUNCATED = auto()  # A download of weights breaks off halfway, every time the client resumes it.
 
 
 class _RefusalError(Exception):
-    """An answer other than success: its status, the hub's wording and, where the hub gives one, the error code."""
+    """An answer that is not a success: its status, the hub's wording and, if the hub sends one, the error code."""
 
     def __init__(self, status: int, message: str, code: str | None = None, commit: str | None = None) -> None:
         super().__init__(message)
@@ -62,7 +62,7 @@ class _Repo:
         return {path.relative_to(self.folder).as_posix(): path for path in found}
 
     def refuse(self, *, download: bool) -> None:
-        """Raises what the repository's fault demands. That a gated repository exists and has files is no secret."""
+        """Raises the refusal of the repository's fault, if any. A gated repository still lists its files."""
         if self.fault is Fault.INVALID_TOKEN:
             raise _RefusalError(401, "Invalid credentials in Authorization header")
         if self.fault is Fault.SERVER_ERROR:
@@ -74,13 +74,13 @@ class _Repo:
 
 
 class LoopbackHub(ThreadingHTTPServer):
-    """Serves folders as model repositories, each of which can be made to fail in one way.
+    """Serves folders as model repositories. Each one can be made to fail in one way.
 
-    Use it as a context manager: leaving it ends the server and every request that is still stalled.
+    Use it as a context manager. Leaving it stops the server and every request that still hangs.
 
     Attributes:
         endpoint: The hub's address, for the variable ``HF_ENDPOINT``.
-        requests: What clients asked for, such as ``HEAD /org/name/resolve/main/config.json``, in order of arrival.
+        requests: All requests, such as ``HEAD /org/name/resolve/main/config.json``, in order of arrival.
     """
 
     def __init__(self) -> None:
@@ -91,7 +91,7 @@ class LoopbackHub(ThreadingHTTPServer):
         self.closing = threading.Event()
 
     def __enter__(self) -> LoopbackHub:
-        # `shutdown` waits for the end of a poll; the default of half a second would be paid by every test.
+        # `shutdown` waits for the end of a poll. The default of half a second would slow every test down.
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
         return self
 
@@ -108,16 +108,16 @@ class LoopbackHub(ThreadingHTTPServer):
 
         Args:
             repo_id: The repository's name, ``org/name`` or ``name``.
-            folder: The folder whose files, those in subfolders included, are the repository's.
+            folder: The folder with the repository's files, including subfolders.
             fault: How the repository fails.
         """
         self.repos[repo_id] = _Repo(folder, fault, commit=hashlib.sha1(repo_id.encode()).hexdigest())
 
     def client_environ(self, home: Path) -> dict[str, str]:
-        """Returns an environment for a subprocess whose hub client talks to this hub and to nothing else.
+        """Returns the environment for a subprocess whose hub client talks only to this hub.
 
         Args:
-            home: The client's ``HF_HOME``; an empty folder makes a client without token, cache or settings.
+            home: The client's ``HF_HOME``; with an empty folder, the client has no token, cache or settings.
         """
         settings = ("HF_", "HUGGING", "TRANSFORMERS_")
         return {name: value for name, value in os.environ.items() if not name.startswith(settings)} | {
@@ -132,7 +132,7 @@ class LoopbackHub(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """Answers one request; the base class's HTTP/1.0 ends the connection with it, so none outlives the hub."""
+    """Answers one request. The base class speaks HTTP/1.0 and then closes the connection, so none outlives the hub."""
 
     server: LoopbackHub
 
@@ -147,7 +147,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.do_GET()
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  (the base class's name)
-        """Says nothing: `LoopbackHub.requests` is the log."""
+        """Prints nothing: `LoopbackHub.requests` is the log."""
 
     def _answer(self) -> None:
         url = urlsplit(self.path)

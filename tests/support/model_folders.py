@@ -1,7 +1,7 @@
-"""Small model folders in every layout that people have, good and bad.
+"""Builds small model folders in every layout that occurs in practice, valid and broken.
 
-Each builder fills an empty folder and returns it. The tokenizers are trained here on a few lines of text, the weights
-are random but large enough that every layer has a say.
+Each builder fills an empty folder and returns it. The tokenizers are trained here on a few lines of text. The weights
+are random, but large enough that every layer affects the output.
 """
 
 import io
@@ -48,13 +48,13 @@ _TEXT = (
 
 
 def tokenizer_json(folder: Path) -> Path:
-    """tokenizer.json and model.safetensors: what a model looks like today."""
+    """tokenizer.json and model.safetensors: the usual layout today."""
     save_tokenizer(folder)
     return save_model(folder, llama_config())
 
 
 def tokenizer_model(folder: Path) -> Path:
-    """tokenizer.model alone, as Llama 2 came."""
+    """Only tokenizer.model, as Llama 2 was published."""
     written = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
         sentence_iterator=iter(_TEXT),
@@ -75,7 +75,7 @@ def tokenizer_model(folder: Path) -> Path:
 
 
 def vocab_and_merges(folder: Path) -> Path:
-    """vocab.json and merges.txt without tokenizer_config.json, as GPT-2 came."""
+    """vocab.json and merges.txt without tokenizer_config.json, as GPT-2 was published."""
     _trained_bpe(["<|endoftext|>"]).save_model(str(folder))
     return save_model(folder, gpt2_config())
 
@@ -87,7 +87,7 @@ def sharded(folder: Path) -> Path:
 
 
 def pytorch_bin(folder: Path) -> Path:
-    """Pickled weights, as before safetensors."""
+    """Pickled weights, as was usual before safetensors."""
     save_tokenizer(folder)
     save_model(folder, llama_config())
     (folder / "model.safetensors").unlink()
@@ -96,14 +96,14 @@ def pytorch_bin(folder: Path) -> Path:
 
 
 def base_checkpoint(folder: Path) -> Path:
-    """Weights without the prefix `transformer.`, as GPT-2 came."""
+    """Weights without the prefix `transformer.`, as GPT-2 was published."""
     vocab_and_merges(folder)
     build_model(gpt2_config()).base_model.save_pretrained(folder)
     return edit_json(folder / "config.json", architectures=["GPT2LMHeadModel"])
 
 
 def own_model_code(folder: Path) -> Path:
-    """An architecture whose Python code lies beside the weights."""
+    """An architecture with its Python code in the same folder."""
     tokenizer_json(folder)
     for name in ("configuration_pocket.py", "modeling_pocket.py"):
         shutil.copy(_OWN_CODE / name, folder)
@@ -119,7 +119,7 @@ def own_model_code(folder: Path) -> Path:
 
 
 def own_tokenizer_code(folder: Path) -> Path:
-    """A tokenizer whose Python code lies beside the weights, and pads as it is asked to."""
+    """A tokenizer with its Python code in the same folder; it pads on the side it is asked for."""
     return _letters(folder, "LettersTokenizer")
 
 
@@ -129,24 +129,24 @@ def tokenizer_that_rejects_the_side(folder: Path) -> Path:
 
 
 def tokenizer_that_ignores_the_side(folder: Path) -> Path:
-    """Its `_pad` pads on the left always."""
+    """Its `_pad` always pads on the left."""
     return _letters(folder, "StubbornTokenizer")
 
 
 def chat_template_with_bos(folder: Path) -> Path:
-    """The template writes bos, the tokenizer adds another, and turns end in the eos that is also the pad token."""
+    """The template writes bos, the tokenizer adds another, and each turn ends with eos, which is also the pad token."""
     save_tokenizer(folder, pad_token="</s>", chat_template="{{ bos_token }}" + _TURNS)
     return save_model(folder, llama_config(pad_token_id=EOS))
 
 
 def chat_template_without_bos(folder: Path) -> Path:
-    """The template leaves bos to the tokenizer, and pads have a token of their own."""
+    """The template leaves bos to the tokenizer, and the pad token is a separate token."""
     save_tokenizer(folder, chat_template=_TURNS)
     return save_model(folder, llama_config())
 
 
 def padding_in_tokenizer_json(folder: Path) -> Path:
-    """tokenizer.json keeps the padding and the truncation it was last used with."""
+    """tokenizer.json saves the padding and the truncation that were set last."""
     tokenizer = _trained_bpe(list(SPECIAL_TOKENS.values()))
     tokenizer.enable_padding(direction="left", pad_id=PAD, pad_token="<pad>", length=24)
     tokenizer.enable_truncation(max_length=24)
@@ -156,13 +156,13 @@ def padding_in_tokenizer_json(folder: Path) -> Path:
 
 
 def adapter(folder: Path) -> Path:
-    """A PEFT adapter beside the model that it belongs to."""
+    """A PEFT adapter; its base model is in the folder next to it."""
     import peft
 
     base = _beside(folder, "base")
     tokenizer_json(base)
     model = AutoModelForCausalLM.from_pretrained(base)
-    # Not at zero, where an adapter begins: what it adds is to be seen.
+    # The usual initialisation is zero; here the adapter must change the output.
     settings = peft.LoraConfig(r=4, target_modules=["q_proj", "v_proj"], init_lora_weights=False)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(0)
@@ -184,7 +184,7 @@ def quantized(folder: Path) -> Path:
 
 
 def pad_token_without_row(folder: Path) -> Path:
-    """A pad token was added to the tokenizer and no row to the model."""
+    """The tokenizer has an added pad token, but the model has no row for it."""
     save_tokenizer(folder, pad_token="<added>")
     return save_model(folder, llama_config(pad_token_id=None))
 
@@ -199,22 +199,22 @@ def fewer_rows_than_tokens(folder: Path) -> Path:
 
 
 def adapter_without_a_base(folder: Path) -> Path:
-    """It does not say which model it belongs to."""
+    """It does not name its base model."""
     return edit_json(adapter(folder) / "adapter_config.json", base_model_name_or_path=None)
 
 
 def adapter_that_is_no_json(folder: Path) -> Path:
-    """adapter_config.json was cut off."""
+    """adapter_config.json is cut off."""
     return _cut(adapter(folder) / "adapter_config.json")
 
 
 def adapter_of_a_model_that_is_gone(folder: Path) -> Path:
-    """The model that it belongs to was moved."""
+    """Its base model was moved."""
     return edit_json(adapter(folder) / "adapter_config.json", base_model_name_or_path=str(folder / "gone"))
 
 
 def adapter_of_an_adapter(folder: Path) -> Path:
-    """The model that it belongs to is an adapter itself."""
+    """Its base model is an adapter itself."""
     inner = _beside(folder, "inner")
     adapter(inner)
     return edit_json(adapter(folder) / "adapter_config.json", base_model_name_or_path=str(inner))
@@ -226,7 +226,7 @@ def adapter_whose_base_is_no_name(folder: Path) -> Path:
 
 
 def adapter_without_weights(folder: Path) -> Path:
-    """Its config alone was copied."""
+    """Only its config was copied."""
     (adapter(folder) / "adapter_model.safetensors").unlink()
     return folder
 
@@ -237,7 +237,7 @@ def adapter_that_is_a_prompt(folder: Path) -> Path:
 
 
 def adapter_of_another_model(folder: Path) -> Path:
-    """The model that it belongs to has another shape by now."""
+    """Its base model was replaced by one of another shape."""
     adapter(folder)
     save_model(_beside(folder, "base"), llama_config(hidden_size=64))
     return folder
@@ -249,7 +249,7 @@ def own_code_without_its_file(folder: Path) -> Path:
 
 
 def own_code_that_needs_a_package(folder: Path) -> Path:
-    """The Python code of the model imports what is not installed."""
+    """The Python code of the model imports a package that is not installed."""
     code = own_model_code(folder) / "modeling_pocket.py"
     code.write_text("import attention_of_the_future\n" + code.read_text(encoding="utf-8"), encoding="utf-8")
     return folder
@@ -263,14 +263,14 @@ def config_that_is_no_json(folder: Path) -> Path:
 
 
 def config_without_model_type(folder: Path) -> Path:
-    """config.json does not say what it describes."""
+    """config.json names no model type."""
     tokenizer_json(folder)
     write_json(folder / "config.json", {"hidden_size": 32})
     return folder
 
 
 def unknown_model_type(folder: Path) -> Path:
-    """A model newer than this transformers, without code of its own."""
+    """A model newer than this transformers, without its Python code."""
     return edit_json(tokenizer_json(folder) / "config.json", model_type="llama_of_the_future")
 
 
@@ -280,7 +280,7 @@ def without_config(folder: Path) -> Path:
 
 
 def without_anything(folder: Path) -> Path:
-    """Nothing at all."""
+    """An empty folder."""
     return folder
 
 
@@ -290,17 +290,17 @@ def without_tokenizer(folder: Path) -> Path:
 
 
 def gpt2_without_tokenizer(folder: Path) -> Path:
-    """The same, for a tokenizer class that can be made out of nothing."""
+    """The same, for a tokenizer class that can be created without files."""
     return save_model(folder, gpt2_config())
 
 
 def without_merges(folder: Path) -> Path:
-    """vocab.json was copied and merges.txt was not."""
+    """vocab.json was copied, merges.txt was not."""
     return _without(vocab_and_merges(folder), "merges.txt")
 
 
 def broken_tokenizer(folder: Path) -> Path:
-    """tokenizer.json was cut off."""
+    """tokenizer.json is cut off."""
     return _cut(tokenizer_json(folder) / "tokenizer.json")
 
 
@@ -310,22 +310,22 @@ def without_weights(folder: Path) -> Path:
 
 
 def truncated_weights(folder: Path) -> Path:
-    """model.safetensors was cut off."""
+    """model.safetensors is cut off."""
     return _cut(tokenizer_json(folder) / "model.safetensors")
 
 
 def truncated_pytorch_bin(folder: Path) -> Path:
-    """pytorch_model.bin was cut off."""
+    """pytorch_model.bin is cut off."""
     return _cut(pytorch_bin(folder) / "pytorch_model.bin")
 
 
 def weights_that_are_a_pointer(folder: Path) -> Path:
-    """Git cloned the folder without LFS."""
+    """The folder was cloned without Git LFS."""
     return _pointer(tokenizer_json(folder) / "model.safetensors")
 
 
 def tokenizer_that_is_a_pointer(folder: Path) -> Path:
-    """The same, of tokenizer.model."""
+    """The same for tokenizer.model."""
     return _pointer(tokenizer_model(folder) / "tokenizer.model")
 
 
@@ -340,17 +340,17 @@ def weights_of_another_shape(folder: Path) -> Path:
 
 
 def weights_with_gaps(folder: Path) -> Path:
-    """The config says three layers, the weights are of two."""
+    """The config says three layers, but the weights have two."""
     return edit_json(tokenizer_json(folder) / "config.json", num_hidden_layers=3)
 
 
 def base_checkpoint_with_gaps(folder: Path) -> Path:
-    """The same, of weights without the prefix `transformer.`."""
+    """The same for weights without the prefix `transformer.`."""
     return edit_json(base_checkpoint(folder) / "config.json", n_layer=3)
 
 
 def weights_of_another_name(folder: Path) -> Path:
-    """Every weight has a name that this architecture does not know, as an adapter's have."""
+    """Every weight has a name that this architecture does not know, like the weights of an adapter."""
     vocab_and_merges(folder)
     weights = load_file(folder / "model.safetensors")
     renamed = {f"base_model.{name}": weight for name, weight in weights.items()}
@@ -370,7 +370,7 @@ def encoder_only(folder: Path) -> Path:
     return write_json(folder / "config.json", {"model_type": "bert"})
 
 
-# What they are made of
+# Parts of the builders
 
 _TURNS = (
     "{% for message in messages %}{{ message['role'] }}: {{ message['content'] }}{{ eos_token }}{% endfor %}"
@@ -393,7 +393,7 @@ def gpt2_config(**changes: Any) -> GPT2Config:
 
 
 def build_model(config: PretrainedConfig) -> torch.nn.Module:
-    """The model with the same random weights every time."""
+    """The model, with the same random weights every time."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(0)
         return AutoModelForCausalLM.from_config(config)
@@ -406,7 +406,7 @@ def save_model(folder: Path, config: PretrainedConfig, **options: Any) -> Path:
 
 
 def save_tokenizer(folder: Path, **settings: Any) -> Path:
-    """Writes the files of a fast tokenizer that puts bos in front and pads on the left."""
+    """Writes the files of a fast tokenizer that adds bos and pads on the left."""
     bpe = _trained_bpe(list(SPECIAL_TOKENS.values()))
     bpe.post_processor = TemplateProcessing(single="<s> $A", special_tokens=[("<s>", BOS)])
     tokenizer = PreTrainedTokenizerFast(
@@ -417,7 +417,7 @@ def save_tokenizer(folder: Path, **settings: Any) -> Path:
 
 
 def merges_of(tokenizer: PreTrainedTokenizerFast) -> list[str]:
-    """The merges of a BPE tokenizer, as `left right`; tokenizers write them as text or as pairs."""
+    """The merges of a BPE tokenizer, as `left right`; the tokenizers library writes them as text or as pairs."""
     merges = json.loads(tokenizer.backend_tokenizer.to_str())["model"]["merges"]
     return [merge if isinstance(merge, str) else " ".join(merge) for merge in merges]
 

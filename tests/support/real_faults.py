@@ -1,6 +1,6 @@
-"""Faults planted over the real weights of a Llama: subclasses of its modules whose forward() does one thing wrong.
+"""Faults planted into a Llama with real weights: subclasses of its modules whose forward() does one thing wrong.
 
-Each class takes the place of the module's own, so that the weights stay. `FAULTS` says what padcheck must say of each.
+A module gets another class and keeps its weights. `FAULTS` says what padcheck must report for each fault.
 """
 
 import re
@@ -44,12 +44,12 @@ class Fault:
 
     Attributes:
         name: What is wrong.
-        classes: The class that takes a module's place, by a pattern of the module's name; "" is the model itself.
-        cause: The code that names it; None if none does.
-        place: The module that is to be named; None if nothing is far enough off to be followed.
-        dtypes: Where the fault exists. In the others the model is clean.
-        faint: Moves logits by little more than rounding does in bfloat16, or by less.
-        max_new_tokens: As many as it takes to see the fault.
+        classes: The class that a module gets, by a pattern of the module's name; "" is the model itself.
+        cause: The code that names the cause; None if no code does.
+        place: The module that must be named; None if the difference is too small to be traced.
+        dtypes: The dtypes in which the fault exists. In the others the model is clean.
+        max_new_tokens: Enough tokens to see the fault.
+        faint: It moves logits by little more than rounding does in bfloat16, or by less.
         settings: Attributes that the planted modules get.
     """
 
@@ -66,12 +66,12 @@ class Fault:
         """Changes the classes of the model's modules.
 
         Raises:
-            ValueError: A pattern fits no module.
+            ValueError: A pattern matches no module.
         """
         for pattern, planted in self.classes.items():
             modules = [module for name, module in model.named_modules() if re.fullmatch(pattern, name)]
             if not modules:
-                raise ValueError(f"no module is named {pattern}")
+                raise ValueError(f"no module matches {pattern}")
             for module in modules:
                 module.__class__ = planted
                 for name, value in self.settings.items():
@@ -116,7 +116,7 @@ FAULTS = (
         settings={"number": -4.0},
     ),
     Fault("attention in blocks of 4 slots", {"model": BlocksOfSlots}, "PAD305", _FIRST_ATTENTION, settings={"size": 4}),
-    # Behind 9, 12 and 13 pads, which these prompts have, blocks of 8 do no harm; behind others they do.
+    # Blocks of 8 do no harm after 9, 12 and 13 pads, which these prompts have. After other pad counts they do.
     Fault("attention in blocks of 8 slots", {"model": BlocksOfSlots}, "PAD305", None, settings={"size": 8}),
     Fault("rotary positions by slot while decoding", {"model": SlotsWhileDecoding}, "PAD303", "model"),
     Fault("positions of padded rows doubled", {"": DoublesPositions}, None, DoublesPositions.__name__),

@@ -19,7 +19,7 @@ _HALF = (torch.bfloat16, torch.float16)
 
 
 class SlotsWhileDecoding(LlamaModel):
-    """The position of a new token is the length of the cache, pads included."""
+    """The position of a new token is the length of the cache, including pads."""
 
     def forward(self, input_ids: torch.Tensor, position_ids: Any = None, **kwargs: Any) -> Any:
         past = past_columns(kwargs)
@@ -40,11 +40,11 @@ class DoublesPositions(LlamaForCausalLM):
         return super().forward(input_ids, attention_mask, position_ids, **kwargs)
 
 
-# States, and what layers do with rows
+# States, and layers that mix rows
 
 
 class NormOverSlots(LlamaModel):
-    """Embeddings are divided by their norm over all slots so far, pads included."""
+    """Embeddings are divided by their norm over all slots so far, including pads."""
 
     def forward(self, input_ids: torch.Tensor, inputs_embeds: None = None, **kwargs: Any) -> Any:
         embeddings = self.embed_tokens(input_ids)
@@ -80,7 +80,7 @@ class ScaledByRealTokens(LlamaMLP):
 
 
 class ReadsThePadBehind(LlamaMLP):
-    """The last real token of a right-padded row reads a little of the pad behind it, as with a shifted kernel."""
+    """The last real token of a right-padded row reads a little of the pad after it, as if a kernel were shifted."""
 
     share: float
     real: torch.Tensor
@@ -92,13 +92,13 @@ class ReadsThePadBehind(LlamaMLP):
         return output + self.share * torch.cat([behind, torch.zeros_like(output[:, :1])], dim=1)
 
 
-# What only 16 bit has
+# Faults that exist only in 16 bit
 
 _STEPS = {torch.bfloat16: 2**5, torch.float16: 2**8}
-"""Of a mantissa between 0.5 and 1: 5 and 8 significant bits in place of 8 and 11."""
+"""Steps of a mantissa between 0.5 and 1: 5 and 8 significant bits instead of 8 and 11."""
 
 _OFFSET = 32.0
-"""Scores lie within about 10; at 32 neighbouring numbers are 0.25 apart in bfloat16, 0.03 in float16."""
+"""Scores are below about 10. At 32, neighbouring numbers are 0.25 apart in bfloat16, and 0.03 in float16."""
 
 
 class RoundsPaddedRows(LlamaDecoderLayer):
@@ -117,7 +117,7 @@ class RoundsPaddedRows(LlamaDecoderLayer):
 
 
 class CoarseScores(LlamaAttention):
-    """In 16 bit the scores of rows with pads are rounded as if a larger number had been added and taken off again."""
+    """In 16 bit the scores of rows with pads are rounded as if a larger number were added and subtracted again."""
 
     real: torch.Tensor
 

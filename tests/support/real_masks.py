@@ -1,4 +1,4 @@
-"""Faults of the attention mask, as subclasses of Llama's modules: each forward() does one thing wrong."""
+"""Faults of the attention mask, as subclasses of Llama's modules. Each forward() does one thing wrong."""
 
 from typing import Any
 
@@ -8,20 +8,20 @@ from transformers.models.llama.modeling_llama import LlamaAttention
 
 
 def past_columns(kwargs: dict[str, Any]) -> int:
-    """How many columns the cache among the arguments holds."""
+    """The number of columns in the cache among the arguments."""
     cache = kwargs.get("past_key_values")
     return 0 if cache is None else cache.get_seq_length()
 
 
 def real_slots(input_ids: torch.Tensor, mask: torch.Tensor | None, kwargs: dict[str, Any]) -> torch.Tensor:
-    """True where a slot of the cache or of the input is real, (rows, past + new)."""
+    """True for the real slots of the cache and of the input, (rows, past + new)."""
     if mask is None:
         return torch.ones(len(input_ids), past_columns(kwargs) + input_ids.shape[1], dtype=torch.bool)
     return mask.bool()
 
 
 def causal(real: torch.Tensor) -> torch.Tensor:
-    """True where a slot may look if pads do not count, (rows, past + new, past + new)."""
+    """True for the slots that a slot may attend to if pads are ignored, (rows, past + new, past + new)."""
     return torch.ones(len(real), real.shape[1], real.shape[1], dtype=torch.bool).tril()
 
 
@@ -31,12 +31,12 @@ def added(numbers: torch.Tensor, num_new: int, dtype: torch.dtype) -> torch.Tens
 
 
 def hidden(may_attend: torch.Tensor, otherwise: float = -torch.inf) -> torch.Tensor:
-    """What is added to a score: 0 where a slot may be seen."""
+    """What is added to the scores: 0 for the slots that may be attended to, `otherwise` for the others."""
     return torch.zeros(may_attend.shape).masked_fill(~may_attend, otherwise)
 
 
 class MaskIgnored(LlamaModel):
-    """It takes attention_mask and does not pass it on."""
+    """It accepts attention_mask but does not pass it on."""
 
     def forward(self, input_ids: torch.Tensor, attention_mask: Any = None, **kwargs: Any) -> Any:
         return super().forward(input_ids, attention_mask=None, **kwargs)
@@ -65,7 +65,7 @@ def _one_short(real: torch.Tensor) -> torch.Tensor:
 
 
 class MaskLostWhileDecoding(LlamaModel):
-    """Behind so many decoded tokens, new ones see the whole cache."""
+    """After `decoded` decoded tokens, new ones see the whole cache."""
 
     decoded: int
 
@@ -79,7 +79,7 @@ class MaskLostWhileDecoding(LlamaModel):
 
 
 class FirstSlotSeen(LlamaModel):
-    """The first slot is an attention sink for every row, and that is a pad."""
+    """The first slot is an attention sink for every row, even if it is a pad."""
 
     def forward(self, input_ids: torch.Tensor, attention_mask: Any = None, **kwargs: Any) -> Any:
         real = real_slots(input_ids, attention_mask, kwargs)
@@ -88,7 +88,7 @@ class FirstSlotSeen(LlamaModel):
 
 
 class MaskOfTheFirstRow(LlamaModel):
-    """The first row's mask counts for all rows."""
+    """The mask of the first row is used for all rows."""
 
     def forward(self, input_ids: torch.Tensor, attention_mask: Any = None, **kwargs: Any) -> Any:
         real = real_slots(input_ids, attention_mask, kwargs)
@@ -96,7 +96,7 @@ class MaskOfTheFirstRow(LlamaModel):
 
 
 class SoftMask(LlamaModel):
-    """A number is added to the scores of pads that is too small to hide them."""
+    """The number added to the scores of pads is too small to hide them."""
 
     number: float
 
@@ -108,7 +108,7 @@ class SoftMask(LlamaModel):
 
 
 class BlocksOfSlots(LlamaModel):
-    """Attention sees its own block and the one before, and blocks begin at multiples of slots (GPT-Neo, Llama 4)."""
+    """Attention sees its own block and the one before, and blocks start at fixed slots (GPT-Neo, Llama 4)."""
 
     size: int
 
@@ -122,7 +122,7 @@ class BlocksOfSlots(LlamaModel):
 
 
 class TellsLayersOfPads(LlamaModel):
-    """Right by itself: its layers can see which slots are real, as kernels do that are given the lengths."""
+    """Correct itself, but tells its layers which slots are real, as if kernels were given the lengths."""
 
     def forward(self, input_ids: torch.Tensor, attention_mask: Any = None, **kwargs: Any) -> Any:
         real = real_slots(input_ids, attention_mask, kwargs)
@@ -132,7 +132,7 @@ class TellsLayersOfPads(LlamaModel):
 
 
 class SoftMaskInOneLayer(LlamaAttention):
-    """A number is added to the scores of pads that is too small to hide them."""
+    """The number added to the scores of pads is too small to hide them."""
 
     number: float
     real: torch.Tensor

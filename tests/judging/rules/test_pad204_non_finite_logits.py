@@ -1,7 +1,6 @@
 import pytest
 from builders import (
     SHORT,
-    arm,
     ask,
     difference,
     differences,
@@ -11,6 +10,7 @@ from builders import (
     raised,
     row,
     rows_of,
+    run_result,
     runs,
     unpadded_difference,
 )
@@ -22,7 +22,7 @@ from padcheck.judging.rules.pad204_non_finite_logits import NonFiniteLogits
 
 
 def _broken(side: PaddingSide | None):
-    return arm(side, rows=(row(0), row(1, prompt=SHORT, num_pads=2 * bool(side), non_finite_logits=7)))
+    return run_result(side, rows=(row(0), row(1, prompt=SHORT, num_pads=2 * bool(side), non_finite_logits=7)))
 
 
 def test_fires_on_nan_that_only_padding_brings() -> None:

@@ -4,6 +4,6 @@ from transformers import LlamaConfig
 
 
 class PocketConfig(LlamaConfig):
-    """Llama's, under a name that only this folder knows."""
+    """Llama's config, under a model type that only this folder defines."""
 
     model_type = "pocket"

@@ -1,4 +1,4 @@
-"""Tokenizers that transformers does not have: a token a letter, and three ways to pad."""
+"""Tokenizers that transformers does not have: one token per letter, and three ways to pad."""
 
 import json
 from pathlib import Path
@@ -64,7 +64,7 @@ class RejectingTokenizer(LettersTokenizer):
 
 
 class StubbornTokenizer(LettersTokenizer):
-    """Pads on the left, whichever side it is asked for."""
+    """Always pads on the left."""
 
     def _pad(self, encoded_inputs: Any, *args: Any, **kwargs: Any) -> Any:
         return super()._pad(encoded_inputs, *args, **kwargs | {"padding_side": "left"})

@@ -1,4 +1,4 @@
-"""Small causal language models with one planted fault each, and others that left padding does not harm."""
+"""Small causal language models: some with one planted fault each, others that left padding does not harm."""
 
 from zoo import batches, masks, neighbours, numbers, positions, states
 from zoo.comparing import compare

@@ -1,4 +1,4 @@
-"""Faults by which a row depends on its neighbours, whether padded or not."""
+"""Faults that make a row depend on its neighbours, with or without padding."""
 
 import torch
 from transformers import PreTrainedModel
@@ -11,7 +11,7 @@ _LEVELS = 4
 
 
 def expert_capacity(dtype: torch.dtype) -> PreTrainedModel:
-    """Tokens beyond the capacity of an MLP skip it, in the order of the batch (capacity limits of mixtures)."""
+    """Tokens beyond the capacity of an MLP skip it, in the order of the batch (capacity limits of experts)."""
     model = build_family(dtype)
 
     def drop(_mlp: torch.nn.Module, _args: tuple[torch.Tensor], output: torch.Tensor) -> torch.Tensor:

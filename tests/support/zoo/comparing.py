@@ -1,4 +1,4 @@
-"""What padcheck says of a model in memory."""
+"""Runs padcheck on a model in memory."""
 
 import builders
 from transformers import PreTrainedModel
@@ -14,13 +14,13 @@ from padcheck.judging.judge import judge
 from zoo.families import PROMPTS, tokenizer
 
 UNAVAILABLE = set() if hasattr(PreTrainedModel, "set_attn_implementation") else {"left_other_attention"}
-"""The arms that the installed transformers does not have: before 4.54 a loaded model keeps its attention."""
+"""The runs that the installed transformers cannot do: before 4.54 a loaded model cannot change its attention."""
 
 Encoded = tuple[tuple[int, ...], ...]
 
 
 def compare(model: PreTrainedModel, encoded: Encoded | None = None, **settings: object) -> Report:
-    """The report on these token ids, by default those of PROMPTS, padded by the tokenizer too."""
+    """The report on these token ids. By default they are those of PROMPTS, and the tokenizer pads them too."""
     words = tokenizer()
     measure = MeasureSettings(**{"max_new_tokens": 3, "batch_size": 16} | settings)
     rendered, pad_token = render_prompts(words, PROMPTS, chat=False), choose_pad_token(words, None)

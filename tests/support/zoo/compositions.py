@@ -1,6 +1,6 @@
-"""One prompt, the needle, among others in many batches: what it says may not depend on them.
+"""One prompt, the needle, in many different batches: its output must not depend on the other prompts.
 
-vLLM tests batch invariance like this.
+vLLM tests batch invariance in the same way.
 """
 
 import random
@@ -16,7 +16,7 @@ def _prompt(draw: random.Random, length: int) -> tuple[int, ...]:
 
 NEEDLE = _prompt(random.Random(0), 9)
 _LENGTHS = [length for length in range(2, 18) if length != len(NEEDLE)]
-"""Of the neighbours; never the needle's, so that every batch has a padded row."""
+"""Lengths of the neighbours. None equals the needle's, so every batch has a padded row."""
 
 
 @dataclass(frozen=True)

@@ -26,11 +26,11 @@ PROMPTS = (
     "it asked for a mat while it",
     "five tokens",
 )
-"""10, 11, 8 and 3 tokens with bos, so 1, 0, 3 and 8 pads: the row without pads is not the first of the batch."""
+"""10, 11, 8 and 3 tokens with bos, so 1, 0, 3 and 8 pads. The row without pads is not the first of the batch."""
 
 
 def tokenizer() -> PreTrainedTokenizerFast:
-    """One token a word, and bos in front."""
+    """A tokenizer with one token per word. It adds bos."""
     vocab = {
         token: token_id for token_id, token in enumerate((*_SPECIAL.values(), *sorted(set(" ".join(PROMPTS).split()))))
     }
@@ -63,7 +63,7 @@ _SETTINGS: dict[str, dict[str, Any]] = {
     "qwen2": _BLOCKS,
     "mistral": {**_BLOCKS, "sliding_window": 4},
     "mixtral": {**_BLOCKS, "num_local_experts": 4},
-    # A window would be wrong in transformers 4.48, where a prompt alone that is shorter than it is decoded wrong.
+    # No window: transformers 4.48 decodes a prompt that is shorter than the window wrongly, even alone.
     "gemma2": {**_BLOCKS, "head_dim": 8, "query_pre_attn_scalar": 8},
     "mamba": {"hidden_size": 32, "num_hidden_layers": 2, "state_size": 8},
 }
@@ -79,9 +79,10 @@ def build_family(
     num_layers: int = 2,
     **settings: Any,
 ) -> PreTrainedModel:
-    """A family's model; `settings` go on top of its own.
+    """The model of a family. `settings` are added to the family's own.
 
-    Without eos every row gives all its tokens, and without a pad token in the config pads have a lively embedding.
+    There is no eos, so every row generates all its tokens. The config has no pad token, so the embedding of pads is not
+    zero.
     """
     special = {"bos_token_id": BOS, "eos_token_id": None, "pad_token_id": None}
     depth: dict[str, Any] = {"num_hidden_layers": num_layers}
@@ -94,7 +95,7 @@ def build_family(
         torch.default_generator.manual_seed(seed)
         model = of(config)
         for parameter in model.parameters():
-            if parameter.dim() > 1:  # versions of transformers begin with different numbers, many too small to be seen
+            if parameter.dim() > 1:  # initial weights differ between versions, and are often too small
                 torch.nn.init.normal_(parameter, std=std)
         return model.eval().to(dtype)
 

@@ -8,7 +8,7 @@ _BLOCK = 4
 
 
 def ignored(call: Call) -> Arguments:
-    """attention_mask is taken and not passed on; what is causal stays so (transformers#41790)."""
+    """attention_mask is accepted but not passed on; attention stays causal (transformers#41790)."""
     return {"attention_mask": None}
 
 
@@ -18,12 +18,12 @@ def dropped_while_decoding(call: Call) -> Arguments:
 
 
 def one_pad_short(call: Call) -> Arguments:
-    """The mask is shifted by one against the columns: the last pad counts as real."""
+    """The mask is shifted by one column, so the last pad counts as real."""
     return {"attention_mask": torch.cat([call.mask[:, 1:], call.mask[:, -1:]], dim=1).long()}
 
 
 def one_token_long(call: Call) -> Arguments:
-    """The same to the other side: the first real token of a padded row is hidden."""
+    """The mask is shifted to the other side, so the first real token of a padded row is hidden."""
     return {"attention_mask": torch.cat([call.mask[:, :1], call.mask[:, :-1]], dim=1).long()}
 
 
@@ -34,22 +34,22 @@ def soft(call: Call) -> Arguments:
 
 
 def first_slot_seen(call: Call) -> Arguments:
-    """The attention sink is slot 0 (StreamingLLM), and that is a pad."""
+    """The attention sink is slot 0 (StreamingLLM), even if that is a pad."""
     return {"attention_mask": torch.cat([torch.ones_like(call.mask[:, :1]), call.mask[:, 1:]], dim=1).long()}
 
 
 def three_pads_at_most(call: Call) -> Arguments:
-    """Only as many pads are hidden as a short convolution is wide."""
+    """Only three pads are hidden, like the width of a short convolution."""
     return {"attention_mask": (call.mask | ((~call.mask).cumsum(dim=1) > 3)).long()}
 
 
 def blocks_of_slots(call: Call) -> Arguments:
-    """Attention sees its own block and the one before, and blocks begin at multiples of slots (Llama 4, GPT-Neo)."""
+    """Attention sees its own block and the one before, and blocks start at fixed slots (Llama 4, GPT-Neo)."""
     return _blocks(call, call.slots)
 
 
 def blocks_of_positions(call: Call) -> Arguments:
-    """The same, as it should be."""
+    """The same with blocks of positions, which is right."""
     return _blocks(call, call.positions)
 
 
@@ -60,12 +60,12 @@ def _blocks(call: Call, numbers: torch.Tensor) -> Arguments:
 
 
 def ignored_by_sdpa(call: Call) -> Arguments:
-    """The fast path takes is_causal in place of the mask."""
+    """The fast path uses is_causal instead of the mask."""
     return ignored(call) if call.base.config._attn_implementation == "sdpa" else {}
 
 
 def number_in_eager(call: Call) -> Arguments:
-    """Eager attention adds a mask of 0 and 1 to the scores, where another implementation takes it as yes and no."""
+    """Eager attention adds a mask of 0 and 1 to the scores. Another implementation would treat it as booleans."""
     if call.base.config._attn_implementation != "eager":
         return {}
     future = torch.where(call.causal, 0.0, torch.finfo(call.base.dtype).min)

@@ -1,7 +1,7 @@
-"""Faults that are not local to a row: other rows, the number of the call, or the call before decide what is wrong.
+"""Faults that depend on more than the row itself: on other rows, on the number of the call, or on an earlier call.
 
-A kernel has several branches, and the batch decides which of them runs: whether there are pads, on which side, how many
-rows there are. A branch that nobody tests is wrong here; a batch that takes another one is right.
+A kernel has several branches. The batch decides which branch runs: whether it has pads, on which side, and how many
+rows it has. Here one branch is wrong, as if it were never tested. A batch that takes another branch is right.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from zoo.families import BOS, VOCAB_SIZE, Build, build_family
 from zoo.planting import Arguments, Call, Fault, Planted, planted
 
 _NEXT_ROW = 0.02
-"""How much of the next row's hidden state a row gets."""
+"""The share of the next row's hidden state that is added to a row."""
 
 
 def _prompts(*lengths: int) -> tuple[tuple[int, ...], ...]:
@@ -29,14 +29,14 @@ _LONGEST_FIRST = {"encoded": _prompts(12, 5, 9, 4)}
 _LONGEST_LAST = {"encoded": _prompts(4, 9, 5, 12)}
 _LONG_THEN_SHORT = {"encoded": _prompts(12, 4)}
 _SIX_PROMPTS = {"encoded": _prompts(9, 5, 12, 7, 4, 10)}
-"""The longest is among the first four."""
+"""The longest prompt is among the first four."""
 
 Rows = Callable[[Call], torch.Tensor]
 """True for the rows that a call gets wrong, (batch,)."""
 
 
 def misread(rows: Rows) -> Fault:
-    """The embeddings of these rows enter with their features rotated by one."""
+    """The features of these rows' embeddings are rotated by one."""
 
     def fault(call: Call) -> Arguments:
         inputs, wrong = call.embeddings, rows(call)[:, None, None]
@@ -46,33 +46,33 @@ def misread(rows: Rows) -> Fault:
 
 
 def padded_on_the_left_while_decoding(call: Call) -> torch.Tensor:
-    """A decoding kernel for three and more rows that begin at different slots; a pad behind a token rules it out."""
+    """A decoding kernel for three or more rows that start at different slots; not used if a pad follows a token."""
     begins_late = (call.mask[:, 1:] >= call.mask[:, :-1]).all()
     return ~call.mask.all(dim=1) & begins_late & (call.past > 0 and len(call.mask) > 2)
 
 
 def unpadded_batch(call: Call) -> torch.Tensor:
-    """Two or more rows whose mask has no zero take a fast path without a mask."""
+    """Two or more rows without pads take a fast path without a mask."""
     return call.mask.all().expand(len(call.mask)) & (len(call.mask) > 1)
 
 
 def alone_from_the_cache(call: Call) -> torch.Tensor:
-    """One new token of one row is a matrix times a vector, which has a kernel for itself."""
+    """One new token of one row is a matrix times a vector, which has a special kernel."""
     return torch.full((len(call.mask),), call.past > 0 and len(call.mask) == 1)
 
 
 def beyond_the_fourth(call: Call) -> torch.Tensor:
-    """A kernel works on blocks of four rows, and the rows of all blocks but the first are off."""
+    """A kernel works on blocks of four rows, and all blocks except the first are wrong."""
     return torch.arange(len(call.mask)) >= 4
 
 
 def ends_in_a_pad(call: Call) -> torch.Tensor:
-    """The rows of a batch that were padded on the right are packed for a kernel, and the others not."""
+    """Only right-padded rows of a batch are packed for a kernel."""
     return ~call.mask[:, -1]
 
 
 def beside_a_row_that_ends_in_a_pad(call: Call) -> torch.Tensor:
-    """The whole batch is packed where one row of it was padded on the right."""
+    """The whole batch is packed if one row is padded on the right."""
     return (~call.mask[:, -1]).any().expand(len(call.mask))
 
 
@@ -82,12 +82,12 @@ def mask_of_the_first_row(call: Call) -> Arguments:
 
 
 def pads_of_the_first_row(call: Call) -> Arguments:
-    """Positions are the slot minus the number of pads, which is read off the first row."""
+    """Positions are the slot minus the number of pads of the first row."""
     return _positions_behind(call, _num_pads(call)[:1])
 
 
 def most_pads(call: Call) -> Arguments:
-    """Positions are the slot minus the number of pads of the row that has most of them."""
+    """Positions are the slot minus the number of pads of the row with the most pads."""
     return _positions_behind(call, _num_pads(call).max())
 
 
@@ -101,27 +101,27 @@ def _positions_behind(call: Call, num_pads: torch.Tensor) -> Arguments:
 
 @dataclass
 class MaskLost:
-    """The mask has room for the prompt and a few new tokens; once it is outgrown it is dropped."""
+    """The mask has room for the prompt and a few new tokens. After that it is dropped."""
 
     num_tokens: int
-    """How many new tokens are right."""
+    """The number of new tokens that are right."""
     width: int = field(default=0, init=False)
 
     def __call__(self, call: Call) -> Arguments:
         if call.past == 0:
             self.width = call.mask.shape[1]
             return {}
-        # The prompt gives the first new token, and each call behind it one more.
+        # The prompt gives the first new token, and each later call gives one more.
         number = call.past - self.width + 2
         return {"attention_mask": torch.ones_like(call.mask).long()} if number > self.num_tokens else {}
 
 
 @dataclass
 class LeftOver:
-    """A buffer with the mean input of each call is not cleared, and is added to the next prompt (a stale cache)."""
+    """A buffer with the mean input of a call is not cleared, and leaks into the next prompt (a stale cache)."""
 
     share: float
-    """How much of it is added."""
+    """The share of the buffer that is added."""
     buffer: torch.Tensor | None = field(default=None, init=False)
 
     def __call__(self, call: Call) -> Arguments:
@@ -134,7 +134,7 @@ class LeftOver:
 
 @dataclass
 class MeanOverTheBatch:
-    """The mean of all slots of a batch of prompts is taken off every embedding (a norm over the wrong dimensions)."""
+    """The mean of all slots of a batch is subtracted from every embedding (a norm over the wrong dimensions)."""
 
     mean: torch.Tensor | None = field(default=None, init=False)
 
@@ -145,7 +145,7 @@ class MeanOverTheBatch:
 
 
 def left_over(share: float) -> Build:
-    """Builds a model with a buffer that no other model has left anything in."""
+    """Builds a model with an empty buffer, so models do not affect each other."""
 
     def build(dtype: torch.dtype) -> PreTrainedModel:
         return planted(LeftOver(share))(dtype)
@@ -154,7 +154,7 @@ def left_over(share: float) -> Build:
 
 
 def next_row_leaks(dtype: torch.dtype) -> PreTrainedModel:
-    """Each row's last hidden state gets a little of the next row's (a buffer that is read past its end)."""
+    """Each row's last hidden state contains a little of the next row's (a buffer that is read past its end)."""
     model = build_family(dtype)
 
     def leak(_base: torch.nn.Module, _args: tuple[Any, ...], output: Any) -> None:
@@ -198,7 +198,7 @@ FAULTS = (
     ),
     Planted("rows that end in a pad", planted(misread(ends_in_a_pad)), "PAD402", left=None),
     Planted(
-        "beside a row that ends in a pad",
+        "next to a row that ends in a pad",
         planted(misread(beside_a_row_that_ends_in_a_pad)),
         "PAD206",
         left=None,

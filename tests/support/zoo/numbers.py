@@ -1,4 +1,4 @@
-"""Faults that end in NaN, and one that reads the right numbers from the wrong place."""
+"""Faults that produce NaN, and one that reads the right numbers from the wrong place."""
 
 from typing import Any
 
@@ -11,17 +11,17 @@ from zoo.planting import Arguments, Call, Planted, planted
 
 
 def minus_infinity(call: Call) -> Arguments:
-    """A pad's query may attend to nothing: softmax over -inf is NaN, and 0 * NaN is NaN (transformers#27179)."""
+    """The query of a pad may attend to nothing. Softmax over -inf is NaN, and 0 * NaN is NaN (transformers#27179)."""
     return call.additive_mask(call.causal & call.mask[:, None], float("-inf"))
 
 
 def beyond_half(call: Call) -> Arguments:
-    """The same from a mask of -1e9, which float16 turns into -inf."""
+    """The same with a mask of -1e9, which float16 turns into -inf."""
     return call.additive_mask(call.causal & call.mask[:, None], -1e9)
 
 
 def reads_by_count(dtype: torch.dtype) -> PreTrainedModel:
-    """The first token is read off slot `mask.sum() - 1`, which is the last real one only in a right-padded row."""
+    """The first token is read at slot `mask.sum() - 1`, which is the last real slot only in a right-padded row."""
     model = build_family(dtype)
 
     def read(_base: torch.nn.Module, _args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:

@@ -1,6 +1,6 @@
-"""How a fault gets into a model: between it and its base model, which is asked for something else than is right.
+"""Plants a fault into a model by changing the arguments of its base model.
 
-So generate(), cache and layers stay those of transformers, and what forward() receives from outside stays right.
+generate(), cache and layers stay those of transformers, and forward() receives the right arguments from outside.
 """
 
 from collections.abc import Callable
@@ -27,13 +27,13 @@ class Planted:
     Attributes:
         name: What is wrong with it.
         build: Makes it, in a dtype.
-        cause: The code that names the fault; None where none does.
-        also: Other causes that are true of it.
-        left: What the left arm then is; None where the left-padded batch is right.
-        dtypes: Where the fault shows.
-        by_neighbours: True where it is not pads that make a row wrong, but its neighbours or the call before.
-        drowns_in: Where rounding is as large as the fault, so that only the float32 twin shows it; and what it shows.
-        settings: What `compare` is given to reach it: prompts (`encoded`), and settings of the measurement.
+        cause: The code that names the fault; None if no code does.
+        also: Other causes that also apply.
+        left: The verdict of the left run; None if the left-padded batch is right.
+        dtypes: The dtypes in which the fault shows.
+        by_neighbours: True if neighbours or an earlier call make a row wrong, and not pads.
+        drowns_in: The dtypes in which rounding hides the fault and only float32 shows it, with the code that fires.
+        settings: Arguments of `compare` that reach the fault: prompts (`encoded`), and settings of the measurement.
     """
 
     name: str
@@ -47,7 +47,7 @@ class Planted:
     settings: dict[str, Any] = field(default_factory=dict)
 
     def expected_left(self, dtype: torch.dtype) -> frozenset[Verdict]:
-        """The verdicts that the left arm may get in a dtype."""
+        """The verdicts that the left run may get in a dtype."""
         if self.left is None or dtype not in self.dtypes or dtype in self.drowns_in:
             return UNHARMED
         return frozenset({self.left})
@@ -55,7 +55,7 @@ class Planted:
     def expected_harm(self, dtype: torch.dtype) -> set[str]:
         """The symptoms that are found in a dtype.
 
-        None where a prompt alone is wrong (PAD208): it is the reference of whatever is said of padding.
+        Empty if a prompt alone is wrong (PAD208), because it is the reference for everything about padding.
         """
         if dtype not in self.dtypes or self.cause == "PAD208":
             return set()
@@ -66,13 +66,13 @@ class Planted:
         return set() if self.left is None else {_HARM[self.left]}
 
     def expected_causes(self, dtype: torch.dtype) -> set[str]:
-        """The causes of left padding's harm that are found in a dtype."""
+        """The causes that are found in a dtype for the harm of left padding."""
         if self.left is None or dtype not in self.dtypes or self.by_neighbours:
             return set()
         return ({self.cause} if self.cause else set()) | self.also
 
     def is_silent(self, dtype: torch.dtype) -> bool:
-        """True where nothing at all is wrong in a dtype, or only generating behind pads, which is a warning."""
+        """True if nothing is wrong in a dtype, or only right-padded generation, which is a warning."""
         return dtype not in self.dtypes or self.cause == "PAD202"
 
 
@@ -89,12 +89,12 @@ Arguments = dict[str, Any]
 
 @dataclass(frozen=True)
 class Call:
-    """One forward() of a base model, with what a model without a fault would know.
+    """One forward() of a base model, and what a model without a fault would know about it.
 
     Attributes:
         base: The base model.
         input_ids: The columns that enter now, (batch, new).
-        mask: True where a column of the cache or of the input is real, (batch, past + new).
+        mask: True for the real columns of the cache and of the input, (batch, past + new).
     """
 
     base: PreTrainedModel
@@ -103,7 +103,7 @@ class Call:
 
     @property
     def past(self) -> int:
-        """How many columns the cache holds."""
+        """The number of columns in the cache."""
         return self.mask.shape[1] - self.input_ids.shape[1]
 
     @property
@@ -113,21 +113,21 @@ class Call:
 
     @property
     def positions(self) -> torch.Tensor:
-        """The position of each column, 0 in a pad on the left, (batch, past + new)."""
+        """The position of each column; 0 for pads on the left, (batch, past + new)."""
         return (self.mask.cumsum(dim=1) - 1).clamp_min(0)
 
     @property
     def causal(self) -> torch.Tensor:
-        """True where a new column may look if pads do not count, (batch, new, past + new)."""
+        """True for the columns that a new column may attend to if pads are ignored, (batch, new, past + new)."""
         return self.slots[:, self.past :, None] >= self.slots[:, None, :]
 
     @property
     def embeddings(self) -> torch.Tensor:
-        """Of the columns that enter now, (batch, new, hidden_size)."""
+        """The embeddings of the columns that enter now, (batch, new, hidden_size)."""
         return self.base.get_input_embeddings()(self.input_ids)
 
     def additive_mask(self, may_attend: torch.Tensor, otherwise: float | torch.Tensor) -> Arguments:
-        """A mask to be added to the scores: 0 where a new column may attend, (batch, 1, new, past + new)."""
+        """A mask to add to the scores: 0 for columns that a new column may attend to, (batch, 1, new, past + new)."""
         return {"attention_mask": torch.where(may_attend, 0.0, otherwise)[:, None].to(self.base.dtype)}
 
 
@@ -136,7 +136,7 @@ Fault = Callable[[Call], Arguments]
 
 
 def plant(model: PreTrainedModel, fault: Fault) -> PreTrainedModel:
-    """The model, its base model being called with the fault's arguments from now on."""
+    """The model. From now on its base model is called with the fault's arguments."""
 
     def change(base: Any, args: tuple[Any, ...], kwargs: Arguments) -> tuple[tuple[Any, ...], Arguments]:
         input_ids = args[0] if args else kwargs["input_ids"]

@@ -1,4 +1,4 @@
-"""Faults of positions. With learned ones every shift counts, with rotary ones only one between columns."""
+"""Faults of positions. With learned positions every shift matters; with rotary ones only a shift between columns."""
 
 from typing import Any
 
@@ -10,28 +10,28 @@ from zoo.planting import Arguments, Call, Clean, Planted, planted
 
 
 def by_slot(call: Call) -> Arguments:
-    """forward() counts its columns and does not look at position_ids (nnsight#672, TransformerLens#1609)."""
+    """forward() counts its columns and ignores position_ids (nnsight#672, TransformerLens#1609)."""
     return {"position_ids": call.slots[:, call.past :]}
 
 
 def by_slot_while_decoding(call: Call) -> Arguments:
-    """The position of a new token is the length of the cache, pads included (transformers#43734, #48161)."""
+    """The position of a new token is the length of the cache, including pads (transformers#43734, #48161)."""
     return by_slot(call) if call.past else {}
 
 
 def of_the_first_row(call: Call) -> Arguments:
-    """The tables are looked up once, with the first row's positions, for the whole batch."""
+    """The positions of the first row are used for the whole batch."""
     return {"position_ids": call.positions[:1, call.past :].expand(len(call.input_ids), -1)}
 
 
 def as_if_padded_on_the_left(call: Call) -> Arguments:
-    """Positions are the slot minus the number of pads, on whichever side these are."""
+    """Positions are the slot minus the number of pads, even if the pads are on the right."""
     num_pads = (~call.mask).sum(dim=1, keepdim=True)
     return {"position_ids": (call.slots - num_pads).clamp_min(0)[:, call.past :]}
 
 
 class PassesSlots(GPT2LMHeadModel):
-    """Its prepare_inputs_for_generation() counts slots: a model's own code from before the mask was looked at."""
+    """Its prepare_inputs_for_generation() counts slots, like old custom code that ignores the mask."""
 
     def prepare_inputs_for_generation(self, input_ids: torch.Tensor, *args: Any, **kwargs: Any) -> Arguments:
         inputs = super().prepare_inputs_for_generation(input_ids, *args, **kwargs)

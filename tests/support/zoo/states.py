@@ -1,4 +1,4 @@
-"""Faults of what a model carries along the sequence: recurrent states and means."""
+"""Faults of values that a model carries along the sequence: recurrent states and means."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -15,11 +15,11 @@ _CHUNK = 4
 
 @dataclass
 class DecayingState:
-    """Attention behind a recurrent layer, as in hybrids: h = 0.8 h + x, carried from the prompt to each new token.
+    """Attention after a recurrent layer, as in hybrid models. The state is h = 0.8 h + x, also while decoding.
 
-    Pads that run through it: transformers#32677, #41790. Pads whose input alone is zeroed let the state decay: none
-    on the left, where it is still zero, but on the right it is what decoding starts from. A state that starts anew
-    every few slots is that of a chunked kernel.
+    Pads may run through the state: transformers#32677, #41790. If only the input of pads is zeroed, pads let the state
+    decay. This does no harm on the left, because the state is still zero. On the right, decoding starts from the
+    decayed state. A state that is reset every few slots is that of a chunked kernel.
     """
 
     pads: Pads
@@ -42,7 +42,7 @@ class DecayingState:
 
 @dataclass
 class MeanOverTheSequence:
-    """The prompt's mean is taken off every embedding; pads are part of it (a norm or pooling over the sequence)."""
+    """The mean of the prompt, pads included, is subtracted from every embedding (a norm over the sequence)."""
 
     mean: torch.Tensor | None = field(default=None, init=False)
 
@@ -53,9 +53,9 @@ class MeanOverTheSequence:
 
 
 def dynamic_rope(dtype: torch.dtype) -> PreTrainedModel:
-    """Not planted: dynamic NTK takes a batch's frequencies from its longest row, and keeps those of longer ones before.
+    """Not planted: dynamic NTK takes the frequencies from the longest row so far, and keeps them.
 
-    LlamaRotaryEmbedding of transformers; whoever ran first alone has frequencies that the batch no longer finds.
+    This is LlamaRotaryEmbedding of transformers. A prompt that ran alone first had other frequencies than the batch.
     """
     return build_family(dtype, max_position_embeddings=6, rope_scaling={"rope_type": "dynamic", "factor": 4.0})
 
