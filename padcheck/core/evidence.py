@@ -12,16 +12,6 @@ from padcheck.core.facts import Environment, ModelFacts, PaddingSide, SpecialTok
 
 PositionsUsedBy = Literal["table", "rotary"]
 
-SINGLE = "single"
-"""The arm that is the reference: each prompt alone, without padding."""
-
-
-USER_RUNS = (SINGLE, "left", "right")
-"""The arms that are generated whole, as users run them; the others are probes."""
-
-IN_FLOAT32 = {SINGLE: "single_float32", "left": "left_float32", "replayed": "replayed_float32"}
-"""The float32 run of an arm, which probes are compared with if the model is in 16 bit."""
-
 OTHER_ATTENTION = {"sdpa": "eager", "eager": "sdpa"}
 """What a model is run with to see whether its attention implementation matters."""
 

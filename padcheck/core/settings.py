@@ -9,7 +9,7 @@ from typing import Any, Literal
 from padcheck.core.errors import UsageError
 from padcheck.core.facts import PaddingSide
 from padcheck.core.severity import Severity
-from padcheck.core.use_case import Task, Use
+from padcheck.core.use_case import Task, UseCase
 
 EVERY_ATTENTION = "all"
 """In place of an attention implementation: each that the model has here, one after another."""
@@ -127,9 +127,9 @@ class JudgeSettings:
             _require(bool(reason.strip()), f"{code} is ignored without a reason", f'Write ignore = {{{code} = "why"}}.')
 
     @property
-    def use(self) -> Use:
+    def use(self) -> UseCase:
         """What the verdict is about."""
-        return Use(task=self.task, padding_side=self.padding_side)
+        return UseCase(task=self.task, padding_side=self.padding_side)
 
     def left_out(self, code: str) -> str | None:
         """Why a code does not count; None where it does."""
