@@ -196,7 +196,7 @@ class OutputSettings:
     discarded: bool = False
 
 
-def those_of(kind: type, given: Mapping[str, Any]) -> dict[str, Any]:
+def belonging_to(kind: type, given: Mapping[str, Any]) -> dict[str, Any]:
     """The given values that are fields of this settings class."""
     names = {each.name for each in fields(kind)}
     return {name: value for name, value in given.items() if name in names}

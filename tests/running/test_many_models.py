@@ -226,7 +226,7 @@ def test_a_verbose_check_shows_whole_reports(padcheck):
     ("text", "arguments", "says"),
     [
         ("models = ", (), "is not TOML"),
-        ("", (), "No model is named"),
+        ("", (), "There is no model"),
         ('modles = ["demo"]', (), "Did you mean models?"),
         ('models = ["demo"]', ("--report", "junit=/not/there/out.xml"), "does not exist"),
         ('models = ["demo"]', ("--report", "junit"), "names no file"),
