@@ -161,7 +161,7 @@ def check(models: options.Models = None, **asked: Any) -> None:
         from padcheck.cli import config_file, output
         from padcheck.judging import baseline
         from padcheck.reporters import files_by_format
-        from padcheck.running import many_models
+        from padcheck.running import judge_again, many_models
 
         values = option_values(asked)
         configured = config_file.read(values.get("config"))
@@ -181,7 +181,7 @@ def check(models: options.Models = None, **asked: Any) -> None:
         if writes and file is not None:
             known = baseline.updated(known, found)
             output.write_file("--baseline", file, baseline.dump(known), out)
-            found = many_models.accept(found, known)
+            found = judge_again.accept(found, known)
         output.finish(found, out)
 
 
