@@ -103,8 +103,9 @@ def compare(model: options.Model = DEMO, **asked: Any) -> None:
         from padcheck.running import many_models, one_model
 
         output.require_writable(out)
-        run = many_models.by_attention if measure.attn_implementation == EVERY_ATTENTION else one_model.compare
-        output.finish(run(measure, judgement, output.progress_for(out)), out)
+        every = measure.attn_implementation == EVERY_ATTENTION
+        compare_model = many_models.compare_by_attention if every else one_model.compare
+        output.finish(compare_model(measure, judgement, output.progress_for(out)), out)
 
 
 @app.command(

@@ -77,7 +77,7 @@ def check(
     return compose_check((reports[job.measure.model] for job in jobs), configuration)
 
 
-def by_attention(measure: MeasureSettings, judgement: JudgeSettings, progress: Progress) -> Check:
+def compare_by_attention(measure: MeasureSettings, judgement: JudgeSettings, progress: Progress) -> Check:
     """Compares one model with each attention implementation that it can run with here, its default first.
 
     Raises:

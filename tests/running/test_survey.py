@@ -220,6 +220,8 @@ def test_a_bug_in_padcheck_has_another_exit_code_than_a_failed_measurement(monke
     assert bug.reason == "A bug in padcheck: ZeroDivisionError: by zero"
     missing = judged_here("llama", monkeypatch, NotMeasuredError("It needs timm.", change="Install it."))
     assert (missing.exit_code, missing.reason) == (ExitCode.NOT_MEASURED, "It needs timm.")
+    full = judged_here("llama", monkeypatch, MemoryError())
+    assert (full.exit_code, full.reason) == (ExitCode.NOT_MEASURED, "Memory ran out.")
 
 
 def test_the_survey_has_the_largest_exit_code():
