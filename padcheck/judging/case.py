@@ -6,9 +6,15 @@ from typing import NamedTuple, TypeVar
 from padcheck.core.evidence import OTHER_ATTENTION, Evidence, PadCountSweep, Place, RowDifference
 from padcheck.core.precision import PrecisionTest
 from padcheck.core.report import Comparison, RowComparison, Verdict
-from padcheck.core.run_plans import CONTROLS, SINGLE
+from padcheck.core.run_plans import CONTROLS, SINGLE, RunName
 from padcheck.core.tolerances import Tolerance, share_of_allowance
 from padcheck.core.use_case import Use
+
+Reads = tuple[RunName | tuple[RunName, ...], ...]
+"""The runs that a rule needs. Of a tuple of runs, one is enough; the first one speaks for them if none ran."""
+
+LEFT_BATCH: tuple[RunName, ...] = ("left", "left_float32")
+"""The runs that `Case.left` chooses from."""
 
 
 class Step(NamedTuple):
@@ -47,6 +53,22 @@ class Case(NamedTuple):
     def ran(self, *arms: str) -> bool:
         """True where each of these arms ran and was compared."""
         return all(arm in self.comparisons and self.comparisons[arm].verdict is not Verdict.NOT_RUN for arm in arms)
+
+    def undecided(self, reads: Reads) -> str | None:
+        """Why a rule that reads these runs cannot decide; None if it can."""
+        for each in reads:
+            runs = each if isinstance(each, tuple) else (each,)
+            if not any(self.ran(run) for run in runs):
+                return f"undecided: {self._why_not_run(runs[0])}"
+        return None
+
+    def _why_not_run(self, name: RunName) -> str:
+        if not self.evidence.runs:
+            return "only the tokenizer was inspected"
+        run = self.evidence.runs.get(name)
+        if run is None:
+            return f"the run {name} did not run"
+        return f"the run {name} has no row to compare" if run.error is None else f"the run {name} raised: {run.error}"
 
     def wrong(self, arm: str) -> list[RowComparison]:
         """The padded rows of an arm whose logits are off by more than rounding."""

@@ -15,7 +15,7 @@ from padcheck.core.facts import PaddingSide
 from padcheck.core.report import Finding, Skipped
 from padcheck.core.severity import Severity
 from padcheck.core.use_case import Task, Use
-from padcheck.judging.case import Case
+from padcheck.judging.case import Case, Reads
 
 
 class Rule(ABC):
@@ -25,6 +25,7 @@ class Rule(ABC):
         code: `PADnnn`; never reused, never renumbered.
         name: The same in words.
         severity: The usual one; a finding may carry another where the evidence is milder or graver.
+        reads: The runs without which it is undecided. Of a tuple of runs, one is enough.
         told_by: Codes whose finding already tells this rule's story: where one of them fired, no milder than this rule
             would, this rule is skipped.
         tasks: The tasks that it is about; none where it is about all of them.
@@ -34,13 +35,19 @@ class Rule(ABC):
     code: ClassVar[str]
     name: ClassVar[str]
     severity: ClassVar[Severity]
+    reads: ClassVar[Reads] = ()
     told_by: ClassVar[tuple[str, ...]] = ()
     tasks: ClassVar[tuple[Task, ...]] = ()
     side: ClassVar[PaddingSide | None] = None
 
-    @abstractmethod
     def judge(self, case: Case) -> Finding | Skipped | None:
-        """A finding, or the reason why it could not be decided, or None where all is well."""
+        """The decision; skipped if one of the runs that the rule reads is missing."""
+        undecided = case.undecided(self.reads)
+        return self.decide(case) if undecided is None else self.skip(undecided)
+
+    @abstractmethod
+    def decide(self, case: Case) -> Finding | Skipped | None:
+        """A finding, or None if all is well; skipped if something besides `reads` is missing."""
 
     def concerns(self, use: Use) -> bool:
         """False where it says nothing about what the caller does."""

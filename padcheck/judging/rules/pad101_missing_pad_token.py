@@ -32,7 +32,7 @@ class MissingPadToken(Rule):
     name = "missing-pad-token"
     severity = Severity.WARNING
 
-    def judge(self, case: Case) -> Finding | None:
+    def decide(self, case: Case) -> Finding | None:
         """Fires where pad_token_id is None."""
         tokenizer = case.evidence.tokenizer
         if tokenizer.pad_token_id is not None:

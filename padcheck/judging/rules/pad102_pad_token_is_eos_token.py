@@ -29,7 +29,7 @@ class PadTokenIsEosToken(Rule):
     name = "pad-token-is-eos-token"
     severity = Severity.WARNING
 
-    def judge(self, case: Case) -> Finding | None:
+    def decide(self, case: Case) -> Finding | None:
         """Fires where the tokenizer itself ships eos as its pad token."""
         tokenizer, ids = case.evidence.tokenizer, case.evidence.special_token_ids
         places = {"tokenizer": ids.tokenizer, "config": ids.config, "generation_config": ids.generation_config}

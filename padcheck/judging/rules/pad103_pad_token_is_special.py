@@ -29,7 +29,7 @@ class PadTokenIsSpecial(Rule):
     severity = Severity.INFO
     told_by = ("PAD102",)
 
-    def judge(self, case: Case) -> Finding | None:
+    def decide(self, case: Case) -> Finding | None:
         """Fires where pad equals bos or unk."""
         tokenizer = case.evidence.tokenizer
         special = {"bos": tokenizer.bos_token_id, "unk": tokenizer.unk_token_id}

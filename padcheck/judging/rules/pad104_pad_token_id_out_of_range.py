@@ -31,7 +31,7 @@ class PadTokenIdOutOfRange(Rule):
     name = "pad-token-id-out-of-range"
     severity = Severity.ERROR
 
-    def judge(self, case: Case) -> Finding | None:
+    def decide(self, case: Case) -> Finding | None:
         """An error for the id that pads are made of, a warning for one that only stands in a config."""
         evidence = case.evidence
         rows = evidence.model.embedding_rows

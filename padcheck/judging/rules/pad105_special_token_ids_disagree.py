@@ -31,7 +31,7 @@ class SpecialTokenIdsDisagree(Rule):
     name = "special-token-ids-disagree"
     severity = Severity.WARNING
 
-    def judge(self, case: Case) -> Finding | None:
+    def decide(self, case: Case) -> Finding | None:
         """Collects every disagreement into one finding."""
         ids = case.evidence.special_token_ids
         disagreements = [*_pad(ids), *_eos(ids), *_bos(ids)]

@@ -35,7 +35,7 @@ class TokenizerPadsRight(Rule):
         """Not where the caller asks for a side: then the default is never used."""
         return super().concerns(use) and use.padding_side is None
 
-    def judge(self, case: Case) -> Finding | None:
+    def decide(self, case: Case) -> Finding | None:
         """Fires where the default side is right."""
         tokenizer = case.evidence.tokenizer
         if tokenizer.padding_side != "right":

@@ -31,7 +31,7 @@ class PaddingSideIgnored(Rule):
     name = "padding-side-ignored"
     severity = Severity.ERROR
 
-    def judge(self, case: Case) -> Finding | Skipped | None:
+    def decide(self, case: Case) -> Finding | Skipped | None:
         """Fires where a sample is not what its side means."""
         tokenizer, samples = case.evidence.tokenizer, case.evidence.samples
         if all(sample.error for sample in samples.values()):

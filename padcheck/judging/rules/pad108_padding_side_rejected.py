@@ -28,7 +28,7 @@ class PaddingSideRejected(Rule):
     name = "padding-side-rejected"
     severity = Severity.ERROR
 
-    def judge(self, case: Case) -> Finding | None:
+    def decide(self, case: Case) -> Finding | None:
         """Fires where a sample raised."""
         errors = {
             side: sample.error for side, sample in case.evidence.samples.items() if sample.error and case.use.pads(side)

@@ -28,7 +28,7 @@ class PadTokenInText(Rule):
     name = "pad-token-in-text"
     severity = Severity.WARNING
 
-    def judge(self, case: Case) -> Finding | None:
+    def decide(self, case: Case) -> Finding | None:
         """Fires where unpadded text holds the pad id."""
         evidence = case.evidence
         in_prompts = evidence.num_pad_tokens_in_prompts

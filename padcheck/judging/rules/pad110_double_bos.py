@@ -27,7 +27,7 @@ class DoubleBos(Rule):
     name = "double-bos"
     severity = Severity.WARNING
 
-    def judge(self, case: Case) -> Finding | None:
+    def decide(self, case: Case) -> Finding | None:
         """Fires on two leading bos."""
         template = case.evidence.tokenizer.chat_template
         if template is None or template.leading_bos < 2:  # noqa: PLR2004

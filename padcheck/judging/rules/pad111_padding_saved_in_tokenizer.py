@@ -27,7 +27,7 @@ class PaddingSavedInTokenizer(Rule):
     name = "padding-saved-in-tokenizer"
     severity = Severity.INFO
 
-    def judge(self, case: Case) -> Finding | None:
+    def decide(self, case: Case) -> Finding | None:
         """Fires on a saved block."""
         tokenizer = case.evidence.tokenizer
         blocks = [

@@ -29,7 +29,7 @@ class LengthLimit(Rule):
     name = "length-limit"
     severity = Severity.INFO
 
-    def judge(self, case: Case) -> Finding | None:
+    def decide(self, case: Case) -> Finding | None:
         """A crash with learned positions is an error, too long for rotary ones a warning, max_length alone an info."""
         evidence = case.evidence
         limit, width = evidence.model.max_position_embeddings, max(evidence.num_prompt_tokens)

@@ -29,7 +29,7 @@ class EmbeddingRowsMismatch(Rule):
     name = "embedding-rows-mismatch"
     severity = Severity.INFO
 
-    def judge(self, case: Case) -> Finding | None:
+    def decide(self, case: Case) -> Finding | None:
         """Too few rows are an error, too many an info."""
         rows, needed = case.evidence.model.embedding_rows, case.evidence.tokenizer.max_token_id + 1
         if rows is None or rows == needed:

@@ -1,6 +1,6 @@
 """PAD201."""
 
-from padcheck.core.report import Finding, Skipped
+from padcheck.core.report import Finding
 from padcheck.core.severity import Severity
 from padcheck.judging.case import Case, worst
 from padcheck.judging.rule import Rule, attention_fix
@@ -32,14 +32,13 @@ class LeftPaddingChangesOutput(Rule):
     code = "PAD201"
     name = "left-padding-changes-output"
     severity = Severity.ERROR
+    reads = ("left",)
     told_by = ("PAD206", "PAD207", "PAD208")
     tasks = ("generate",)
     side = "left"
 
-    def judge(self, case: Case) -> Finding | Skipped | None:
+    def decide(self, case: Case) -> Finding | None:
         """Fires where a padded row of the left arm is different."""
-        if not case.ran("left"):
-            return self.skip("the left arm has no row to compare")
         rows = case.wrong("left")
         if not rows:
             return self._in_float32(case) or self._in_a_batch_of_one(case) or self._in_16_bit_alone(case)

@@ -1,7 +1,7 @@
 """PAD202."""
 
 from padcheck.core.evidence import Row
-from padcheck.core.report import Finding, Skipped
+from padcheck.core.report import Finding
 from padcheck.core.severity import Severity
 from padcheck.core.use_case import Use
 from padcheck.judging.case import Case, worst
@@ -33,13 +33,12 @@ class RightPaddingContinuesFromPad(Rule):
     code = "PAD202"
     name = "right-padding-continues-from-pad"
     severity = Severity.WARNING
+    reads = ("right",)
     tasks = ("generate",)
     side = "right"
 
-    def judge(self, case: Case) -> Finding | Skipped | None:
+    def decide(self, case: Case) -> Finding | None:
         """Fires where a padded row of the right arm is different; an error where that is how the caller generates."""
-        if not case.ran("right"):
-            return self.skip("the right arm has no row to compare")
         wrong = case.wrong("right")
         if not wrong:
             return None

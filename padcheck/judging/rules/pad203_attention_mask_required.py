@@ -1,6 +1,6 @@
 """PAD203."""
 
-from padcheck.core.report import Finding, Skipped
+from padcheck.core.report import Finding
 from padcheck.core.severity import Severity
 from padcheck.judging.case import Case, worst
 from padcheck.judging.rule import Rule
@@ -29,13 +29,12 @@ class AttentionMaskRequired(Rule):
     code = "PAD203"
     name = "attention-mask-required"
     severity = Severity.INFO
+    reads = ("left_no_mask",)
     told_by = ("PAD206", "PAD304")
     tasks = ("generate",)
 
-    def judge(self, case: Case) -> Finding | Skipped | None:
+    def decide(self, case: Case) -> Finding | None:
         """Fires where a padded row changes without the mask."""
-        if not case.ran("left_no_mask"):
-            return self.skip("the left_no_mask arm has no row to compare")
         rows = case.wrong("left_no_mask")
         if not rows:
             return None

@@ -34,7 +34,7 @@ class NonFiniteLogits(Rule):
     name = "non-finite-logits"
     severity = Severity.ERROR
 
-    def judge(self, case: Case) -> Finding | Skipped | None:
+    def decide(self, case: Case) -> Finding | Skipped | None:
         """Fires where an arm has such entries; says whether the unpadded run has them too."""
         evidence = case.evidence
         if not any(arm.rows for arm in evidence.runs.values()):

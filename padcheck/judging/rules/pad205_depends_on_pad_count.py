@@ -2,7 +2,7 @@
 
 from padcheck.core.report import Finding, Skipped
 from padcheck.core.severity import Severity
-from padcheck.judging.case import Case, Step, worst
+from padcheck.judging.case import LEFT_BATCH, Case, Step, worst
 from padcheck.judging.rule import Rule
 
 _CLEARLY = 4.0
@@ -31,14 +31,13 @@ class DependsOnPadCount(Rule):
     code = "PAD205"
     name = "depends-on-pad-count"
     severity = Severity.ERROR
+    reads = (LEFT_BATCH,)
     told_by = ("PAD206", "PAD207", "PAD305")
     tasks = ("generate",)
     side = "left"
 
-    def judge(self, case: Case) -> Finding | Skipped | None:
+    def decide(self, case: Case) -> Finding | Skipped | None:
         """Fires where the sweep has both."""
-        if not case.ran(case.left):
-            return self.skip("the left arm has no row to compare")
         steps = case.sweep()
         if not steps:
             return self.skip("the sweep over pad counts did not run") if case.wrong(case.left) else None

@@ -1,16 +1,19 @@
 """PAD206."""
 
-from padcheck.core.report import Finding, Skipped, Verdict
+from typing import Final
+
+from padcheck.core.report import Finding, Verdict
+from padcheck.core.run_plans import RunName
 from padcheck.core.severity import Severity
 from padcheck.judging.case import Case, worst
 from padcheck.judging.rule import Rule
 
-_BATCHES = (
+_BATCHES: tuple[RunName, ...] = (
     *("left", "right", "few_copies", "batched", "scrambled"),
     *("left_forward", "right_forward", "left_float32"),
 )
-_COPIES = ("few_copies", "batched")
-_AGAIN = "forward_again"
+_COPIES: tuple[RunName, ...] = ("few_copies", "batched")
+_AGAIN: Final = "forward_again"
 """In the batches a row without pads gets what it gets alone, and so does each prompt that runs once more.
 
 Not where position_ids are given: a model may count otherwise by itself, as RoBERTa does, and then those are what
@@ -42,11 +45,10 @@ class DependsOnBatch(Rule):
     code = "PAD206"
     name = "depends-on-batch"
     severity = Severity.ERROR
+    reads = ((*_BATCHES, _AGAIN),)
 
-    def judge(self, case: Case) -> Finding | Skipped | None:
+    def decide(self, case: Case) -> Finding | None:
         """Fires where a row without pads is different."""
-        if not any(case.ran(name) for name in (*_BATCHES, _AGAIN)):
-            return self.skip("no arm has a row to compare")
         wrong = {
             name: [row for row in comparison.rows if not row.num_pad_tokens and row.verdict is Verdict.DIFFERENT]
             for name, comparison in case.comparisons.items()

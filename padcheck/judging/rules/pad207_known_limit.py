@@ -32,14 +32,14 @@ class KnownLimit(Rule):
     tasks = ("generate",)
     side = "left"
 
-    def judge(self, case: Case) -> Finding | Skipped | None:
+    def decide(self, case: Case) -> Finding | Skipped | None:
         """An error where the limit shows, an info where it is known and does not show."""
         model_type = case.evidence.model.model_type
         limit = KNOWN_LIMITS.get(model_type)
         if limit is None:
             return None
-        if not case.ran("left"):
-            return self.skip("the left arm has no row to compare")
+        if (undecided := case.undecided(("left",))) is not None:
+            return self.skip(undecided)
         rows = case.wrong("left") or case.wrong("left_float32")
         if not rows and case.harmed():
             return self.skip("left padding is wrong in another way than the limit's")

@@ -30,13 +30,12 @@ class GenerateDiffersFromForward(Rule):
     code = "PAD208"
     name = "generate-differs-from-forward"
     severity = Severity.WARNING
+    reads = ("forward",)
     told_by = ("PAD206",)
     tasks = ("generate",)
 
-    def judge(self, case: Case) -> Finding | Skipped | None:
+    def decide(self, case: Case) -> Finding | Skipped | None:
         """Fires where forward(), or the run without a cache, differs from the unpadded run."""
-        if not case.ran("forward"):
-            return self.skip("the forward arm has no row to compare")
         rows = [row for row in case.comparisons["forward"].rows if row.verdict is Verdict.DIFFERENT]
         if rows:
             furthest = worst(rows)

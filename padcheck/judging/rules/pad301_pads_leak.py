@@ -1,6 +1,6 @@
 """PAD301."""
 
-from padcheck.core.report import Finding, Skipped
+from padcheck.core.report import Finding
 from padcheck.core.severity import Severity
 from padcheck.judging.case import Case, worst
 from padcheck.judging.rule import Rule, attention_fix, code_fix
@@ -29,14 +29,13 @@ class PadsLeak(Rule):
     code = "PAD301"
     name = "pads-leak"
     severity = Severity.ERROR
+    reads = ("scrambled",)
     told_by = ("PAD206", "PAD207", "PAD304")
     tasks = ("generate",)
     side = "left"
 
-    def judge(self, case: Case) -> Finding | Skipped | None:
+    def decide(self, case: Case) -> Finding | None:
         """Fires where a padded row changes with the ids under its mask."""
-        if not case.ran("scrambled"):
-            return self.skip("the scrambled arm has no row to compare")
         rows = [step for step in case.first_steps("scrambled") if step.off and step.max_abs_diff is not None]
         if not rows:
             return None

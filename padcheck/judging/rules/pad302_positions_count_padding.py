@@ -1,9 +1,9 @@
 """PAD302."""
 
-from padcheck.core.report import Finding, Skipped, Verdict
+from padcheck.core.report import Finding, Verdict
 from padcheck.core.run_plans import IN_FLOAT32, SINGLE
 from padcheck.core.severity import Severity
-from padcheck.judging.case import Case, worst
+from padcheck.judging.case import LEFT_BATCH, Case, worst
 from padcheck.judging.pad_count_pattern import period, varies
 from padcheck.judging.position_numbering import counted_from_slots
 from padcheck.judging.rule import Rule, code_fix
@@ -37,16 +37,13 @@ class PositionsCountPadding(Rule):
     code = "PAD302"
     name = "positions-count-padding"
     severity = Severity.ERROR
+    reads = (LEFT_BATCH, "scrambled")
     told_by = ("PAD206", "PAD207", "PAD301", "PAD304")
     tasks = ("generate",)
     side = "left"
 
-    def judge(self, case: Case) -> Finding | Skipped | None:
+    def decide(self, case: Case) -> Finding | None:
         """Fires where shifted positions alone do what the pads do, or position_ids are not read."""
-        if not case.ran(case.left):
-            return self.skip("the left arm has no row to compare")
-        if not case.ran("scrambled"):
-            return self.skip("the scrambled arm has no row to compare")
         off = [step for step in case.first_steps(case.left) if step.off and step.max_abs_diff is not None]
         if not off or any(step.off for step in case.first_steps("scrambled")):
             return None

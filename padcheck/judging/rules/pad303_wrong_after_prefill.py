@@ -2,7 +2,7 @@
 
 from padcheck.core.report import Finding, Skipped
 from padcheck.core.severity import Severity
-from padcheck.judging.case import Case, worst
+from padcheck.judging.case import LEFT_BATCH, Case, worst
 from padcheck.judging.rule import Rule
 
 
@@ -29,14 +29,13 @@ class WrongAfterPrefill(Rule):
     code = "PAD303"
     name = "wrong-after-prefill"
     severity = Severity.ERROR
+    reads = (LEFT_BATCH,)
     told_by = ("PAD206", "PAD207", "PAD208")
     tasks = ("generate",)
     side = "left"
 
-    def judge(self, case: Case) -> Finding | Skipped | None:
+    def decide(self, case: Case) -> Finding | Skipped | None:
         """Fires where no wrong row of the left arm is wrong at its first step."""
-        if not case.ran(case.left):
-            return self.skip("the left arm has no row to compare")
         rows = case.wrong(case.left)
         if not case.only_later_steps_wrong(case.left):
             return None

@@ -1,8 +1,8 @@
 """PAD304."""
 
-from padcheck.core.report import Finding, Skipped, Verdict
+from padcheck.core.report import Finding, Verdict
 from padcheck.core.severity import Severity
-from padcheck.judging.case import Case
+from padcheck.judging.case import LEFT_BATCH, Case
 from padcheck.judging.rule import Rule, attention_fix
 
 
@@ -29,14 +29,13 @@ class MaskIgnored(Rule):
     code = "PAD304"
     name = "mask-ignored"
     severity = Severity.ERROR
+    reads = (LEFT_BATCH, "left_forward_no_mask")
     told_by = ("PAD207",)
     tasks = ("generate",)
     side = "left"
 
-    def judge(self, case: Case) -> Finding | Skipped | None:
+    def decide(self, case: Case) -> Finding | None:
         """Fires where left padding does harm, and the mask makes no difference."""
-        if not case.ran(case.left, "left_forward_no_mask"):
-            return self.skip("the left_forward_no_mask arm has no row to compare")
         rows = [row for row in case.comparisons["left_forward_no_mask"].rows if row.num_pad_tokens]
         harmed = case.wrong(case.left)
         if not harmed or case.right("left_alone") or any(row.verdict is not Verdict.IDENTICAL for row in rows):

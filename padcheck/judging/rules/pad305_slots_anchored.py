@@ -2,7 +2,7 @@
 
 from padcheck.core.report import Finding, Skipped
 from padcheck.core.severity import Severity
-from padcheck.judging.case import Case, worst
+from padcheck.judging.case import LEFT_BATCH, Case, worst
 from padcheck.judging.pad_count_pattern import period, varies
 from padcheck.judging.rule import Rule
 
@@ -30,16 +30,13 @@ class SlotsAnchored(Rule):
     code = "PAD305"
     name = "slots-anchored"
     severity = Severity.ERROR
+    reads = (LEFT_BATCH, "scrambled")
     told_by = ("PAD206", "PAD207", "PAD301", "PAD302", "PAD304")
     tasks = ("generate",)
     side = "left"
 
-    def judge(self, case: Case) -> Finding | Skipped | None:
+    def decide(self, case: Case) -> Finding | Skipped | None:
         """Fires where the sweep has a period, or varies although positions are innocent."""
-        if not case.ran(case.left):
-            return self.skip("the left arm has no row to compare")
-        if not case.ran("scrambled"):
-            return self.skip("the scrambled arm has no row to compare")
         steps, wrong = case.sweep(), case.wrong(case.left)
         if not steps:
             return self.skip("the sweep over pad counts did not run") if wrong else None

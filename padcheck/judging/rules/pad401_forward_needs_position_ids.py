@@ -1,6 +1,6 @@
 """PAD401."""
 
-from padcheck.core.report import Finding, Skipped
+from padcheck.core.report import Finding
 from padcheck.core.severity import Severity
 from padcheck.judging.case import Case, worst
 from padcheck.judging.rule import Rule
@@ -26,13 +26,12 @@ class ForwardNeedsPositionIds(Rule):
     code = "PAD401"
     name = "forward-needs-position-ids"
     severity = Severity.WARNING
+    reads = ("left_forward", "left_forward_positions")
     tasks = ("score", "train")
     side = "left"
 
-    def judge(self, case: Case) -> Finding | Skipped | None:
+    def decide(self, case: Case) -> Finding | None:
         """Fires where positions alone make a padded row right."""
-        if not case.ran("left_forward", "left_forward_positions"):
-            return self.skip("left-padded forward() was not run both with and without position_ids")
         rows = case.wrong("left_forward")
         if not rows or not case.right("left_forward_positions"):
             return None

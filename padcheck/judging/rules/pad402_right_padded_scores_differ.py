@@ -1,6 +1,6 @@
 """PAD402."""
 
-from padcheck.core.report import Finding, Skipped
+from padcheck.core.report import Finding
 from padcheck.core.severity import Severity
 from padcheck.judging.case import Case, worst
 from padcheck.judging.rule import Rule
@@ -27,14 +27,13 @@ class RightPaddedScoresDiffer(Rule):
     code = "PAD402"
     name = "right-padded-scores-differ"
     severity = Severity.ERROR
+    reads = ("right_forward",)
     told_by = ("PAD206",)
     tasks = ("score", "train")
     side = "right"
 
-    def judge(self, case: Case) -> Finding | Skipped | None:
+    def decide(self, case: Case) -> Finding | None:
         """Fires where a padded row is different."""
-        if not case.ran("right_forward"):
-            return self.skip("the right_forward arm has no row to compare")
         rows = case.wrong("right_forward")
         if not rows:
             return None

@@ -30,7 +30,7 @@ class LabelsLoseEos(Rule):
     told_by = ("PAD102",)
     tasks = ("train",)
 
-    def judge(self, case: Case) -> Finding | Skipped | None:
+    def decide(self, case: Case) -> Finding | Skipped | None:
         """Fires where the label of a text's eos is ignored."""
         evidence = case.evidence
         if evidence.labels_keep_eos is None:

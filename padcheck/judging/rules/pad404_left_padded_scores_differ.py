@@ -1,6 +1,6 @@
 """PAD404."""
 
-from padcheck.core.report import Finding, Skipped
+from padcheck.core.report import Finding
 from padcheck.core.severity import Severity
 from padcheck.judging.case import Case, worst
 from padcheck.judging.rule import Rule
@@ -26,14 +26,13 @@ class LeftPaddedScoresDiffer(Rule):
     code = "PAD404"
     name = "left-padded-scores-differ"
     severity = Severity.ERROR
+    reads = ("left_forward_positions",)
     told_by = ("PAD201", "PAD206", "PAD207")
     tasks = ("score", "train")
     side = "left"
 
-    def judge(self, case: Case) -> Finding | Skipped | None:
+    def decide(self, case: Case) -> Finding | None:
         """Fires where a padded row is different, whatever its positions."""
-        if not case.ran("left_forward_positions"):
-            return self.skip("the left_forward_positions arm has no row to compare")
         if case.right("left_forward"):
             return None  # positions of its own serve it better
         rows = case.wrong("left_forward_positions")

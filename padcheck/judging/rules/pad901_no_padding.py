@@ -26,7 +26,7 @@ class NoPadding(Rule):
     name = "no-padding"
     severity = Severity.WARNING
 
-    def judge(self, case: Case) -> Finding | None:
+    def decide(self, case: Case) -> Finding | None:
         """Fires where arms ran, and no row of them has a pad."""
         arms = [arm for arm in case.evidence.runs.values() if arm.padding_side is not None]
         rows = [row for arm in arms for row in arm.rows]

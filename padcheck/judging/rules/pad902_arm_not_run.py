@@ -28,7 +28,7 @@ class ArmNotRun(Rule):
     severity = Severity.ERROR
     told_by = ("PAD104",)
 
-    def judge(self, case: Case) -> Finding | None:
+    def decide(self, case: Case) -> Finding | None:
         """An error where the reference or the left arm raised, a warning where only the right one did."""
         # A probe that a model does not take is no fault of it; the rules that need it are skipped.
         errors = {

@@ -29,7 +29,7 @@ class ControlNotSeen(Rule):
     severity = Severity.WARNING
     told_by = ("PAD206", "PAD901", "PAD902")
 
-    def judge(self, case: Case) -> Finding | None:
+    def decide(self, case: Case) -> Finding | None:
         """Fires where neither control changes a padded row, and left padding does not either."""
         padded = any(row.num_pad_tokens for arm in case.evidence.runs.values() for row in arm.rows)
         if not padded or case.control_was_seen() is not False or case.harmed():

@@ -131,4 +131,4 @@ def test_by_construction_too_it_is_silent_where_nothing_differs() -> None:
     ids=["no arm", "the arms raised"],
 )
 def test_skipped_where_no_arm_has_rows(changes: dict[str, object]) -> None:
-    assert ask(DependsOnBatch(), **changes) == Skipped(code="PAD206", reason="no arm has a row to compare")
+    assert isinstance(ask(DependsOnBatch(), **changes), Skipped)

@@ -45,13 +45,19 @@ def test_silent_about_a_model_type_without_a_known_limit(left: float) -> None:
 
 
 @pytest.mark.parametrize(
-    "changes",
-    [{"runs": {}}, {"runs": gave()["runs"] | {"left": raised("left")}, "differences": gave(left=())["differences"]}],
-    ids=["no arm", "the arm raised"],
+    ("changes", "reason"),
+    [
+        ({"runs": {}}, "undecided: only the tokenizer was inspected"),
+        (
+            {"runs": gave()["runs"] | {"left": raised("left")}, "differences": gave(left=())["differences"]},
+            "undecided: the run left raised: ValueError: no",
+        ),
+    ],
+    ids=["no run", "the run raised"],
 )
-def test_skipped_where_the_left_arm_has_no_rows(changes: dict[str, object]) -> None:
+def test_skipped_where_the_left_padded_batch_did_not_run(changes: dict[str, object], reason: str) -> None:
     outcome = ask(KnownLimit(), model=model_facts(model_type="rwkv"), **changes)
-    assert outcome == Skipped(code="PAD207", reason="the left arm has no row to compare")
+    assert outcome == Skipped(code="PAD207", reason=reason)
     assert ask(KnownLimit(), **changes) is None
 
 

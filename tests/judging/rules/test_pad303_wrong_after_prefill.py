@@ -80,6 +80,6 @@ def test_silent_where_decoding_is_not_what_goes_wrong(steps: tuple[float, ...]) 
     assert ask(WrongAfterPrefill(), differences=left(*steps)) is None
 
 
-def test_skipped_where_the_left_arm_did_not_run() -> None:
+def test_skipped_where_the_left_padded_batch_did_not_run() -> None:
     outcome = ask(WrongAfterPrefill(), runs=runs(left=raised("left")), differences=differences(left=()))
     assert isinstance(outcome, Skipped)

@@ -86,10 +86,10 @@ def test_silent_where_nothing_called_for_the_sweep() -> None:
         ),
         (
             LEFT_DIFFERS | without("scrambled") | {"sweep": sweep(BLOCKS_OF_FOUR)},
-            "the scrambled arm has no row to compare",
+            "undecided: the run scrambled did not run",
         ),
     ],
-    ids=["no sweep", "the sweep raised", "no scrambled arm"],
+    ids=["no sweep", "the sweep raised", "no scrambled run"],
 )
 def test_skipped_where_the_evidence_is_not_there(changes: dict[str, object], reason: str) -> None:
     assert ask(SlotsAnchored(), **changes) == Skipped(code="PAD305", reason=reason)
