@@ -19,9 +19,10 @@ from padcheck.core.use_case import Use
 from padcheck.judging.advice import advise
 from padcheck.judging.library_behaviour import library_behaviour
 from padcheck.judging.rules import RULES, Case, Rule
+from padcheck.judging.suppression import suppressed
 
 _BATCH = "PAD206"
-"""What tells that rows depend on their batch."""
+"""The code that says that rows depend on their batch."""
 
 _ANY_USE = Use()
 
@@ -142,19 +143,18 @@ def _compare_row(difference: RowDifference, tolerance: Tolerance) -> RowComparis
 
 
 def _ask_rules(case: Case, settings: JudgeSettings) -> tuple[list[Finding], list[Skipped]]:
+    """The findings, gravest first, and the rules that were left out, undecided or suppressed."""
     outcomes = {rule: _ask(rule, case, settings) for rule in RULES}
     found = {rule: outcome for rule, outcome in outcomes.items() if isinstance(outcome, Finding)}
     skipped = [outcome for outcome in outcomes.values() if isinstance(outcome, Skipped)]
-    for rule in list(found):
-        # One fault, one story: the finding that says more silences the one that would only repeat it.
-        teller = next((finding.code for finding in found.values() if _tells(finding, rule)), None)
-        if teller is not None:
-            del found[rule]
-            skipped.append(rule.skip(f"{teller} tells it"))
+    covered = suppressed(found)
+    skipped += [rule.skip(f"covered by {code}") for rule, code in covered.items()]
     findings = [
         replace(finding, known=settings.knows(finding.code, finding.severity))
-        for finding in sorted(found.values(), key=lambda finding: (-finding.severity.rank, finding.code))
+        for rule, finding in found.items()
+        if rule not in covered
     ]
+    findings.sort(key=lambda finding: (-finding.severity.rank, finding.code))
     return findings, sorted(skipped, key=lambda outcome: outcome.code)
 
 
@@ -164,13 +164,10 @@ def _ask(rule: Rule, case: Case, settings: JudgeSettings) -> Finding | Skipped |
         return rule.skip(left_out)
     if not rule.concerns(case.use):
         return rule.skip(f"says nothing about {case.use}")
-    if _BATCH in rule.told_by and case.undecidable() is not None:
+    if _BATCH in rule.suppressed_by and case.undecidable() is not None:
+        # PAD206 is only a warning then and suppresses no error, but the batch may be the reason for anything it explains.
         return rule.skip("rows depend on their batch by construction")
     return rule.judge(case)
-
-
-def _tells(finding: Finding, rule: Rule) -> bool:
-    return finding.code in rule.told_by and finding.severity.rank >= rule.severity.rank
 
 
 def _exit_code(command: Command, case: Case, findings: list[Finding], settings: JudgeSettings) -> ExitCode:

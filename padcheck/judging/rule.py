@@ -26,8 +26,7 @@ class Rule(ABC):
         name: The same in words.
         severity: The usual one; a finding may carry another where the evidence is milder or graver.
         reads: The runs without which it is undecided. Of a tuple of runs, one is enough.
-        told_by: Codes whose finding already tells this rule's story: where one of them fired, no milder than this rule
-            would, this rule is skipped.
+        suppressed_by: Codes whose finding already explains what this rule would report; see `suppression`.
         tasks: The tasks that it is about; none where it is about all of them.
         side: The padding side that it is about; None where it is about both.
     """
@@ -36,7 +35,7 @@ class Rule(ABC):
     name: ClassVar[str]
     severity: ClassVar[Severity]
     reads: ClassVar[Reads] = ()
-    told_by: ClassVar[tuple[str, ...]] = ()
+    suppressed_by: ClassVar[tuple[str, ...]] = ()
     tasks: ClassVar[tuple[Task, ...]] = ()
     side: ClassVar[PaddingSide | None] = None
 
@@ -52,6 +51,15 @@ class Rule(ABC):
     def concerns(self, use: Use) -> bool:
         """False where it says nothing about what the caller does."""
         return (not self.tasks or use.task is None or use.task in self.tasks) and use.pads(self.side)
+
+    def is_suppressed_by(self, finding: Finding) -> bool:
+        """True if that finding explains this rule's, and is at least as severe as this rule usually is."""
+        return finding.code in self.suppressed_by and finding.severity.rank >= self.severity.rank
+
+    @property
+    def is_cause(self) -> bool:
+        """True for PAD3nn: it says why padding changes the output."""
+        return self.code.startswith("PAD3")
 
     def found(
         self,

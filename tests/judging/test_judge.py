@@ -394,7 +394,7 @@ PAD_IS_EOS_AND_BOS = {
 def test_a_rule_that_another_one_tells_is_skipped() -> None:
     found = report(**PAD_IS_EOS_AND_BOS)
     assert "PAD103" not in [finding.code for finding in found.findings]
-    assert ("PAD103", "PAD102 tells it") in [(rule.code, rule.reason) for rule in found.skipped]
+    assert ("PAD103", "covered by PAD102") in [(rule.code, rule.reason) for rule in found.skipped]
 
 
 def test_a_rule_speaks_for_itself_where_the_one_that_tells_it_is_ignored() -> None:
@@ -447,7 +447,7 @@ def test_each_story_is_told_where_nothing_else_tells_it(code: str) -> None:
 @pytest.mark.parametrize("code", [code for code in STORIES if code != "PAD304"])
 def test_a_batch_that_matters_without_pads_tells_what_padding_would(code: str) -> None:
     changes = _with(code, **BATCH_MATTERS)
-    assert _reasons(**changes)[code] == "PAD206 tells it"
+    assert _reasons(**changes)[code] == "covered by PAD206"
     assert code in _codes(settings=JudgeSettings(ignore={"PAD206": "why"}), **changes)
 
 
@@ -474,7 +474,7 @@ def test_rows_that_may_depend_on_their_batch_and_do_not_are_judged() -> None:
 def test_a_limit_that_is_known_tells_its_symptoms_and_causes(code: str) -> None:
     changes = STORIES[code] | KNOWN
     assert _codes(**changes) == ["PAD207"]
-    assert _reasons(**changes)[code] == "PAD207 tells it"
+    assert _reasons(**changes)[code] == "covered by PAD207"
 
 
 def test_a_limit_that_does_not_show_tells_nothing() -> None:
@@ -503,7 +503,7 @@ def test_a_limit_is_no_surprise_where_other_numbers_of_pads_are_wrong() -> None:
 )
 def test_a_cause_tells_what_follows_from_it(teller: str, code: str, changes: dict[str, object]) -> None:
     assert teller in _codes(**changes)
-    assert _reasons(**changes)[code] == f"{teller} tells it"
+    assert _reasons(**changes)[code] == f"covered by {teller}"
     assert code in _codes(settings=JudgeSettings(ignore={teller: "why"}), **changes)
 
 
@@ -523,7 +523,7 @@ def test_a_cache_that_is_wrong_without_any_padding_is_the_one_story() -> None:
     assert [finding.code for finding in found.findings] == ["PAD208"]
     assert (found.status, found.exit_code) == ("fail", ExitCode.FINDINGS)
     reasons = {rule.code: rule.reason for rule in found.skipped}
-    assert reasons == dict.fromkeys(("PAD201", "PAD303"), "PAD208 tells it") | dict.fromkeys(
+    assert reasons == dict.fromkeys(("PAD201", "PAD303"), "covered by PAD208") | dict.fromkeys(
         ("PAD205", "PAD305"), "the sweep over pad counts did not run"
     )
     ignored = report(settings=JudgeSettings(ignore={"PAD208": "why"}), **gave(**rows))

@@ -27,7 +27,7 @@ class PadTokenIsSpecial(Rule):
     code = "PAD103"
     name = "pad-token-is-special"
     severity = Severity.INFO
-    told_by = ("PAD102",)
+    suppressed_by = ("PAD102",)
 
     def decide(self, case: Case) -> Finding | None:
         """Fires where pad equals bos or unk."""

@@ -33,7 +33,7 @@ class LeftPaddingChangesOutput(Rule):
     name = "left-padding-changes-output"
     severity = Severity.ERROR
     reads = ("left",)
-    told_by = ("PAD206", "PAD207", "PAD208")
+    suppressed_by = ("PAD206", "PAD207", "PAD208")
     tasks = ("generate",)
     side = "left"
 

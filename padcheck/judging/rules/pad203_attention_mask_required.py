@@ -30,7 +30,7 @@ class AttentionMaskRequired(Rule):
     name = "attention-mask-required"
     severity = Severity.INFO
     reads = ("left_no_mask",)
-    told_by = ("PAD206", "PAD304")
+    suppressed_by = ("PAD206", "PAD304")
     tasks = ("generate",)
 
     def decide(self, case: Case) -> Finding | None:

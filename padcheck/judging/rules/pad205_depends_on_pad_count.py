@@ -32,7 +32,7 @@ class DependsOnPadCount(Rule):
     name = "depends-on-pad-count"
     severity = Severity.ERROR
     reads = (LEFT_BATCH,)
-    told_by = ("PAD206", "PAD207", "PAD305")
+    suppressed_by = ("PAD206", "PAD207", "PAD305")
     tasks = ("generate",)
     side = "left"
 

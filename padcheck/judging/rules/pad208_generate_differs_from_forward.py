@@ -31,7 +31,7 @@ class GenerateDiffersFromForward(Rule):
     name = "generate-differs-from-forward"
     severity = Severity.WARNING
     reads = ("forward",)
-    told_by = ("PAD206",)
+    suppressed_by = ("PAD206",)
     tasks = ("generate",)
 
     def decide(self, case: Case) -> Finding | Skipped | None:

@@ -30,7 +30,7 @@ class PadsLeak(Rule):
     name = "pads-leak"
     severity = Severity.ERROR
     reads = ("scrambled",)
-    told_by = ("PAD206", "PAD207", "PAD304")
+    suppressed_by = ("PAD206", "PAD207", "PAD304")
     tasks = ("generate",)
     side = "left"
 

@@ -38,7 +38,7 @@ class PositionsCountPadding(Rule):
     name = "positions-count-padding"
     severity = Severity.ERROR
     reads = (LEFT_BATCH, "scrambled")
-    told_by = ("PAD206", "PAD207", "PAD301", "PAD304")
+    suppressed_by = ("PAD206", "PAD207", "PAD301", "PAD304")
     tasks = ("generate",)
     side = "left"
 

@@ -30,7 +30,7 @@ class WrongAfterPrefill(Rule):
     name = "wrong-after-prefill"
     severity = Severity.ERROR
     reads = (LEFT_BATCH,)
-    told_by = ("PAD206", "PAD207", "PAD208")
+    suppressed_by = ("PAD206", "PAD207", "PAD208")
     tasks = ("generate",)
     side = "left"
 

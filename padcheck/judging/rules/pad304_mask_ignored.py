@@ -30,7 +30,7 @@ class MaskIgnored(Rule):
     name = "mask-ignored"
     severity = Severity.ERROR
     reads = (LEFT_BATCH, "left_forward_no_mask")
-    told_by = ("PAD207",)
+    suppressed_by = ("PAD207",)
     tasks = ("generate",)
     side = "left"
 

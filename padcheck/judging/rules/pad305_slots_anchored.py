@@ -31,7 +31,7 @@ class SlotsAnchored(Rule):
     name = "slots-anchored"
     severity = Severity.ERROR
     reads = (LEFT_BATCH, "scrambled")
-    told_by = ("PAD206", "PAD207", "PAD301", "PAD302", "PAD304")
+    suppressed_by = ("PAD206", "PAD207", "PAD301", "PAD302", "PAD304")
     tasks = ("generate",)
     side = "left"
 

@@ -28,7 +28,7 @@ class RightPaddedScoresDiffer(Rule):
     name = "right-padded-scores-differ"
     severity = Severity.ERROR
     reads = ("right_forward",)
-    told_by = ("PAD206",)
+    suppressed_by = ("PAD206",)
     tasks = ("score", "train")
     side = "right"
 

@@ -27,7 +27,7 @@ class LabelsLoseEos(Rule):
     code = "PAD403"
     name = "labels-lose-eos"
     severity = Severity.WARNING
-    told_by = ("PAD102",)
+    suppressed_by = ("PAD102",)
     tasks = ("train",)
 
     def decide(self, case: Case) -> Finding | Skipped | None:

@@ -27,7 +27,7 @@ class LeftPaddedScoresDiffer(Rule):
     name = "left-padded-scores-differ"
     severity = Severity.ERROR
     reads = ("left_forward_positions",)
-    told_by = ("PAD201", "PAD206", "PAD207")
+    suppressed_by = ("PAD201", "PAD206", "PAD207")
     tasks = ("score", "train")
     side = "left"
 

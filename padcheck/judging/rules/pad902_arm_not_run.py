@@ -26,7 +26,7 @@ class ArmNotRun(Rule):
     code = "PAD902"
     name = "arm-not-run"
     severity = Severity.ERROR
-    told_by = ("PAD104",)
+    suppressed_by = ("PAD104",)
 
     def decide(self, case: Case) -> Finding | None:
         """An error where the reference or the left arm raised, a warning where only the right one did."""

@@ -27,7 +27,7 @@ class ControlNotSeen(Rule):
     code = "PAD903"
     name = "control-not-seen"
     severity = Severity.WARNING
-    told_by = ("PAD206", "PAD901", "PAD902")
+    suppressed_by = ("PAD206", "PAD901", "PAD902")
 
     def decide(self, case: Case) -> Finding | None:
         """Fires where neither control changes a padded row, and left padding does not either."""

@@ -47,4 +47,4 @@ def test_skipped_where_pad_is_eos_as_well() -> None:
         special_token_ids=special_token_ids(tokenizer=token_ids(bos=0, eos=(0,))),
     )
     assert "PAD102" in [finding.code for finding in found.findings]
-    assert ("PAD103", "PAD102 tells it") in [(skipped.code, skipped.reason) for skipped in found.skipped]
+    assert ("PAD103", "covered by PAD102") in [(skipped.code, skipped.reason) for skipped in found.skipped]

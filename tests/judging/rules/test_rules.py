@@ -89,13 +89,8 @@ def test_the_title_is_one_sentence_on_one_line(rule: Rule) -> None:
 
 
 @every_rule
-def test_a_rule_is_told_only_by_other_rules(rule: Rule) -> None:
-    assert set(rule.told_by) <= {other.code for other in RULES if other is not rule}
-
-
-def test_no_two_rules_silence_each_other() -> None:
-    told_by = {rule.code: rule.told_by for rule in RULES}
-    assert not [code for code, tellers in told_by.items() for teller in tellers if code in told_by[teller]]
+def test_a_rule_is_suppressed_only_by_other_rules(rule: Rule) -> None:
+    assert set(rule.suppressed_by) <= {other.code for other in RULES if other is not rule}
 
 
 @every_rule
