@@ -5,6 +5,7 @@ from typing import Literal
 import msgspec
 
 from padcheck.core.facts import PaddingSide
+from padcheck.core.run_plans import RunName
 
 Task = Literal["generate", "score", "train"]
 
@@ -16,7 +17,7 @@ class Use(msgspec.Struct, frozen=True, kw_only=True):
     padding_side: PaddingSide | None = None
 
     @property
-    def arm(self) -> str:
+    def arm(self) -> RunName:
         """The arm that answers for it. Left open, generating and the side of the task: right, but for generating."""
         if self.task in (None, "generate"):
             return self.padding_side or "left"

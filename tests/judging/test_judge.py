@@ -29,7 +29,7 @@ from padcheck.core.report import Comparison, Verdict
 from padcheck.core.run_plans import SINGLE
 from padcheck.core.settings import JudgeSettings
 from padcheck.core.severity import Severity
-from padcheck.judging.judge import open_case
+from padcheck.judging.compare import open_case
 from padcheck.judging.rules import RULES
 
 ALLOWED = 2e-4
@@ -99,7 +99,7 @@ def test_the_numbers_of_an_arm_are_those_of_its_worst_row() -> None:
     assert compared.max_abs_diff == 0.25
     assert compared.max_kl == pytest.approx(0.0025)
     assert compared.allowed == pytest.approx(3e-4)
-    assert compared.reason == "prompt 1: logits differ by 0.25 at token 1, 0.0003 allowed"
+    assert compared.reason == "prompt 1: largest difference 0.25 (token 1), rounding explains up to 0.0003"
     assert [row.verdict for row in compared.rows] == [Verdict.IDENTICAL, Verdict.DIFFERENT, Verdict.EQUIVALENT]
 
 
@@ -122,13 +122,13 @@ def test_a_token_that_flips_within_rounding_is_equivalent() -> None:
     compared = _left(difference(0.0, 1e-5, flip=flip(1)))
     assert compared.verdict is Verdict.EQUIVALENT
     assert compared.first_different_token == 1
-    assert compared.reason == "logits differ by 1e-05 at token 1, 0.0002 allowed: a near tie"
+    assert compared.reason == "largest difference 1e-05 (token 1), rounding explains up to 0.0002: a near tie"
     assert compared.rows[0].flip == flip(1)
 
 
 def test_a_difference_within_rounding_says_how_far_and_where() -> None:
     compared = _left(difference(1e-6, 1e-5))
-    assert compared.reason == "logits differ by 1e-05 at token 1, 0.0002 allowed"
+    assert compared.reason == "largest difference 1e-05 (token 1), rounding explains up to 0.0002"
     assert compared.rows[0].flip is None
 
 
@@ -136,7 +136,7 @@ def test_a_token_that_flips_beyond_rounding_is_different() -> None:
     compared = _left(difference(0.0, 0.5, flip=flip(1)))
     assert compared.verdict is Verdict.DIFFERENT
     assert compared.first_different_token == 1
-    assert compared.reason == "logits differ by 0.5 at token 1, 0.0002 allowed"
+    assert compared.reason == "largest difference 0.5 (token 1), rounding explains up to 0.0002"
     assert compared.rows[0].flip == flip(1)
 
 
@@ -149,7 +149,7 @@ def test_the_first_different_token_of_an_arm_is_the_earliest_of_its_rows() -> No
     ("arm", "reason"),
     [
         (raised("left", "ValueError: no"), "ValueError: no"),
-        (RunResult(reference=SINGLE, padding_side="left"), "there is no single arm to compare with"),
+        (RunResult(reference=SINGLE, padding_side="left"), "the run single has no row to compare with"),
     ],
 )
 def test_an_arm_without_rows_was_not_run(arm: RunResult, reason: str) -> None:

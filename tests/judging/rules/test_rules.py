@@ -7,7 +7,8 @@ from msgspec.structs import replace
 
 from padcheck.core.report import Skipped
 from padcheck.core.settings import JudgeSettings
-from padcheck.judging.judge import judge, open_case
+from padcheck.judging.compare import open_case
+from padcheck.judging.judge import judge
 from padcheck.judging.rules import RULES, Rule
 
 PROMISED = {

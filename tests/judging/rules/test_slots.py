@@ -2,7 +2,7 @@ import pytest
 from builders import evidence, sweep
 
 from padcheck.judging.case import Step
-from padcheck.judging.judge import open_case
+from padcheck.judging.compare import open_case
 from padcheck.judging.pad_count_pattern import period, varies
 
 COUNTS = (*range(1, 13), 15, 16, 31, 32, 33)
