@@ -23,7 +23,7 @@ _BATCH = "PAD206"
 
 
 def judge(command: Command, evidence: Evidence, settings: JudgeSettings) -> Report:
-    """The report on some evidence.
+    """The report on this evidence.
 
     Raises:
         UsageError: `select` or `ignore` names no rule.
@@ -50,7 +50,7 @@ def judge(command: Command, evidence: Evidence, settings: JudgeSettings) -> Repo
 
 
 def rejudge(report: Report, changes: Mapping[str, Any]) -> Report:
-    """The same evidence and times, judged as before except for these fields of `JudgeSettings`.
+    """The same evidence and times, judged again with these fields of `JudgeSettings` changed.
 
     Raises:
         UsageError: `select` or `ignore` names no rule.
@@ -88,9 +88,9 @@ def _ask(rule: Rule, case: Case, settings: JudgeSettings) -> Finding | Skipped |
 
 
 def _exit_code(command: Command, case: Case, findings: list[Finding], settings: JudgeSettings) -> ExitCode:
-    """Nothing measured is never a pass, whatever --fail-on says."""
+    """A model that was not measured never passes, whatever --fail-on says."""
     reference = case.evidence.runs.get(SINGLE)
-    # What raises without any padding says nothing about padding, and what could not be seen neither.
+    # A control that is not seen says nothing about padding. Neither does an error that is raised without padding.
     silent = {"PAD903"} | ({"PAD902"} if reference is not None and reference.error is not None else set())
     if case.undecidable() is not None:
         silent.add(_BATCH)
@@ -108,7 +108,7 @@ def _exit_code(command: Command, case: Case, findings: list[Finding], settings: 
 
 
 def require_known_codes(settings: JudgeSettings) -> None:
-    """Finds a code that does not exist before anything is run.
+    """Rejects codes that do not exist, before anything runs.
 
     Raises:
         UsageError: `select` or `ignore` names no rule.
@@ -118,5 +118,5 @@ def require_known_codes(settings: JudgeSettings) -> None:
             if not prefix or not any(rule.code.startswith(prefix) for rule in RULES):
                 raise UsageError(
                     f"{option} {prefix or repr(prefix)} names no rule.",
-                    change="`padcheck rules` lists the codes; a prefix such as PAD1 counts.",
+                    change="`padcheck rules` lists the codes. A prefix such as PAD1 also works.",
                 )

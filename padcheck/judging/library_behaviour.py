@@ -1,4 +1,4 @@
-"""What the installed transformers does where its versions differ, as seen in the runs and not looked up by version."""
+"""Behaviour of the installed transformers that differs between its versions, as seen in the runs."""
 
 from padcheck.core.evidence import Evidence, Row
 from padcheck.core.run_plans import RunName

@@ -150,7 +150,7 @@ def test_a_file_that_is_none_is_told_apart(tmp_path, content, says):
 
 
 def test_writing_needs_a_name():
-    with pytest.raises(UsageError, match="does not know where to"):
+    with pytest.raises(UsageError, match="needs a path"):
         baseline.read(None, may_be_new=True)
 
 

@@ -488,7 +488,7 @@ def test_a_limit_that_does_not_show_tells_nothing() -> None:
 def test_a_limit_is_no_surprise_where_other_numbers_of_pads_are_wrong() -> None:
     changes = {"sweep": sweep({1: 0.0, 2: 0.5})} | KNOWN
     assert _codes(**changes) == ["PAD205"]
-    assert _reasons(**changes)["PAD207"] == "left padding is wrong in another way than the limit's"
+    assert _reasons(**changes)["PAD207"] == "left padding is wrong for another reason than the limit"
 
 
 @pytest.mark.parametrize(
@@ -524,7 +524,7 @@ def test_a_cache_that_is_wrong_without_any_padding_is_the_one_story() -> None:
     assert (found.status, found.exit_code) == ("fail", ExitCode.FINDINGS)
     reasons = {rule.code: rule.reason for rule in found.skipped}
     assert reasons == dict.fromkeys(("PAD201", "PAD303"), "covered by PAD208") | dict.fromkeys(
-        ("PAD205", "PAD305"), "the sweep over pad counts did not run"
+        ("PAD205", "PAD305"), "undecided: the sweep over pad counts did not run"
     )
     ignored = report(settings=JudgeSettings(ignore={"PAD208": "why"}), **gave(**rows))
     assert {"PAD201", "PAD303"} <= {finding.code for finding in ignored.findings}

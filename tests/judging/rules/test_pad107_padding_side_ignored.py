@@ -50,4 +50,4 @@ def test_still_judges_the_side_that_did_not_raise() -> None:
 def test_skipped_where_either_side_raised() -> None:
     broken = Sample(error="TypeError: no")
     outcome = ask(PaddingSideIgnored(), samples={"left": broken, "right": broken})
-    assert outcome == Skipped(code="PAD107", reason="the tokenizer raised on either side")
+    assert outcome == Skipped(code="PAD107", reason="undecided: the tokenizer raised on both sides")

@@ -20,7 +20,7 @@ def test_fires_where_text_holds_the_pad_token(in_prompts: int, in_template: int,
         PadTokenInText(), tokenizer=tokenizer_facts(chat_template=template), num_pad_tokens_in_prompts=in_prompts
     )
     assert found.severity is Severity.WARNING
-    assert found.message == f"The pad token '<pad>' (0) stands for real text: {places}"
+    assert found.message == f"The pad token '<pad>' (0) occurs in real text: {places}"
     assert found.evidence == {"in_prompts": in_prompts, "in_chat_template": in_template}
     assert "attention_mask" in found.fix
 

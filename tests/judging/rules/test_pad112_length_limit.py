@@ -13,7 +13,7 @@ def test_past_the_positions_learned_ones_crash_and_others_get_worse(position_enc
     model = model_facts(position_encoding=position_encoding, max_position_embeddings=12)
     found = finding(LengthLimit(), model=model, max_new_tokens=10)
     assert found.severity is severity
-    assert "3 wide; with 10 new tokens that is 13, past the model's 12 positions" in found.message
+    assert "3 columns, and 13 with 10 new tokens. The model has 12 positions." in found.message
     assert found.evidence == {"width": 3, "max_new_tokens": 10, "max_position_embeddings": 12}
     assert found.fix == "tokenizer(prompts, padding=True, truncation=True, max_length=2)"
 

@@ -8,7 +8,7 @@ from padcheck.judging.rules.pad113_embedding_rows_mismatch import EmbeddingRowsM
 def test_too_few_rows_are_an_error() -> None:
     found = finding(EmbeddingRowsMismatch(), model=model_facts(embedding_rows=97))
     assert found.severity is Severity.ERROR
-    assert "ids up to 99, the embedding table 97 rows: 3 tokens have no embedding" in found.message
+    assert "ids up to 99, the embedding table has 97 rows: 3 tokens have no embedding" in found.message
     assert found.evidence == {"embedding_rows": 97, "max_token_id": 99}
     assert found.fix == "model.resize_token_embeddings(len(tokenizer))"
 

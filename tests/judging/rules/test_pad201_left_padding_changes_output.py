@@ -29,7 +29,7 @@ def test_fires_where_a_padded_row_is_different() -> None:
     found = finding(LeftPaddingChangesOutput(), differences=differences(left=(UNPADDED, difference(0.0, 0.5))))
     assert found.severity is Severity.ERROR
     assert "1 of 2 prompts differ" in found.message
-    assert "max_abs_diff 0.5 at prompt 1, token 1 (0.0002 allowed)" in found.message
+    assert "largest difference 0.5 (prompt 1, token 1), rounding explains up to 0.0002" in found.message
     assert found.evidence == {
         "prompts": [1],
         "max_abs_diff": 0.5,
@@ -45,7 +45,7 @@ def test_the_numbers_are_those_of_the_row_that_is_furthest_off() -> None:
     rows = (UNPADDED, difference(0.2, prompt_index=1), difference(0.4, prompt_index=2))
     found = finding(LeftPaddingChangesOutput(), **many_prompts(3) | {"differences": differences(left=rows)})
     assert found.evidence["prompts"] == [1, 2]
-    assert "max_abs_diff 0.4 at prompt 2" in found.message
+    assert "largest difference 0.4 (prompt 2," in found.message
 
 
 def test_fires_where_nothing_is_allowed() -> None:
@@ -85,14 +85,14 @@ def test_skipped_where_the_left_padded_batch_did_not_run() -> None:
 def test_says_whether_it_is_the_same_behind_any_number_of_pads(counts: dict[int, float | None], same: bool) -> None:
     found = finding(LeftPaddingChangesOutput(), sweep=sweep(counts), **probes(left=0.5))
     assert found.evidence["same_for_every_pad_count"] is same
-    assert found.message.endswith("so what is wrong does not count them.") is same
+    assert found.message.endswith("so the fault does not count pads.") is same
 
 
 @pytest.mark.parametrize(("implementation", "other"), [("sdpa", "eager"), ("eager", "sdpa")])
 def test_names_the_attention_implementation_that_makes_it_right(implementation: str, other: str) -> None:
     model = model_facts(attn_implementation=implementation)
     found = finding(LeftPaddingChangesOutput(), model=model, **probes(left=0.5, left_other_attention=1e-6))
-    assert found.message.endswith(f"With {other} attention its first token is right.")
+    assert found.message.endswith(f"With {other} attention the first token is right.")
     assert found.evidence["right_with_attention"] == other
     assert found.fix == f'model = AutoModelForCausalLM.from_pretrained(..., attn_implementation="{other}")'
 
@@ -115,8 +115,8 @@ def test_fires_where_a_batch_of_one_alone_takes_no_pads() -> None:
     found = finding(LeftPaddingChangesOutput(), **probes(left_alone=0.5))
     assert found.severity is Severity.ERROR
     assert found.message == (
-        "A left-padded prompt in a batch of one differs from the prompt without pads, though in a larger batch it does "
-        "not: max_abs_diff 0.5 at prompt 1 (0.0002 allowed)."
+        "In a batch of one a left-padded prompt differs from the same prompt without pads; in a larger batch it does "
+        "not: largest difference 0.5 (prompt 1), rounding explains up to 0.0002."
     )
     assert found.evidence == {"prompts": [1], "max_abs_diff": 0.5, "allowed": pytest.approx(2e-4)}
     assert found.fix.startswith("# never pad a batch of one")
@@ -130,8 +130,9 @@ def test_in_16_bit_a_fault_that_rounding_hides_is_told_in_float32() -> None:
     found = finding(LeftPaddingChangesOutput(), **in_half("bfloat16", left=0.5, left_float32=0.25))
     assert found.severity is Severity.ERROR
     assert found.message == (
-        "In float32 left padding changes 1 of 2 prompts: max_abs_diff 0.25 at prompt 1 (0.0002 allowed). "
-        "In bfloat16 rounding hides that: it explains up to 3.5."
+        "In float32 left padding changes 1 of 2 prompts: "
+        "largest difference 0.25 (prompt 1), rounding explains up to 0.0002. "
+        "In bfloat16 rounding hides it: there it explains up to 3.5."
     )
     assert found.evidence == {
         "prompts": [1],
@@ -187,7 +188,7 @@ def test_silent_where_padded_rows_are_as_far_from_float32_as_the_prompts_alone(s
     ("measured", "beginning"),
     [
         ({"left": 5.0}, "With left padding"),
-        ({"left_alone": 0.5}, "A left-padded prompt in a batch of one"),
+        ({"left_alone": 0.5}, "In a batch of one"),
         ({"left_float32": 0.25}, "In float32 left padding changes"),
     ],
 )

@@ -28,7 +28,7 @@ def test_fires_where_a_padded_row_is_different() -> None:
     found = finding(RightPaddingContinuesFromPad(), differences=DIFFERENT)
     assert found.severity is Severity.WARNING
     assert "1 of 2 prompts continue from a pad slot" in found.message
-    assert "(max_abs_diff 0.5, 0.0002 allowed)." in found.message
+    assert "largest difference 0.5 (prompt 1), rounding explains up to 0.0002." in found.message
     assert found.evidence == {
         "prompts": [1],
         "max_abs_diff": 0.5,
@@ -64,7 +64,7 @@ def test_says_whether_the_cache_of_a_padded_prompt_can_be_continued(
     measured = {"right": rows_of("right", 0.5), "right_continued": rows_of("right_continued", *continued)}
     found = finding(RightPaddingContinuesFromPad(), **gave(**measured))
     assert found.evidence["prompts_with_wrong_cache"] == wrong
-    assert found.message.endswith("Nor can its cache be continued from the last real token.") == bool(wrong)
+    assert found.message.endswith("The cache cannot be continued from the last real token either.") == bool(wrong)
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ def test_fires_where_a_padded_row_changes_without_the_mask() -> None:
 def test_says_that_the_mask_cannot_be_rebuilt_where_pad_is_an_eos() -> None:
     eos = special_token_ids().generation_config.eos[0]
     found = finding(AttentionMaskRequired(), tokenizer=tokenizer_facts(pad_token_used_id=eos), **CHANGED)
-    assert "cannot rebuild it" in found.message
+    assert "cannot rebuild the mask" in found.message
     assert not found.evidence["mask_can_be_inferred"]
 
 
@@ -43,5 +43,5 @@ def test_skipped_where_another_finding_tells_it(other: dict[str, float], teller:
 def test_says_where_generation_config_names_no_pad_token() -> None:
     ids = special_token_ids(generation_config=token_ids(pad=None))
     found = finding(AttentionMaskRequired(), special_token_ids=ids, **probes(left_no_mask=0.5))
-    assert found.message.endswith("generation_config names no pad token, so generate() cannot rebuild it.")
+    assert found.message.endswith("generation_config names no pad token, so generate() cannot rebuild the mask.")
     assert found.evidence["mask_can_be_inferred"] is False

@@ -28,7 +28,7 @@ def _broken(side: PaddingSide | None):
 def test_fires_on_nan_that_only_padding_brings() -> None:
     found = finding(NonFiniteLogits(), runs=runs(left=_broken("left")))
     assert found.severity is Severity.ERROR
-    assert found.message == "The logits hold NaN or infinity in left (prompts 1); not in the unpadded run."
+    assert found.message == "The logits contain NaN or infinity in left (prompts 1); not in the unpadded run."
     assert found.evidence == {"prompts_by_arm": {"left": [1]}, "right_with_attention": None}
     assert found.fix.startswith("# batch prompts of equal length")
 
@@ -64,4 +64,4 @@ def test_silent_on_a_large_difference_of_numbers() -> None:
 
 def test_skipped_where_no_arm_has_logits() -> None:
     outcome = ask(NonFiniteLogits(), runs={"single": raised(None), "left": raised("left")}, differences={})
-    assert outcome == Skipped(code="PAD204", reason="no arm has logits")
+    assert outcome == Skipped(code="PAD204", reason="undecided: no run gave logits")

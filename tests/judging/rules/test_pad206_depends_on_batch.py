@@ -23,7 +23,7 @@ def test_fires_where_a_row_without_pads_is_different() -> None:
     found = finding(DependsOnBatch(), differences=differences(left=(unpadded_difference(0.5), difference(0.0))))
     assert found.severity is Severity.ERROR
     assert "Prompt 0 has no pads in left and still differs" in found.message
-    assert "max_abs_diff 0.5 (0.0002 allowed)" in found.message
+    assert "largest difference 0.5, rounding explains up to 0.0002" in found.message
     assert found.evidence == {
         "arm": "left",
         "copies_are_right": True,
@@ -31,8 +31,8 @@ def test_fires_where_a_row_without_pads_is_different() -> None:
         "max_abs_diff": 0.5,
         "allowed": pytest.approx(2e-4),
     }
-    assert found.message.endswith("A batch of copies is right: what its neighbours are decides.")
-    assert found.fix.startswith("# batch prompts of equal length, or one by one")
+    assert found.message.endswith("A batch of copies is right, so it depends on which prompts are its neighbours.")
+    assert found.fix.startswith("# batch prompts of equal length, or run them one by one")
 
 
 def test_the_numbers_are_those_of_the_arm_that_is_furthest_off() -> None:
@@ -54,7 +54,8 @@ def test_fires_where_copies_of_a_prompt_say_something_else(arm: str) -> None:
 def test_fires_where_a_prompt_alone_says_something_else_when_it_runs_once_more() -> None:
     found = finding(DependsOnBatch(), **probes(forward_again=0.5))
     assert found.message == (
-        "Prompt 1 says something else when it runs once more, alone as before: max_abs_diff 0.5 (0.0002 allowed)."
+        "Prompt 1 gives other logits when it runs again, alone as before: "
+        "largest difference 0.5, rounding explains up to 0.0002."
     )
     assert found.evidence["arm"] == "forward_again"
 
@@ -87,7 +88,7 @@ def test_silent_where_it_is_not_the_batch_alone_that_changes_a_number(rows: tupl
 
 def test_fires_where_a_padded_row_is_right_alone_behind_the_same_pads() -> None:
     found = finding(DependsOnBatch(), **probes(left=0.5, left_alone=0.0))
-    assert found.message.startswith("Behind the same pads prompt 1 is right alone and wrong beside its neighbours:")
+    assert found.message.startswith("With the same pads prompt 1 is right alone and wrong beside its neighbours:")
     assert (found.evidence["arm"], found.evidence["prompts"]) == ("left", [1])
 
 

@@ -16,7 +16,10 @@ def test_fires_where_left_padding_does_what_upstream_says(model_type: str) -> No
     found = finding(KnownLimit(), model=model_facts(model_type=model_type), **changes)
     assert found.severity is Severity.ERROR
     assert f"{model_type} cannot be left-padded by design: {limit.reason}." in found.message
-    assert "changes 1 of 2 prompts: max_abs_diff 0.5 at prompt 1, token 1 (0.0002 allowed)" in found.message
+    assert (
+        "changes 1 of 2 prompts: largest difference 0.5 (prompt 1, token 1), rounding explains up to 0.0002"
+        in found.message
+    )
     assert found.evidence == {
         "prompts": [1],
         "max_abs_diff": 0.5,
@@ -34,7 +37,7 @@ def test_fires_where_left_padding_does_what_upstream_says(model_type: str) -> No
 def test_a_limit_that_does_not_show_is_a_surprise_and_no_error(left: float, measured: str) -> None:
     found = finding(KnownLimit(), model=model_facts(model_type="rwkv"), **probes(left=left))
     assert found.severity is Severity.INFO
-    assert "rwkv is known as one that cannot be left-padded" in found.message
+    assert "rwkv is known not to support left padding" in found.message
     assert "here left padding changes nothing beyond rounding" in found.message
     assert found.evidence == {"expected": "different", "measured": measured}
 
@@ -70,4 +73,4 @@ def test_a_limit_that_only_float32_shows_is_no_surprise() -> None:
 
 def test_nan_is_neither_the_limit_nor_a_surprise() -> None:
     outcome = ask(KnownLimit(), model=model_facts(model_type="trocr"), **probes(left=None))
-    assert outcome == Skipped(code="PAD207", reason="left padding is wrong in another way than the limit's")
+    assert outcome == Skipped(code="PAD207", reason="left padding is wrong for another reason than the limit")

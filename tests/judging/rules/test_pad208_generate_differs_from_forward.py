@@ -11,7 +11,7 @@ from padcheck.judging.rules.pad208_generate_differs_from_forward import Generate
 def test_fires_where_forward_says_something_else_than_generate() -> None:
     found = finding(GenerateDiffersFromForward(), **probes(forward=0.5))
     assert found.severity is Severity.WARNING
-    assert "the first new token: max_abs_diff 0.5 at prompt 1 (0.0002 allowed)" in found.message
+    assert "the first new token: largest difference 0.5 (prompt 1), rounding explains up to 0.0002" in found.message
     assert found.evidence == {"prompts": [1], "max_abs_diff": 0.5, "allowed": pytest.approx(2e-4), "step": 0}
     assert "prepare_inputs_for_generation" in found.fix
 
@@ -21,8 +21,8 @@ def test_an_error_where_the_cache_makes_later_tokens_of_a_prompt_alone_wrong_and
     found = finding(GenerateDiffersFromForward(), **gave(**rows))
     assert found.severity is Severity.ERROR
     assert found.message == (
-        "Alone and unpadded, generate() gives other logits with its cache than without: max_abs_diff 0.25 at prompt 1, "
-        "token 1 (0.0002 allowed)."
+        "Alone and unpadded, generate() gives other logits with its cache than without: "
+        "largest difference 0.25 (prompt 1, token 1), rounding explains up to 0.0002."
     )
     assert found.evidence == {"prompts": [1], "max_abs_diff": 0.25, "allowed": pytest.approx(2e-4), "step": 1}
     assert found.fix.startswith("model.generate(**inputs, use_cache=False)")
@@ -59,7 +59,7 @@ WHAT = "forward() over prompt and new tokens"
 
 def test_skipped_where_something_stands_in_for_generate_alone() -> None:
     outcome = ask(GenerateDiffersFromForward(), runs=runs(single=stood_in("single", 1)))
-    reason = f"{WHAT} stands in for generate() alone of prompts 1; the others agree"
+    reason = f"for prompts 1 alone, {WHAT} stands in for generate(); the others agree"
     assert outcome == Skipped(code="PAD208", reason=reason)
 
 
@@ -67,7 +67,7 @@ def test_skipped_where_in_float32_nothing_went_through_generate_alone() -> None:
     changes = in_half("bfloat16")
     changes["runs"] |= {"single_float32": stood_in("single_float32", 0, 1)}
     outcome = ask(GenerateDiffersFromForward(), **changes)
-    reason = f"{WHAT} stands in for generate() alone of prompts 0, 1; the 16-bit run was compared instead"
+    reason = f"for prompts 0, 1 alone, {WHAT} stands in for generate(); the 16-bit run was compared instead"
     assert outcome == Skipped(code="PAD208", reason=reason)
 
 

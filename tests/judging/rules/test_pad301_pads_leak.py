@@ -9,7 +9,7 @@ from padcheck.judging.rules.pad301_pads_leak import PadsLeak
 def test_fires_where_the_ids_under_the_mask_change_a_row() -> None:
     found = finding(PadsLeak(), **probes(scrambled=0.5))
     assert found.severity is Severity.ERROR
-    assert "change 1 of 2 prompts: max_abs_diff 0.5 at prompt 1 (0.0002 allowed)" in found.message
+    assert "change 1 of 2 prompts: largest difference 0.5 (prompt 1), rounding explains up to 0.0002" in found.message
     assert found.evidence == {
         "prompts": [1],
         "max_abs_diff": 0.5,

@@ -35,8 +35,8 @@ def not_run(error: str) -> dict[str, object]:
 def test_fires_where_shifted_positions_alone_do_what_the_pads_do() -> None:
     found = finding(PositionsCountPadding(), **probes(**SHIFTED_SAYS_THE_SAME))
     assert found.severity is Severity.ERROR
-    assert "(the prompt alone, given the positions it has behind its pads, says the same)" in found.message
-    assert "by 0.5 at prompt 1 (0.0002 allowed)" in found.message
+    assert "(the prompt alone, with the positions it has after its pads, gives the same logits)" in found.message
+    assert "largest difference 0.5 (prompt 1), rounding explains up to 0.0002" in found.message
     assert found.evidence == {"prompts": [1], "max_abs_diff": 0.5, "allowed": pytest.approx(2e-4)}
     assert "position_ids = (attention_mask.cumsum(-1) - 1).clamp(min=0)" in found.fix
 
@@ -54,7 +54,7 @@ def looked_up(alone: tuple[int, ...], behind_pads: tuple[int | None, ...], by: s
 
 def test_fires_where_other_rows_of_the_table_are_looked_up_behind_pads() -> None:
     found = finding(PositionsCountPadding(), **looked_up((2, 3, None), (2, 3, 4, 5, None)))
-    assert "(the model looks up other rows of its position table behind pads)" in found.message
+    assert "(the model looks up other rows of its position table with pads)" in found.message
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_fires_where_a_model_with_a_table_of_positions_does_not_read_them(encodi
     model = model_facts(position_encoding=encoding)
     found = finding(PositionsCountPadding(), model=model, sweep=EVER_FURTHER, **probes(**UNREAD))
     assert found.severity is Severity.ERROR
-    assert "(position_ids are not read: backwards they change nothing)" in found.message
+    assert "(position_ids are not read: reversed, they change nothing)" in found.message
     assert found.evidence == {"prompts": [1], "max_abs_diff": 0.5, "allowed": pytest.approx(2e-4)}
 
 

@@ -14,7 +14,7 @@ def left(*max_abs_diffs: float | None):
 def test_fires_where_the_first_step_is_right_and_a_later_one_is_not() -> None:
     found = finding(WrongAfterPrefill(), differences=left(1e-6, 0.5))
     assert found.severity is Severity.ERROR
-    assert found.message.endswith("max_abs_diff 0.5 at prompt 1, token 1 (0.0002 allowed).")
+    assert found.message.endswith("largest difference 0.5 (prompt 1, token 1), rounding explains up to 0.0002.")
     assert found.evidence == {
         "prompts": [1],
         "max_abs_diff": 0.5,
@@ -46,7 +46,7 @@ def test_says_that_the_cache_is_at_fault_where_it_is_right_without_one() -> None
 def test_blames_nothing_where_it_is_wrong_without_a_cache_too() -> None:
     rows = {"uncached": rows_of("uncached", 0.0, 0.0), "left_uncached": rows_of("left_uncached", 0.0, 0.5)}
     found = finding(WrongAfterPrefill(), **gave(left=LATER, **rows))
-    assert found.message.endswith("allowed).")
+    assert found.message.endswith("rounding explains up to 0.0002.")
     assert found.evidence["right_without_cache"] is False
 
 
@@ -66,7 +66,7 @@ def test_skipped_where_another_number_of_pads_makes_the_first_token_wrong(
     counts: dict[int, float], fires: bool
 ) -> None:
     outcome = ask(WrongAfterPrefill(), sweep=sweep(counts), **gave(left=LATER))
-    skipped = Skipped(code="PAD303", reason="behind other numbers of pads the first token is wrong too")
+    skipped = Skipped(code="PAD303", reason="with other pad counts the first token is wrong too")
     assert isinstance(outcome, Finding) if fires else outcome == skipped
 
 

@@ -22,7 +22,7 @@ def test_fires_where_the_mask_makes_no_difference_and_left_padding_does_harm() -
 def test_names_the_attention_implementation_that_reads_it() -> None:
     changes = probes(left=0.5, left_alone=0.5, left_forward_no_mask=0.0, left_other_attention=0.0)
     found = finding(MaskIgnored(), **changes)
-    assert found.message.endswith("the mask is not read by sdpa attention; eager reads it.")
+    assert found.message.endswith("the mask is not read by sdpa attention; eager attention reads it.")
     assert found.evidence["right_with_attention"] == "eager"
     assert found.fix == 'model = AutoModelForCausalLM.from_pretrained(..., attn_implementation="eager")'
 

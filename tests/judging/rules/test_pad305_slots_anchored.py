@@ -14,8 +14,9 @@ def test_fires_where_multiples_of_a_size_are_right() -> None:
     found = finding(SlotsAnchored(), sweep=sweep(BLOCKS_OF_FOUR, sizes={"sliding_window": 16}), **LEFT_DIFFERS)
     assert found.severity is Severity.ERROR
     assert found.message == (
-        "Behind a multiple of 4 pads the prompt is right, behind other numbers wrong: something is anchored to slots. "
-        "max_abs_diff 0.5 at prompt 0 (0.0002 allowed)."
+        "With a multiple of 4 pads the prompt is right, with other pad counts it is wrong, so something is anchored to "
+        "slots: "
+        "largest difference 0.5 (prompt 0), rounding explains up to 0.0002."
     )
     assert found.evidence == {
         "prompts": [1],
@@ -23,23 +24,23 @@ def test_fires_where_multiples_of_a_size_are_right() -> None:
         "max_abs_diff": 0.5,
         "allowed": pytest.approx(2e-4),
     }
-    assert found.fix == "# batch prompts whose lengths differ by multiples of 4, or one by one"
+    assert found.fix == "# batch prompts whose lengths differ by multiples of 4, or run them one by one"
 
 
 def test_names_the_settings_that_have_the_size() -> None:
     sizes = {"attention_chunk_size": 4, "mamba_chunk_size": 4, "sliding_window": 8}
     found = finding(SlotsAnchored(), sweep=sweep(BLOCKS_OF_FOUR, sizes=sizes), **LEFT_DIFFERS)
-    assert "wrong (attention_chunk_size, mamba_chunk_size is 4): something" in found.message
+    assert "wrong (attention_chunk_size, mamba_chunk_size is 4), so something" in found.message
 
 
 def test_fires_where_every_number_of_pads_is_wrong_in_another_way() -> None:
     found = finding(SlotsAnchored(), sweep=sweep(EVER_ANOTHER), **LEFT_DIFFERS)
     assert found.message.startswith(
-        "The difference changes with the number of pads, though neither pads nor position_ids explain it: something is "
-        "anchored to slots."
+        "The difference changes with the pad count, and neither pads nor position_ids explain it, so something is "
+        "anchored to slots: "
     )
     assert found.evidence["period"] is None
-    assert found.fix == "# batch prompts of equal length, or one by one"
+    assert found.fix == "# batch prompts of equal length, or run them one by one"
 
 
 @pytest.mark.parametrize(
@@ -79,10 +80,10 @@ def test_silent_where_nothing_called_for_the_sweep() -> None:
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        (LEFT_DIFFERS, "the sweep over pad counts did not run"),
+        (LEFT_DIFFERS, "undecided: the sweep over pad counts did not run"),
         (
             LEFT_DIFFERS | {"sweep": sweep(BLOCKS_OF_FOUR, error="IndexError: no")},
-            "the sweep over pad counts did not run",
+            "undecided: the sweep over pad counts did not run",
         ),
         (
             LEFT_DIFFERS | without("scrambled") | {"sweep": sweep(BLOCKS_OF_FOUR)},

@@ -12,7 +12,7 @@ def forward(bare: float, with_positions: float) -> dict[str, object]:
 def test_fires_where_positions_make_it_right() -> None:
     found = finding(ForwardNeedsPositionIds(), **forward(bare=0.5, with_positions=1e-6))
     assert found.severity is Severity.WARNING
-    assert "wrong for 1 of 2 prompts (max_abs_diff 0.5" in found.message
+    assert "wrong for 1 of 2 prompts: largest difference 0.5" in found.message
 
 
 def test_silent_where_they_are_not_needed() -> None:

@@ -8,7 +8,7 @@ from padcheck.judging.rules.pad402_right_padded_scores_differ import RightPadded
 def test_fires_where_a_real_token_sees_the_pads_behind_it() -> None:
     found = finding(RightPaddedScoresDiffer(), **probes(right_forward=0.5))
     assert found.severity is Severity.ERROR
-    assert "off for 1 of 2 prompts: max_abs_diff 0.5" in found.message
+    assert "wrong for 1 of 2 prompts: largest difference 0.5" in found.message
 
 
 def test_silent_within_rounding() -> None:
@@ -28,5 +28,7 @@ def test_skipped_where_the_batch_alone_tells_it() -> None:
 
 def test_in_16_bit_what_float32_shows_counts() -> None:
     found = finding(RightPaddedScoresDiffer(), **in_half("bfloat16", right_forward=0.01))
-    assert found.message.startswith("In float32 right-padded forward(), read at the last real token, is off for 1 of 2")
+    assert found.message.startswith(
+        "In float32 right-padded forward(), read at the last real token, is wrong for 1 of 2"
+    )
     assert ask(RightPaddedScoresDiffer(), **in_half("bfloat16")) is None

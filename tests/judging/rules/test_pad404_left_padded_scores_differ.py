@@ -10,7 +10,7 @@ WRONG = probes(left_forward=0.6, left_forward_positions=0.5)
 def test_fires_where_position_ids_do_not_mend_it() -> None:
     found = finding(LeftPaddedScoresDiffer(), **WRONG)
     assert found.severity is Severity.ERROR
-    assert "off for 1 of 2 prompts: max_abs_diff 0.5" in found.message
+    assert "wrong for 1 of 2 prompts: largest difference 0.5" in found.message
     assert found.fix.startswith('tokenizer.padding_side = "right"')
 
 

@@ -11,7 +11,7 @@ from padcheck.judging.rules.pad901_no_padding import NoPadding
     [
         ({"prompts": ("one",), "num_prompt_tokens": (3,)}, "There is one prompt,"),
         ({"num_prompt_tokens": (3, 3)}, "All prompts have 3 tokens,"),
-        ({"num_prompt_tokens": (3, 4)}, "Every batch holds prompts of one length,"),
+        ({"num_prompt_tokens": (3, 4)}, "Every batch has prompts of one length,"),
     ],
 )
 def test_fires_where_no_row_has_a_pad_and_says_why(changes: dict[str, tuple[object, ...]], what: str) -> None:

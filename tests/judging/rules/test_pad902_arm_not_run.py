@@ -11,10 +11,10 @@ LEFT, RIGHT, SINGLE = raised("left", "ValueError: l"), raised("right", "ValueErr
 @pytest.mark.parametrize(
     ("errors", "severity", "message"),
     [
-        ({"right": RIGHT}, Severity.WARNING, "The right arm raised: ValueError: r"),
-        ({"left": LEFT}, Severity.ERROR, "The left arm raised: ValueError: l"),
-        ({"single": SINGLE}, Severity.ERROR, "The single arm raised: ValueError: s"),
-        ({"left": LEFT, "right": RIGHT}, Severity.ERROR, "The left and the right arm raised: ValueError: l"),
+        ({"right": RIGHT}, Severity.WARNING, "The run right raised: ValueError: r"),
+        ({"left": LEFT}, Severity.ERROR, "The run left raised: ValueError: l"),
+        ({"single": SINGLE}, Severity.ERROR, "The run single raised: ValueError: s"),
+        ({"left": LEFT, "right": RIGHT}, Severity.ERROR, "The runs left and right raised: ValueError: l"),
     ],
 )
 def test_only_the_right_arm_may_raise_without_an_error(

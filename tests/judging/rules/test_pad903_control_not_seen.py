@@ -11,7 +11,7 @@ def test_fires_where_a_mask_that_was_broken_on_purpose_changes_nothing() -> None
     found = finding(ControlNotSeen(), **NOT_SEEN)
     assert found.severity is Severity.WARNING
     assert found.message == (
-        "The mask was broken on purpose and nothing shows: max_abs_diff 1e-06 (0.0002 allowed for rounding). "
+        "The mask was broken on purpose and nothing shows: largest difference 1e-06, rounding explains up to 0.0002. "
         "A real fault would not show either."
     )
     assert found.evidence == {"max_abs_diff": 1e-6, "allowed": pytest.approx(2e-4)}
