@@ -22,7 +22,7 @@ def test_more_rows_are_an_info_that_warns_of_resizing() -> None:
 
 
 @pytest.mark.parametrize("embedding_rows", [100, None], ids=["a row for each token", "unknown"])
-def test_silent_where_nothing_is_amiss(embedding_rows: int | None) -> None:
+def test_silent_if_nothing_is_amiss(embedding_rows: int | None) -> None:
     assert ask(EmbeddingRowsMismatch(), model=model_facts(embedding_rows=embedding_rows)) is None
 
 

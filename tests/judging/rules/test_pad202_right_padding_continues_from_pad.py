@@ -24,7 +24,7 @@ UNPADDED = unpadded_difference(0.0, 0.0)
 DIFFERENT = differences(right=(UNPADDED, difference(0.5)))
 
 
-def test_fires_where_a_padded_row_is_different() -> None:
+def test_fires_if_a_padded_row_is_different() -> None:
     found = finding(RightPaddingContinuesFromPad(), differences=DIFFERENT)
     assert found.severity is Severity.WARNING
     assert "1 of 2 prompts continue from a pad slot" in found.message
@@ -42,7 +42,7 @@ def test_fires_where_a_padded_row_is_different() -> None:
 @pytest.mark.parametrize(
     ("position_ids", "colliding"),
     [((0, 1, 1, 0, None), [1]), ((0, 1, 1, 3, None), []), ((None,) * 5, [])],
-    ids=["as the prompt's own", "behind the prompt's", "the model takes none"],
+    ids=["as the prompt's own", "after the prompt's", "the model takes none"],
 )
 def test_says_whether_new_tokens_got_positions_of_the_prompt(
     position_ids: tuple[int | None, ...], colliding: list[int]
@@ -56,7 +56,7 @@ def test_says_whether_new_tokens_got_positions_of_the_prompt(
 @pytest.mark.parametrize(
     ("continued", "wrong"),
     [((0.0, 0.5), [1]), ((0.5, 1e-6), []), ((0.0, None), [1])],
-    ids=["the token behind the prompt's", "the prompt's own next token (PAD402)", "NaN"],
+    ids=["the token after the prompt's", "the prompt's own next token (PAD402)", "NaN"],
 )
 def test_says_whether_the_cache_of_a_padded_prompt_can_be_continued(
     continued: tuple[float | None, ...], wrong: list[int]
@@ -84,9 +84,9 @@ def test_the_numbers_are_those_of_the_rows_that_it_speaks_of(first: RowDifferenc
     [(UNPADDED, difference(1e-5)), (unpadded_difference(0.5), difference(0.0)), (UNPADDED, difference(None))],
     ids=["rounding", "a row without pads (PAD206)", "NaN (PAD204)"],
 )
-def test_silent_where_it_is_not_padding_that_changes_a_number(rows: tuple[RowDifference, ...]) -> None:
+def test_silent_if_it_is_not_padding_that_changes_a_number(rows: tuple[RowDifference, ...]) -> None:
     assert ask(RightPaddingContinuesFromPad(), differences=differences(right=rows)) is None
 
 
-def test_skipped_where_the_right_padded_batch_did_not_run() -> None:
+def test_skipped_if_the_right_padded_batch_did_not_run() -> None:
     assert isinstance(ask(RightPaddingContinuesFromPad(), **without("right")), Skipped)

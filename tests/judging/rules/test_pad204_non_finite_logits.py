@@ -48,7 +48,7 @@ def test_says_that_the_unpadded_run_has_them_too() -> None:
     assert "padding is not the cause" in found.fix
 
 
-def test_advises_a_wider_range_where_the_run_was_in_float16() -> None:
+def test_advises_a_wider_range_if_the_run_was_in_float16() -> None:
     found = finding(NonFiniteLogits(), model=model_facts(dtype="float16"), runs=runs(left=_broken("left")))
     assert "dtype=torch.bfloat16" in found.fix
 
@@ -62,6 +62,6 @@ def test_silent_on_a_large_difference_of_numbers() -> None:
     assert ask(NonFiniteLogits(), differences=differences(left=(difference(1e30),))) is None
 
 
-def test_skipped_where_no_arm_has_logits() -> None:
+def test_skipped_if_no_run_has_logits() -> None:
     outcome = ask(NonFiniteLogits(), runs={"single": raised(None), "left": raised("left")}, differences={})
     assert outcome == Skipped(code="PAD204", reason="undecided: no run gave logits")

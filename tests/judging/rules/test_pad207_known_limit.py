@@ -10,7 +10,7 @@ every_limit = pytest.mark.parametrize("model_type", KNOWN_LIMITS)
 
 
 @every_limit
-def test_fires_where_left_padding_does_what_upstream_says(model_type: str) -> None:
+def test_fires_if_left_padding_does_what_upstream_says(model_type: str) -> None:
     limit = KNOWN_LIMITS[model_type]
     changes = gave(left=(unpadded_difference(0.0), difference(0.0, 0.5)))
     found = finding(KnownLimit(), model=model_facts(model_type=model_type), **changes)
@@ -58,7 +58,7 @@ def test_silent_about_a_model_type_without_a_known_limit(left: float) -> None:
     ],
     ids=["no run", "the run raised"],
 )
-def test_skipped_where_the_left_padded_batch_did_not_run(changes: dict[str, object], reason: str) -> None:
+def test_skipped_if_the_left_padded_batch_did_not_run(changes: dict[str, object], reason: str) -> None:
     outcome = ask(KnownLimit(), model=model_facts(model_type="rwkv"), **changes)
     assert outcome == Skipped(code="PAD207", reason=reason)
     assert ask(KnownLimit(), **changes) is None

@@ -10,7 +10,7 @@ BLOCKS_OF_FOUR = {1: 0.2, 2: 0.5, 3: 0.3, 4: 0.0, 5: 0.2, 8: 1e-6, 12: 0.0}
 EVER_ANOTHER = {1: 0.2, 2: 0.5, 3: 0.3}
 
 
-def test_fires_where_multiples_of_a_size_are_right() -> None:
+def test_fires_if_multiples_of_a_size_are_right() -> None:
     found = finding(SlotsAnchored(), sweep=sweep(BLOCKS_OF_FOUR, sizes={"sliding_window": 16}), **LEFT_DIFFERS)
     assert found.severity is Severity.ERROR
     assert found.message == (
@@ -33,7 +33,7 @@ def test_names_the_settings_that_have_the_size() -> None:
     assert "wrong (attention_chunk_size, mamba_chunk_size is 4), so something" in found.message
 
 
-def test_fires_where_every_number_of_pads_is_wrong_in_another_way() -> None:
+def test_fires_if_every_number_of_pads_is_wrong_in_another_way() -> None:
     found = finding(SlotsAnchored(), sweep=sweep(EVER_ANOTHER), **LEFT_DIFFERS)
     assert found.message.startswith(
         "The difference changes with the pad count, and neither pads nor position_ids explain it, so something is "
@@ -48,32 +48,32 @@ def test_fires_where_every_number_of_pads_is_wrong_in_another_way() -> None:
     [{1: 0.5, 2: 0.5, 3: 0.5}, {1: 0.0, 2: 0.0, 3: 0.3, 4: 0.5}, {1: 0.0, 2: 1e-6}],
     ids=["the same for any number (PAD201)", "a few pads are right (PAD205)", "all are right"],
 )
-def test_silent_where_nothing_is_anchored_to_slots(counts: dict[int, float]) -> None:
+def test_silent_if_nothing_is_anchored_to_slots(counts: dict[int, float]) -> None:
     assert ask(SlotsAnchored(), sweep=sweep(counts), **LEFT_DIFFERS) is None
 
 
 @pytest.mark.parametrize("counts", [BLOCKS_OF_FOUR, EVER_ANOTHER], ids=["a period", "no period"])
-def test_silent_where_the_pads_are_seen(counts: dict[int, float]) -> None:
+def test_silent_if_the_pads_are_seen(counts: dict[int, float]) -> None:
     assert ask(SlotsAnchored(), sweep=sweep(counts), **probes(left=0.5, scrambled=0.5)) is None
 
 
-def test_fires_where_the_prompts_are_behind_right_numbers_of_pads_until_they_grow() -> None:
+def test_fires_if_the_prompts_have_right_pad_counts_until_they_grow() -> None:
     found = finding(SlotsAnchored(), sweep=sweep(BLOCKS_OF_FOUR), **gave(left=rows_of("left", 0.0, 0.5)))
     assert (found.evidence["period"], found.evidence["prompts"]) == (4, [1])
 
 
 @pytest.mark.parametrize("left", [rows_of("left", 1e-6, 1e-6), rows_of("left", None)], ids=["right", "NaN (PAD204)"])
 def test_fires_although_no_padded_row_of_the_batch_is_off(left: tuple[object, ...]) -> None:
-    """All prompts may stand behind multiples of the size by chance: then the sweep alone shows it."""
+    """All pad counts may be multiples of the size by chance: then only the sweep shows it."""
     found = finding(SlotsAnchored(), sweep=sweep(BLOCKS_OF_FOUR), **gave(left=left))
     assert (found.evidence["period"], found.evidence["prompts"]) == (4, [0])
 
 
-def test_silent_where_the_sweep_is_right_behind_every_number_and_no_row_is_off() -> None:
+def test_silent_if_the_sweep_is_right_for_every_pad_count_and_no_row_is_off() -> None:
     assert ask(SlotsAnchored(), sweep=sweep(dict.fromkeys(BLOCKS_OF_FOUR, 1e-6))) is None
 
 
-def test_silent_where_nothing_called_for_the_sweep() -> None:
+def test_silent_if_nothing_called_for_the_sweep() -> None:
     assert ask(SlotsAnchored()) is None
 
 
@@ -92,5 +92,5 @@ def test_silent_where_nothing_called_for_the_sweep() -> None:
     ],
     ids=["no sweep", "the sweep raised", "no scrambled run"],
 )
-def test_skipped_where_the_evidence_is_not_there(changes: dict[str, object], reason: str) -> None:
+def test_skipped_if_the_evidence_is_not_there(changes: dict[str, object], reason: str) -> None:
     assert ask(SlotsAnchored(), **changes) == Skipped(code="PAD305", reason=reason)
