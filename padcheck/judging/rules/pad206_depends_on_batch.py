@@ -14,6 +14,7 @@ _BATCHES: tuple[RunName, ...] = (
 )
 _COPIES: tuple[RunName, ...] = ("few_copies", "batched")
 _AGAIN: Final = "forward_again"
+_COMPARED = (*_BATCHES, _AGAIN)
 """In these runs a row without pads must get what it gets alone.
 
 Runs that pass position_ids are not among them: a model may count positions in another way by itself, as RoBERTa does,
@@ -30,10 +31,9 @@ class DependsOnBatch(Rule):
         verdict on padding. Expert capacity limits, dynamic rotary scaling and faulty kernels do it by accident.
 
     How padcheck knows:
-        A batch of copies of one prompt needs no pads. The longest prompt of a padded batch has none either. The logits
-        of such rows differ from the same prompt alone beyond rounding. Or padded rows are wrong in the batch and right
-        in a batch of one, with the same pads. At the end each prompt runs again as at the beginning, and must give the
-        same logits.
+        A batch of copies of one prompt needs no pads, and the longest prompt of a padded batch has none. The logits of
+        such a row differ from those of the same prompt alone beyond rounding. Or padded rows are wrong in the batch and
+        right in a batch of one with the same pads. Or a prompt gives other logits when it runs again at the end.
 
     Fix:
         Run prompts one by one if results must not depend on their neighbours.
@@ -45,14 +45,14 @@ class DependsOnBatch(Rule):
     code = "PAD206"
     name = "depends-on-batch"
     severity = Severity.ERROR
-    reads = ((*_BATCHES, _AGAIN),)
+    reads = (_COMPARED,)
 
     def decide(self, case: Case) -> Finding | None:
         """Fires if a row without pads is different."""
         wrong = {
             name: [row for row in comparison.rows if not row.num_pad_tokens and row.verdict is Verdict.DIFFERENT]
             for name, comparison in case.comparisons.items()
-            if name in (*_BATCHES, _AGAIN)
+            if name in _COMPARED
         }
         if case.wrong_alone():
             # After the first token the prompt alone is wrong (PAD208), not the batch.

@@ -72,4 +72,4 @@ class GenerateDiffersFromForward(Rule):
             return None
         others = "the others agree" if len(prompts) < len(alone.rows) else "the 16-bit run was compared instead"
         which = ", ".join(map(str, prompts))
-        return self.skip(f"for prompts {which} alone, {alone.stand_in} stands in for generate(); {others}")
+        return self.skip(f"{alone.stand_in} stands in for generate() on prompts {which}; {others}")

@@ -59,7 +59,7 @@ WHAT = "forward() over prompt and new tokens"
 
 def test_skipped_if_something_stands_in_for_generate_alone() -> None:
     outcome = ask(GenerateDiffersFromForward(), runs=runs(single=stood_in("single", 1)))
-    reason = f"for prompts 1 alone, {WHAT} stands in for generate(); the others agree"
+    reason = f"{WHAT} stands in for generate() on prompts 1; the others agree"
     assert outcome == Skipped(code="PAD208", reason=reason)
 
 
@@ -67,7 +67,7 @@ def test_skipped_if_in_float32_nothing_went_through_generate_alone() -> None:
     changes = in_half("bfloat16")
     changes["runs"] |= {"single_float32": stood_in("single_float32", 0, 1)}
     outcome = ask(GenerateDiffersFromForward(), **changes)
-    reason = f"for prompts 0, 1 alone, {WHAT} stands in for generate(); the 16-bit run was compared instead"
+    reason = f"{WHAT} stands in for generate() on prompts 0, 1; the 16-bit run was compared instead"
     assert outcome == Skipped(code="PAD208", reason=reason)
 
 
