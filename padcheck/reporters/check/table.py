@@ -6,9 +6,10 @@ from rich.text import Text
 
 from padcheck.core.report import Check, Report
 from padcheck.reporters.check import wording
+from padcheck.reporters.report.blocks import STATUS_STYLE, print_conclusion
 from padcheck.reporters.report.short import print_short
 from padcheck.reporters.report.table import print_report
-from padcheck.reporters.text.layout import STATUS_STYLE, captured, section, section_title
+from padcheck.reporters.text.layout import captured, headed_table, section, section_title
 from padcheck.reporters.text.view import View
 
 
@@ -28,21 +29,12 @@ def print_check(check: Check, view: View, console: Console) -> None:
         if view.verbose and not isinstance(report, Report) and report.traceback is not None:
             console.print(Text(report.traceback))
     if ways := wording.by_attention(check):
-        section(console, "By attention implementation", _ways(ways))
+        section(console, "By attention implementation", headed_table(wording.ATTENTION_HEADINGS, ways))
     section(console, "In sum", _sums(check))
     if vanished := wording.vanished(check):
         section(console, "Gone since the baseline was written", Text("\n".join(vanished)))
     console.print()
-    console.print(Text(wording.conclusion(check), style=STATUS_STYLE[check.status]))
-
-
-def _ways(ways: list[tuple[str, str, str, str]]) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    for heading in ("attention", "dtype", "left", "right"):
-        table.add_column(heading, overflow="fold")
-    for row in ways:
-        table.add_row(*map(Text, row))
-    return table
+    print_conclusion(wording.conclusion(check), check.status, console)
 
 
 def _sums(check: Check) -> Table:

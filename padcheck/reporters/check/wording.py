@@ -5,6 +5,8 @@ from collections import Counter
 from padcheck.core.report import Check, Report, Unmeasured
 from padcheck.reporters.text.visible import visible
 
+ATTENTION_HEADINGS = ("attention", "dtype", "left", "right")
+
 _STATUS = {"pass": "passed", "fail": "failed", "not_measured": "not measured", "error": "a bug in padcheck"}
 
 

@@ -15,7 +15,8 @@ from markupsafe import Markup, escape
 from padcheck.core.report import Document, Report
 from padcheck.reporters.check import wording as check_wording
 from padcheck.reporters.html import alignment, page
-from padcheck.reporters.report import conclusion, positions, reproduction, wording
+from padcheck.reporters.report import positions, reproduction
+from padcheck.reporters.report.wording import conclusion, findings, probes, prompts, rounding, verdicts, what_was_run
 from padcheck.reporters.survey import wording as survey_wording
 from padcheck.reporters.text.view import View
 from padcheck.reporters.text.visible import visible, visible_edges, visible_lines, visible_pads
@@ -44,14 +45,19 @@ def _environment() -> Environment:
         # Nothing is loaded from anywhere, and no script or style runs but these two.
         "policy": f"default-src 'none'; img-src data:; style-src {_hash(style)}; script-src {_hash(script)}; "
         "base-uri 'none'; form-action 'none'",
-        "wording": wording,
+        "conclusion": conclusion.conclusion,
+        "findings": findings,
+        "probes": probes,
+        "prompts": prompts,
+        "rounding": rounding,
+        "verdicts": verdicts,
+        "what_was_run": what_was_run,
         "check_wording": check_wording,
         "survey_wording": survey_wording,
         "alignment": alignment,
         "positions": positions,
         "page": page,
         "reproduction": reproduction,
-        "conclusion": conclusion.conclusion,
     }
     environment.filters |= {"lines": _lines, "edges": visible_edges, "pads": visible_pads}
     return environment

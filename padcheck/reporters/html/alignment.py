@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from padcheck.core.evidence import Row
 from padcheck.reporters.report.positions import shown_positions
-from padcheck.reporters.report.wording import PAD
+from padcheck.reporters.report.wording.prompts import PAD
 from padcheck.reporters.text.visible import visible_token
 
 

@@ -11,7 +11,7 @@ from padcheck.core.run_plans import SINGLE, USER_RUNS
 from padcheck.judging.rules import find_rule
 from padcheck.reporters.html.chart import Chart, chart
 from padcheck.reporters.html.heat_map import HeatMap, heat_map
-from padcheck.reporters.report import wording
+from padcheck.reporters.report.wording.prompts import Output, outputs
 from padcheck.reporters.survey import wording as survey_wording
 
 _FEW_PROMPTS = 4
@@ -24,7 +24,7 @@ class Prompt(NamedTuple):
     text: str
     changed: list[str]
     open: bool
-    outputs: list[wording.Output]
+    outputs: list[Output]
 
 
 class Difference(NamedTuple):
@@ -43,7 +43,7 @@ def prompts(report: Report) -> list[Prompt]:
     indices = list(range(len(report.evidence.prompts)))
     if len(indices) > _FEW_PROMPTS:
         indices.sort(key=lambda index: not any(index in those for those in changed.values()))
-    ran = {index: outputs for index in indices if (outputs := wording.outputs(report, index))}
+    ran = {index: found for index in indices if (found := outputs(report, index))}
     return [
         Prompt(
             number=index,

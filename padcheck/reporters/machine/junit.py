@@ -6,6 +6,7 @@ from xml.etree import ElementTree as ET
 from padcheck.core.report import Document, Finding
 from padcheck.judging.rules import RULES
 from padcheck.reporters.machine.subjects import Subject, subjects
+from padcheck.reporters.report.wording import findings
 from padcheck.reporters.text.view import View
 from padcheck.reporters.text.visible import visible, visible_lines
 
@@ -52,8 +53,7 @@ def _case(subject: Subject, name: str) -> ET.Element:
 
 
 def _said(finding: Finding) -> str:
-    known = ", known" if finding.known else ""
-    return f"{finding.severity.value}{known}: {visible(finding.message)}\n{visible_lines(finding.fix)}"
+    return f"{findings.label(finding)}: {visible(finding.message)}\n{visible_lines(finding.fix)}"
 
 
 def _counted(cases: list[ET.Element]) -> dict[str, str]:

@@ -7,7 +7,7 @@ from rich.text import Text
 
 from padcheck.core.evidence import Row
 from padcheck.reporters.report.positions import GridLine, shown_positions
-from padcheck.reporters.report.wording import PAD
+from padcheck.reporters.report.wording.prompts import PAD
 from padcheck.reporters.text.visible import visible_token
 
 _LABEL_WIDTH = len("attention_mask") + 2

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from padcheck.core.evidence import Row
 from padcheck.core.report import Report
 from padcheck.core.run_plans import SINGLE
-from padcheck.reporters.report.wording import UNLIKE_FORMULA
+from padcheck.reporters.report.wording.prompts import UNLIKE_MASK
 
 
 class GridLine(NamedTuple):
@@ -52,7 +52,7 @@ def table_offset(report: Report) -> int | None:
 
 def _line(label: str, positions: Sequence[int | None], unlike: frozenset[int]) -> GridLine:
     texts = tuple(
-        "-" if position is None else f"{position}{UNLIKE_FORMULA if index in unlike else ''}"
+        "-" if position is None else f"{position}{UNLIKE_MASK if index in unlike else ''}"
         for index, position in enumerate(positions)
     )
     return GridLine(label, texts, unlike)

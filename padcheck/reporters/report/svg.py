@@ -7,8 +7,8 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from padcheck.core.report import Report
-from padcheck.reporters.report import wording
 from padcheck.reporters.report.table import print_report
+from padcheck.reporters.report.wording import findings
 from padcheck.reporters.text.view import View
 from padcheck.reporters.text.visible import visible
 
@@ -38,5 +38,5 @@ def with_room_for(reports: Iterable[Report], view: View) -> View:
 
 def _longest_line_to_paste(report: Report) -> int:
     fixes = ["    " + visible(line) for finding in report.findings for line in finding.fix.split("\n")]
-    advice = [f"{task:<12}{line}" for task, line in wording.advice(report)]
+    advice = [f"{task:<12}{line}" for task, line in findings.advice(report)]
     return max(map(cell_len, [*fixes, *advice]), default=0)

@@ -5,8 +5,9 @@ from rich.table import Table
 from rich.text import Text
 
 from padcheck.core.report import Architecture, Survey
+from padcheck.reporters.report.blocks import print_conclusion, print_finding
 from padcheck.reporters.survey import wording
-from padcheck.reporters.text.layout import STATUS_STYLE, captured, pairs, print_finding, section
+from padcheck.reporters.text.layout import captured, pairs, section
 from padcheck.reporters.text.view import View
 
 
@@ -37,7 +38,7 @@ def print_survey(survey: Survey, view: View, console: Console) -> None:
     if wording.judged(survey):
         section(console, "In sum", pairs(wording.tally(survey)))
     console.print()
-    console.print(Text(wording.conclusion(survey), style=STATUS_STYLE[survey.status]))
+    print_conclusion(wording.conclusion(survey), survey.status, console)
 
 
 def _architectures(architectures: list[Architecture]) -> Table:

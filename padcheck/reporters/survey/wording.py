@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from padcheck.core.report import Architecture, Survey, Verdict
 from padcheck.core.severity import Severity
-from padcheck.reporters.report.wording import behaviour
+from padcheck.reporters.report.wording.what_was_run import library_behaviour
 from padcheck.reporters.text.visible import visible
 
 COLUMNS = {
@@ -51,7 +51,7 @@ def header(survey: Survey) -> list[tuple[str, str]]:
     usual = {key: max((count, value) for (other, value), count in seen.items() if other == key)[1] for key, _ in seen}
     return [
         ("versions", f"padcheck {versions.padcheck}, {libraries}, Python {versions.python}"),
-        *([("this transformers", does)] if (does := behaviour(usual)) else []),
+        *([("this transformers", does)] if (does := library_behaviour(usual)) else []),
         ("models", visible(f"default configs, completed and at toy size, random weights, {given}")),
     ]
 

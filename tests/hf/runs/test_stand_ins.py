@@ -23,7 +23,8 @@ from padcheck.hf.calls.generation import neutral_generation_config
 from padcheck.hf.runs.stand_ins import REPLAYED, alone
 from padcheck.hf.runs.table import EXECUTIONS, Run
 from padcheck.reporters import Format, View, render
-from padcheck.reporters.report import wording
+from padcheck.reporters.report.wording import probes as probe_wording
+from padcheck.reporters.report.wording import prompts as prompt_wording
 
 FLOAT32 = torch.float32
 SHORTEST, LONGEST, OTHERS = 3, 1, [0, 2]
@@ -220,8 +221,8 @@ def test_evidence_and_json_say_it_of_each_row_and_of_the_arm() -> None:
 def test_the_report_says_it_beside_each_prompt_and_below_the_probes() -> None:
     report = compare(build_family(FLOAT32))
     sentence = f"alone, {REPLAYED} stands in for generate() of prompts 0, 2"
-    assert sentence in wording.other_probes(report)
-    outcomes = [wording.outputs(report, index)[0].outcome for index in range(4)]
+    assert sentence in probe_wording.notes(report)
+    outcomes = [prompt_wording.outputs(report, index)[0].outcome for index in range(4)]
     assert outcomes == [f"the reference, by {REPLAYED}", "the reference"] * 2
     table = " ".join(render(report, Format.TABLE, View(width=200, verbose=True)).split())
     assert sentence in table
