@@ -116,7 +116,7 @@ def test_the_verdict_comes_first_and_every_section_is_there():
     for said in (
         "Why it matters",
         "How padcheck knows",
-        "Difference to the unpadded run",
+        "Difference from the unpadded run",
         "SomeForCausalLM",
         "padcheck compare some/model",
     ):
@@ -211,7 +211,7 @@ def test_a_code_of_another_padcheck_has_no_explanation():
 def test_findings_of_a_baseline_are_marked_and_named():
     known = report(settings=JudgeSettings(known={"PAD201": Severity.ERROR}), **WRONG)
     assert "error, known" in show(known).text
-    assert "Accepted by a baseline, which is not in the command: PAD201" in show(known).text
+    assert "Accepted by a baseline, which the command does not read: PAD201" in show(known).text
 
 
 def test_nan_is_drawn_and_said():

@@ -123,15 +123,15 @@ def test_hostile_text_is_text(browser):
     assert visible_token(CODE) in [cell.get_property("textContent") for cell in browser.find(".grid td")]
 
 
-def test_an_arm_can_be_hidden_and_shown(browser):
+def test_a_run_can_be_hidden_and_shown(browser):
     browser.show("compare")
-    box = browser.find("[data-arm-shown=left]")[0]
-    of_left = browser.find("[data-arm=left]")
+    box = browser.find("[data-run-shown=left]")[0]
+    of_left = browser.find("[data-run=left]")
     assert {each.tag_name for each in of_left} == {"tr", "tbody", "figure"}
     for shown in (False, True):
         box.click()
         assert {each.is_displayed() for each in of_left} == {shown}
-        assert all(each.is_displayed() for each in browser.find("details.prompt [data-arm=right]"))
+        assert all(each.is_displayed() for each in browser.find("details.prompt [data-run=right]"))
 
 
 def test_prompts_that_did_not_change_can_be_hidden(browser):

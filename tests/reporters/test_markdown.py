@@ -95,7 +95,9 @@ def test_advice_is_a_block_of_python_to_paste() -> None:
 
 
 def test_probes_that_were_left_out_are_a_sentence_below_their_table() -> None:
-    sentence = "expensive, and not run since the others agree (--thorough runs them): shifted, more numbers of pads"
+    sentence = (
+        "The other runs agree, so these expensive ones did not run (--thorough runs them): shifted, more pad counts."
+    )
     tokens = _parse(report(left_out=("shifted",)))
     [place] = [place for place, token in enumerate(tokens) if token.type == "inline" and _seen(token) == sentence]
     assert [token.type for token in tokens[place - 2 : place + 1]] == ["table_close", "paragraph_open", "inline"]
@@ -107,7 +109,7 @@ def test_what_rounding_does_is_a_table() -> None:
     start = rows.index(["rounding", ""])
     assert rows[start + 1 : start + 3] == [
         ["measured", "logits move by up to 0.02 in float32"],
-        ["", "0.02 by rounding_errors"],
+        ["", "0.02 with rounding_errors"],
     ]
     assert ["left", "largest difference 0.03, rounding explains up to 0.04"] in rows
 
@@ -116,7 +118,9 @@ def test_what_rounding_does_is_a_table() -> None:
 def test_tokens_that_compete_are_shown_as_they_are(text: str) -> None:
     shown = report(**gave(left=(unpadded_difference(0.0), difference(0.5, flip=flip(0, token=text)))))
     [reason] = [row[2] for row in _rows(_parse(shown)) if row[:2] == ["left", "different"]]
-    assert reason.endswith(f"token 0: alone ␣t20 by 1e-06, here {visible_token(text)} by 2e-06")
+    assert reason.endswith(
+        f"token 0: single chose ␣t20 (leads by 1e-06), left chose {visible_token(text)} (leads by 2e-06)"
+    )
 
 
 @every_text

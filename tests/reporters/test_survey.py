@@ -21,13 +21,13 @@ def test_the_table_says_how_far_off_each_one_is_and_what_was_found():
     assert "gemma3n  it needs timm" in text
     assert "generate left   1 ok, 2 wrong" in text
     assert "no mask         3 same" in text
-    assert "gives pads the position 0" in text
-    assert text.rstrip().endswith("FAIL: 3 of 4 judged, 1 of them right when left-padded for generating")
+    assert "gives pads position 0" in text
+    assert text.rstrip().endswith("FAIL: 3 of 4 judged, 1 of them right with left padding in generate()")
 
 
 def test_the_limit_that_does_not_show_is_marked():
     text = render(a_survey(architecture(known_limit="its blocks are anchored")), Format.TABLE, View(width=100))
-    assert "llama (does not show here): its blocks are anchored" in text
+    assert "llama (not seen here): its blocks are anchored" in text
 
 
 def test_messages_and_fixes_are_for_those_who_ask():
@@ -68,5 +68,5 @@ def test_where_rounding_moves_as_much_as_a_fault_nothing_is_called_right():
     shown = render(a_survey(blind, architecture()), Format.TABLE, View(width=120))
     assert " 2?" in shown
     assert "generate left   1 ok, 1 unclear" in shown
-    assert "1 of them right when left-padded" in shown
-    assert "does not show here" not in shown
+    assert "1 of them right with left padding" in shown
+    assert "not seen here" not in shown

@@ -266,7 +266,7 @@ def test_the_sections_come_in_order() -> None:
         "Special tokens",
         "Prompt 0: three token prompt",
         "Prompt 1: one␣",
-        "Warnings of the libraries, by arm",
+        "Warnings of the libraries, by run",
         "Probes",
         "What rounding does",
         "Verdict",
@@ -343,7 +343,9 @@ def test_without_advice_there_is_no_section_for_it() -> None:
 
 
 def test_probes_that_were_left_out_are_named_below_those_that_ran() -> None:
-    sentence = "expensive, and not run since the others agree (--thorough runs them): shifted, more numbers of pads"
+    sentence = (
+        "The other runs agree, so these expensive ones did not run (--thorough runs them): shifted, more pad counts."
+    )
     shown = _table(report(left_out=("shifted",)), width=120)
     assert f"from forward\n{sentence}\n\nWhat rounding does ─" in shown
     assert "--thorough" not in _table(report(left_out=()))
@@ -356,7 +358,7 @@ def test_what_rounding_does_stands_above_the_verdict() -> None:
     section = lines[start + 1 : lines.index(next(line for line in lines if line.startswith("Verdict ─"))) - 1]
     assert section[:2] == [
         "measured  logits move by up to 0.02 in float32",
-        "          0.02 by rounding_errors",
+        "          0.02 with rounding_errors",
     ]
     assert section[-1] == "left      largest difference 0.03, rounding explains up to 0.04"
 
@@ -365,7 +367,7 @@ def test_tokens_that_compete_stand_in_the_verdict_and_hostile_ones_are_spelled_o
     shown = report(**gave(left=(unpadded_difference(0.0), difference(0.5, flip=flip(0, token=HOSTILE)))))
     table = _table(shown, width=300)
     verdict = next(line for line in table.splitlines() if line.startswith("left   different  prompt 1:"))
-    assert f"token 0: alone ␣t20 by 1e-06, here {visible_token(HOSTILE)} by 2e-06" in verdict
+    assert f"single chose ␣t20 (leads by 1e-06), left chose {visible_token(HOSTILE)} (leads by 2e-06)" in verdict
     assert "\x1b" not in table
 
 

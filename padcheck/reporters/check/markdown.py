@@ -1,4 +1,4 @@
-"""A check as GitHub markdown: a job summary, the sum first and each model below it."""
+"""A check as GitHub markdown, for a job summary: first a summary, then each model."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ from padcheck.reporters.text.view import View
 from padcheck.reporters.text.visible import visible, visible_lines
 
 
-def render(check: Check, view: View) -> str:  # noqa: ARG001  a document has no screen
+def render(check: Check, view: View) -> str:  # noqa: ARG001  markdown has no width
     """The check as a markdown document."""
     return "\n".join(_lines(check)).rstrip("\n") + "\n"
 
@@ -22,11 +22,11 @@ def _lines(check: Check) -> Iterator[str]:
     yield ""
     yield f"**{escape(wording.conclusion(check))}**"
     yield ""
-    yield from table(("model", "", "findings"), wording.sums(check))
+    yield from table(wording.SUMMARY_HEADINGS, wording.summary(check))
     if ways := wording.by_attention(check):
         yield from table(wording.ATTENTION_HEADINGS, ways)
     if vanished := wording.vanished(check):
-        yield f"Gone since the baseline was written: {escape(', '.join(vanished))}"
+        yield f"{wording.VANISHED_TITLE}: {escape(', '.join(vanished))}"
         yield ""
     for name, report in zip(wording.names(check), check.reports, strict=True):
         yield f"## {code(name)}"

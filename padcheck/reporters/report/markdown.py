@@ -48,7 +48,7 @@ def _lines(report: Report) -> Iterator[str]:
     settings = what_was_run.generation_config(evidence)
     yield f"generation_config: {code(settings) if evidence.generation_config else settings}"
     if evidence.overridden:
-        yield f"Switched off for the run: {code(what_was_run.settings_text(evidence.overridden))}"
+        yield f"Switched off by padcheck: {code(what_was_run.settings_text(evidence.overridden))}"
     yield ""
     yield from _prompts(report)
     yield from _samples(report)
@@ -83,7 +83,7 @@ def _prompts(report: Report) -> Iterator[str]:
             (output.run, code(visible_edges(output.row.generated_text)), _pads(report, output.row), output.outcome)
             for output in outputs
         ]
-        yield from table(("arm", "new tokens", "pads", "outcome"), rows, escaped={1, 2})
+        yield from table(("run", "new tokens", "pads", "outcome"), rows, escaped={1, 2})
         for title, row in prompts.distinct_rows(outputs):
             yield from _grid(title, row, table_offset(report))
 
@@ -108,7 +108,7 @@ def _warnings(report: Report) -> Iterator[str]:
     if rows := what_was_run.warnings(report.evidence):
         yield "## Warnings of the libraries"
         yield ""
-        yield from table(("arm", "warning"), rows)
+        yield from table(("run", "warning"), rows)
 
 
 def _pads(report: Report, row: Row) -> str:

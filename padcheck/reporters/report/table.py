@@ -37,7 +37,7 @@ def print_report(report: Report, view: View, console: Console) -> None:
     else:
         _print_prompts(report, view, console)
     if warnings := what_was_run.warnings(evidence):
-        section(console, "Warnings of the libraries, by arm", pairs(warnings))
+        section(console, "Warnings of the libraries, by run", pairs(warnings))
     _print_judgement(report, console)
     if view.verbose and report.skipped:
         section(console, "Rules not decided", Text(findings.undecided_rules(report)))
@@ -76,7 +76,7 @@ def _special_tokens(report: Report) -> RenderableType:
         ("pad token used", what_was_run.pad_token_used(evidence)),
     ]
     if evidence.overridden:
-        labelled.append(("switched off for the run", what_was_run.settings_text(evidence.overridden)))
+        labelled.append(("switched off by padcheck", what_was_run.settings_text(evidence.overridden)))
     return Group(table, pairs(labelled))
 
 
@@ -141,8 +141,8 @@ def _output_text(report: Report, run: str, row: Row) -> Text:
 def _legend(report: Report, *, some_hidden: bool) -> Text:
     pad = visible_token(report.evidence.tokenizer.pad_token_used)
     text = (
-        f"{prompts.NEW} and │ new tokens   {prompts.PAD} {pad}   ␣ space   - not given to forward()   "
-        f"{prompts.UNLIKE_MASK} not the position that the mask gives"
+        f"{prompts.NEW} and │ new tokens   {prompts.PAD} {pad}   ␣ space   - not passed to forward()   "
+        f"{prompts.UNLIKE_MASK} not the position from the mask"
     )
     return Text(text + ("\n--verbose shows the columns of every prompt" if some_hidden else ""), style="dim")
 

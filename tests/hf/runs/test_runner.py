@@ -66,7 +66,7 @@ def test_where_float32_is_not_possible_the_probes_run_in_16_bit_and_the_report_s
     assert report.comparisons["left_float32"].verdict is Verdict.NOT_RUN
     assert report.status == "pass"
     assert report.evidence.precision == ()
-    assert ("", f"not in float32: {REASON}") in rounding.rows(report)
+    assert ("", f"no run in float32: {REASON}") in rounding.rows(report)
     assert probe_wording.title(report) == "Probes"
 
 
@@ -117,7 +117,7 @@ def test_what_raises_in_float32_is_probed_in_16_bit(
     assert {arm.dtype for name, arm in report.evidence.runs.items() if not name.endswith("_float32")} == {None}
     own = {name: arm for name, arm in report.evidence.runs.items() if not name.endswith("_float32")}
     assert {name for name, arm in own.items() if arm.error} <= UNAVAILABLE
-    assert ("", f"not in float32: {reason}") in rounding.rows(report)
+    assert ("", f"no run in float32: {reason}") in rounding.rows(report)
     assert report.status == ("fail" if wrong else "pass")
     assert {"PAD201", "PAD301"} <= codes(report) or not wrong
 

@@ -220,13 +220,13 @@ def test_evidence_and_json_say_it_of_each_row_and_of_the_arm() -> None:
 
 def test_the_report_says_it_beside_each_prompt_and_below_the_probes() -> None:
     report = compare(build_family(FLOAT32))
-    sentence = f"alone, {REPLAYED} stands in for generate() of prompts 0, 2"
+    sentence = f"{REPLAYED} stood in for generate() to run prompts 0, 2 alone."
     assert sentence in probe_wording.notes(report)
     outcomes = [prompt_wording.outputs(report, index)[0].outcome for index in range(4)]
-    assert outcomes == [f"the reference, by {REPLAYED}", "the reference"] * 2
+    assert outcomes == [f"the reference, from {REPLAYED}", "the reference"] * 2
     table = " ".join(render(report, Format.TABLE, View(width=200, verbose=True)).split())
     assert sentence in table
-    assert table.count(f"the reference, by {REPLAYED}") == 2
+    assert table.count(f"the reference, from {REPLAYED}") == 2
     assert sentence in render(report, Format.MARKDOWN, View())
 
 

@@ -56,8 +56,8 @@ def _differ(left: float | None = 0.0, right: float | None = 0.0) -> dict[str, ob
         (
             in_half("bfloat16", left=0.5, right=9.0, left_float32=0.5),
             (
-                "FAIL: left padding changes what the model says in float32, which rounding hides in bfloat16, "
-                "as does right padding (1 error, 1 warning)"
+                "FAIL: left padding changes what the model says in float32, which rounding hides in bfloat16; "
+                "right padding changes what it says too (1 error, 1 warning)"
             ),
         ),
         (
@@ -99,7 +99,7 @@ def test_a_fault_that_only_16_bit_has_is_in_the_sentence() -> None:
     assert test is not None
     assert dict(rounding.rows(found))["left, all steps"] == (
         f"2 times as far from float32 as the prompts alone, at least {test.at_least:.3g} times with 99.9 % confidence "
-        "(20 steps); up to 1.2 is rounding"
+        "(20 steps); rounding explains up to 1.2 times"
     )
 
 

@@ -30,7 +30,7 @@ def test_without_float32_the_reason_is_given_and_the_probes_run_in_16_bit() -> N
     refused = RunResult(reference="single_float32", dtype="float32", padding_side="left", error=error)
     changes["runs"] |= {"left_float32": refused}
     found = report(**changes)
-    assert ("", "not in float32: the model is quantized") in rounding.rows(found)
+    assert ("", "no run in float32: the model is quantized") in rounding.rows(found)
     assert probe_wording.title(found) == "Probes"
     assert not [name for name, _, _ in probe_wording.rows(found) if name.endswith("(in bfloat16)")]
     assert found.status == "pass"
@@ -50,24 +50,27 @@ def test_a_probe_gives_the_largest_difference_from_its_reference() -> None:
         ({"left_out": ()}, ""),
         (
             {"left_out": ("shifted",)},
-            "expensive, and not run since the others agree (--thorough runs them): shifted, more numbers of pads",
+            (
+                "The other runs agree, so these expensive ones did not run (--thorough runs them): "
+                "shifted, more pad counts."
+            ),
         ),
-        ({"left_out": (), "sweep": sweep({1: 0.0, 33: 0.5})}, "prompt 0 also ran behind 2 numbers of pads, 1 to 33"),
+        ({"left_out": (), "sweep": sweep({1: 0.0, 33: 0.5})}, "Prompt 0 also ran with 2 pad counts from 1 to 33."),
         (
             {"left_out": (), "screen": sweep({1: 0.0, 16: 0.0, 9: 0.0})},
-            "pieces of prompt 0 also ran behind 3 numbers of pads, 1 to 16",
+            "Pieces of prompt 0 also ran with 3 pad counts from 1 to 16.",
         ),
         (
             {"left_out": (), "runs": runs(single=arm(None, stand_in="forward()", rows=(row(0), row(1, stand_in="x"))))},
-            "alone, forward() stands in for generate() of prompts 1",
+            "forward() stood in for generate() to run prompt 1 alone.",
         ),
         (
             {"left_out": (), "sweep": sweep({1: 0.0}, error=f"IndexError: {HOSTILE}")},
-            f"prompt 0 also ran behind 1 number of pads, 1 to 1, then raised IndexError: {visible(HOSTILE)}",
+            f"Prompt 0 also ran with pad count 1 and then raised: IndexError: {visible(HOSTILE)}.",
         ),
         (
             {"left_out": (), "sweep": sweep({}, error="IndexError: no")},
-            "prompt 0 also ran, then raised IndexError: no",
+            "Prompt 0 raised with other pad counts: IndexError: no.",
         ),
     ],
     ids=["all ran", "none was needed", "pads", "pieces", "a stand-in", "pads until it raised", "no pads at all"],

@@ -24,16 +24,16 @@ def test_a_measured_noise_floor_lists_how_it_was_measured() -> None:
     found = report(noise=ways, **probes(batched=0.5, left=0.01, broken_mask=0.5))
     assert rounding.rows(found) == [
         ("measured", "logits move by up to 0.03 in float32"),
-        ("", "0.02 by rounding_errors"),
-        ("", "not by float32_twin: 0.1 GiB are needed"),
-        ("", "0.03 by other_attention"),
-        ("", "0 by one forward() in place of a cache"),
-        ("", "0.5 by a whole batch of copies (more than rounding: not counted)"),
+        ("", "0.02 with rounding_errors"),
+        ("", "not measured with float32_twin: 0.1 GiB are needed"),
+        ("", "0.03 with other_attention"),
+        ("", "0 with one forward() in place of a cache"),
+        ("", "0.5 with a whole batch of copies (not counted, since it is more than rounding explains)"),
         (
             "allowed",
             (
-                "2 × that, or 0.0001 + 1e-05 × largest logit (huggingface/transformers#25420; rounding <= 2e-5, "
-                "faults >= 0.1) where that is more"
+                "2 × what was measured, or 0.0001 + 1e-05 × largest logit if that is more "
+                "(huggingface/transformers#25420; rounding <= 2e-5, faults >= 0.1)"
             ),
         ),
         ("left", "largest difference 0.01, rounding explains up to 0.06"),

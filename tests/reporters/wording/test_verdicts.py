@@ -19,7 +19,7 @@ UNPADDED = unpadded_difference(0.0)
             (difference(0.0, 1e-5, flip=flip(1)),),
             (
                 "prompt 1: logits differ by 1e-05 at token 1, 0.0002 allowed: a near tie; "
-                "token 1: alone ␣t20 by 1e-06, here ␣t30 by 2e-06"
+                "token 1: single chose ␣t20 (leads by 1e-06), left chose ␣t30 (leads by 2e-06)"
             ),
         ),
         ((difference(0.0, 0.5),), "prompt 1: logits differ by 0.5 at token 1, 0.0002 allowed; KL 0.005"),
@@ -27,26 +27,26 @@ UNPADDED = unpadded_difference(0.0)
             (difference(0.0, 0.5, flip=flip(1, reference_margin=0.25, margin=1.5)),),
             (
                 "prompt 1: logits differ by 0.5 at token 1, 0.0002 allowed; KL 0.005; "
-                "token 1: alone ␣t20 by 0.25, here ␣t30 by 1.5"
+                "token 1: single chose ␣t20 (leads by 0.25), left chose ␣t30 (leads by 1.5)"
             ),
         ),
         (
             (difference(0.5, 0.5), difference(0.0, 1e-5, flip=flip(1), prompt_index=2)),
             (
                 "prompt 1: logits differ by 0.5 at token 0, 0.0002 allowed; KL 0.005; "
-                "prompt 2, token 1: alone ␣t20 by 1e-06, here ␣t30 by 2e-06"
+                "prompt 2, token 1: single chose ␣t20 (leads by 1e-06), left chose ␣t30 (leads by 2e-06)"
             ),
         ),
         (
             (difference(0.4, flip=flip(0)), difference(0.0, 0.5, flip=flip(1, token=" t40"), prompt_index=2)),
             (
                 "prompt 2: logits differ by 0.5 at token 1, 0.0002 allowed; KL 0.005; "
-                "token 1: alone ␣t20 by 1e-06, here ␣t40 by 2e-06"
+                "token 1: single chose ␣t20 (leads by 1e-06), left chose ␣t40 (leads by 2e-06)"
             ),
         ),
         (
             (difference(0.0, None, flip=flip(1, reference_margin=None, margin=None)),),
-            "prompt 1: NaN or infinity at token 1; token 1: alone ␣t20, here ␣t30",
+            "prompt 1: NaN or infinity at token 1; token 1: single chose ␣t20, left chose ␣t30",
         ),
     ],
     ids=[

@@ -12,15 +12,15 @@ def test_the_header_names_what_was_run() -> None:
         ("model", "some/model, revision 0123456789ab"),
         ("architecture", "SomeForCausalLM (some), 1.23M parameters, pretrained weights"),
         ("position encoding", "rotary, 64 positions"),
-        ("run", "float32 on cpu, attention sdpa, 2 new tokens, greedy"),
+        ("settings", "float32 on cpu, sdpa attention, 2 new tokens, greedy"),
         ("versions", "padcheck 0.0, transformers 4.48, tokenizers 0.21, torch 2.4, Python 3.10"),
         (
             "this transformers",
             ", ".join(
                 (
-                    "gives pads the position 1",
-                    "counts the new tokens of a right-padded row from its mask",
-                    "does not warn of right padding",
+                    "gives pads position 1",
+                    "counts the positions of new tokens in a right-padded row from its mask",
+                    "does not warn about right padding",
                 )
             ),
         ),
@@ -30,7 +30,7 @@ def test_the_header_names_what_was_run() -> None:
 def test_the_behaviour_of_this_transformers_is_described_if_the_runs_show_it() -> None:
     assert what_was_run.library_behaviour({}) == ""
     assert what_was_run.library_behaviour({"new_position_ids": "last column", "warns_of_missing_mask": "yes"}) == (
-        "counts the new tokens of a right-padded row from its last column, warns of a missing mask"
+        "counts the positions of new tokens in a right-padded row from its last column, warns about a missing mask"
     )
 
 

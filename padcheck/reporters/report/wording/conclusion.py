@@ -67,7 +67,7 @@ def _right_too(report: Report) -> str:
     right, left = report.comparisons["right"].verdict, report.comparisons["left"].verdict
     if not (any_use and left.within_rounding and right in (Verdict.DIFFERENT, Verdict.NON_FINITE)):
         return ""
-    return ", as does right padding" if _hidden_fault(report) else ", right padding does"
+    return "; right padding changes what it says too" if _hidden_fault(report) else ", right padding does"
 
 
 def _differs(report: Report, run: RunName) -> bool:

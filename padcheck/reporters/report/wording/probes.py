@@ -35,14 +35,17 @@ def rows(report: Report) -> list[tuple[str, str, str]]:
 def notes(report: Report) -> str:
     """Which pad counts were tried, where a forward() stood in for generate(), and which probes did not run."""
     evidence = report.evidence
-    said = [_pads(evidence.screen, "pieces of prompt {} also ran"), _pads(evidence.sweep, "prompt {} also ran")]
+    said = [_pad_counts(evidence.screen, "Pieces of prompt"), _pad_counts(evidence.sweep, "Prompt")]
     if SINGLE in evidence.runs and (stand_in := evidence.runs[SINGLE].stand_in) is not None:
         prompts = [str(row.prompt_index) for row in evidence.runs[SINGLE].rows if row.stand_in is not None]
-        said.append(f"alone, {visible(stand_in)} stands in for generate() of prompts {', '.join(prompts)}")
+        which = f"prompt{'s' if len(prompts) > 1 else ''} {', '.join(prompts)}"
+        said.append(f"{visible(stand_in)} stood in for generate() to run {which} alone.")
     if evidence.left_out:
-        left_out = [*evidence.left_out, *(["more numbers of pads"] if evidence.sweep is None else [])]
-        said.append(f"expensive, and not run since the others agree (--thorough runs them): {', '.join(left_out)}")
-    return "; ".join(filter(None, said))
+        left_out = [*evidence.left_out, *(["more pad counts"] if evidence.sweep is None else [])]
+        said.append(
+            f"The other runs agree, so these expensive ones did not run (--thorough runs them): {', '.join(left_out)}."
+        )
+    return " ".join(filter(None, said))
 
 
 def _run_in_float32(report: Report) -> bool:
@@ -50,11 +53,15 @@ def _run_in_float32(report: Report) -> bool:
     return run is not None and run.dtype is not None
 
 
-def _pads(sweep: PadCountSweep | None, what: str) -> str:
+def _pad_counts(sweep: PadCountSweep | None, what: str) -> str:
     if sweep is None:
         return ""
+    what = f"{what} {sweep.prompt_index}"
     numbers = sorted(count.num_pad_tokens for count in sweep.counts)
-    several = "s" if len(numbers) > 1 else ""
-    behind = f" behind {len(numbers)} number{several} of pads, {numbers[0]} to {numbers[-1]}" if numbers else ""
-    raised = f", then raised {visible(sweep.error)}" if sweep.error else ""
-    return what.format(sweep.prompt_index) + behind + raised
+    if not numbers:
+        return f"{what} raised with other pad counts: {visible(sweep.error)}." if sweep.error else ""
+    counts = f"pad count {numbers[0]}"
+    if len(numbers) > 1:
+        counts = f"{len(numbers)} pad counts from {numbers[0]} to {numbers[-1]}"
+    raised = f" and then raised: {visible(sweep.error)}" if sweep.error else ""
+    return f"{what} also ran with {counts}{raised}."

@@ -54,7 +54,7 @@ def sample_title(side: PaddingSide) -> str:
 def _outcome(report: Report, name: str, row: Row) -> str:
     """Compares the tokens of a row with the reference, and the logits if the tokens agree."""
     if name == SINGLE:
-        return "the reference" if row.stand_in is None else f"the reference, by {visible(row.stand_in)}"
+        return "the reference" if row.stand_in is None else f"the reference, from {visible(row.stand_in)}"
     for comparison in report.comparisons[name].rows:
         if comparison.prompt_index == row.prompt_index:
             step = comparison.first_different_token

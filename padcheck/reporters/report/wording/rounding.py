@@ -23,20 +23,22 @@ def _measured(report: Report, floor: NoiseFloor) -> Iterator[tuple[str, str]]:
         yield "measured", f"logits move by up to {floor.measured:.2g} in {visible(floor.dtype)}"
         for way in floor.ways:
             if way.max_abs_diff is not None:
-                beyond = "" if way.counted else " (more than rounding: not counted)"
-                yield "", f"{way.max_abs_diff:.2g} by {visible(way.description)}{beyond}"
+                beyond = "" if way.counted else " (not counted, since it is more than rounding explains)"
+                yield "", f"{way.max_abs_diff:.2g} with {visible(way.description)}{beyond}"
             elif way.error is not None:
-                yield "", f"not by {visible(way.description)}: {visible(way.error)}"
+                yield "", f"not measured with {visible(way.description)}: {visible(way.error)}"
     if floor.measured_in_float32 is not None:
-        yield "", f"in float32 by up to {floor.measured_in_float32:.2g}, by random rounding errors there"
+        yield "", f"in float32 by up to {floor.measured_in_float32:.2g}, with random rounding errors"
     in_float32 = report.evidence.runs.get(IN_FLOAT32[_LEFT])
     if in_float32 is not None and in_float32.error is not None:
-        yield "", f"not in float32: {visible(in_float32.error)}"
+        yield "", f"no run in float32: {visible(in_float32.error)}"
 
 
 def _allowed(floor: NoiseFloor) -> tuple[str, str]:
-    least = f"{f'{floor.atol:g} + ' if floor.atol else ''}{floor.rtol:.2g} × largest logit ({floor.source})"
-    return "allowed", f"{floor.factor:g} × that, or {least} where that is more" if floor.method == "measured" else least
+    least = f"{f'{floor.atol:g} + ' if floor.atol else ''}{floor.rtol:.2g} × largest logit"
+    if floor.method == "measured":
+        least = f"{floor.factor:g} × what was measured, or {least} if that is more"
+    return "allowed", f"{least} ({floor.source})"
 
 
 def _left(report: Report) -> Iterator[tuple[str, str]]:
@@ -46,5 +48,6 @@ def _left(report: Report) -> Iterator[tuple[str, str]]:
         yield "left", f"largest difference {largest}, rounding explains up to {left.allowed:.2g}"
     if test is not None:
         said = f"{test.ratio:.3g} times as far from float32 as the prompts alone, at least {test.at_least:.3g} times "
-        said += f"with {100 * test.confidence:g} % confidence ({test.steps} steps); up to {test.harmless:g} is rounding"
+        said += f"with {100 * test.confidence:g} % confidence ({test.steps} steps); "
+        said += f"rounding explains up to {test.harmless:g} times"
         yield "left, all steps", said

@@ -6,13 +6,13 @@ from padcheck.core.report import Comparison, Report, Verdict
 from padcheck.core.run_plans import USER_RUNS, RunName
 from padcheck.reporters.text.visible import visible, visible_token
 
-HEADINGS = ("arm", "verdict", "reason")
+HEADINGS = ("run", "verdict", "reason")
 
 
 def rows(report: Report) -> list[tuple[str, str, str]]:
     """Run, verdict and reason; the reason includes the KL divergence and the tokens that compete."""
     return [
-        (name, in_words(comparison.verdict), visible(comparison.reason) + _details(report, comparison))
+        (name, in_words(comparison.verdict), visible(comparison.reason) + _details(report, name, comparison))
         for name, comparison in report.comparisons.items()
         if name in USER_RUNS or name == deciding_run(report)
     ]
@@ -28,7 +28,7 @@ def deciding_run(report: Report) -> RunName:
     return cast("RunName", report.judgement.use.arm)
 
 
-def _details(report: Report, comparison: Comparison) -> str:
+def _details(report: Report, run: str, comparison: Comparison) -> str:
     """KL, and the first different token: of the prompt that the reason names if its tokens differ, else of another."""
     kl = f"; KL {comparison.max_kl:.2g}" if comparison.max_kl and comparison.verdict is Verdict.DIFFERENT else ""
     flips = {row.prompt_index: row.flip for row in comparison.rows if row.flip is not None}
@@ -40,10 +40,10 @@ def _details(report: Report, comparison: Comparison) -> str:
     where = f"token {flip.step}" if index == worst else f"prompt {index}, token {flip.step}"
     # With --do-sample the random draw decides too, so the logits do not explain the choice.
     margins = (None, None) if report.evidence.sampled else (flip.reference_margin, flip.margin)
-    alone = f"{visible_token(flip.reference_token)}{_by(margins[0])}"
-    here = f"{visible_token(flip.token)}{_by(margins[1])}"
-    return f"{kl}; {where}: alone {alone}, here {here}"
+    expected = f"{comparison.reference} chose {visible_token(flip.reference_token)}{_lead(margins[0])}"
+    chosen = f"{run} chose {visible_token(flip.token)}{_lead(margins[1])}"
+    return f"{kl}; {where}: {expected}, {chosen}"
 
 
-def _by(margin: float | None) -> str:
-    return "" if margin is None else f" by {margin:.2g}"
+def _lead(margin: float | None) -> str:
+    return "" if margin is None else f" (leads by {margin:.2g})"

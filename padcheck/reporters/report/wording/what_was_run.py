@@ -19,7 +19,7 @@ def header(report: Report) -> list[tuple[str, str]]:
     lines += [(label, visible(value)) for label, value in more.items() if value is not None]
     lines.append(("position encoding", _position_encoding(report)))
     if model.dtype is not None:
-        lines.append(("run", _settings(report)))
+        lines.append(("settings", _settings(report)))
     if report.judgement.task is not None or report.judgement.padding_side is not None:
         lines.append(("judged for", str(report.judgement.use)))
     libraries = f"transformers {versions.transformers}, tokenizers {versions.tokenizers}, torch {versions.torch}"
@@ -41,12 +41,12 @@ def library_behaviour(seen: dict[str, str]) -> str:
     """What the installed transformers does if its versions differ in it; empty if the runs did not show it."""
     told = []
     if (pads := seen.get("pad_position_ids")) is not None:
-        told.append(f"gives pads the position {visible(pads)}")
+        told.append(f"gives pads position {visible(pads)}")
     if (counted := seen.get("new_position_ids")) is not None:
-        told.append(f"counts the new tokens of a right-padded row from its {visible(counted)}")
+        told.append(f"counts the positions of new tokens in a right-padded row from its {visible(counted)}")
     for key, what in (("warns_of_right_padding", "right padding"), ("warns_of_missing_mask", "a missing mask")):
         if key in seen:
-            told.append(f"warns of {what}" if seen[key] == "yes" else f"does not warn of {what}")
+            told.append(f"warns about {what}" if seen[key] == "yes" else f"does not warn about {what}")
     return ", ".join(told)
 
 
@@ -133,12 +133,13 @@ def _settings(report: Report) -> str:
     device = str(model.device)
     if model.ranks > 1:
         device = f"{device.partition(':')[0]} × {model.ranks} ranks (tensor parallel)"
-    loaded = visible(f"{model.dtype} on {device}, attention {model.attn_implementation or 'of its own'}")
+    attention = f"{model.attn_implementation} attention" if model.attn_implementation else "the model's own attention"
+    loaded = visible(f"{model.dtype} on {device}, {attention}")
     return f"{loaded}, {_decoding(report.evidence)}{_batches(report.evidence)}"
 
 
 def _decoding(evidence: Evidence) -> str:
-    how = "sampled, the arms sharing their randomness" if evidence.sampled else "greedy"
+    how = "sampled, with the same random numbers in every run" if evidence.sampled else "greedy"
     return f"{evidence.max_new_tokens} new tokens, {how}"
 
 
