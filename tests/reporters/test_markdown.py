@@ -94,7 +94,7 @@ def test_advice_is_a_block_of_python_to_paste() -> None:
     assert "Advice" not in _headings(_parse(report(**no_padding())))
 
 
-def test_probes_that_were_left_out_are_a_sentence_below_their_table() -> None:
+def test_probes_that_did_not_run_are_named_below_the_table() -> None:
     sentence = (
         "The other runs agree, so these expensive ones did not run (--thorough runs them): shifted, more pad counts."
     )
@@ -115,7 +115,7 @@ def test_what_rounding_does_is_a_table() -> None:
 
 
 @every_text
-def test_tokens_that_compete_are_shown_as_they_are(text: str) -> None:
+def test_tokens_that_compete_are_shown_unchanged(text: str) -> None:
     shown = report(**gave(left=(unpadded_difference(0.0), difference(0.5, flip=flip(0, token=text)))))
     [reason] = [row[2] for row in _rows(_parse(shown)) if row[:2] == ["left", "different"]]
     assert reason.endswith(
@@ -164,20 +164,20 @@ def test_no_text_of_a_tokenizer_changes_the_structure(text: str) -> None:
 
 
 @every_text
-def test_a_cell_of_a_table_shows_the_text_as_it_is(text: str) -> None:
+def test_a_cell_of_a_table_shows_its_text_unchanged(text: str) -> None:
     cells = [row[1] for row in _rows(_parse(report(load_warnings=(text,)))) if row[0] == "loading"]
     assert cells == [visible(text)]
 
 
 @every_text
-def test_code_in_a_table_shows_the_text_as_it_is(text: str) -> None:
+def test_code_in_a_table_shows_its_text_unchanged(text: str) -> None:
     rows = tuple(row(index, generated_text=text) for index in (0, 1))
     cells = [row[1] for row in _rows(_parse(report(runs=runs(single=arm(None, rows=rows))))) if row[0] == "single"]
     assert cells == [visible_edges(text)] * 2
 
 
 @every_text
-def test_a_heading_shows_the_prompt_as_it_is(text: str) -> None:
+def test_a_heading_shows_the_prompt_unchanged(text: str) -> None:
     assert f"Prompt 0: {visible_edges(text)}" in _headings(_parse(report(prompts=(text, "one "))))
 
 
