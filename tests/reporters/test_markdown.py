@@ -96,7 +96,7 @@ def test_advice_is_a_block_of_python_to_paste() -> None:
 
 def test_probes_that_did_not_run_are_named_below_the_table() -> None:
     sentence = (
-        "The other runs agree, so these expensive ones did not run (--thorough runs them): shifted, more pad counts."
+        "Nothing is in doubt, so these expensive probes did not run (--thorough runs them): shifted, more pad counts."
     )
     tokens = _parse(report(left_out=("shifted",)))
     [place] = [place for place, token in enumerate(tokens) if token.type == "inline" and _seen(token) == sentence]

@@ -345,7 +345,7 @@ def test_without_advice_there_is_no_section_for_it() -> None:
 
 def test_probes_that_did_not_run_are_named_below_the_others() -> None:
     sentence = (
-        "The other runs agree, so these expensive ones did not run (--thorough runs them): shifted, more pad counts."
+        "Nothing is in doubt, so these expensive probes did not run (--thorough runs them): shifted, more pad counts."
     )
     shown = _table(report(left_out=("shifted",)), width=120)
     assert f"from forward\n{sentence}\n\nWhat rounding does ─" in shown

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from padcheck.core.report import Architecture, Survey, Verdict
 from padcheck.core.severity import Severity
-from padcheck.reporters.report.wording.what_was_run import library_behaviour
+from padcheck.reporters.report.wording.what_was_run import library_behaviour, versions
 from padcheck.reporters.text.visible import visible
 
 TITLE = "Left and right padding by architecture"
@@ -47,14 +47,14 @@ _IN_A_COLUMN = {
 
 def header(survey: Survey) -> list[tuple[str, str]]:
     """Label and text of each line: versions and settings."""
-    versions, settings = survey.environment, survey.settings
     judged_by = {key: getattr(survey.judgement, key) for key in ("atol", "rtol", "select", "ignore")}
-    given = ", ".join(f"{key} {_listed(value)}" for key, value in (settings | judged_by).items() if _is_given(value))
-    libraries = f"transformers {versions.transformers}, tokenizers {versions.tokenizers}, torch {versions.torch}"
+    given = ", ".join(
+        f"{key} {_listed(value)}" for key, value in (survey.settings | judged_by).items() if _is_given(value)
+    )
     seen = Counter(each for architecture in judged(survey) for each in architecture.library_behaviour.items())
     usual = {key: max((count, value) for (other, value), count in seen.items() if other == key)[1] for key, _ in seen}
     return [
-        ("versions", f"padcheck {versions.padcheck}, {libraries}, Python {versions.python}"),
+        ("versions", versions(survey.environment)),
         *([("this transformers", does)] if (does := library_behaviour(usual)) else []),
         ("models", visible(f"default configs at toy size, missing values filled in, random weights, {given}")),
     ]

@@ -51,7 +51,7 @@ def test_a_probe_gives_the_largest_difference_from_its_reference() -> None:
         (
             {"left_out": ("shifted",)},
             (
-                "The other runs agree, so these expensive ones did not run (--thorough runs them): "
+                "Nothing is in doubt, so these expensive probes did not run (--thorough runs them): "
                 "shifted, more pad counts."
             ),
         ),

@@ -43,7 +43,7 @@ def notes(report: Report) -> str:
     if evidence.left_out:
         left_out = [*evidence.left_out, *(["more pad counts"] if evidence.sweep is None else [])]
         said.append(
-            f"The other runs agree, so these expensive ones did not run (--thorough runs them): {', '.join(left_out)}."
+            f"Nothing is in doubt, so these expensive probes did not run (--thorough runs them): {', '.join(left_out)}."
         )
     return " ".join(filter(None, said))
 

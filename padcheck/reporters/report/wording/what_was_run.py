@@ -1,7 +1,7 @@
 """What was run: the model, the tokenizer, the versions and the settings, and what the libraries warned about."""
 
 from padcheck.core.evidence import Evidence
-from padcheck.core.facts import TokenIds
+from padcheck.core.facts import Environment, TokenIds
 from padcheck.core.report import Report
 from padcheck.reporters.text.visible import visible, visible_token
 
@@ -10,7 +10,7 @@ SPECIAL_TOKENS_HEADINGS = ("", "tokenizer", "config", "generation_config")
 
 def header(report: Report) -> list[tuple[str, str]]:
     """Label and text of each line: model, settings and versions."""
-    model, versions = report.evidence.model, report.evidence.environment
+    model = report.evidence.model
     name = [visible(model.id)]
     if model.revision:
         name.append(f"revision {visible(model.revision[:12])}")
@@ -22,8 +22,7 @@ def header(report: Report) -> list[tuple[str, str]]:
         lines.append(("settings", _settings(report)))
     if report.judgement.task is not None or report.judgement.padding_side is not None:
         lines.append(("judged for", str(report.judgement.use)))
-    libraries = f"transformers {versions.transformers}, tokenizers {versions.tokenizers}, torch {versions.torch}"
-    lines.append(("versions", f"padcheck {versions.padcheck}, {libraries}, Python {versions.python}"))
+    lines.append(("versions", versions(report.evidence.environment)))
     if does := library_behaviour(report.library_behaviour):
         lines.append(("this transformers", does))
     return lines
@@ -37,17 +36,23 @@ def short_header(report: Report) -> str:
     return " | ".join(parts)
 
 
+def versions(environment: Environment) -> str:
+    """The versions of padcheck, the libraries and Python."""
+    names = ("padcheck", "transformers", "tokenizers", "torch")
+    return ", ".join([*(f"{name} {getattr(environment, name)}" for name in names), f"Python {environment.python}"])
+
+
 def library_behaviour(seen: dict[str, str]) -> str:
-    """What the installed transformers does if its versions differ in it; empty if the runs did not show it."""
-    told = []
+    """What the installed transformers does, in points on which its versions differ; only what the runs show."""
+    does = []
     if (pads := seen.get("pad_position_ids")) is not None:
-        told.append(f"gives pads position {visible(pads)}")
+        does.append(f"gives pads position {visible(pads)}")
     if (counted := seen.get("new_position_ids")) is not None:
-        told.append(f"counts the positions of new tokens in a right-padded row from its {visible(counted)}")
+        does.append(f"counts the positions of new tokens in a right-padded row from its {visible(counted)}")
     for key, what in (("warns_of_right_padding", "right padding"), ("warns_of_missing_mask", "a missing mask")):
         if key in seen:
-            told.append(f"warns about {what}" if seen[key] == "yes" else f"does not warn about {what}")
-    return ", ".join(told)
+            does.append(f"warns about {what}" if seen[key] == "yes" else f"does not warn about {what}")
+    return ", ".join(does)
 
 
 def special_tokens(evidence: Evidence) -> list[tuple[str, str, str, str]]:
