@@ -22,7 +22,7 @@ _STEPS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 
 
 class Label(NamedTuple):
-    """A number beside a line or below a column."""
+    """A number next to a line or below a column."""
 
     x: float
     y: float

@@ -17,7 +17,7 @@ _LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: 
 def render(document: Document, view: View) -> str:  # noqa: ARG001  annotations have no width
     """One line per annotation, then the outcome of each model for the log.
 
-    The gravest annotations come first, because GitHub shows only ten of each level.
+    The most severe annotations come first, because GitHub shows only ten of each level.
     """
     found = subjects(document)
     lines = [

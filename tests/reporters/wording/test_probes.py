@@ -89,7 +89,7 @@ def test_a_probe_gives_the_largest_difference_from_its_reference() -> None:
             "Prompt 0 raised with other pad counts: IndexError: no.",
         ),
     ],
-    ids=["all ran", "none was needed", "pads", "pieces", "a stand-in", "pads until it raised", "no pads at all"],
+    ids=["all ran", "none was needed", "pads", "pieces", "a stand-in", "pads until it raised", "no pads"],
 )
 def test_the_notes_name_pad_counts_stand_ins_and_probes_that_did_not_run(changes: dict[str, object], text: str) -> None:
     assert probe_wording.notes(report(**changes)) == text

@@ -1,4 +1,4 @@
-"""The reason that stands beside a verdict."""
+"""The reason next to a verdict."""
 
 import pytest
 from builders import HOSTILE, difference, flip, gave, report, unpadded_difference

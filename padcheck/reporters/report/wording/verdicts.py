@@ -27,7 +27,7 @@ def deciding_run(report: Report) -> RunName:
 
 
 def _details(report: Report, run: str, comparison: Comparison) -> str:
-    """KL, and the first different token: of the prompt that the reason names if its tokens differ, else of another."""
+    """KL, and the first different token: of the prompt that the reason names, or of another if its tokens agree."""
     kl = f"; KL {comparison.max_kl:.2g}" if comparison.max_kl and comparison.verdict is Verdict.DIFFERENT else ""
     flips = {row.prompt_index: row.flip for row in comparison.rows if row.flip is not None}
     if not flips:
