@@ -21,8 +21,8 @@ from urllib.parse import urlsplit
 
 from pebble import ProcessPool
 
-from padcheck import __version__
 from padcheck.core.errors import NotMeasuredError, UsageError
+from padcheck.core.version import __version__
 from padcheck.running.local_pool import Lost, result_of, start_pool
 
 _Argument = TypeVar("_Argument")

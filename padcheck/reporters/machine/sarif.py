@@ -9,10 +9,10 @@ from urllib.parse import quote
 
 import msgspec
 
-from padcheck import __version__
 from padcheck.core.errors import HOME
 from padcheck.core.report import Document, Finding
 from padcheck.core.severity import Severity
+from padcheck.core.version import __version__
 from padcheck.judging.rules import RULES, Rule
 from padcheck.reporters.machine.subjects import Subject, subjects
 from padcheck.reporters.text.view import View
