@@ -3,7 +3,7 @@
 Beyond config.original_max_position_embeddings (here 32) the rotary embedding uses other factors, so the cached
 keys have to be computed again. Phi3ForCausalLM.prepare_inputs_for_generation (models/phi3/modeling_phi3.py,
 line 505) does that when input_ids.shape[1] passes the limit. That counts pads, but longrope_frequency_update
-(modeling_rope_utils.py, line 50) switches when position_ids pass the limit, and they do not count pads. One pad
+(modeling_rope_utils.py, line 49) switches when position_ids pass the limit, and they do not count pads. One pad
 is enough: the cache is rebuilt one step too early, with the short factors, and never again. The fix is to
 compare the largest number of real tokens (attention_mask.sum(-1).max()) with the limit in place of
 input_ids.shape[1] and of the cache's length.
