@@ -4,8 +4,8 @@ A second turn of a chat, and a prefill in chunks, call forward() with several to
 JambaMambaMixer.forward (models/jamba/modeling_jamba.py, line 598) then runs mamba_selective_scan, which starts
 from a state of zeros (line 411): the first part is forgotten in the Mamba layers. The convolution before it does
 use the cache. One token at a time is right, since line 581 hands the state to mamba_selective_state_update. The
-fix is to start the scan from recurrent_state if there is one. Zamba has the same code
-(models/zamba/modeling_zamba.py, line 369).
+fix is to start the scan from recurrent_state if there is one, as Bamba and Mamba-2 do. Zamba, Mamba and
+Falcon-Mamba have the same code.
 """
 
 import torch

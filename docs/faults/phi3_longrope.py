@@ -2,14 +2,14 @@
 
 Beyond config.original_max_position_embeddings (here 32) the rotary embedding uses other factors, so the cached
 keys have to be computed again. Phi3ForCausalLM.prepare_inputs_for_generation (models/phi3/modeling_phi3.py,
-line 505) does that when input_ids.shape[1] passes the limit. That counts pads, but longrope_frequency_update
+line 505) does that when input_ids.shape[1] passes the limit, and that counts pads. longrope_frequency_update
 (modeling_rope_utils.py, line 49) switches when position_ids pass the limit, and they do not count pads. One pad
-is enough: the cache is rebuilt one step too early, with the short factors, and never again. The fix is to
-compare the largest number of real tokens (attention_mask.sum(-1).max()) with the limit in place of
-input_ids.shape[1] and of the cache's length.
+is enough: the cache is rebuilt one step too early, with the short factors, and never again. The fix is to count
+real tokens, with attention_mask, for the input and for the cache.
 
-The rotary embedding also picks one set of factors for the whole batch: one long row changes the short ones. The
-fix is to pick the factors for each row. PhiMoE has the same code (models/phimoe/modeling_phimoe.py, line 855).
+The rotary embedding also picks one set of factors for the whole batch (line 79), so one long row changes the
+short ones. The fix is to pick the factors for each row. PhiMoE has the same code (models/phimoe/modeling_phimoe.py,
+line 855), but it shows only if long_mscale and short_mscale differ: line 91 always takes the short factors.
 """
 
 import torch
