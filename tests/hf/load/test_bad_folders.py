@@ -1,7 +1,9 @@
 """Folders that cannot be measured: exit code 3, one message that says what to change, and no prompt for input."""
 
 import io
+import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import model_folders as folders
@@ -9,12 +11,17 @@ import pytest
 from conftest import Outcome, run_in_process
 from model_folders import Builder
 
+from padcheck.core.errors import NotMeasuredError
+from padcheck.core.progress import Silent
+from padcheck.core.settings import MeasureSettings
+from padcheck.hf.library.limits import call_limited
+from padcheck.hf.measure import measure_model
+
 FolderOf = Callable[[Builder], Path]
 Padcheck = Callable[..., Outcome]
 
 UNREADABLE_BY_EITHER_COMMAND: dict[Builder, tuple[str, ...]] = {
     folders.without_anything: ("no config.json",),
-    folders.without_config: ("no config.json",),
     folders.config_that_is_no_json: ("config.json", "JSON"),
     folders.config_without_model_type: ("model_type", "config.json"),
     folders.unknown_model_type: ("llama_of_the_future", "upgrade transformers"),
@@ -41,6 +48,7 @@ UNREADABLE_WITH_WEIGHTS: dict[Builder, tuple[str, ...]] = {
     folders.without_a_shard: ("model-00001-of-", "Download"),
     folders.weights_of_another_shape: ("shape", "config.json"),
     folders.weights_with_gaps: ("missing", "model.layers.2.", "config.json"),
+    folders.config_of_a_larger_model: ("missing", "model.layers.10.", "config.json"),
     folders.base_checkpoint_with_gaps: ("missing", "h.2.", "config.json"),
     folders.weights_of_another_name: ("missing", "h.0.", "config.json"),
     folders.adapter_of_another_model: ("does not fit", "base_model_name_or_path"),
@@ -93,6 +101,14 @@ def test_compare_does_not_measure_weights_that_it_cannot_load(
     build: Builder, words: tuple[str, ...], folder_of: FolderOf, padcheck: Padcheck
 ) -> None:
     assert_explained(padcheck("compare", folder_of(build)), words)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits memory")
+def test_no_memory_is_taken_for_weights_that_the_checkpoint_does_not_have(folder_of: FolderOf) -> None:
+    """The config describes a model of 7 billion parameters; this process gets 1 GiB."""
+    settings = MeasureSettings(model=str(folder_of(folders.config_of_a_larger_model)))
+    with pytest.raises(NotMeasuredError, match="are missing from the checkpoint"):
+        call_limited(partial(measure_model, settings, Silent()), seconds=60)
 
 
 @pytest.mark.parametrize("build", UNREADABLE_WITH_WEIGHTS, ids=name_of)
