@@ -380,6 +380,11 @@ def tokenizer_that_is_a_pointer(folder: Path) -> Path:
     return _pointer(tokenizer_model(folder) / "tokenizer.model")
 
 
+def config_that_is_a_pointer(folder: Path) -> Path:
+    """The same, of config.json."""
+    return _pointer(tokenizer_json(folder) / "config.json")
+
+
 def without_a_shard(folder: Path) -> Path:
     """One of the shards was not copied."""
     return _without(sharded(folder), min(path.name for path in folder.glob("model-*.safetensors")))
