@@ -21,6 +21,9 @@ CASES = {
     "org/server-error": Fault.SERVER_ERROR,
     "org/stalls": Fault.STALL,
     "org/truncated": Fault.TRUNCATED,
+    "org/trickles": Fault.TRICKLE,
+    "org/trickling-files": Fault.TRICKLING_FILES,
+    "org/no-etag": Fault.NO_ETAG,
 }
 
 
@@ -85,6 +88,9 @@ def test_a_model_is_downloaded_and_measured_at_the_commit_that_the_hub_returns(o
         ("org/server-error", "server error"),
         ("org/stalls", "does not answer"),
         ("org/truncated", "broke off"),
+        ("org/trickles", "timed out"),
+        ("org/trickling-files", "timed out"),
+        ("org/no-etag", "does not have an ETag"),
         ("org/good@v9", "has no revision v9"),
     ],
 )
