@@ -1,5 +1,6 @@
 """A function in a copy of this process: its result comes back, and it is stopped at its limits."""
 
+import multiprocessing
 import os
 import sys
 
