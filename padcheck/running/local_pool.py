@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import as_completed
 from dataclasses import dataclass
 from threading import Thread
-from typing import Protocol, TypeVar, cast
+from typing import TypeVar, cast
 
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
@@ -23,22 +23,6 @@ class Lost:
     """A call without a result: its process crashed or was stopped."""
 
     reason: str
-
-
-class RunEach(Protocol):
-    """The signature of `run_each`, here and on a Ray cluster."""
-
-    def __call__(
-        self,
-        function: Callable[[_Argument], _Result],
-        arguments: Sequence[_Argument],
-        *,
-        prepare: Callable[[], None] | None = None,
-        processes: int | None = None,
-        seconds: float | None = None,
-    ) -> Iterator[tuple[_Argument, _Result | Lost]]:
-        """Each argument with its result, in the order in which the calls end."""
-        ...
 
 
 def run_each(
