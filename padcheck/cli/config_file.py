@@ -105,7 +105,7 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
         names = tuple(dict.fromkeys(models or self.models))
         if not names:
             raise UsageError(
-                "There is no model on the command line, and none in padcheck.toml or pyproject.toml of this folder.",
+                "Neither the command line nor padcheck.toml or pyproject.toml of this folder names a model.",
                 change='Give one on the command line, or write models = ["gpt2"] in padcheck.toml, or in '
                 "pyproject.toml under [tool.padcheck].",
             )

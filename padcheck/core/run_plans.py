@@ -57,6 +57,10 @@ class RunPlan:
         must_match: A difference from the reference beyond rounding is a fault, or a known limit.
         control: It has a fault made on purpose, so it must differ from its reference. If it does not, the measurement
             could not see any fault.
+        artificial: It has a mask, positions or attention that no user asked for.
+        rows_as_alone: A row without pads must get what its prompt gets alone. If it does not, rows depend on their
+            batch. False for runs that pass position_ids: a model may count positions in another way by itself, as
+            RoBERTa does, and then the positions make the difference.
         counts_as_noise: How the noise floor describes it, if it also measures rounding: in exact arithmetic it equals
             its reference. None for other runs.
         stand_in: A forward() may replace generate() for some prompts.
@@ -71,6 +75,8 @@ class RunPlan:
     in_float32: RunName | None = None
     must_match: bool = False
     control: bool = False
+    artificial: bool = False
+    rows_as_alone: bool = False
     counts_as_noise: str | None = None
     stand_in: bool = False
     expensive: bool = False
@@ -88,8 +94,9 @@ RUN_PLANS: dict[RunName, RunPlan] = {
         as_loaded=True,
         in_float32="left_float32",
         must_match=True,
+        rows_as_alone=True,
     ),
-    "right": RunPlan("the right-padded batch", SINGLE, "right", by_users=True, as_loaded=True),
+    "right": RunPlan("the right-padded batch", SINGLE, "right", by_users=True, as_loaded=True, rows_as_alone=True),
     "replayed": RunPlan(
         "forward() over prompt and new tokens, no cache",
         SINGLE,
@@ -98,7 +105,7 @@ RUN_PLANS: dict[RunName, RunPlan] = {
         must_match=True,
         counts_as_noise="one forward() in place of a cache",
     ),
-    "left_float32": RunPlan("the left-padded batch", SINGLE, "left", must_match=True),
+    "left_float32": RunPlan("the left-padded batch", SINGLE, "left", must_match=True, rows_as_alone=True),
     "single_float32": RunPlan("each prompt alone", None, stand_in=True),
     "replayed_float32": RunPlan("forward() over prompt and new tokens, no cache", SINGLE, must_match=True),
     "left_alone": RunPlan("each padded prompt in a batch of one", SINGLE, "left", must_match=True),
@@ -107,6 +114,7 @@ RUN_PLANS: dict[RunName, RunPlan] = {
         SINGLE,
         must_match=True,
         counts_as_noise="a whole batch of copies",
+        rows_as_alone=True,
     ),
     "few_copies": RunPlan(
         "a few copies of one prompt, nothing padded",
@@ -114,23 +122,30 @@ RUN_PLANS: dict[RunName, RunPlan] = {
         must_match=True,
         counts_as_noise="a few copies in one batch",
         expensive=True,
+        rows_as_alone=True,
     ),
-    "scrambled": RunPlan("left, other ids under the mask", "left", "left", must_match=True),
+    "scrambled": RunPlan("left, other ids under the mask", "left", "left", must_match=True, rows_as_alone=True),
     "left_no_mask": RunPlan("left, no attention_mask", "left", "left", control=True),
     "forward": RunPlan("forward(), each prompt alone", SINGLE, must_match=True),
-    "left_forward": RunPlan("left, forward(), no position_ids", "forward", "left"),
+    "left_forward": RunPlan("left, forward(), no position_ids", "forward", "left", rows_as_alone=True),
     "left_forward_positions": RunPlan("left, forward(), position_ids from mask", "forward", "left", must_match=True),
     "left_forward_no_mask": RunPlan("left, forward(), no attention_mask", "left_forward", "left"),
-    "right_forward": RunPlan("right, forward(), last real token", "forward", "right", must_match=True),
+    "right_forward": RunPlan(
+        "right, forward(), last real token", "forward", "right", must_match=True, rows_as_alone=True
+    ),
     "right_forward_no_mask": RunPlan("right, forward(), no attention_mask", "right_forward", "right"),
     "right_continued": RunPlan("right, the second token from the cache", "replayed", "right"),
-    "broken_mask": RunPlan("the mask broken on purpose", "left_forward", "left", control=True),
+    "broken_mask": RunPlan("the mask broken on purpose", "left_forward", "left", control=True, artificial=True),
     "forward_again": RunPlan("forward(), each prompt alone, once more", "forward", must_match=True),
     "uncached": RunPlan("each prompt alone, no cache", SINGLE, expensive=True),
     "left_uncached": RunPlan("the left-padded batch, no cache", "uncached", "left", expensive=True),
-    "left_other_attention": RunPlan("left, the other attention implementation", SINGLE, "left", expensive=True),
-    "other_positions": RunPlan("left, forward(), positions backwards", "left_forward", "left", expensive=True),
-    "shifted": RunPlan("forward(), alone, positions as after pads", "left", "left", expensive=True),
+    "left_other_attention": RunPlan(
+        "left, the other attention implementation", SINGLE, "left", expensive=True, artificial=True
+    ),
+    "other_positions": RunPlan(
+        "left, forward(), positions backwards", "left_forward", "left", expensive=True, artificial=True
+    ),
+    "shifted": RunPlan("forward(), alone, positions as after pads", "left", "left", expensive=True, artificial=True),
 }
 """All runs, in the order of the report."""
 

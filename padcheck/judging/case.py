@@ -128,7 +128,7 @@ class Case(NamedTuple):
         return any(self._step(run, each, 0).off for each in rows if each.prompt_index == row.prompt_index)
 
     def only_later_steps_wrong(self, run: RunName) -> bool:
-        """True if padded rows of a run are wrong, and none of them at its first new token."""
+        """True if padded rows of a run are wrong, but only after their first new token."""
         return bool(self.wrong(run)) and not any(step.off for step in self.first_steps(run))
 
     def sweep(self) -> list[Step]:

@@ -118,7 +118,8 @@ def test_without_a_file_the_command_line_is_enough():
 def test_without_a_model_the_error_says_where_to_give_one():
     with pytest.raises(
         UsageError,
-        match=r"no model on the command line, and none in padcheck.toml or pyproject.toml of this folder\.\n.*models =",
+        match=r"Neither the command line nor padcheck.toml or pyproject.toml of this folder names a model\."
+        r"\n.*models =",
     ):
         read(None).jobs((), {})
 

@@ -72,7 +72,7 @@ def used_positions(model: PreTrainedModel) -> Iterator[list[UsedPositions]]:
         calls.append(UsedPositions(rows, columns))
 
     def on_lookups(indices: list[torch.Tensor]) -> None:
-        # If a table is looked up several times, each lookup is for one row or one axis, and none has all positions.
+        # If a table is looked up several times, each lookup is for one row or one axis, so no lookup has all positions.
         if calls and calls[-1].table is None and len(indices) == 1:
             calls[-1].table = _by_row(indices[0], calls[-1])
 

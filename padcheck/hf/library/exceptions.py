@@ -32,7 +32,13 @@ def shortened(error: BaseException) -> str:
 
 def is_out_of_memory(error: BaseException) -> bool:
     """True if memory ran out, on the CPU or on a device, while loading or later."""
-    return isinstance(error, OUT_OF_MEMORY_TYPES) or any(re.search(words, str(error)) for words in OUT_OF_MEMORY_WORDS)
+    return matches(error, OUT_OF_MEMORY_TYPES, OUT_OF_MEMORY_WORDS)
+
+
+def matches(error: BaseException, types: tuple[type[BaseException], ...], words: tuple[str, ...]) -> bool:
+    """True if the error has one of the types, or one of the regular expressions is found in "TypeName: message"."""
+    text = f"{type(error).__name__}: {error}"
+    return isinstance(error, types) or any(re.search(word, text) for word in words)
 
 
 @contextmanager

@@ -19,6 +19,8 @@ from typing import Any, TypeVar
 import psutil
 from pebble import ProcessExpired, ProcessFuture, concurrent
 
+from padcheck.hf.library.environ import environment_set
+
 _Result = TypeVar("_Result")
 
 MEMORY = 2**30
@@ -57,20 +59,12 @@ def call_limited(function: Callable[[], _Result], *, seconds: float) -> _Result:
 
 
 def _fork(function: Callable[[], _Result], seconds: float) -> ProcessFuture[_Result]:
-    before = os.environ.get("TOKENIZERS_PARALLELISM")
     # Threads do not survive a fork. If tokenizers has started some, it would print a warning about that.
-    os.environ["TOKENIZERS_PARALLELISM"] = "false"
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12 and newer advise against a fork
-            start: Any = concurrent.process(timeout=seconds, context=multiprocessing.get_context("fork"))  # type: ignore[call-overload]
-            future: ProcessFuture[_Result] = start(_limited)(function, seconds)
-            return future
-    finally:
-        if before is None:
-            del os.environ["TOKENIZERS_PARALLELISM"]
-        else:
-            os.environ["TOKENIZERS_PARALLELISM"] = before
+    with environment_set(TOKENIZERS_PARALLELISM="false"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12 and newer advise against a fork
+        start: Any = concurrent.process(timeout=seconds, context=multiprocessing.get_context("fork"))  # type: ignore[call-overload]
+        future: ProcessFuture[_Result] = start(_limited)(function, seconds)
+        return future
 
 
 def _limited(function: Callable[[], _Result], seconds: float) -> _Result:

@@ -1,7 +1,6 @@
 """Limits how long huggingface_hub waits for a server that answers slowly or not."""
 
 import importlib
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +8,8 @@ from typing import Any
 
 import huggingface_hub
 from huggingface_hub import constants
+
+from padcheck.hf.library.environ import environment_set
 
 _LEAST = 1024
 """Bytes that a server has to send in each HF_HUB_DOWNLOAD_TIMEOUT; a slow modem sends more."""
@@ -24,7 +25,7 @@ def bounded_requests() -> Iterator[None]:
     in that time. Older clients set their own limits. If a repository has no safetensors, transformers asks an online
     service to convert its weights; that is switched off.
     """
-    with _environment(DISABLE_SAFETENSORS_CONVERSION="1"):
+    with environment_set(DISABLE_SAFETENSORS_CONVERSION="1"):
         client: Any = huggingface_hub.get_session()
         before = getattr(client, "event_hooks", None)
         if before is None:
@@ -69,17 +70,3 @@ def _bound_body(response: Any) -> None:
             stream.close()
 
     response.stream = BoundedStream()
-
-
-@contextmanager
-def _environment(**values: str) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value

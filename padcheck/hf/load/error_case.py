@@ -1,7 +1,8 @@
 """One way in which loading fails: how to recognise it, and what to tell the user."""
 
-import re
 from typing import NamedTuple
+
+from padcheck.hf.library.exceptions import matches
 
 
 class LoadErrorCase(NamedTuple):
@@ -23,5 +24,4 @@ class LoadErrorCase(NamedTuple):
 
     def matches(self, error: BaseException) -> bool:
         """True if the type fits or the words are found."""
-        text = f"{type(error).__name__}: {error}"
-        return isinstance(error, self.types) or any(re.search(word, text) for word in self.words)
+        return matches(error, self.types, self.words)

@@ -1,4 +1,4 @@
-"""PAD101."""
+"""PAD101: The tokenizer has no pad token."""
 
 from padcheck.core.report import Finding
 from padcheck.core.severity import Severity

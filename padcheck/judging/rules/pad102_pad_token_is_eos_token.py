@@ -1,4 +1,4 @@
-"""PAD102."""
+"""PAD102: The pad token is one of the tokens that end a text."""
 
 from padcheck.core.report import Finding
 from padcheck.core.severity import Severity

@@ -1,4 +1,4 @@
-"""PAD103."""
+"""PAD103: The pad token is also the bos or the unk token."""
 
 from padcheck.core.report import Finding
 from padcheck.core.severity import Severity

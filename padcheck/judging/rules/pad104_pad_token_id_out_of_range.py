@@ -1,4 +1,4 @@
-"""PAD104."""
+"""PAD104: A pad id is negative or beyond the embedding table."""
 
 from padcheck.core.facts import TokenizerFacts
 from padcheck.core.report import Finding

@@ -1,4 +1,4 @@
-"""PAD105."""
+"""PAD105: Tokenizer, config and generation_config name different special tokens."""
 
 from padcheck.core.facts import SpecialTokenIds
 from padcheck.core.report import Finding

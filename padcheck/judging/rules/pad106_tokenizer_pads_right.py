@@ -1,4 +1,4 @@
-"""PAD106."""
+"""PAD106: The tokenizer pads on the right by default, and the model is decoder-only."""
 
 from padcheck.core.report import Finding
 from padcheck.core.severity import Severity

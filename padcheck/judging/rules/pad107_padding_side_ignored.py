@@ -1,4 +1,4 @@
-"""PAD107."""
+"""PAD107: The tokenizer does not pad as asked."""
 
 from padcheck.core.evidence import Row
 from padcheck.core.facts import PaddingSide

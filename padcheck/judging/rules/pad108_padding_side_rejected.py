@@ -1,4 +1,4 @@
-"""PAD108."""
+"""PAD108: The tokenizer's custom code does not accept `padding_side`, or fails to pad."""
 
 from padcheck.core.report import Finding
 from padcheck.core.severity import Severity

@@ -1,4 +1,4 @@
-"""PAD109."""
+"""PAD109: Real tokens of the prompts, or of the chat template, equal the pad token."""
 
 from padcheck.core.report import Finding
 from padcheck.core.severity import Severity

@@ -1,4 +1,4 @@
-"""PAD110."""
+"""PAD110: The chat template writes bos, and the tokenizer adds another."""
 
 from padcheck.core.report import Finding
 from padcheck.core.severity import Severity

@@ -1,4 +1,4 @@
-"""PAD111."""
+"""PAD111: tokenizer.json contains a padding or truncation block."""
 
 from padcheck.core.report import Finding
 from padcheck.core.severity import Severity

@@ -1,4 +1,4 @@
-"""PAD112."""
+"""PAD112: Padded length plus new tokens exceeds the model's positions, or max_length counts the pads."""
 
 from padcheck.core.report import Finding
 from padcheck.core.severity import Severity

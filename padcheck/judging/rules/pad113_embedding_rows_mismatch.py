@@ -1,4 +1,4 @@
-"""PAD113."""
+"""PAD113: The model has fewer, or more, embedding rows than the tokenizer has tokens."""
 
 from padcheck.core.report import Finding
 from padcheck.core.severity import Severity

@@ -1,4 +1,4 @@
-"""PAD201."""
+"""PAD201: Left-padded generation differs from unpadded beyond rounding."""
 
 from padcheck.core.report import Finding
 from padcheck.core.severity import Severity

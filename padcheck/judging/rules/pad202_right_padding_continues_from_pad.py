@@ -1,4 +1,4 @@
-"""PAD202."""
+"""PAD202: Right-padded generation continues from a pad slot."""
 
 from padcheck.core.evidence import Row
 from padcheck.core.report import Finding

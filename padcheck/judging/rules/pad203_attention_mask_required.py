@@ -1,4 +1,4 @@
-"""PAD203."""
+"""PAD203: Without attention_mask the result changes."""
 
 from padcheck.core.report import Finding
 from padcheck.core.severity import Severity

@@ -1,13 +1,13 @@
-"""PAD204."""
+"""PAD204: There are NaNs or infinities in the logits of real tokens."""
 
 from padcheck.core.report import Finding, Skipped
-from padcheck.core.run_plans import SINGLE, USER_RUNS, RunName
+from padcheck.core.run_plans import RUN_PLANS, SINGLE, USER_RUNS
 from padcheck.core.severity import Severity
 from padcheck.judging.case import Case
 from padcheck.judging.rule import EQUAL_LENGTH, Rule, attention_fix
 
-_UNUSUAL: tuple[RunName, ...] = ("broken_mask", "other_positions", "shifted", "left_other_attention")
-"""Probes with a mask, positions or attention that no user asked for: NaN is no fault there."""
+_ARTIFICIAL = tuple(name for name, plan in RUN_PLANS.items() if plan.artificial)
+"""NaN is no fault in these runs."""
 
 
 class NonFiniteLogits(Rule):
@@ -41,7 +41,7 @@ class NonFiniteLogits(Rule):
             return self.skip("undecided: no run gave logits")
         prompts: dict[str, list[int]] = {}
         for name, run in evidence.runs.items():
-            if name in _UNUSUAL or not case.use.pads(run.padding_side):
+            if name in _ARTIFICIAL or not case.use.pads(run.padding_side):
                 continue
             broken = {row.prompt_index for row in run.rows if row.non_finite_logits}
             broken |= {d.prompt_index for d in evidence.differences.get(name, ()) if any(s.non_finite for s in d.steps)}

@@ -1,4 +1,4 @@
-"""PAD205."""
+"""PAD205: Some pad counts are right and others wrong."""
 
 from padcheck.core.report import Finding, Skipped
 from padcheck.core.severity import Severity

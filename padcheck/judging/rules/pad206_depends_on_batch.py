@@ -1,25 +1,17 @@
-"""PAD206."""
+"""PAD206: The result depends on the batch, even without padding."""
 
 from typing import Final
 
 from padcheck.core.report import Finding, Verdict
-from padcheck.core.run_plans import RunName
+from padcheck.core.run_plans import RUN_PLANS, RunName
 from padcheck.core.severity import Severity
 from padcheck.judging.case import Case, how_far, worst
 from padcheck.judging.rule import EQUAL_LENGTH, Rule
 
-_BATCHES: tuple[RunName, ...] = (
-    *("left", "right", "few_copies", "batched", "scrambled"),
-    *("left_forward", "right_forward", "left_float32"),
-)
-_COPIES: tuple[RunName, ...] = ("few_copies", "batched")
+_BATCHES = tuple(name for name, plan in RUN_PLANS.items() if plan.rows_as_alone)
+_COPIES = tuple(name for name in _BATCHES if RUN_PLANS[name].padding_side is None)
 _AGAIN: Final = "forward_again"
-_COMPARED = (*_BATCHES, _AGAIN)
-"""In these runs a row without pads must get what it gets alone.
-
-Runs that pass position_ids are not among them: a model may count positions in another way by itself, as RoBERTa does,
-and then the positions make the difference.
-"""
+_COMPARED: tuple[RunName, ...] = (*_BATCHES, _AGAIN)
 
 
 class DependsOnBatch(Rule):

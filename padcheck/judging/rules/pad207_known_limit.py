@@ -1,4 +1,4 @@
-"""PAD207."""
+"""PAD207: The architecture cannot be padded on that side by design."""
 
 from padcheck.core.report import Finding, Skipped
 from padcheck.core.severity import Severity

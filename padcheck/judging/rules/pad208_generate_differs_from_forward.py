@@ -1,4 +1,4 @@
-"""PAD208."""
+"""PAD208: Alone and unpadded, generate() and forward() give different logits."""
 
 from padcheck.core.report import Finding, Skipped, Verdict
 from padcheck.core.severity import Severity

@@ -1,4 +1,4 @@
-"""PAD301."""
+"""PAD301: Cause: the content of masked pad slots reaches real tokens."""
 
 from padcheck.core.report import Finding
 from padcheck.core.severity import Severity

@@ -1,4 +1,4 @@
-"""PAD302."""
+"""PAD302: Cause: real tokens are numbered by slot, not by their place in the prompt."""
 
 from padcheck.core.report import Finding, Verdict
 from padcheck.core.run_plans import IN_FLOAT32, SINGLE

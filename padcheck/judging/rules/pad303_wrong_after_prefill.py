@@ -1,4 +1,4 @@
-"""PAD303."""
+"""PAD303: Cause: the first new token is right and later ones are not."""
 
 from padcheck.core.report import Finding, Skipped
 from padcheck.core.severity import Severity

@@ -1,4 +1,4 @@
-"""PAD304."""
+"""PAD304: Cause: the model does not read the mask."""
 
 from padcheck.core.report import Finding, Verdict
 from padcheck.core.severity import Severity

@@ -1,4 +1,4 @@
-"""PAD305."""
+"""PAD305: Cause: the result depends on the slots of the prompt, while pads and position_ids are right."""
 
 from padcheck.core.report import Finding, Skipped
 from padcheck.core.severity import Severity

@@ -1,4 +1,4 @@
-"""PAD401."""
+"""PAD401: Left-padded forward() is wrong unless position_ids are passed."""
 
 from padcheck.core.report import Finding
 from padcheck.core.severity import Severity

@@ -1,4 +1,4 @@
-"""PAD402."""
+"""PAD402: Right-padded forward(), read at the last real token, differs from unpadded."""
 
 from padcheck.core.report import Finding
 from padcheck.core.severity import Severity

@@ -1,4 +1,4 @@
-"""PAD403."""
+"""PAD403: The usual collator drops eos from the labels of this tokenizer."""
 
 from padcheck.core.report import Finding, Skipped
 from padcheck.core.severity import Severity

@@ -1,4 +1,4 @@
-"""PAD404."""
+"""PAD404: Left-padded forward() with position_ids differs from unpadded."""
 
 from padcheck.core.report import Finding
 from padcheck.core.severity import Severity

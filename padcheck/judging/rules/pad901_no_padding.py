@@ -1,4 +1,4 @@
-"""PAD901."""
+"""PAD901: No prompt was padded, so nothing was measured."""
 
 from padcheck.core.report import Finding
 from padcheck.core.severity import Severity

@@ -1,4 +1,4 @@
-"""PAD902."""
+"""PAD902: A run raised an error."""
 
 from padcheck.core.report import Finding
 from padcheck.core.run_plans import USER_RUNS

@@ -1,4 +1,4 @@
-"""PAD903."""
+"""PAD903: A fault made on purpose does not show, so a real fault would not show either: nothing was measured."""
 
 from padcheck.core.report import Finding
 from padcheck.core.severity import Severity

@@ -42,7 +42,6 @@ def test_a_function_that_never_ends_is_stopped():
     assert not multiprocessing.active_children()
 
 
-@pytest.mark.skipif(os.uname().sysname != "Linux", reason="only Linux enforces a limit for memory")
 def test_a_function_that_takes_all_memory_is_stopped():
     with pytest.raises(CutOffError, match="more than 1024 MiB"):
         call_limited(take_all_memory, seconds=LONG)

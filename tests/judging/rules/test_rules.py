@@ -72,6 +72,11 @@ def test_the_file_is_named_after_code_and_name(rule: Rule) -> None:
 
 
 @every_rule
+def test_the_file_begins_with_code_and_title(rule: Rule) -> None:
+    assert inspect.getmodule(type(rule)).__doc__ == f"{rule.code}: {rule.title()}"
+
+
+@every_rule
 def test_the_class_is_named_after_the_name(rule: Rule) -> None:
     assert type(rule).__name__ == rule.name.title().replace("-", "")
 
