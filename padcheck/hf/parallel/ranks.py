@@ -69,7 +69,9 @@ def joined(*, wanted: bool) -> Iterator[None]:
         if dist.is_initialized():
             dist.destroy_process_group()
     if torchrun.rank() != 0:
-        sys.exit(ExitCode.OK)
+        # At once, since the interpreter needs a second to end: if rank 0 ends with an error, torchrun stops the ranks
+        # that still run.
+        _end(ExitCode.OK)
 
 
 @contextmanager
@@ -188,10 +190,10 @@ def _meet(error: Exception | None) -> None:
         return
     try:
         if not _all_alike(_store, error):
-            _end()
+            _end(ExitCode.NOT_MEASURED)
     except dist.DistError as lost:  # torchrun, which keeps the store, has ended
         _say(NotMeasuredError(f"The connection to the other ranks is lost: {shortened(lost)}"))
-        _end()
+        _end(ExitCode.NOT_MEASURED)
 
 
 def _all_alike(store: "Store", error: Exception | None) -> bool:
@@ -242,6 +244,6 @@ def _say(error: PadcheckError) -> None:
     sys.stderr.flush()
 
 
-def _end() -> NoReturn:
+def _end(exit_code: ExitCode) -> NoReturn:
     """Ends the process at once: an exception could be caught, and torch's own cleanup may wait for the other ranks."""
-    os._exit(ExitCode.NOT_MEASURED)
+    os._exit(exit_code)
