@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
-from transformers import PreTrainedTokenizerBase
-
 from padcheck.core.errors import NotMeasuredError
 from padcheck.core.evidence import Evidence
 from padcheck.core.facts import ChatTemplateFacts, ModelFacts
@@ -77,9 +75,9 @@ def inspect(settings: MeasureSettings, progress: Progress, load: LoadWithoutWeig
             pad_token = choose_pad_token(tokenizer, settings.pad_token)
             ids = special_token_ids(tokenizer, loaded.text_config, loaded.generation_config)
             rows = getattr(loaded.text_config, "vocab_size", None)
-            template = _chat_template_facts(tokenizer, pad_token, messages)
+            template = _chat_template_facts(loaded, pad_token, messages)
             facts = tokenizer_facts(tokenizer, ids, pad_token, rows, template)
-            encoded = _encode(tokenizer, settings.prompts or loaded.prompts, pad_token, settings, messages)
+            encoded = _encode(loaded, pad_token, settings, messages)
     if loaded.is_only_a_tokenizer:
         messages.append(_NO_CONFIG)
     evidence = Evidence(
@@ -100,30 +98,24 @@ def inspect(settings: MeasureSettings, progress: Progress, load: LoadWithoutWeig
 
 
 def _chat_template_facts(
-    tokenizer: PreTrainedTokenizerBase, pad_token: PadToken, messages: list[str]
+    loaded: ModelWithoutWeights, pad_token: PadToken, messages: list[str]
 ) -> ChatTemplateFacts | None:
-    if not tokenizer.chat_template:
+    if not loaded.tokenizer.chat_template:
         return None
     try:
-        return _limited(partial(chat_template_facts, tokenizer, pad_token), _TEMPLATE_SECONDS, messages)
+        return _limited(loaded, partial(chat_template_facts, loaded.tokenizer, pad_token), _TEMPLATE_SECONDS, messages)
     except CutOffError as error:
         messages.append(f"The chat template was stopped while it rendered one message, and is not judged: {error}.")
         return None
 
 
 def _encode(
-    tokenizer: PreTrainedTokenizerBase,
-    prompts: tuple[str, ...],
-    pad_token: PadToken,
-    settings: MeasureSettings,
-    messages: list[str],
+    loaded: ModelWithoutWeights, pad_token: PadToken, settings: MeasureSettings, messages: list[str]
 ) -> EncodedPrompts:
+    prompts = settings.prompts or loaded.prompts
+    encode = partial(render_and_encode, loaded.tokenizer, prompts, pad_token, chat=settings.chat)
     try:
-        return _limited(
-            partial(render_and_encode, tokenizer, prompts, pad_token, chat=settings.chat),
-            seconds_to_encode(prompts),
-            messages,
-        )
+        return _limited(loaded, encode, seconds_to_encode(prompts), messages)
     except CutOffError as error:
         raise NotMeasuredError(
             f"The tokenizer of {settings.model} was stopped while it encoded the prompts: {error}.",
@@ -133,8 +125,13 @@ def _encode(
         ) from error
 
 
-def _limited(function: Callable[[], _Result], seconds: float, messages: list[str]) -> _Result:
+def _limited(
+    loaded: ModelWithoutWeights, function: Callable[[], _Result], seconds: float, messages: list[str]
+) -> _Result:
     """The result of the function, called in another process with limits; its warnings are added to `messages`."""
+    if loaded.is_in_memory:
+        # The tokenizer is the caller's own, and so is this process: a fork could disturb its threads and its GPU.
+        return function()
     result, warned = call_limited(partial(_with_warnings, function), seconds=seconds)
     messages.extend(message for message in warned if message not in messages)
     return result

@@ -1,6 +1,7 @@
 """Models given as objects: their name in the report, their dtype and device, and those that cannot be measured."""
 
 import logging
+import os
 
 import model_folders as folders
 import pytest
@@ -73,6 +74,11 @@ def test_a_peft_adapter_is_measured_with_its_weights():
     assert report.evidence.model.id == "PeftModel of LlamaForCausalLM"
     assert report.evidence.runs["single"].rows != plain.evidence.runs["single"].rows
     assert [(name, id(value)) for module in model.modules() for name, value in vars(module).items()] == before
+
+
+def test_the_process_of_the_caller_is_not_forked(monkeypatch):
+    monkeypatch.setattr(os, "fork", lambda: pytest.fail("the process was forked"))
+    compared(build_family(torch.float32)).assert_ok()
 
 
 def test_a_learned_prompt_of_peft_is_refused():

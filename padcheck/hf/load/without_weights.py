@@ -60,6 +60,11 @@ class ModelWithoutWeights:
     weights: Literal["pretrained", "random"] | None = "pretrained"
 
     @property
+    def is_in_memory(self) -> bool:
+        """True if the caller gave the objects, and nothing was loaded."""
+        return self.weights is None
+
+    @property
     def is_only_a_tokenizer(self) -> bool:
         """True if there is no config."""
         return type(self.config) is PretrainedConfig
