@@ -100,7 +100,7 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
         """The job of each model on the command line, or in the file if the command line has none.
 
         Raises:
-            UsageError: There is no model, a table belongs to none of the models, or a value is out of range.
+            UsageError: No model is named, a table belongs to none of the models, or a value is out of range.
         """
         names = tuple(dict.fromkeys(models or self.models))
         if not names:

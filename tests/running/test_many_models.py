@@ -228,7 +228,7 @@ def test_a_verbose_check_shows_whole_reports(padcheck):
     ("text", "arguments", "says"),
     [
         ("models = ", (), "is not TOML"),
-        ("", (), "There is no model"),
+        ("", (), "of this folder names a model"),
         ('modles = ["demo"]', (), "Did you mean models?"),
         ('models = ["demo"]', ("--report", "junit=/not/there/out.xml"), "does not exist"),
         ('models = ["demo"]', ("--report", "junit"), "names no file"),
