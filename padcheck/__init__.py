@@ -14,6 +14,6 @@ __all__ = ["Report", "__version__", "compare"]
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from padcheck import api  # noqa: PLC0415  `import padcheck` and `padcheck --help` stay quick
+    from padcheck import api  # noqa: PLC0415  keeps `import padcheck` and `padcheck --help` fast
 
     return getattr(api, name)

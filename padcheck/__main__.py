@@ -1,4 +1,4 @@
-"""`python -m padcheck`."""
+"""Makes `python -m padcheck` run the command line."""
 
 from padcheck.cli.app import main
 

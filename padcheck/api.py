@@ -1,4 +1,4 @@
-"""Padcheck from Python: the same measurement and verdict as the command's, on objects that are in memory already.
+"""The Python API: measures and judges a model in memory, like the command `padcheck compare`.
 
     >>> import padcheck
     >>> from padcheck.demo import MODEL_FOLDER
@@ -10,7 +10,7 @@
     'pass'
     >>> report.assert_ok()
 
-What is only a warning makes nothing fail, unless that is asked for:
+A warning makes nothing fail, unless `fail_on` says so:
 
     >>> "PAD202" in {finding.code for finding in report.findings}
     True
@@ -45,17 +45,17 @@ _NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 class Report(report.Report, frozen=True, kw_only=True):
-    """What padding changed: `status`, `findings`, `comparisons`, `advice`, and in `evidence` all that was measured.
+    """What padding changes: `status`, `findings`, `comparisons` and `advice`. `evidence` holds the measurements.
 
-    `str()` gives the short report, in which the findings are told in full.
+    `str()` gives the short report, with every finding in full.
     """
 
     def assert_ok(self) -> None:
-        """Does nothing where the status is "pass".
+        """Does nothing if the status is "pass".
 
         Raises:
-            AssertionError: Something was found at or above `fail_on`, or nothing could be measured, which is no pass
-                either. The message is the short report.
+            AssertionError: There is a finding at or above `fail_on`, or nothing could be measured. The message is the
+                short report.
         """
         __tracebackhide__ = True
         if self.status != "pass":
@@ -91,11 +91,11 @@ def compare(
     task: Task | None = None,
     padding_side: PaddingSide | None = None,
 ) -> Report:
-    """Runs the same prompts unpadded, left-padded and right-padded, and judges what padding changed.
+    """Runs the same prompts unpadded, left-padded and right-padded, and reports what padding changes.
 
-    The model runs as it is, in its own dtype and on its own device, with dropout off. It and the tokenizer are handed
-    back as they were, after an error as well: training flags, hooks, gradients, configs, padding settings, and the
-    state of all random numbers.
+    The model runs in its dtype and on its device, with dropout off. Afterwards the model and the tokenizer are as they
+    were before, also after an error: training flags, hooks, gradients, configs, padding settings, and the state of all
+    random number generators.
 
         >>> from padcheck.demo import MODEL_FOLDER
         >>> from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -110,40 +110,41 @@ def compare(
     Args:
         model: A causal language model of transformers, or peft's wrapper around one.
         tokenizer: Its tokenizer.
-        prompts: Texts of different lengths; two of padcheck's own where none are given.
-        chat: Each prompt is rendered with the chat template, as one message of a user.
-        max_new_tokens: How many tokens are generated behind each prompt.
-        do_sample: Tokens are drawn, with the same randomness for a prompt however it is padded.
-        temperature: Of the draw.
-        top_k: Of the draw.
-        top_p: Of the draw.
-        seed: Of the draw and of the probes.
-        pad_token: What is padded with; the tokenizer's own, or else eos or unk, where this is None.
-        batch_size: How many prompts are padded together; "auto" takes as many as memory has room for, up to 64.
-        thorough: The expensive probes run although nothing calls for them.
-        atol: What logits may differ by; what rounding explains is measured where neither this nor `rtol` is given.
-        rtol: The same, as a share of the largest logit.
-        select: The codes that count, or prefixes of codes; all where it is empty.
-        ignore: Codes, or prefixes of codes, that do not count, each with the reason why.
-        fail_on: The least severity that makes the report fail; None where only what cannot be measured does.
-        task: What your code does ("generate", "score" or "train"); the verdict is then about nothing else.
-        padding_side: The side that your code pads on ("left" or "right"); likewise.
+        prompts: Texts of different lengths; None for two built-in prompts.
+        chat: Render each prompt with the chat template, as one user message.
+        max_new_tokens: How many tokens to generate per prompt.
+        do_sample: Sample the tokens. All runs of a prompt use the same random numbers, so they can be compared.
+        temperature: The sampling temperature.
+        top_k: Sample from this many of the likeliest tokens; None for all.
+        top_p: Sample from the likeliest tokens that together have this probability; None for all.
+        seed: The seed for sampling and for probes.
+        pad_token: The token to pad with; None for the tokenizer's pad token, otherwise eos or unk.
+        batch_size: How many prompts to pad together; "auto" for as many as fit into memory, up to 64.
+        thorough: Run the expensive probes even if nothing differs.
+        atol: The allowed absolute difference of logits. The tolerance is measured if neither this nor `rtol` is given.
+        rtol: The allowed difference as a share of the largest logit, added to `atol`.
+        select: The codes that count, or prefixes of codes. All codes count if it is empty.
+        ignore: The reason for each code, or prefix of codes, that does not count.
+        fail_on: The lowest severity that makes the report fail. None if no finding does; a report without a
+            measurement still fails.
+        task: What your code does: "generate", "score" or "train". Only this task is judged.
+        padding_side: The side that your code pads on: "left" or "right". Only this side is judged.
 
     Returns:
-        The report. Padding that changes something is no exception: see `Report.assert_ok`.
+        The report. A finding does not raise an error; `Report.assert_ok` does.
 
     Raises:
-        PadcheckError: There is no verdict; of `padcheck.errors`, like both of its kinds:
-        UsageError: An option is out of its range, or does not fit this model or tokenizer.
-        NotMeasuredError: There is nothing to measure: an encoder-decoder model or one without a language model's head,
-            no token to pad with, or memory ran out.
+        PadcheckError: There is no report. It is one of these two classes of `padcheck.errors`:
+        UsageError: An option is out of range, or does not fit this model or tokenizer.
+        NotMeasuredError: Nothing can be measured: an encoder-decoder model, a model without a language modeling head,
+            no token to pad with, or not enough memory.
     """
     __tracebackhide__ = True
     if not isinstance(ignore, Mapping):
         raise UsageError(f"ignore is {ignore!r}.", change='Give each code its reason: ignore={"PAD106": "why"}.')
     for option, texts in (("prompts", prompts), ("select", select)):
         if isinstance(texts, str):
-            raise UsageError(f"{option} is one text.", change=f"Give a list: {option}=[{texts!r}].")
+            raise UsageError(f"{option} is a single text.", change=f"Give a list: {option}=[{texts!r}].")
     for option, given, known in (
         ("fail_on", fail_on, [severity.value for severity in Severity]),
         ("task", task, get_args(Task)),

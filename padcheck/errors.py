@@ -1,4 +1,4 @@
-"""The errors that `padcheck.compare` raises, for callers that catch them."""
+"""The errors that `padcheck.compare` raises."""
 
 from padcheck.core.errors import NotMeasuredError, PadcheckError, UsageError
 

@@ -1,4 +1,4 @@
-"""What padcheck adds to pytest: the fixture `padcheck`, and `pytest --padcheck MODEL` without any test file."""
+"""The pytest plugin: the fixture `padcheck`, and the option --padcheck, which checks a model without a test file."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Wanted(NamedTuple):
-    """The models of --padcheck, and what a baseline knows of them."""
+    """The models of --padcheck, and the baseline."""
 
     jobs: "Sequence[Job]"
     baseline: "Baseline"
@@ -24,13 +24,13 @@ _WANTED = pytest.StashKey[Wanted]()
 
 
 class Padcheck:
-    """What the fixture `padcheck` is; the options are those of `padcheck.compare`."""
+    """The fixture `padcheck`. Its methods take the options of `padcheck.compare`."""
 
     @staticmethod
     def compare(
         model: "Model", tokenizer: "Tokenizer", prompts: Sequence[str] | None = None, **options: Any
     ) -> "Report":
-        """What padding changes, to look at; nothing fails."""
+        """Returns the report, and never fails because of a finding."""
         from padcheck.api import compare
 
         return compare(model, tokenizer, prompts, **options)
@@ -42,11 +42,11 @@ class Padcheck:
         prompts: Sequence[str] | None = None,
         **options: Any,
     ) -> None:
-        """Fails with the short report where padding changes what the model says, or where nothing could be measured.
+        """Fails with the short report if padding changes what the model says, or if nothing could be measured.
 
         Raises:
-            AssertionError: It does not pass.
-            UsageError: An option is out of its range, or does not fit this model or tokenizer.
+            AssertionError: The model does not pass.
+            UsageError: An option is out of range, or does not fit this model or tokenizer.
         """
         __tracebackhide__ = True
         from padcheck.core.errors import NotMeasuredError
@@ -60,20 +60,20 @@ class Padcheck:
 
 @pytest.fixture(name="padcheck", scope="session")
 def padcheck_fixture() -> Padcheck:
-    """Checks models that a test has in memory: `padcheck.assert_padding_invariant(model, tokenizer)`."""
+    """Checks a model in memory: `padcheck.assert_padding_invariant(model, tokenizer)`."""
     return Padcheck()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Adds --padcheck."""
+    """Adds the option --padcheck."""
     parser.getgroup("padcheck").addoption(
         "--padcheck",
         action="append",
         default=[],
         dest="padcheck_models",
         metavar="MODEL",
-        help="also check what padding does to this model: a hub id, a folder, or demo. May be given several times. "
-        "Settings are those of padcheck.toml, or [tool.padcheck] in pyproject.toml, of the rootdir.",
+        help="also check what padding does to this model: a hub id, a folder or demo. Can be given several times. "
+        "The settings come from padcheck.toml, or [tool.padcheck] in pyproject.toml, in the rootdir.",
     )
 
 
@@ -94,9 +94,9 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(str(error)) from error
 
 
-@pytest.hookimpl(tryfirst=True)  # so that -k, --last-failed and the like have a say
+@pytest.hookimpl(tryfirst=True)  # first, so that -k, --last-failed and the like see these tests
 def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Adds one test for each model of --padcheck."""
+    """Adds one test per model of --padcheck."""
     wanted = config.stash.get(_WANTED, None)
     if wanted is not None:
         models = ModelCollector.from_parent(session, name="padcheck", nodeid="padcheck", wanted=wanted)
@@ -104,20 +104,20 @@ def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config
 
 
 class ModelCollector(pytest.Collector):
-    """Stands above the models of --padcheck, where a test has its file."""
+    """The parent of the tests of --padcheck, in place of a test file."""
 
     def __init__(self, *, wanted: Wanted, **node: Any) -> None:
         super().__init__(**node)
         self._wanted = wanted
 
     def collect(self) -> "Iterator[ModelItem]":
-        """One test a model."""
+        """One test per model."""
         for job in self._wanted.jobs:
             yield ModelItem.from_parent(self, name=job.measure.model, job=job, baseline=self._wanted.baseline)
 
 
 class ModelItem(pytest.Item):
-    """A model of --padcheck."""
+    """The test of one model of --padcheck."""
 
     def __init__(self, *, job: "Job", baseline: "Baseline", **node: Any) -> None:
         super().__init__(**node)
@@ -125,24 +125,24 @@ class ModelItem(pytest.Item):
         self._baseline = baseline
 
     def runtest(self) -> None:
-        """Measures and judges it, as `padcheck check` does; the short report says why it does not pass."""
+        """Runs `padcheck check` on the model, and fails with the short report."""
         from padcheck.core.errors import PadcheckError
         from padcheck.core.progress import Silent
         from padcheck.reporters import View
         from padcheck.reporters.report import short
         from padcheck.running import many_models
 
-        wrong = None
+        message = None
         try:
             [report] = many_models.check([self._job], self._baseline, Silent()).reports
         except PadcheckError as error:
-            wrong = str(error)
-        if wrong is not None:  # not from in there, or pytest would show both
-            pytest.fail(wrong, pytrace=False)
+            message = str(error)
+        if message is not None:  # outside of the except block, or pytest would show both errors
+            pytest.fail(message, pytrace=False)
         if report.status != "pass":
-            trace = getattr(report, "traceback", None) or ""  # where it is a bug in padcheck
+            trace = getattr(report, "traceback", None) or ""  # only if it is a bug in padcheck
             pytest.fail(short.render(report, View(width=100)) + trace, pytrace=False)
 
     def reportinfo(self) -> tuple[Path, None, str]:
-        """No line of any file; in the headline of a failure stands what --verbose calls it."""
+        """The headline of a failure is the name that --verbose shows. The test has no file and no line."""
         return self.path, None, self.nodeid

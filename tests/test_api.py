@@ -1,4 +1,4 @@
-"""padcheck.compare gives the same results as the command, for objects in memory; assert_ok() raises for them."""
+"""padcheck.compare gives the same report as the command, and assert_ok() fails like the command does."""
 
 import doctest
 import subprocess
@@ -33,7 +33,7 @@ def test_its_examples_run():
     assert found.failed == 0
 
 
-def test_it_gives_the_results_of_the_command(demo, padcheck):
+def test_it_gives_the_same_report_as_the_command(demo, padcheck):
     report = public.compare(*demo, load_prompts())
     command = padcheck("compare", "demo", "--format", "json").report
     assert [finding.code for finding in report.findings] == [finding["code"] for finding in command["findings"]]
@@ -43,7 +43,7 @@ def test_it_gives_the_results_of_the_command(demo, padcheck):
         assert comparison.max_abs_diff == command["comparisons"][name]["max_abs_diff"]
 
 
-def test_two_calls_give_the_same_except_for_the_seconds(demo):
+def test_two_calls_differ_only_in_their_times(demo):
     first, second = (public.compare(*demo, max_new_tokens=3) for _ in range(2))
     assert first.seconds.keys() == second.seconds.keys()
     assert replace(first, seconds=second.seconds) == second
@@ -52,13 +52,13 @@ def test_two_calls_give_the_same_except_for_the_seconds(demo):
 @pytest.mark.parametrize(
     "mode", [torch.enable_grad, torch.no_grad, torch.inference_mode], ids=lambda mode: mode.__name__
 )
-def test_it_works_in_any_grad_mode(demo, mode):
+def test_it_works_in_any_mode_of_grad(demo, mode):
     with mode():
         before = torch.is_grad_enabled(), torch.is_inference_mode_enabled()
         report = public.compare(*demo, max_new_tokens=2)
         assert (torch.is_grad_enabled(), torch.is_inference_mode_enabled()) == before
     assert report.status == "pass"
-    assert all(run.error is None for run in report.evidence.runs.values())
+    assert all(arm.error is None for arm in report.evidence.runs.values())
 
 
 def test_a_fault_fails_with_the_short_report():
@@ -70,7 +70,7 @@ def test_a_fault_fails_with_the_short_report():
     assert "PAD302" in str(report)
 
 
-def test_not_measured_is_not_a_pass(demo):
+def test_a_report_without_a_measurement_does_not_pass(demo):
     report = public.compare(*demo, ["Monday Tuesday"], fail_on=None)
     with pytest.raises(AssertionError, match="NOT MEASURED"):
         report.assert_ok()
@@ -88,7 +88,7 @@ def test_fail_on_decides_which_findings_fail(demo):
     assert lenient.findings == ()
 
 
-def test_a_saved_report_can_be_rendered(demo, padcheck, tmp_path):
+def test_it_is_saved_and_shown_like_any_other_report(demo, padcheck, tmp_path):
     report = public.compare(*demo, max_new_tokens=2)
     file = tmp_path / "report.json"
     file.write_text(json_io.dump(report), encoding="utf-8")
@@ -104,8 +104,8 @@ def test_its_repr_is_one_line(demo):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"prompts": "one text"}, "prompts is one text"),
-        ({"select": "PAD2"}, "select is one text"),
+        ({"prompts": "one text"}, "prompts is a single text"),
+        ({"select": "PAD2"}, "select is a single text"),
         ({"fail_on": "never"}, "fail_on is 'never'"),
         ({"task": "sing"}, "Use 'generate', 'score', 'train' or None"),
         ({"padding_side": "both"}, "Use 'left', 'right' or None"),
@@ -115,12 +115,12 @@ def test_its_repr_is_one_line(demo):
     ],
     ids=str,
 )
-def test_errors_for_wrong_options_say_what_to_use(demo, options, message):
+def test_the_error_for_a_wrong_option_says_what_is_right(demo, options, message):
     with pytest.raises(UsageError, match=message):
         public.compare(*demo, **options)
 
 
-def test_importing_padcheck_is_light():
+def test_importing_padcheck_imports_no_heavy_package():
     program = "import sys, padcheck, padcheck.pytest_plugin; print({'torch', 'rich', 'msgspec'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"

@@ -1,1 +1,1 @@
-"""The command line: options in, report and exit code out."""
+"""The command line: reads the options, writes the report, sets the exit code."""

@@ -1,7 +1,7 @@
-"""The settings of a check from a file of the current folder: padcheck.toml, or `[tool.padcheck]` in pyproject.toml.
+"""Reads the settings of `padcheck check` from padcheck.toml, or from `[tool.padcheck]` in pyproject.toml.
 
-Keys are the settings' own names, with hyphens; files that they name stand beside the configuration. What is nearest to
-the model wins: the command line, then the model's own table, then the section; what they ignore adds up.
+The keys are the names of the settings, with hyphens. Paths are relative to the file. The command line overrides the
+table of a model, which overrides the section. The codes that they ignore add up.
 """
 
 import re
@@ -20,12 +20,12 @@ from msgspec import UNSET, Meta, UnsetType
 from padcheck.cli.prompts_file import load_prompts
 from padcheck.core.errors import UsageError
 from padcheck.core.report import ConfigurationFile
-from padcheck.core.settings import JudgeSettings, MeasureSettings, those_of
+from padcheck.core.settings import JudgeSettings, MeasureSettings, belonging_to
 from padcheck.core.severity import Severity
 from padcheck.running.many_models import Job
 
 FILES = ("padcheck.toml", "pyproject.toml")
-"""Where the settings are looked for, in this order."""
+"""The files that are tried, in this order."""
 
 _WRITTEN_OTHERWISE: dict[str, Any] = {
     "prompts": list[str],
@@ -33,13 +33,13 @@ _WRITTEN_OTHERWISE: dict[str, Any] = {
     "ignore": dict[str, Annotated[str, Meta(min_length=1)]],
     "fail_on": Literal["error", "warning", "info", "never"],
 }
-"""Settings that have another form in a file than in the program."""
+"""Settings that have another type in a file than in the program."""
 
 _NOT_IN_A_FILE = ("model", "known")
 
 
 def _optional(kind: Any) -> Any:
-    """The type of a key that may be left out; TOML has no null."""
+    """The type of an optional key. TOML has no null, so None is not allowed."""
     kinds = get_args(kind) if NoneType in get_args(kind) else (kind,)
     return reduce(or_, (each for each in kinds if each is not NoneType)) | UnsetType
 
@@ -58,7 +58,7 @@ ModelTable: Any = msgspec.defstruct(
     rename="kebab",
     forbid_unknown_fields=True,
 )
-"""What can be set for one model."""
+"""The settings of one model."""
 
 Section: Any = msgspec.defstruct(
     "Section",
@@ -72,11 +72,21 @@ Section: Any = msgspec.defstruct(
     rename="kebab",
     forbid_unknown_fields=True,
 )
-"""`[tool.padcheck]`: what is set for all models, and in `model` what is set for one."""
+"""`[tool.padcheck]`: the settings of all models, and in `model` those of a single model."""
 
 
 class Configuration(msgspec.Struct, frozen=True, kw_only=True):
-    """A file that was read. `shared` and `tables` hold settings by the names that the program has for them."""
+    """A configuration file.
+
+    Attributes:
+        path: None if there is no file.
+        text: Its content.
+        models: The models that it lists.
+        baseline: Its baseline file.
+        reports: Its report files, by format.
+        shared: The settings of all models, under the names that the program uses.
+        tables: The settings of single models, likewise.
+    """
 
     path: Path | None = None
     text: str = ""
@@ -87,35 +97,35 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
     tables: dict[str, dict[str, Any]] = {}
 
     def jobs(self, models: Sequence[str], given: Mapping[str, Any]) -> list[Job]:
-        """What to measure and how to judge it, for the models of the command line or else of the file.
+        """The job of each model on the command line, or in the file if the command line has none.
 
         Raises:
-            UsageError: No model is named, or a table belongs to none of them, or a value is out of its range.
+            UsageError: There is no model, a table belongs to none of the models, or a value is out of range.
         """
         names = tuple(dict.fromkeys(models or self.models))
         if not names:
             raise UsageError(
-                "No model is named, and padcheck.toml or pyproject.toml of this folder names none.",
-                change='Name one on the command line, or write models = ["gpt2"] in padcheck.toml, or in '
+                "There is no model on the command line, and none in padcheck.toml or pyproject.toml of this folder.",
+                change='Give one on the command line, or write models = ["gpt2"] in padcheck.toml, or in '
                 "pyproject.toml under [tool.padcheck].",
             )
         for name in self.tables:
             if name not in (*self.models, *names):
                 raise UsageError(
-                    f"{self.path} has a table for the model {name}, which is not in its list of models.",
+                    f"{self.path} has a table for the model {name}, which is not in its models.",
                     change=_did_you_mean(name, self.models or names) or f'Add "{name}" to models, or remove the table.',
                 )
         return [self._job(name, given) for name in names]
 
     def file(self, jobs: Sequence[Job]) -> ConfigurationFile | None:
-        """The file, and where it names the models of these jobs; None where none was read."""
+        """The file, and the line of each model; None if there is no file."""
         if self.path is None:
             return None
         names = [job.measure.model for job in jobs]
         return ConfigurationFile(path=self.path.as_posix(), lines={name: self._line(name) for name in names})
 
     def _line(self, name: str) -> int:
-        """Where the model stands, else where the section begins."""
+        """The line with the model, or the first line of the section if there is no such line."""
         lines = list(enumerate(self.text.splitlines(), start=1))
         for wanted in (f'"{name}"', f"'{name}'", "[tool.padcheck]"):
             for number, line in lines:
@@ -127,18 +137,18 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
         layers = (self.shared, self.tables.get(name, {}), given)
         settings: dict[str, Any] = {}
         for layer in layers:
-            for key in _gives_way_to(layer):
+            for key in _overridden_by(layer):
                 settings.pop(key, None)
             settings |= layer
         settings["ignore"] = {code: why for layer in layers for code, why in layer.get("ignore", {}).items()}
         return Job(
-            MeasureSettings(**those_of(MeasureSettings, settings), model=name),
-            JudgeSettings(**those_of(JudgeSettings, settings)),
+            MeasureSettings(**belonging_to(MeasureSettings, settings), model=name),
+            JudgeSettings(**belonging_to(JudgeSettings, settings)),
         )
 
 
-def _gives_way_to(layer: Mapping[str, Any]) -> Iterator[str]:
-    """What is set further off and does not go with what is set here."""
+def _overridden_by(layer: Mapping[str, Any]) -> Iterator[str]:
+    """The settings of outer layers that contradict the settings of this layer."""
     if "device" in layer:
         yield "device_map"
     if "device_map" in layer:
@@ -148,15 +158,15 @@ def _gives_way_to(layer: Mapping[str, Any]) -> Iterator[str]:
 
 
 def read(path: Path | None, folder: Path = Path()) -> Configuration:
-    """Reads the settings from a file, or where none is named from the first of `FILES` in a folder that has some.
+    """Reads the settings from `path`. If it is None, reads the first of `FILES` in the folder that has settings.
 
     Raises:
-        UsageError: It cannot be read, is not TOML, has no section, or a key or a value that there is not.
+        UsageError: The file cannot be read, is not TOML, has no section, or has an unknown key or an invalid value.
     """
     if path is not None:
         found = _read(path)
         if found is None:
-            raise UsageError(f"{path} has no [tool.padcheck].", change="Add it, or name another file.")
+            raise UsageError(f"{path} has no [tool.padcheck].", change="Add it, or give another file.")
         return found
     for file in (folder / name for name in FILES):
         if file.is_file() and (found := _read(file)) is not None:
@@ -174,13 +184,15 @@ def _read(path: Path) -> Configuration | None:
         ) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise UsageError(
-            f"The configuration {path} is not TOML: {error}.", change="Mend that line, or quote its value."
+            f"The configuration {path} is not TOML: {error}.", change="Fix that line. A text needs quotes."
         ) from error
     tool = document.get("tool")
     if not isinstance(tool, dict) or "padcheck" not in tool:
         return None if path.name == "pyproject.toml" else _configuration(path, text, document)
     if not isinstance(tool["padcheck"], dict):
-        raise UsageError(f"{path}: padcheck is not a table there.", change="Write [tool.padcheck], and keys below it.")
+        raise UsageError(
+            f"{path}: tool.padcheck is not a table.", change="Write [tool.padcheck], and the keys below it."
+        )
     return _configuration(path, text, tool["padcheck"])
 
 
@@ -216,7 +228,7 @@ def _require_known_keys(path: Path, table: dict[str, Any], kind: Any, where: str
     for key in table:
         if key not in known:
             raise UsageError(
-                f"{path}: there is no key {key}{where}.",
+                f"{path}: unknown key {key}{where}.",
                 change=_did_you_mean(key, known) or f"The keys are {', '.join(known)}.",
             )
 
@@ -227,6 +239,7 @@ def _did_you_mean(name: str, known: Sequence[str]) -> str:
 
 
 def _in_words_of_toml(error: str) -> str:
+    """The message of msgspec, with the names of TOML for its types."""
     words = {
         "`array`": "a list",
         "`object`": "a table",
@@ -240,18 +253,18 @@ def _in_words_of_toml(error: str) -> str:
 
 
 def _what_to_write(error: str) -> str:
-    """The values that the key of an error takes, where they can be listed."""
+    """What the key in the error accepts."""
     found = re.search(r"\$(?:\.model\[\.\.\.\])?\.([\w-]+)", error)
     key = found[1] if found else ""
     if key == "ignore":
         return 'Give each code its reason: ignore = { PAD106 = "why" }.'
     kinds = {field.encode_name: get_args(field.type) for field in msgspec.structs.fields(Section)}
     values = [value for kind in kinds.get(key, ()) if get_origin(kind) is Literal for value in get_args(kind)]
-    return f"Use {', '.join(values)}." if values else "Give the key a value of that kind."
+    return f"Use {', '.join(values)}." if values else "Give the key a value of that type."
 
 
 def _as_settings(table: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """The same with the values that the program has for them; files stand beside the configuration."""
+    """The table in the form that the program uses. Paths are relative to `folder`."""
     settings = dict(table)
     if "prompts" in table or "prompts_file" in table:
         file = settings.pop("prompts_file", None)

@@ -1,6 +1,6 @@
-"""Every way in which a command ends: what it says on stderr, and the exit code of the contract.
+"""Turns every error into a message on stderr and a documented exit code.
 
-Nothing heavy is imported here, so that Ctrl-C is caught as early as can be.
+This module imports nothing that is slow, so that Ctrl-C is handled early.
 """
 
 import errno
@@ -20,7 +20,7 @@ _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EIO}
 
 @contextmanager
 def exits(*, verbose: bool = False) -> Iterator[None]:
-    """Every way out of a command ends in a code of the contract: Python's own 1 would read as "findings"."""
+    """Ends the command with a documented exit code on any error. Python's own code, 1, would mean "findings"."""
     try:
         yield
     except PadcheckError as error:
@@ -36,13 +36,16 @@ def exits(*, verbose: bool = False) -> Iterator[None]:
     except OSError as error:
         if error.errno not in _FULL:
             _fail_on_bug(error, verbose=verbose)
-        _fail(UsageError(f"The output cannot be written: {error.strerror}.", change="Make room."), verbose=verbose)
-    except Exception as error:  # noqa: BLE001  the last line of defence
+        _fail(
+            UsageError(f"The output cannot be written: {error.strerror}.", change="Free some disk space."),
+            verbose=verbose,
+        )
+    except Exception as error:  # noqa: BLE001  any other error is a bug in padcheck
         _fail_on_bug(error, verbose=verbose)
 
 
 def leave_pipe() -> None:
-    """The reader (head, less) has seen enough: what is still buffered must not be flushed at exit."""
+    """Drops the buffered output. The reader, such as head or less, has closed the pipe, so flushing it would fail."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
@@ -66,7 +69,7 @@ def _fail(error: PadcheckError, *, verbose: bool, cause: BaseException | None = 
 def _fail_on_bug(error: Exception, *, verbose: bool) -> NoReturn:
     torchrun.unmute()
     sys.stderr.write(f"padcheck: a bug in padcheck {__version__}: {type(error).__name__}: {error}\n")
-    sys.stderr.write(f"Please report it at {ISSUES} with the command and what --verbose shows.\n")
+    sys.stderr.write(f"Please report it at {ISSUES} with the command and the output of --verbose.\n")
     if verbose:
         _print_traceback(error)
     sys.exit(ExitCode.BUG)

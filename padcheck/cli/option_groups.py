@@ -1,4 +1,4 @@
-"""The options that each command takes, in groups; see `padcheck.cli.options` for each of them."""
+"""Groups of options, and the decorator that gives a command its groups. `padcheck.cli.options` defines each option."""
 
 import inspect
 from collections.abc import Callable
@@ -51,7 +51,7 @@ from padcheck.cli.options import (
 )
 
 Group = dict[str, Any]
-"""Options by the name of what they set."""
+"""Options, by the name of the setting."""
 
 PROMPTS: Group = {"prompt": Prompt, "prompts": Prompts, "chat": Chat, "pad_token": PadToken}
 LENGTH: Group = {"max_new_tokens": MaxNewTokens}
@@ -88,7 +88,7 @@ OUTPUT: Group = {
 
 
 def takes(*groups: Group) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Gives a command the options of these groups, which it gets by name: None where one is not given."""
+    """Gives a command the options of these groups as keyword arguments. An option that is not given is None."""
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         own = [each for each in inspect.signature(command).parameters.values() if each.kind is not each.VAR_KEYWORD]
@@ -97,7 +97,7 @@ def takes(*groups: Group) -> Callable[[Callable[..., None]], Callable[..., None]
             for group in groups
             for name, option in group.items()
         ]
-        # What Typer reads.
+        # Typer reads both of these.
         vars(command)["__signature__"] = inspect.Signature([*own, *shared])
         command.__annotations__ = {each.name: each.annotation for each in (*own, *shared)}
         return command
@@ -106,7 +106,7 @@ def takes(*groups: Group) -> Callable[[Callable[..., None]], Callable[..., None]
 
 
 def negatable(group: Group) -> Group:
-    """The group with a --no- for each of its flags: for a command whose flags may be set by a file."""
+    """The group with a --no- form for each flag, for a command whose flags may also be set in a file."""
     return {name: _with_no(name, option) for name, option in group.items()}
 
 

@@ -1,4 +1,4 @@
-"""The command's side of the screen: progress on stderr, the report on stdout or in a file."""
+"""Writes progress to stderr, and the report to stdout or to files."""
 
 import os
 import sys
@@ -24,16 +24,16 @@ from padcheck.judging.rules import Rule
 from padcheck.reporters import Format, View, render
 
 _NARROWEST = 40
-"""Columns below which nothing can be read, such as the 0 that some terminals report."""
+"""The smallest width in columns: some terminals report 0."""
 
 _INDENT = " " * 4
 
 _FILE_WIDTH = 120
-"""Columns of a table that is written to a file, where no terminal says how many there are."""
+"""The width in columns of a table that is written to a file."""
 
 
 class Spinner:
-    """Shows the current stage on stderr while it runs."""
+    """Shows the current stage on stderr."""
 
     is_watched = True
 
@@ -42,7 +42,7 @@ class Spinner:
 
     @contextmanager
     def stage(self, description: str, key: str, *, downloads: bool = False) -> Iterator[None]:  # noqa: ARG002
-        """A spinner that leaves nothing behind; where downloads draw bars of their own, a line above them."""
+        """Shows a spinner that disappears at the end. If libraries show download bars, a line above them instead."""
         if downloads:
             self._console.print(Text(description, style="dim"))
             yield
@@ -52,7 +52,7 @@ class Spinner:
 
     @contextmanager
     def steps(self, description: str, total: int) -> Iterator[Callable[[str], None]]:
-        """How many are done, and which was the last; nothing is left behind."""
+        """Shows how many steps are done, and the last one. The line disappears at the end."""
         done = 0
         with self._console.status(Text(f"{description} {total}")) as status:
 
@@ -65,16 +65,16 @@ class Spinner:
 
 
 def progress_for(output: OutputSettings) -> Progress:
-    """A spinner where stderr is a terminal and --quiet is not given; else nothing."""
-    # Not Rich's own answer, which FORCE_COLOR can make True for a log file.
+    """A spinner if stderr is a terminal and --quiet is not given."""
+    # Rich's is_terminal would be True for a log file with FORCE_COLOR.
     return Spinner(Console(stderr=True)) if sys.stderr.isatty() and not output.quiet else Silent()
 
 
 def require_writable(output: OutputSettings, *, baseline: Path | None = None) -> None:
-    """Finds out before the run, not after it, that a report, or a baseline that is to be written, has nowhere to go.
+    """Checks before the run that every report, and a baseline to write, can be written.
 
     Raises:
-        UsageError: A folder does not exist or cannot be written, or a path is a folder or given twice.
+        UsageError: A folder does not exist or is not writable, or a path is a folder or occurs twice.
     """
     if output.discarded:
         return
@@ -82,33 +82,36 @@ def require_writable(output: OutputSettings, *, baseline: Path | None = None) ->
     seen: dict[Path, str] = {}
     for option, path in files if baseline is None else [*files, ("--baseline", baseline)]:
         if path.is_dir():
-            raise UsageError(f"{option} {path} is a folder.", change="Name a file in it.")
+            raise UsageError(f"{option} {path} is a folder.", change="Give a file in it.")
         if not path.parent.is_dir():
             raise UsageError(
-                f"The folder of {option} {path} does not exist.", change=f"Make it: mkdir -p {path.parent}"
+                f"The folder of {option} {path} does not exist.", change=f"Create it: mkdir -p {path.parent}"
             )
         if _own_stream(path) is sys.stdout and output.path is None and output.format != Format.TABLE:
             raise UsageError(
-                f"{option} {path} is standard output, which --format {output.format} has to itself.",
+                f"{option} {path} is standard output, which --format {output.format} already uses.",
                 change="Write one of them to a file.",
             )
-        # A file is replaced, not rewritten, so what counts is the folder.
+        # A file is replaced, not rewritten, so the folder must be writable.
         if not os.access(path.parent, os.W_OK) or (path.exists() and not os.access(path, os.W_OK)):
             raise UsageError(
-                f"{option} {path} cannot be written.", change="Choose another place, or change its permissions."
+                f"{option} {path} cannot be written.", change="Choose another path, or change the permissions."
             )
         if path.resolve() in seen:
             raise UsageError(
                 f"{option} and {seen[path.resolve()]} name the same file, {path}.",
-                change="Give each a file of its own.",
+                change="Give each one a different file.",
             )
         seen[path.resolve()] = option
 
 
 def write(document: Document, output: OutputSettings, *, is_new: bool = True) -> None:
-    """Writes the report wherever the user wants it, files first: a reader of stdout may leave early.
+    """Writes the report to its files, then to stdout. Stdout comes last, since its reader may close it early.
 
-    Of one that `is_new` rendering is the last stage whose time is told.
+    Args:
+        document: The report.
+        output: Where to write it.
+        is_new: True if it was just measured: then its times include rendering. False for a saved report.
 
     Raises:
         UsageError: A file cannot be written.
@@ -131,7 +134,7 @@ def write(document: Document, output: OutputSettings, *, is_new: bool = True) ->
 
 
 def _rendered(document: Document, fmt: Format, view: View, began: float | None) -> str:
-    """The document in a format; where that tells how long all stages took, rendering is one of them."""
+    """The document in a format. The times of a new report in JSON include rendering."""
     text = render(document, fmt, view)
     if began is None or fmt is not Format.JSON or not isinstance(document, Report):
         return text
@@ -143,7 +146,7 @@ def _rendering(began: float | None) -> dict[str, float]:
 
 
 def _print_seconds(seconds: dict[str, float]) -> None:
-    """Where the time went, on stderr: a line a stage; nothing where an older padcheck saved none."""
+    """Prints the time of each stage to stderr. A report of an older padcheck has no times."""
     if not seconds:
         return
     console = Console(stderr=True, markup=False, highlight=False)
@@ -153,7 +156,7 @@ def _print_seconds(seconds: dict[str, float]) -> None:
 
 
 def finish(document: Document, output: OutputSettings, *, is_new: bool = True) -> NoReturn:
-    """Writes the report and ends the command with its exit code, also where the reader has seen enough of it."""
+    """Writes the report and ends the command with its exit code, also if the reader closes stdout early."""
     try:
         write(document, output, is_new=is_new)
     except BrokenPipeError:
@@ -162,16 +165,16 @@ def finish(document: Document, output: OutputSettings, *, is_new: bool = True) -
 
 
 def _files(output: OutputSettings) -> list[tuple[str, Format, Path]]:
-    """Option, format and path of everything that is written to a file."""
+    """Option, format and path of each file to write."""
     main = [("--output", Format(output.format), output.path)] if output.path is not None else []
     return main + [(f"--report {name}", Format(name), path) for name, path in output.reports.items()]
 
 
 def write_file(option: str, path: Path, text: str, output: OutputSettings) -> None:
-    """Writes all of a file or none of it, since a reader must never see half of one, and says so.
+    """Writes a whole file or nothing, so that a reader never sees half of one, and reports it on stderr.
 
     Raises:
-        UsageError: It cannot be written.
+        UsageError: The file cannot be written.
     """
     if output.discarded:
         return
@@ -182,24 +185,24 @@ def write_file(option: str, path: Path, text: str, output: OutputSettings) -> No
         elif path.exists() and not path.is_file():
             path.write_text(text, encoding="utf-8")  # a named pipe
         else:
-            _replace(path.resolve(), text)  # a link stays one
+            _replace(path.resolve(), text)  # resolve(): a link stays a link
     except OSError as error:
         raise UsageError(
-            f"{option} {path} cannot be written: {error.strerror or error}.", change="Choose another place."
+            f"{option} {path} cannot be written: {error.strerror or error}.", change="Choose another path."
         ) from error
     if not output.quiet:
         sys.stderr.write(f"wrote {path}\n")
 
 
 def _own_stream(path: Path) -> TextIO | None:
-    """Stdout or stderr, where the path is one of them: /dev/stdout may be a file that others write to as well."""
+    """Stdout or stderr if the path is one of them, such as /dev/stdout: a file behind it must not be replaced."""
     return next((stream for stream in (sys.stdout, sys.stderr) if path.exists() and _is(path, stream)), None)
 
 
 def _is(path: Path, stream: TextIO) -> bool:
     try:
         return os.path.samestat(path.stat(), os.fstat(stream.fileno()))
-    except (OSError, ValueError):  # closed, or without a number
+    except (OSError, ValueError):  # the stream is closed or has no file descriptor
         return False
 
 
@@ -213,18 +216,18 @@ def _replace(path: Path, text: str) -> None:
 
 
 def print_rules(rules: tuple[Rule, ...]) -> None:
-    """The codes as a table on stdout."""
+    """Prints all codes as a table."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     for heading in ("code", "severity", "name"):
         table.add_column(heading, no_wrap=True)
-    table.add_column("what it says")
+    table.add_column("meaning")
     for rule in rules:
         table.add_row(rule.code, rule.severity.value, rule.name, rule.title())
     Console(markup=False, highlight=False).print(table)
 
 
 def print_rule(rule: Rule) -> None:
-    """One code's documentation on stdout."""
+    """Prints the documentation of one code."""
     console = Console(markup=False, highlight=False)
     console.print(Text(f"{rule.code} {rule.name} ({rule.severity.value})", style="bold"))
     console.print()

@@ -1,4 +1,4 @@
-"""Reads a prompts file: one prompt a line, or JSONL with a "prompt" key; `-` is stdin."""
+"""Reads a prompts file: one prompt per line, or JSONL with the key "prompt". `-` is stdin."""
 
 import sys
 from pathlib import Path
@@ -13,11 +13,10 @@ class _PromptLine(msgspec.Struct):
 
 
 def load_prompts(file: str) -> tuple[str, ...]:
-    """The prompts of a file, in order; blank lines are passed over.
+    """The prompts of a file, in order. Blank lines are skipped.
 
     Raises:
-        UsageError: The file is missing, unreadable, not UTF-8 or without a prompt, or a line is not the JSONL it begins
-        as.
+        UsageError: The file is missing, unreadable, not UTF-8 or empty, or a line of a JSONL file is invalid.
     """
     name = "standard input" if file == "-" else file
     try:
@@ -31,17 +30,17 @@ def load_prompts(file: str) -> tuple[str, ...]:
             change="Check the path after --prompts.",
         ) from error
     except UnicodeDecodeError as error:
-        position = error.start + len(raw) - len(error.object)  # the codec does not count a byte order mark
+        position = error.start + len(raw) - len(error.object)  # error.start does not count a byte order mark
         raise UsageError(
             f"The prompts file {name} is not UTF-8: byte {position} is {raw[position]:#04x}.",
             meaning="It was saved in another encoding.",
             change="Save it as UTF-8.",
         ) from error
-    # split("\n") and not splitlines(): U+2028 and form feeds belong to a prompt.
+    # Not splitlines(): U+2028 and form feeds are part of a prompt.
     lines = [(number, line.rstrip("\r")) for number, line in enumerate(text.split("\n"), start=1)]
     lines = [(number, line) for number, line in lines if line.strip()]
     if not lines:
-        raise UsageError(f"The prompts file {name} holds no prompt.", change="Write one prompt a line.")
+        raise UsageError(f"The prompts file {name} has no prompt.", change="Write one prompt per line.")
     is_jsonl = lines[0][1].lstrip().startswith("{")
     return tuple(_parse(name, number, line) for number, line in lines) if is_jsonl else tuple(line for _, line in lines)
 

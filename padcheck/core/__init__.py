@@ -1,1 +1,1 @@
-"""What all rooms share: evidence, report, settings, errors, JSON. Nothing here imports torch or prints."""
+"""The types and facts that all packages share. Nothing here imports torch or writes to the screen."""

@@ -1,7 +1,6 @@
-"""The ways in which a command ends without a report.
+"""The errors with which a command ends without a report.
 
-Every message says what happened, what it usually means and what to change. The exit code belongs to the kind of error,
-so that no caller has to translate.
+Each message says what happened, what it usually means and what to change. Each class of error has its exit code.
 """
 
 from typing import ClassVar
@@ -10,11 +9,11 @@ from padcheck.core.exit_codes import ExitCode
 
 HOME = "https://github.com/padcheck/padcheck"
 ISSUES = f"{HOME}/issues"
-"""Where a bug is reported."""
+"""Where users report bugs."""
 
 
 class PadcheckError(Exception):
-    """An end that the user can do something about.
+    """An error that the user can do something about.
 
     Args:
         what: What happened, in one sentence.
@@ -38,15 +37,15 @@ class UsageError(PadcheckError):
 
 
 class NotMeasuredError(PadcheckError):
-    """Nothing could be measured: not found, gated, offline, unreadable, out of memory."""
+    """Nothing could be measured: the model is missing, gated, unreadable or too large, or the hub is offline."""
 
     exit_code = ExitCode.NOT_MEASURED
 
 
 def memory_ran_out() -> NotMeasuredError:
-    """What a bare MemoryError means, wherever it is caught."""
+    """The error to show for a bare MemoryError."""
     return NotMeasuredError(
         "Memory ran out.",
         meaning="The model does not fit into this machine's memory.",
-        change="Use --dtype bfloat16, --device-map auto, or --tiny for the architecture alone.",
+        change="Use --dtype bfloat16 or --device-map auto, or --tiny to test only the architecture.",
     )

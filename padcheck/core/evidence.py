@@ -1,4 +1,4 @@
-"""What was measured, as plain facts: no tensor, no judgement, no screen.
+"""The types that hold what was measured: plain values, without tensors and without a judgement.
 
 `padcheck.hf` fills these types in, `padcheck.judging` and `padcheck.reporters` read them, and `padcheck.core.json_io`
 writes them to JSON under exactly these names.
@@ -12,32 +12,35 @@ from padcheck.core.facts import Environment, ModelFacts, PaddingSide, SpecialTok
 
 PositionsUsedBy = Literal["table", "rotary"]
 
-SINGLE = "single"
-"""The arm that is the reference: each prompt alone, without padding."""
-
-
-USER_RUNS = (SINGLE, "left", "right")
-"""The arms that are generated whole, as users run them; the others are probes."""
-
-IN_FLOAT32 = {SINGLE: "single_float32", "left": "left_float32", "replayed": "replayed_float32"}
-"""The float32 run of an arm, which probes are compared with if the model is in 16 bit."""
-
 OTHER_ATTENTION = {"sdpa": "eager", "eager": "sdpa"}
-"""What a model is run with to see whether its attention implementation matters."""
+"""The attention implementation that a model is compared with, by the one that it runs with."""
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
-    """One prompt in one batch: the padded prompt and, behind it, the generated tokens up to the first eos.
+    """One prompt in one batch: the padded prompt, followed by the generated tokens up to the first eos.
 
-    The lists `tokens`, `input_ids`, `attention_mask`, `position_ids` and `position_ids_from_mask` have one entry a
-    column. `position_ids` is what forward() really received: None in a column that never entered forward() (the last
-    generated token), and everywhere where the model takes no position_ids. `position_ids_from_mask` is the textbook
-    formula. `non_finite_logits` counts NaN and plus infinity in the logits of the generated tokens. `stand_in` says
-    what ran in place of generate().
+    A column is one token of the row. The lists from `tokens` to `positions_used` have one entry per column.
 
-    `positions_used` is what the model looked up, whatever it received: the rows of its position table with the table's
-    own offset (OPT starts at 2), or what its rotary module was given; `positions_used_by` says which. It has one entry
-    a column, None in a column that never entered, or is empty where nothing is known.
+    Attributes:
+        prompt_index: The number of the prompt, from 0.
+        num_pad_tokens: The pad count.
+        tokens: The text of each token.
+        input_ids: Pads, prompt and generated tokens.
+        attention_mask: 1 for a real token, 0 for a pad.
+        position_ids: What forward() received. None for the last generated token, which never enters forward(), and
+            in every column if the model takes no position_ids.
+        position_ids_from_mask: The textbook formula: `cumsum(mask) - 1`, and 1 for a pad.
+        positions_used: What the model really used, whatever it received: the rows of its position table, including
+            the table's offset (OPT starts at 2), or the positions that its rotary module received. None in a column
+            that never enters forward(); empty if unknown.
+        positions_used_by: Where `positions_used` was read; None if unknown.
+        generated_ids: The generated tokens, up to and including the first eos.
+        text: The whole row as text, special tokens included.
+        prompt_text: The prompt's part of it.
+        generated_text: The generated part of it.
+        new_text: The generated part without special tokens.
+        non_finite_logits: How many logits of the generated tokens are NaN or plus infinity.
+        stand_in: What ran in place of generate(); None if generate() ran.
     """
 
     prompt_index: int
@@ -59,11 +62,17 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RunResult(msgspec.Struct, frozen=True, kw_only=True):
-    """One way of running the prompts, and what the libraries said while it ran.
+    """What one run gave, and what the libraries said while it ran.
 
-    `reference` is the arm that it differs from in one thing, and is compared with; None for a first reference.
-    `dtype` is set if it is not the model's, `error` if the arm raised. `stand_in` says what ran in place of generate()
-    for those rows that say so too.
+    Attributes:
+        description: How the prompts were run.
+        reference: The run that it is compared with; None if it is itself a first reference.
+        dtype: None if it ran in the model's dtype.
+        padding_side: None if nothing was padded.
+        warnings: The distinct warnings and log messages of the libraries.
+        rows: One per prompt; fewer if the run raised.
+        error: What the run raised; None if it ended.
+        stand_in: What ran in place of generate(), if that happened for any row.
     """
 
     description: str = ""
@@ -77,7 +86,7 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Sample(msgspec.Struct, frozen=True, kw_only=True):
-    """A batch that the tokenizer itself padded when asked for one side; `error` is set where it raised."""
+    """A batch that the tokenizer padded on one side; `error` is what it raised."""
 
     rows: tuple[Row, ...] = ()
     error: str | None = None
@@ -86,9 +95,12 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
 class StepDifference(msgspec.Struct, frozen=True, kw_only=True):
     """How far the next-token logits of one step are from the reference's.
 
-    `max_abs_diff` and `kl` (nats, KL(reference || arm)) are None where either side has NaN or an unmatched infinity;
-    `non_finite` counts those entries. `logit_scale` is the largest absolute logit of the reference, since rounding
-    grows with it.
+    Attributes:
+        max_abs_diff: The largest absolute difference of two logits; None if either side has a NaN, or an infinity that
+            the other side lacks.
+        kl: KL(reference || run) in nats; None in the same cases.
+        logit_scale: The largest absolute logit of the reference: rounding grows with it.
+        non_finite: How many logits are NaN or an infinity that the other side lacks.
     """
 
     max_abs_diff: float | None
@@ -98,10 +110,17 @@ class StepDifference(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TokenFlip(msgspec.Struct, frozen=True, kw_only=True):
-    """The first step at which an arm chose another token than the reference, and by how much each preferred its own.
+    """The first step at which a run chose another token than its reference.
 
-    `margin` is the arm's logit of its token minus its logit of the reference's token; `reference_margin` the
-    reference's, the other way round. Both are None where a logit is not finite.
+    Attributes:
+        step: The number of the generated token, from 0.
+        reference_token_id: The reference's choice.
+        reference_token: Its text.
+        token_id: The run's choice.
+        token: Its text.
+        reference_margin: In the reference: the logit of its own choice minus the logit of the run's choice. None if
+            either is not finite.
+        margin: In the run: the logit of its own choice minus the logit of the reference's choice. None likewise.
     """
 
     step: int
@@ -114,9 +133,10 @@ class TokenFlip(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RowDifference(msgspec.Struct, frozen=True, kw_only=True):
-    """One row of an arm against the same prompt alone, step by step up to and including the first different token.
+    """One row of a run against the same prompt in its reference, step by step.
 
-    Past that step the two continue different texts, and their logits have nothing to say about padding.
+    The steps end with the first different token. After it the two rows continue different texts, so a difference of
+    their logits says nothing about padding.
     """
 
     prompt_index: int
@@ -126,9 +146,9 @@ class RowDifference(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NoiseProbe(msgspec.Struct, frozen=True, kw_only=True):
-    """The unpadded run repeated in a way that is the same in exact arithmetic: what differs is rounding.
+    """The unpadded run, repeated in a way that gives the same result in exact arithmetic: a difference is rounding.
 
-    `error` says why it was not run, or what it raised.
+    `error` says why the probe did not run, or what it raised.
     """
 
     description: str
@@ -137,14 +157,21 @@ class NoiseProbe(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PadCount(msgspec.Struct, frozen=True, kw_only=True):
-    """The next token of one prompt behind a number of pads, against the same prompt behind none."""
+    """The next-token logits of one prompt with this pad count, against the same prompt without pads."""
 
     num_pad_tokens: int
     step: StepDifference
 
 
 class PadCountSweep(msgspec.Struct, frozen=True, kw_only=True):
-    """One prompt behind ever more pads. `sizes` are the model's own windows, blocks and chunks, by config key."""
+    """One text with many pad counts.
+
+    Attributes:
+        prompt_index: The prompt that the text comes from.
+        sizes: The sizes of the model's windows, blocks and chunks in tokens, by config key.
+        counts: One entry per pad count.
+        error: What the sweep raised; None if it ended.
+    """
 
     prompt_index: int
     sizes: dict[str, int]
@@ -153,10 +180,17 @@ class PadCountSweep(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PrecisionStep(msgspec.Struct, frozen=True, kw_only=True):
-    """One step of a left-padded row of a 16-bit model, and of the same prompt alone after the same tokens.
+    """How far the 16-bit logits of one step are from float32, with left padding and without.
 
-    `left` and `alone` are the distances of their 16-bit logits from those of the prompt alone in float32: the standard
-    deviation of the differences over the vocabulary, since softmax does not see what all logits have in common.
+    Both follow the same tokens, and both are compared with the logits of the prompt alone in float32. The distance is
+    the standard deviation of the differences over the vocabulary: softmax ignores a shift that all logits share.
+
+    Attributes:
+        prompt_index: The number of the prompt, from 0.
+        num_pad_tokens: The pad count of the left-padded row.
+        step: The number of the generated token, from 0.
+        left: The distance of the left-padded row.
+        alone: The distance of the prompt alone in 16 bit.
     """
 
     prompt_index: int
@@ -167,12 +201,20 @@ class PrecisionStep(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
-    """The first module that gives something else for a prompt's real tokens although it received the same.
+    """The first module whose output differs for a prompt's real tokens although its inputs agree.
 
-    `module` is its dotted name, the class for the model itself, `Class.prepare_inputs_for_generation` where generate()
-    passes wrong positions. `file` (from the package or working directory on) and `line` are those of this method, or of
-    forward(). `difference_before` is the largest difference of its inputs on the real tokens, `difference` that of its
-    output (None: not finite), `allowed` what rounding explains. `step` is the forward() call of generate(), from 0.
+    Attributes:
+        module: Its dotted name. The model itself goes by its class. If generate() passes wrong positions, this is
+            `Class.prepare_inputs_for_generation`.
+        class_name: The class of the module.
+        file: The file of forward(), or of the method that `module` names, relative to the package or the working
+            directory.
+        line: The line in which that method begins.
+        difference_before: The largest difference of the module's inputs on the real tokens.
+        difference: The largest difference of its output; None if that is not finite.
+        allowed: The largest difference that rounding explains.
+        prompt_index: The number of the prompt, from 0.
+        step: The forward() call of generate(), from 0.
     """
 
     module: str
@@ -186,7 +228,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     step: int
 
     def __str__(self) -> str:
-        """Such as `model.layers.2.self_attn (LlamaAttention, transformers/models/llama/modeling_llama.py:253)`."""
+        """For example `model.layers.2.self_attn (LlamaAttention, transformers/models/llama/modeling_llama.py:253)`."""
         names_class = self.module.split(".")[0] == self.class_name
         details = [] if names_class else [self.class_name]
         if self.file is not None:
@@ -195,13 +237,34 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
-    """All that one run measured. `arms` and `differences` are empty where only the tokenizer was inspected.
+    """Everything that was measured of one model. `runs` and `differences` are empty after `inspect-tokenizer`.
 
-    `left_out` names the expensive probes that did not run, since the others agreed. `screen` is a sweep over a few pad
-    counts on pieces of one text, which is part of every run; `sweep` the one over many counts, which is expensive.
-    `precision` compares the errors of 16 bit with and without pads. `places` are the modules in which arms begin to
-    differ. `settings` are the `MeasureSettings` that were not left at their defaults. `batch_size` is how many prompts
-    were padded together, at most; with the `batch_sizes_too_large` memory ran out.
+    Attributes:
+        model: The model.
+        environment: The versions of the libraries.
+        tokenizer: The tokenizer.
+        special_token_ids: The special tokens that tokenizer, config and generation_config name.
+        generation_config: What the model's generation_config sets.
+        overridden: The part of it that was switched off for the measurement, such as sampling and penalties.
+        prompts: The texts that were run.
+        num_prompt_tokens: The length of each prompt in tokens.
+        num_pad_tokens_in_prompts: How often the pad token occurs in the prompts themselves.
+        max_new_tokens: How many tokens were generated per prompt.
+        batch_size: The most prompts that were padded together.
+        batch_sizes_too_large: The batch sizes with which memory ran out.
+        sampled: True with --do-sample.
+        samples: A batch that the tokenizer padded, by side.
+        load_warnings: What the libraries said while they loaded the model.
+        labels_keep_eos: Whether transformers' collator keeps the eos of a text as a label; None if unknown.
+        runs: What each run gave, by its name.
+        differences: How far each row of a run is from its reference, by the run's name.
+        left_out: The expensive probes that did not run because nothing was in doubt.
+        noise: How rounding was measured, by the name of the probe.
+        precision: The errors of 16 bit with and without padding, step by step.
+        screen: A sweep over a few pad counts, which every model gets.
+        sweep: The expensive sweep over many pad counts.
+        places: The first module that differs, by the name of the run.
+        settings: The `MeasureSettings` that differ from their defaults.
     """
 
     model: ModelFacts

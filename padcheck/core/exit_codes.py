@@ -1,10 +1,18 @@
-"""What the exit code of a command means. Scripts and CI jobs rely on these numbers."""
+"""The exit codes of the commands. Scripts and CI jobs rely on these numbers."""
 
 from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """The promise to the shell; of several outcomes the gravest of BUG, NOT_MEASURED, FINDINGS, OK wins."""
+    """How a command ended. Of several models the largest code wins.
+
+    Attributes:
+        OK: Every model passed.
+        FINDINGS: A finding is at or above --fail-on.
+        USAGE: The command line, a prompts file or the configuration is wrong.
+        NOT_MEASURED: Nothing could be measured, or the measurement allows no verdict.
+        BUG: padcheck itself failed.
+    """
 
     OK = 0
     FINDINGS = 1

@@ -1,4 +1,4 @@
-"""What is known before anything runs: the tokenizer, the model and the versions, as plain facts."""
+"""The types that describe the tokenizer, the model and the installed versions."""
 
 from typing import Literal
 
@@ -9,7 +9,7 @@ PositionEncoding = Literal["learned", "sinusoidal", "rotary", "alibi", "relative
 
 
 class TokenIds(msgspec.Struct, frozen=True, kw_only=True):
-    """The special token ids that one place names; None where it names none. eos may be several."""
+    """The special token ids that one file sets; None if it does not set one. A model may have several eos ids."""
 
     pad: int | None = None
     bos: int | None = None
@@ -17,7 +17,10 @@ class TokenIds(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SpecialTokenIds(msgspec.Struct, frozen=True, kw_only=True):
-    """The three places that name special tokens. generate() obeys the last, heads and collators the others."""
+    """The special token ids of the three files that set some.
+
+    generate() reads generation_config. Classification heads and collators read the config and the tokenizer.
+    """
 
     tokenizer: TokenIds
     config: TokenIds
@@ -25,7 +28,7 @@ class SpecialTokenIds(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PadTokenSuggestion(msgspec.Struct, frozen=True, kw_only=True):
-    """A token of this vocabulary that would make a better pad token, and why."""
+    """A better pad token from this vocabulary, and the reason."""
 
     token: str
     token_id: int
@@ -33,14 +36,39 @@ class PadTokenSuggestion(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ChatTemplateFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """What one message rendered with the chat template becomes when it is tokenized as text."""
+    """One message, rendered with the chat template and tokenized as text.
+
+    Attributes:
+        leading_bos: How many bos tokens it begins with.
+        pad_tokens: How many pad tokens it contains.
+    """
 
     leading_bos: int
     pad_tokens: int
 
 
 class TokenizerFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """The tokenizer as loaded, and the pad token that this run used in its place where it has none."""
+    """The tokenizer as it was loaded, and the pad token that padcheck used.
+
+    Attributes:
+        class_name: Its class.
+        is_fast: True if it is backed by the tokenizers library.
+        padding_side: Where it pads by default.
+        padding_side_source: `tokenizer_config.json`, or `class default`.
+        truncation_side: Where it truncates by default.
+        truncation_side_source: `tokenizer_config.json`, or `class default`.
+        pad_token: None if it has no pad token; likewise for the other special tokens and their ids.
+        vocab_size: How many tokens it has, added tokens included.
+        max_token_id: The largest id of the vocabulary.
+        model_max_length: The longest input in tokens; None if there is no limit.
+        pad_token_used: The token that padcheck padded with.
+        pad_token_used_id: Its id.
+        pad_token_used_reason: Why this one.
+        pad_token_suggestion: A better pad token; None if padcheck has no suggestion.
+        chat_template: None if the tokenizer has no chat template.
+        saved_padding: True if tokenizer.json itself sets padding.
+        saved_truncation: True if tokenizer.json itself sets truncation.
+    """
 
     class_name: str = msgspec.field(name="class")
     is_fast: bool
@@ -69,12 +97,28 @@ class TokenizerFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """The model. What needs weights is None where only the tokenizer was inspected.
+    """The model. After `inspect-tokenizer`, everything that needs weights is None.
 
-    `adapter_of` is the model that an adapter belongs to, `gguf_file` the file that config, tokenizer and weights were
-    read from. `batch_dependent` says why a row depends on its neighbours by construction; None where it should not.
-    What the `weights` of a model are that was in memory already, nobody knows. `ranks` are the processes that hold a
-    part of each layer, `attn_implementations` all that the model has here.
+    Attributes:
+        id: Hub id, folder, file, or `demo`.
+        revision: The commit on the hub; None for a local model.
+        model_type: The model type of its config, such as llama.
+        architecture: Its class.
+        position_encoding: How it encodes positions.
+        max_position_embeddings: The longest input in tokens; None if the config sets no limit.
+        embedding_rows: Token ids from this number on have no embedding.
+        num_layers: How many layers it has.
+        num_parameters: How many parameters it has.
+        dtype: The dtype it ran in.
+        device: The device it ran on.
+        ranks: How many processes held a part of each layer.
+        attn_implementation: The attention implementation it ran with.
+        attn_implementations: All attention implementations that it can run with on this machine.
+        weights: None if unknown, as for a model that was already in memory.
+        adapter_of: The base model of an adapter; None for any other model.
+        gguf_file: The GGUF file with its config, tokenizer and weights; None for other formats.
+        quantization: How the weights are quantized; None if they are not.
+        batch_dependent: Why each row depends on the other rows by design; None if rows should be independent.
     """
 
     id: str
@@ -99,7 +143,7 @@ class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Environment(msgspec.Struct, frozen=True, kw_only=True):
-    """The versions that a result depends on."""
+    """The versions that a measurement depends on."""
 
     padcheck: str
     python: str

@@ -1,6 +1,6 @@
-"""A report, a check or a survey to JSON and back: `schema_version` 1.
+"""Writes a report, a check or a survey as JSON and reads it again: `schema_version` 1.
 
-A report is written flat: the evidence's keys stand beside the verdict's, since that is how callers read it.
+A report is written flat: the keys of its evidence are on the same level as its status and findings.
 """
 
 from pathlib import Path
@@ -27,7 +27,7 @@ SCHEMA_VERSION = 1
 
 
 def dump(document: Document) -> str:
-    """The document as JSON, keys in the order of the contract. NaN and infinity become null."""
+    """The document as JSON, with its keys in a fixed order. NaN and infinity become null."""
     written: dict[str, Any] = {"schema_version": SCHEMA_VERSION, "padcheck_version": __version__}
     written |= _flat(document)
     return msgspec.json.format(msgspec.json.encode(written), indent=2).decode() + "\n"
@@ -51,7 +51,7 @@ def load(path: Path) -> Document:
     """Reads a document that `dump` wrote.
 
     Raises:
-        UsageError: The file cannot be read, is not JSON, is of another schema version, or lacks something.
+        UsageError: The file cannot be read, is not JSON, has another schema version, or lacks a key.
     """
     change = "Give the file that padcheck wrote with --format json --output FILE."
     try:
@@ -62,7 +62,7 @@ def load(path: Path) -> Document:
             raise UsageError(
                 f"{path} has schema_version {written['schema_version']}; this padcheck reads {SCHEMA_VERSION}.",
                 meaning="It was written by another version of padcheck.",
-                change="Run the command again, or use that version to read it.",
+                change="Run the command again, or read the file with that version.",
             )
         return _document(written)
     except OSError as error:
@@ -82,7 +82,7 @@ def _document(written: dict[str, Any]) -> Document:
 
 
 class _WrittenCheck(msgspec.Struct):
-    """A check whose reports are not read yet: each is one of two kinds, which msgspec cannot tell apart."""
+    """A check whose reports are still plain JSON: msgspec cannot tell a `Report` from an `Unmeasured`."""
 
     status: Status
     exit_code: ExitCode
@@ -96,8 +96,8 @@ def _report(written: dict[str, Any]) -> Report:
 
 
 def _with_samples(written: dict[str, Any]) -> dict[str, Any]:
-    """What is written, each side's rows and error put together again: callers read `samples` as rows alone."""
+    """The JSON with one `Sample` per side. `dump` keeps the errors apart, so that `samples` holds only rows."""
     samples, errors = written.get("samples"), written.get("sample_errors", {})
     if not isinstance(samples, dict) or not isinstance(errors, dict):
-        return written  # its conversion says what is wrong with it
+        return written  # the conversion to Evidence reports the error
     return written | {"samples": {side: {"rows": rows, "error": errors.get(side)} for side, rows in samples.items()}}

@@ -1,4 +1,4 @@
-"""The noise floor: what rounding alone was seen to do to a model's logits, and the tolerance that follows from it."""
+"""The noise floor: how far rounding alone moves a model's logits, and the tolerance that follows from it."""
 
 from collections.abc import Iterable, Mapping
 from typing import Literal
@@ -11,12 +11,20 @@ from padcheck.core.tolerances import FACTOR, Tolerance, bounded_tolerance, given
 
 NoiseMethod = Literal["measured", "bound", "given"]
 
-_PERTURBED = "rounding_errors"
-_TWINS_OWN = "float32_rounding_errors"
+_RANDOM_ERRORS = "rounding_errors"
+_RANDOM_ERRORS_IN_FLOAT32 = "float32_rounding_errors"
 
 
 class NoiseWay(msgspec.Struct, frozen=True, kw_only=True):
-    """One way in which rounding was measured. It is not `counted` where more than rounding must be in it."""
+    """One way in which rounding was measured.
+
+    Attributes:
+        name: Its key in `Evidence.noise`, or the name of a run.
+        description: What was run.
+        max_abs_diff: The largest difference of two logits; None if nothing was compared.
+        counted: False if the difference is too large to be rounding only, or unknown.
+        error: Why it did not run, or what it raised.
+    """
 
     name: str
     description: str
@@ -26,11 +34,22 @@ class NoiseWay(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NoiseFloor(msgspec.Struct, frozen=True, kw_only=True):
-    """How large a difference rounding alone makes here, in logit units, and what is allowed for it.
+    """How far rounding alone moves the logits of a model, and the tolerance that follows from it, in logit units.
 
-    Allowed is the larger of `factor * measured` and `atol + rtol * (largest absolute logit of the reference)`. Where
-    nothing could be measured (`bound`), or the user gave the numbers (`given`), the latter alone counts.
-    `measured_in_float32` is the floor of the float32 copy of a 16-bit model.
+    The larger of two numbers is allowed: `factor * measured`, and `atol + rtol * (largest absolute logit of the
+    reference)`. Only the second counts if the method is `bound` or `given`.
+
+    Attributes:
+        method: `measured`; `bound` if nothing could be measured; `given` if the user set the tolerance.
+        dtype: The model's dtype.
+        num_layers: Its depth; the bound depends on it.
+        measured: The largest difference of all ways that count.
+        measured_in_float32: The same for a 16-bit model that runs in float32.
+        factor: How many times the measured floor is allowed.
+        atol: The absolute part of the fixed tolerance.
+        rtol: The relative part.
+        source: Where `atol` and `rtol` come from.
+        ways: How rounding was measured.
     """
 
     method: NoiseMethod
@@ -54,25 +73,25 @@ def noise_floor(
     atol: float | None = None,
     rtol: float | None = None,
 ) -> NoiseFloor:
-    """The floor of one run.
+    """The noise floor of one model.
 
-    The random rounding errors are what it rests on, since nothing but rounding is in them. Any other way counts where
-    it stays within what they explain; beyond that it is a fault (of a batch, a cache, an attention implementation)
-    and must not widen what padding is allowed.
+    It is based on random rounding errors, which contain nothing but rounding. Another way of measuring counts only if
+    it stays within what they explain. A larger difference is a fault of the batch, the cache or the attention
+    implementation, and must not raise the tolerance for padding.
 
     Args:
-        dtype: In which the model ran.
+        dtype: The dtype that the model ran in.
         num_layers: Its depth.
-        noise: What was run to see rounding.
-        differences: Of the arms that ran in this dtype, by name; those without padding count.
-        atol: Overrides what was measured, as does `rtol`.
-        rtol: See `atol`.
+        noise: The probes that measure rounding, by name.
+        differences: The runs in this dtype, by name. Those that equal their reference in exact arithmetic are used.
+        atol: The user's absolute tolerance, in place of the measured one; None if the user set none.
+        rtol: The user's relative tolerance, likewise.
     """
-    twin = noise.get(_TWINS_OWN)
-    core = _largest(noise[_PERTURBED].differences) if _PERTURBED in noise else None
-    ways = [_way(name, probe, core) for name, probe in noise.items() if name != _TWINS_OWN]
+    in_float32 = noise.get(_RANDOM_ERRORS_IN_FLOAT32)
+    core = _largest(noise[_RANDOM_ERRORS].differences) if _RANDOM_ERRORS in noise else None
+    ways = [_way(name, probe, core) for name, probe in noise.items() if name != _RANDOM_ERRORS_IN_FLOAT32]
     for name, plan in RUN_PLANS.items():
-        # The same as its reference in exact arithmetic: it raises the floor too, unless it shows a fault.
+        # In exact arithmetic the run equals its reference. So it raises the floor too, unless it shows a fault.
         if plan.counts_as_noise is not None and name in differences:
             probe = NoiseProbe(description=plan.counts_as_noise, differences=differences[name])
             ways.append(_way(name, probe, core))
@@ -89,7 +108,7 @@ def noise_floor(
         dtype=dtype or "unknown",
         num_layers=num_layers,
         measured=measured,
-        measured_in_float32=None if twin is None else _largest(twin.differences),
+        measured_in_float32=None if in_float32 is None else _largest(in_float32.differences),
         factor=FACTOR,
         atol=least.atol,
         rtol=least.rtol,
@@ -98,19 +117,19 @@ def noise_floor(
     )
 
 
-def tolerance_of(floor: NoiseFloor, arm: RunResult) -> Tolerance:
-    """What the floor allows an arm. What the user gave counts for every arm, whatever its dtype."""
-    if arm.dtype is not None and floor.method != "given":
+def tolerance_of(floor: NoiseFloor, run: RunResult) -> Tolerance:
+    """The tolerance for a run. The user's own tolerance applies to all runs, also to those in float32."""
+    if run.dtype is not None and floor.method != "given":
         if floor.measured_in_float32 is None:
-            return bounded_tolerance(arm.dtype, floor.num_layers)
-        return least_tolerance(arm.dtype)._replace(floor=floor.measured_in_float32)
+            return bounded_tolerance(run.dtype, floor.num_layers)
+        return least_tolerance(run.dtype)._replace(floor=floor.measured_in_float32)
     measured = floor.measured if floor.method == "measured" else None
     return Tolerance(floor.atol, floor.rtol, floor.source, measured or 0.0)
 
 
 def _way(name: str, probe: NoiseProbe, core: float | None) -> NoiseWay:
     far = _largest(probe.differences)
-    counted = far is not None and core is not None and (name == _PERTURBED or far <= FACTOR * core)
+    counted = far is not None and core is not None and (name == _RANDOM_ERRORS or far <= FACTOR * core)
     return NoiseWay(name=name, description=probe.description, max_abs_diff=far, counted=counted, error=probe.error)
 
 

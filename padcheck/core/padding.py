@@ -1,4 +1,4 @@
-"""Padding by definition, in pure Python: what tokenizers and generate() are held against."""
+"""The definition of padding, in pure Python: padcheck compares tokenizers and generate() with it."""
 
 from typing import NamedTuple
 
@@ -6,14 +6,14 @@ from padcheck.core.facts import PaddingSide
 
 
 class PaddedIds(NamedTuple):
-    """A prompt padded to a width, with its mask (1 = real)."""
+    """A padded prompt and its attention mask: 1 for a real token, 0 for a pad."""
 
     input_ids: tuple[int, ...]
     attention_mask: tuple[int, ...]
 
 
 def pad_ids(input_ids: tuple[int, ...], width: int, pad_token_id: int, side: PaddingSide) -> PaddedIds:
-    """Pads to `width` on `side`: the definition that tokenizers are held against."""
+    """Pads a prompt to `width` tokens on one side."""
     pads = width - len(input_ids)
     padding, zeros, ones = (pad_token_id,) * pads, (0,) * pads, (1,) * len(input_ids)
     if side == "left":
@@ -22,7 +22,7 @@ def pad_ids(input_ids: tuple[int, ...], width: int, pad_token_id: int, side: Pad
 
 
 def position_ids_from_mask(attention_mask: tuple[int, ...]) -> tuple[int, ...]:
-    """The textbook formula: `cumsum(mask) - 1`, pads filled with 1."""
+    """The position of each token by the textbook formula: `cumsum(mask) - 1`, and 1 for a pad."""
     position_ids, seen = [], 0
     for real in attention_mask:
         seen += real

@@ -1,10 +1,11 @@
-"""Whether left padding adds to the errors that 16 bit makes: a fault that only 16 bit has can lie far below the floor.
+"""A statistical test for faults of 16-bit models that are smaller than the noise floor.
 
-The 16-bit logits of a left-padded row and those of the same prompt alone both differ from the logits in float32. If
-padding changes nothing, both distances come from rounding alone and are alike on average; their ratio is taken step by
-step, on the same tokens. Many steps together show a ratio that is far too small to see in any single one, as in the
-three-way comparison of AWS Neuron's logit validation and in Monte Carlo arithmetic with a stated confidence (Parker,
-1997; Sohier et al., Confidence intervals for stochastic arithmetic, 2021).
+In 16 bit, the logits of a left-padded row and of the same prompt alone both differ from the logits in float32. If
+padding changes nothing, both distances come from rounding only and are equal on average. The test takes their ratio at
+each step, on the same tokens. Over many steps it finds a ratio that is too small to see in a single step.
+
+Sources: the three-way comparison of AWS Neuron's logit validation; Monte Carlo arithmetic with a stated confidence
+(Parker, 1997; Sohier et al., Confidence intervals for stochastic arithmetic, 2021).
 """
 
 import math
@@ -17,10 +18,10 @@ import msgspec
 from padcheck.core.evidence import PrecisionStep
 
 CONFIDENCE = 0.999
-"""Of the lower bound of the ratio."""
+"""The probability that the true ratio is above its lower bound."""
 
 HARMLESS = 1.2
-"""A padded row may be this much further from float32: its mask calls for other kernels, which round in another way."""
+"""The ratio that is still harmless: a padded row has a mask, so other kernels run, which round differently."""
 
 _FEWEST_STEPS = 8
 _FEWEST_PROMPTS = 3
@@ -29,8 +30,13 @@ _FEWEST_PROMPTS = 3
 class PrecisionTest(msgspec.Struct, frozen=True, kw_only=True):
     """How much further from float32 left-padded rows are than the same prompts alone, in a 16-bit model.
 
-    `ratio` is the geometric mean over `steps` steps of `prompts` prompts, `at_least` its lower bound with this
-    `confidence`. Padding is at fault if that is more than `harmless`.
+    Attributes:
+        ratio: Distance of the padded row divided by that of the prompt alone: the geometric mean over all steps.
+        at_least: Its lower bound, with this confidence. Padding is at fault if this is more than `harmless`.
+        confidence: The probability that the true ratio is above `at_least`.
+        harmless: The largest ratio that is harmless.
+        steps: How many steps were compared.
+        prompts: How many prompts they come from.
     """
 
     ratio: float
@@ -47,10 +53,10 @@ class PrecisionTest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def precision_test(steps: Iterable[PrecisionStep]) -> PrecisionTest | None:
-    """The ratio of both distances and its lower bound; None if too few steps can be compared.
+    """The ratio of both distances and its lower bound; None if there are too few steps.
 
-    The ratio is the geometric mean over all steps. Steps of one prompt depend on each other, since they read the same
-    cache: with several prompts the standard error comes from the variance between prompts if that gives a larger one.
+    Steps of one prompt depend on each other, since they read the same cache. So with several prompts the standard
+    error is also computed from the variance between prompts, and the larger one is used.
     """
     logs = defaultdict(list)
     for step in steps:
@@ -75,7 +81,7 @@ def precision_test(steps: Iterable[PrecisionStep]) -> PrecisionTest | None:
 
 
 def _student(probability: float, freedom: int) -> float:
-    """The quantile of Student's distribution; Abramowitz and Stegun 26.7.5, off by less than 3 % from 7 degrees on."""
+    """A quantile of Student's t-distribution: Abramowitz and Stegun 26.7.5, error below 3 % from 7 degrees on."""
     z = NormalDist().inv_cdf(probability)
     return (
         z

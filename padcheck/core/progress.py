@@ -1,4 +1,4 @@
-"""How the engine says what it is doing, without knowing of a screen, and how long each stage takes."""
+"""Reports which stage is running, independent of how it is shown, and measures how long each stage takes."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -7,50 +7,51 @@ from typing import Protocol
 
 
 class Progress(Protocol):
-    """Told of each stage while it runs.
+    """Shows each stage while it runs.
 
     Attributes:
-        is_watched: True where a person watches, so that libraries may draw the bars of their downloads.
+        is_watched: True if a person is watching, so libraries may draw progress bars for their downloads.
     """
 
     is_watched: bool
 
     def stage(self, description: str, key: str, *, downloads: bool = False) -> AbstractContextManager[None]:
-        """A context that lasts as long as the stage does.
+        """A context that lasts as long as the stage.
 
         Args:
-            description: For a person.
-            key: What the stage is called where its time is told.
-            downloads: Whether a library may draw bars in it.
+            description: The text to show.
+            key: The name of the stage in `Report.seconds`.
+            downloads: Whether a library may draw progress bars during this stage.
         """
         ...
 
     def steps(self, description: str, total: int) -> AbstractContextManager[Callable[[str], None]]:
-        """A context for many steps; what it gives is called with the name of each step that is done."""
+        """A context for many steps. It returns a function to call with the name of each finished step."""
         ...
 
 
 class Silent:
-    """Says nothing: not a terminal, or --quiet."""
+    """Shows nothing: for --quiet, or if stderr is not a terminal."""
 
     is_watched = False
 
     @contextmanager
     def stage(self, description: str, key: str, *, downloads: bool = False) -> Iterator[None]:  # noqa: ARG002
-        """Says nothing."""
+        """Shows nothing."""
         yield
 
     @contextmanager
     def steps(self, description: str, total: int) -> Iterator[Callable[[str], None]]:  # noqa: ARG002
-        """Says nothing."""
+        """Shows nothing."""
         yield lambda _name: None
 
 
 class Stopwatch:
-    """Another progress, and how long each stage took.
+    """Passes each stage on to another progress and measures how long it takes.
 
     Attributes:
-        seconds: By the key of the stage, in the order in which they first ran. What runs once a batch adds up.
+        seconds: Seconds by the key of the stage, in the order in which the stages first ran. Stages that run several
+            times add up.
     """
 
     def __init__(self, progress: Progress) -> None:
@@ -61,7 +62,7 @@ class Stopwatch:
 
     @contextmanager
     def stage(self, description: str, key: str, *, downloads: bool = False) -> Iterator[None]:
-        """Says it, and takes the time; of a stage that raises as well."""
+        """Passes the stage on and measures it, also if it raises."""
         began = time.perf_counter()
         try:
             with self._progress.stage(description, key, downloads=downloads):
@@ -71,14 +72,14 @@ class Stopwatch:
 
 
 class OfBatch:
-    """Another progress that also says which of several batches a stage belongs to."""
+    """Passes each stage on to another progress and adds the number of the batch."""
 
     def __init__(self, progress: Progress, number: int, batches: int) -> None:
         self._progress = progress
-        self._of = f" (batch {number} of {batches})" if batches > 1 else ""
+        self._suffix = f" (batch {number} of {batches})" if batches > 1 else ""
         self.is_watched = progress.is_watched
         self.steps = progress.steps
 
     def stage(self, description: str, key: str, *, downloads: bool = False) -> AbstractContextManager[None]:
-        """Says the same of the batch."""
-        return self._progress.stage(description + self._of, key, downloads=downloads)
+        """Passes the stage on, with the number of the batch in its description."""
+        return self._progress.stage(description + self._suffix, key, downloads=downloads)

@@ -1,7 +1,7 @@
-"""What is said about the evidence: verdicts, findings, status. How it was measured and is shown is not known.
+"""The types that hold the result of a command: verdicts, findings, status. Independent of measuring and of display.
 
-Of one model that is a `Report`; of several models a `Check`; of many architectures a `Survey`, which keeps what was
-found and not what was measured.
+A `Report` is about one model and a `Check` about several models. A `Survey` is about many architectures: it keeps the
+findings, but not the evidence.
 """
 
 from enum import Enum
@@ -28,14 +28,14 @@ STATUS: dict[ExitCode, Status] = {
     ExitCode.NOT_MEASURED: "not_measured",
     ExitCode.BUG: "error",
 }
-"""What an exit code says in a word."""
+"""The status of each exit code."""
 
 
 class Verdict(str, Enum):
-    """What padding did to a row; of an arm, the gravest of its rows. In order of gravity.
+    """How a row compares with its reference, from harmless to severe. The verdict of a run is that of its worst row.
 
-    identical: same tokens, same logits to the last bit. equivalent: the logits differ by no more than rounding
-    explains.
+    identical: same tokens, same logits to the last bit. equivalent: rounding explains the difference. different: it
+    does not. non_finite: NaN, or an infinity that the reference lacks.
     """
 
     NOT_RUN = "not_run"
@@ -46,19 +46,26 @@ class Verdict(str, Enum):
 
     @property
     def within_rounding(self) -> bool:
-        """True where nothing differs by more than rounding."""
+        """True if nothing differs by more than rounding."""
         return self in (Verdict.IDENTICAL, Verdict.EQUIVALENT)
 
     @property
     def rank(self) -> int:
-        """The place in the order of gravity."""
+        """The position in this order, from 0."""
         return list(Verdict).index(self)
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing to know: the code says which, `evidence` the numbers, `fix` the line to change.
+    """One problem, or one thing worth knowing.
 
-    `known` where a baseline accepts it: it makes no command fail.
+    Attributes:
+        code: The code of its rule, such as PAD201.
+        name: The name of its rule.
+        severity: How bad it is.
+        message: What was found, in one or two sentences.
+        evidence: The numbers behind it.
+        fix: What to change.
+        known: True if a baseline accepts it: then it makes no command fail.
     """
 
     code: str
@@ -71,14 +78,14 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Skipped(msgspec.Struct, frozen=True, kw_only=True):
-    """A rule that could not be decided, or that would repeat another's story, and why."""
+    """A rule that gave no answer, and the reason: it could not be decided, or another finding already explains it."""
 
     code: str
     reason: str
 
 
 class RowComparison(msgspec.Struct, frozen=True, kw_only=True):
-    """One row judged. `max_abs_diff` and `allowed` are those of the step that uses up most of its allowance."""
+    """The verdict on one row. `max_abs_diff` and `allowed` belong to the worst step: the one nearest to its limit."""
 
     prompt_index: int
     num_pad_tokens: int
@@ -93,7 +100,7 @@ class RowComparison(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):
-    """One arm judged against its reference: the numbers are those of its worst row."""
+    """The verdict on one run against its reference. The numbers are those of its worst row."""
 
     reference: str = SINGLE
     verdict: Verdict
@@ -106,10 +113,14 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Advice(msgspec.Struct, frozen=True, kw_only=True):
-    """What to do with this model, for one task: the `line` is meant to be pasted.
+    """How to pad for one task with this model.
 
-    `padding_side` is None where no batch with pads was right. `position_ids` and `attention_mask` say whether they
-    must be passed.
+    Attributes:
+        task: What the caller does.
+        padding_side: The side to pad on; None if every padded batch gave wrong results.
+        position_ids: True if position_ids must be passed.
+        attention_mask: True if attention_mask must be passed.
+        line: A line of code to paste.
     """
 
     task: Literal["generating", "scoring", "training"]
@@ -120,11 +131,12 @@ class Advice(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """The evidence on one model, and what it means.
+    """What was measured of one model, and the verdict.
 
-    `library_behaviour` is what `padcheck.judging.library_behaviour` saw of this transformers. `seconds` says how long
-    each stage took: runs have their own names, `stand_ins` are the prompts that did not go through generate(), `noise`
-    measures rounding, `screen` and `pad_counts` are the sweeps, `place` is the search for the module.
+    `library_behaviour` holds what `padcheck.judging.library_behaviour` observed in the installed transformers.
+    `seconds` holds the time of each stage. A run's stage has the run's name. `stand_ins` are the prompts that did not
+    go through generate(), `noise` measures rounding, `screen` and `pad_counts` are the sweeps, and `place` is the
+    search for the first module that differs.
     """
 
     command: Command
@@ -151,18 +163,18 @@ class Reason(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """What there is of it, in this order."""
+        """Its parts that are not empty, in this order."""
         return tuple(text for text in (self.what, self.meaning, self.change) if text)
 
 
 class UnmeasuredModel(msgspec.Struct, frozen=True, kw_only=True):
-    """The id of a model of which nothing else is known."""
+    """A model of which only the id is known."""
 
     id: str
 
 
 class Unmeasured(msgspec.Struct, frozen=True, kw_only=True):
-    """A model of a check that could not be measured, and why; `traceback` where it is a bug in padcheck."""
+    """A model of a check that could not be measured, and the reason; with a traceback if it is a bug in padcheck."""
 
     command: Command = "compare"
     status: Status
@@ -181,16 +193,17 @@ class KnownFinding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ConfigurationFile(msgspec.Struct, frozen=True, kw_only=True):
-    """The file that settings came from, and in which of its lines, counted from 1, each model is named."""
+    """The configuration file, and the line that names each model, counted from 1."""
 
     path: str
     lines: dict[str, int] = {}
 
 
 class Check(msgspec.Struct, frozen=True, kw_only=True):
-    """Several models, each measured and judged as its settings have it.
+    """Several models, each measured and judged by its own settings.
 
-    `vanished` are findings of the baseline that are no longer there; what could not be decided has not vanished.
+    `vanished` holds the findings of the baseline that no longer occur. A finding whose rule could not be decided has
+    not vanished.
     """
 
     command: Literal["check"] = "check"
@@ -207,13 +220,13 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_by_attention(self) -> bool:
-        """True where it is about one model, which ran with several attention implementations."""
+        """True if it is about one model that ran with several attention implementations."""
         ways = {model.attn_implementation for model in self.models if isinstance(model, ModelFacts)}
         return len(ways) > 1 and len({model.id for model in self.models}) == 1
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What to call each report: its model, and its attention implementation where that is what differs."""
+        """The title of each report: its model, and its attention implementation if that is what differs."""
         return tuple(
             f"{model.id} ({model.attn_implementation})"
             if self.is_by_attention and isinstance(model, ModelFacts)
@@ -225,9 +238,10 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
 class Architecture(msgspec.Struct, frozen=True, kw_only=True):
     """One model type of a survey.
 
-    `verdicts` and `max_abs_diffs` go by what was done with it (`left_generate`, `right_score`, ...), each read against
-    the prompts alone but for `left_no_mask`, which is read against `left_generate`. `findings` are the codes, `details`
-    the findings themselves. `exit_code` is what `compare` would have ended with; `reason` says why it is not judged.
+    `verdicts` and `max_abs_diffs` have a key for each way of running it (`left_generate`, `right_score`, ...). Each is
+    compared with the prompts alone, except `left_no_mask`, which is compared with `left_generate`. `findings` holds
+    the codes, `details` the findings themselves. `exit_code` is that of `compare` for this model. `reason` says why
+    it was not judged.
     """
 
     model_type: str
@@ -247,7 +261,7 @@ class Architecture(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Survey(msgspec.Struct, frozen=True, kw_only=True):
-    """Many architectures at toy size, each judged; `settings` and `judgement` are those of every run."""
+    """Many architectures, each judged at toy size with the same `settings` and `judgement`."""
 
     command: Literal["survey"] = "survey"
     status: Status
@@ -259,4 +273,4 @@ class Survey(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Document = Report | Check | Survey
-"""What a command gives, and a file keeps."""
+"""The result of a command, which can be saved as JSON."""

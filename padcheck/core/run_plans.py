@@ -1,7 +1,7 @@
-"""The runs: what each one is for, and the run that it is compared with, from which it differs in one thing.
+"""The runs: what each one is for, and which run it is compared with.
 
-These are facts alone: `padcheck.hf.runs.table` executes the runs, and `padcheck.judging` decides what a difference
-means. JSON reports keep the results under the key `arms`.
+A run differs from its reference in one thing. `padcheck.hf.runs.table` executes the runs, and `padcheck.judging`
+decides what a difference means. JSON reports keep the results under the key `arms`.
 """
 
 from dataclasses import dataclass
@@ -50,15 +50,17 @@ class RunPlan:
         description: What is different about it, for the report.
         reference: The run that it is compared with; None for a first reference.
         padding_side: None if nothing is padded.
-        by_users: Users run it like this, and it is generated to its last token; the other runs are probes.
-        as_loaded: Runs in the model's own dtype; the others run in float32 if the model is in 16 bit.
-        in_float32: The same run in float32, which exists only if the model is in 16 bit. Probes are compared with it.
+        by_users: Users run prompts like this, and it is generated to the last token. The other runs are probes.
+        as_loaded: It runs in the model's dtype. The others run in float32 if the model is in 16 bit.
+        in_float32: The same run in float32, if there is one. It exists only for a model in 16 bit; probes are compared
+            with it.
         must_match: A difference from the reference beyond rounding is a fault, or a known limit.
-        control: Has a fault made on purpose, so it must differ from its reference, or no fault could be seen.
-        counts_as_noise: What it is called where it measures rounding, since it is the same as its reference in exact
-            arithmetic; None if it does not.
-        stand_in: A forward() may stand in for generate() for some prompts.
-        expensive: Runs only if another run calls for it, or with `thorough`.
+        control: It has a fault made on purpose, so it must differ from its reference. If it does not, the measurement
+            could not see any fault.
+        counts_as_noise: How the noise floor describes it, if it also measures rounding: in exact arithmetic it equals
+            its reference. None for other runs.
+        stand_in: A forward() may replace generate() for some prompts.
+        expensive: It runs only if a batch is in doubt, or with --thorough.
     """
 
     description: str
@@ -128,9 +130,9 @@ RUN_PLANS: dict[RunName, RunPlan] = {
     "left_uncached": RunPlan("the left-padded batch, no cache", "uncached", "left", expensive=True),
     "left_other_attention": RunPlan("left, the other attention implementation", SINGLE, "left", expensive=True),
     "other_positions": RunPlan("left, forward(), positions backwards", "left_forward", "left", expensive=True),
-    "shifted": RunPlan("forward(), alone, positions as behind pads", "left", "left", expensive=True),
+    "shifted": RunPlan("forward(), alone, positions as after pads", "left", "left", expensive=True),
 }
-"""In the order of the report."""
+"""All runs, in the order of the report."""
 
 USER_RUNS = tuple(name for name, plan in RUN_PLANS.items() if plan.by_users)
 CONTROLS = tuple(name for name, plan in RUN_PLANS.items() if plan.control)

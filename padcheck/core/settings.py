@@ -1,4 +1,4 @@
-"""What the user asked for: what to measure, how to judge it, how to say it. One frozen object each, validated here."""
+"""What the user asked for: what to measure, how to judge it, where to write the report. Invalid values raise here."""
 
 import math
 from collections.abc import Mapping
@@ -9,10 +9,10 @@ from typing import Any, Literal
 from padcheck.core.errors import UsageError
 from padcheck.core.facts import PaddingSide
 from padcheck.core.severity import Severity
-from padcheck.core.use_case import Task, Use
+from padcheck.core.use_case import Task, UseCase
 
 EVERY_ATTENTION = "all"
-"""In place of an attention implementation: each that the model has here, one after another."""
+"""The value of --attn-implementation that means: each one that the model can run with on this machine."""
 
 DEMO = "demo"
 DEFAULT_PROMPTS = ("big unpadded five token prompt ", "padded three token ")
@@ -20,10 +20,10 @@ DEFAULT_PROMPTS = ("big unpadded five token prompt ", "padded three token ")
 
 @dataclass(frozen=True, kw_only=True)
 class MeasureSettings:
-    """Which model, which prompts, how to generate. Names follow the transformers argument of the same meaning.
+    """What to measure: the model, the prompts, how to generate. Names follow transformers; the CLI help explains each.
 
     Raises:
-        UsageError: A number is out of its range, or options contradict each other.
+        UsageError: A number is out of range, or options contradict each other.
     """
 
     model: str = DEMO
@@ -54,61 +54,65 @@ class MeasureSettings:
         _require(
             self.batch_size == "auto" or self.batch_size > 1,
             f"--batch-size is {self.batch_size}",
-            "A batch of one has no padding: use 2 or more.",
+            "Use 2 or more: a batch of one prompt has no padding.",
         )
         _require(
             0 < self.temperature < math.inf,
             f"--temperature is {self.temperature}",
             "Use a number above 0, or leave out --do-sample.",
         )
-        _require(bool(self.model), "MODEL is empty", "Give a hub id, a folder, or demo.")
+        _require(bool(self.model), "MODEL is empty", "Give a hub id, a folder or demo.")
         _require(abs(self.seed) < 2**63, f"--seed is {self.seed}", "Use a number of at most 63 bits.")
         _require(self.top_k is None or self.top_k >= 1, f"--top-k is {self.top_k}", "Use 1 or more.")
         _require(
-            self.top_p is None or 0 < self.top_p <= 1, f"--top-p is {self.top_p}", "Use a number above 0 and up to 1."
+            self.top_p is None or 0 < self.top_p <= 1, f"--top-p is {self.top_p}", "Use a number above 0 and at most 1."
         )
         sampling = (self.temperature, self.top_k, self.top_p) != (1.0, None, None)
+        _require(self.do_sample or not sampling, "--temperature, --top-k and --top-p need sampling", "Add --do-sample.")
         _require(
-            self.do_sample or not sampling, "--temperature, --top-k and --top-p belong to sampling", "Add --do-sample."
-        )
-        _require(
-            self.device is None or self.device_map is None, "--device and --device-map exclude each other", "Give one."
+            self.device is None or self.device_map is None,
+            "--device and --device-map exclude each other",
+            "Give only one.",
         )
         _require(self.tp_plan in {None, "auto"}, f"--tp-plan is {self.tp_plan}", "Use auto: the model's own plan.")
         for option, value in (("--device", self.device), ("--device-map", self.device_map), ("--tiny", self.tiny)):
             _require(
                 self.tp_plan is None or not value,
                 f"--tp-plan and {option} exclude each other",
-                "Leave out one: each rank has a device of its own, and a toy needs no second one.",
+                "Leave out one: each rank has its own device, and a toy fits on one device.",
             )
-        _require(self.gguf_file != "", "--gguf-file is empty", "Name a file of the model's folder, or leave it out.")
+        _require(self.gguf_file != "", "--gguf-file is empty", "Name a file in the model's folder, or leave it out.")
         names = (self.model, self.gguf_file, self.tokenizer, self.revision, self.pad_token)
         for text in (*filter(None, names), *self.prompts):
             _require(
                 _is_unicode(text), f"{text!a} is not valid UTF-8", "Rename the folder, or save the prompt as UTF-8."
             )
         for index, prompt in enumerate(self.prompts):
-            _require(
-                bool(prompt), f"Prompt {index} is empty", "Give it at least one character: nothing can be continued."
-            )
+            _require(bool(prompt), f"Prompt {index} is empty", "Give it at least one character.")
 
     @property
     def given(self) -> dict[str, object]:
-        """All that is not left at its default, so that the same can be asked for again."""
+        """The settings that differ from their defaults."""
         values = {each.name: (getattr(self, each.name), each.default) for each in fields(self)}
         return {name: value for name, (value, default) in values.items() if value != default}
 
 
 @dataclass(frozen=True, kw_only=True)
 class JudgeSettings:
-    """The tolerance, the rules that count, and what the verdict is about.
+    """How to judge: the tolerance, the rules that count, and the use case. A report keeps them for judging it again.
 
-    `select` holds codes or prefixes of codes, and `ignore` why each of its own is left out. `known` are the findings
-    of this model that a baseline accepts, by code, up to that severity. A report keeps them, so that it can be shown
-    and judged anew as it was.
+    Attributes:
+        atol: The absolute tolerance for logits. The tolerance is measured if neither this nor `rtol` is set.
+        rtol: The tolerance as a share of the largest logit.
+        select: Codes, or prefixes of codes, that count; all count if it is empty.
+        ignore: The reason for each code, or prefix of codes, that does not count.
+        fail_on: The lowest severity that makes the command fail; None if no finding does.
+        task: What the caller does with the model; None for any task.
+        padding_side: The side that the caller pads on; None for both.
+        known: The highest severity that a baseline accepts for this model, by code.
 
     Raises:
-        UsageError: A tolerance is negative, or there is no reason to ignore a code.
+        UsageError: A tolerance is negative, or a code is ignored without a reason.
     """
 
     atol: float | None = None
@@ -127,34 +131,38 @@ class JudgeSettings:
             _require(bool(reason.strip()), f"{code} is ignored without a reason", f'Write ignore = {{{code} = "why"}}.')
 
     @property
-    def use(self) -> Use:
-        """What the verdict is about."""
-        return Use(task=self.task, padding_side=self.padding_side)
+    def use(self) -> UseCase:
+        """The use case that the verdict is about."""
+        return UseCase(task=self.task, padding_side=self.padding_side)
 
     def left_out(self, code: str) -> str | None:
-        """Why a code does not count; None where it does."""
+        """The reason why a code does not count; None if it counts."""
         reason = next((reason for prefix, reason in self.ignore.items() if code.startswith(prefix)), None)
         if reason is None and self.select and not code.startswith(self.select):
             return "left out by --select"
         return reason
 
     def knows(self, code: str, severity: Severity) -> bool:
-        """True where the baseline accepts such a finding."""
+        """True if the baseline accepts such a finding."""
         return code in self.known and severity.rank <= self.known[code].rank
 
     def fails(self, severity: Severity) -> bool:
-        """True where a new finding of this severity makes the command fail."""
+        """True if a new finding of this severity makes the command fail."""
         return self.fail_on is not None and severity.rank >= self.fail_on.rank
 
 
 @dataclass(frozen=True, kw_only=True)
 class SurveySettings:
-    """Which model types, in how many processes, and how long one may take, in seconds.
+    """Which model types to survey, and how.
 
-    Where none are named that is all that have a causal language model, and with `multimodal` the others as well.
+    Attributes:
+        model_types: If it is empty, all model types with a causal language model are surveyed.
+        multimodal: Also survey the language models of multimodal model types.
+        jobs: How many processes run at a time; None for one per core, up to 8.
+        timeout: How long one model type may take, in seconds.
 
     Raises:
-        UsageError: A number is out of its range.
+        UsageError: A number is out of range.
     """
 
     model_types: tuple[str, ...] = ()
@@ -169,9 +177,15 @@ class SurveySettings:
 
 @dataclass(frozen=True, kw_only=True)
 class OutputSettings:
-    """Where the report goes and in which form; `reports` are further ones, by format.
+    """Where the report goes and in which format.
 
-    It is `discarded` in a process that runs the command along with another one, which writes it.
+    Attributes:
+        format: The format of the main report.
+        path: Its file; None for stdout.
+        reports: The files of further reports, by format.
+        quiet: Show no progress.
+        verbose: Show every finding in full.
+        discarded: Write nothing: this process is one of several that run the same command, and another one writes.
     """
 
     format: str = "table"
@@ -182,14 +196,14 @@ class OutputSettings:
     discarded: bool = False
 
 
-def those_of(kind: type, given: Mapping[str, Any]) -> dict[str, Any]:
-    """What is given for the settings of this kind, among other things."""
+def belonging_to(kind: type, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The given values that are fields of this settings class."""
     names = {each.name for each in fields(kind)}
     return {name: value for name, value in given.items() if name in names}
 
 
 def _is_unicode(text: str) -> bool:
-    # Python keeps bytes of a command line that are no UTF-8 as lone surrogates.
+    # Python keeps command-line bytes that are not UTF-8 as lone surrogates.
     return not any("\ud800" <= character <= "\udfff" for character in text)
 
 

@@ -6,7 +6,7 @@ from enum import Enum
 class Severity(str, Enum):
     """How bad a finding is.
 
-    error: a batch gives wrong results, or crashes, even when the caller does everything right.
+    error: a batch gives wrong results or crashes, even if the caller does everything right.
     warning: the default or most common way of calling gives wrong results or crashes.
     info: worth knowing; nothing is wrong.
     """

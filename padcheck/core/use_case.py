@@ -1,29 +1,38 @@
-"""What a caller does with a model: the task, and the side its code pads on. Either may be left open."""
+"""What a caller does with a model: the task, and the side on which the caller's code pads."""
 
 from typing import Literal
 
 import msgspec
 
 from padcheck.core.facts import PaddingSide
+from padcheck.core.run_plans import RunName
 
 Task = Literal["generate", "score", "train"]
 
 
-class Use(msgspec.Struct, frozen=True, kw_only=True):
-    """What the verdict is about. Nothing of it is given by default: then all tasks and both sides count."""
+class UseCase(msgspec.Struct, frozen=True, kw_only=True):
+    """What the verdict is about.
+
+    Attributes:
+        task: None if every task counts.
+        padding_side: None if both sides count.
+    """
 
     task: Task | None = None
     padding_side: PaddingSide | None = None
 
     @property
-    def arm(self) -> str:
-        """The arm that answers for it. Left open, generating and the side of the task: right, but for generating."""
+    def run(self) -> RunName:
+        """The run that decides the verdict.
+
+        Without a task it is a generating run. Without a side it is the usual one: left for generating, right otherwise.
+        """
         if self.task in (None, "generate"):
             return self.padding_side or "left"
         return "left_forward_positions" if self.padding_side == "left" else "right_forward"
 
     def pads(self, side: PaddingSide | None) -> bool:
-        """False where its code never pads on that side."""
+        """False if the caller's code never pads on this side."""
         return side is None or self.padding_side in (None, side)
 
     def __str__(self) -> str:

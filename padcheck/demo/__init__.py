@@ -1,4 +1,4 @@
-"""The embedded demo: a tiny GPT-2 trained on made-up sequences, and prompts that show what padding does to it."""
+"""The built-in demo: a tiny GPT-2 that was trained on simple sequences, and prompts that show what padding changes."""
 
 from pathlib import Path
 
@@ -6,5 +6,5 @@ MODEL_FOLDER: Path = Path(__file__).parent / "model"
 
 
 def load_prompts() -> tuple[str, ...]:
-    """Returns the demo's prompts, one for each line of `prompts.txt`."""
+    """Returns the prompts of the demo: the lines of `prompts.txt`."""
     return tuple((MODEL_FOLDER.parent / "prompts.txt").read_text(encoding="utf-8").splitlines())

@@ -1,4 +1,4 @@
-"""The texts the demo model learns from: lists that everybody can continue, and small sums."""
+"""The texts that the demo model is trained on: well-known lists and small sums."""
 
 from collections.abc import Iterator
 from itertools import cycle, islice
@@ -18,17 +18,17 @@ TENS = "ten twenty thirty forty fifty sixty seventy eighty ninety"
 
 
 class Sample(NamedTuple):
-    """One text: the shortest prompt that settles how it goes on, and how it goes on."""
+    """One text: the shortest prompt that determines the rest, and the rest."""
 
     family: str
     prompt: str
     rest: str
-    finished: bool = True  # False for a list that goes round for ever
-    held_out: bool = False  # kept from training, to tell what is learnt from what is memorised
+    finished: bool = True  # False for a list that repeats forever
+    held_out: bool = False  # not used in training, so that it shows whether the model has memorised or learnt
 
 
 def generate_samples(cycle_length: int) -> Iterator[Sample]:
-    """Yields every text there is, lists that go round being `cycle_length` words long."""
+    """Yields all texts. Lists that repeat are cut after `cycle_length` words."""
     for family, text in CYCLES.items():
         words = text.split()
         for start in range(len(words)):
@@ -48,11 +48,11 @@ def generate_samples(cycle_length: int) -> Iterator[Sample]:
     for a, first in enumerate(numbers):
         for b, second in enumerate(numbers[: len(numbers) - a]):
             total = numbers[a + b]
-            # A tenth of the sums and another of the differences, large and small ones alike.
+            # Holds out a tenth of the sums and a tenth of the differences, large and small ones.
             yield Sample("sums", f"{first} plus {second} is", f" {total} .", held_out=(3 * a + b) % 10 == 4)
             yield Sample("differences", f"{total} minus {second} is", f" {first} .", held_out=(3 * a + b) % 10 == 7)
 
 
 def _list(family: str, words: list[str], *, finished: bool) -> Sample:
-    """Returns a list as a text, its first two words being the prompt."""
+    """Returns a list as a text. Its first two words are the prompt."""
     return Sample(family, " ".join(words[:2]), "".join(f" {word}" for word in words[2:]), finished)

@@ -1,4 +1,4 @@
-"""Trains the embedded demo model, and checks that padding does to it what the demo is meant to show."""
+"""Trains the demo model, and checks that padding changes its output as the demo is meant to show."""
 
 import argparse
 import json
@@ -19,28 +19,28 @@ from padcheck.demo.corpus import Sample, generate_samples
 
 PROMPTS = ("Monday Tuesday", "January February March", "three plus four is", "one two three four five six")
 NEW_TOKENS = 10
-MIN_MARGIN = 2.0  # between the two likeliest tokens' logits, far above what rounding can do
+MIN_MARGIN = 2.0  # between the logits of the two likeliest tokens; rounding changes them far less
 
 EOS = "<|endoftext|>"
-IGNORED = -100  # the label that the loss leaves out
+IGNORED = -100  # the loss ignores this label
 CONTEXT = 128
-LENGTHS = (8, 32, CONTEXT)  # tokens in a row of each of a step's batches
+LENGTHS = (8, 32, CONTEXT)  # each step has one batch of each length, in tokens
 BATCH_TOKENS = 512
 STEPS = 2400
 REPORT_STEPS = 200
 LEARNING_RATE = 2e-3
-WEIGHT_DECAY = 1.0  # strong: with less the sums are memorised rather than learnt
+WEIGHT_DECAY = 1.0  # strong: with less, the model memorises the sums and does not learn them
 SUMS = {"sums", "differences"}
-SUM_WEIGHT = 8  # how much oftener than a list a family of sums is drawn
+SUM_WEIGHT = 8  # how much more often a family of sums is drawn than a list
 SEED = 0
 
 
 class Text(NamedTuple):
-    """A sample as the model sees it."""
+    """A sample as tokens."""
 
     sample: Sample
     prompt_length: int  # tokens in the sample's prompt
-    input_ids: list[int]  # prompt, rest and, where the text is finished, eos
+    input_ids: list[int]  # prompt, rest, and eos if the text is finished
 
 
 def train_tokenizer(samples: Iterable[Sample]) -> Tokenizer:
@@ -49,43 +49,43 @@ def train_tokenizer(samples: Iterable[Sample]) -> Tokenizer:
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
-    # All 256 bytes are tokens, so that any text at all can be encoded.
+    # All 256 bytes are tokens, so any text can be encoded.
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     trainer = trainers.BpeTrainer(vocab_size=512, initial_alphabet=alphabet, show_progress=False)
-    # Each word once as a text's beginning and once as its middle: a rare word is as much a token as a common one.
+    # Each word occurs once at the beginning of a text and once in the middle, so rare words become tokens too.
     tokenizer.train_from_iterator((form for word in words for form in (word, f" {word}")), trainer)
     tokenizer.add_special_tokens([EOS])
     return tokenizer
 
 
 def encode(tokenizer: Tokenizer, sample: Sample) -> Text:
-    """Returns the sample's tokens, as many as the model can take."""
+    """Returns the sample as tokens, truncated to the length that the model accepts."""
     input_ids = tokenizer.encode(sample.prompt + sample.rest + EOS * sample.finished).ids
     return Text(sample, len(tokenizer.encode(sample.prompt)), input_ids[:CONTEXT])
 
 
 def pad(rows: Sequence[list[int]], value: int) -> Tensor:
-    """Returns the rows as one tensor, filled up on the right."""
+    """Returns the rows as one tensor, padded on the right."""
     length = max(map(len, rows))
     return torch.tensor([row + [value] * (length - len(row)) for row in rows])  # (batch, seq_len)
 
 
 def draw_rows(rng: random.Random, texts: Sequence[Text], length: int, eos_token_id: int) -> list[list[int]]:
-    """Returns the tokens of random texts, cut at a length."""
+    """Returns the tokens of random texts, truncated to `length`."""
     families: dict[str, list[list[int]]] = defaultdict(list)
     for text in texts:
-        if 4 * len(text.input_ids) > length:  # else the row would be mostly pads
+        if 4 * len(text.input_ids) > length:  # a shorter text would be mostly pads
             families[text.sample.family].append(text.input_ids)
     weights = [SUM_WEIGHT if family in SUMS else 1 for family in families]
     chosen = rng.choices(list(families.values()), weights, k=BATCH_TOKENS // length)
     rows = [rng.choice(family) for family in chosen]
-    # After eos comes the first word of any other text, as in GPT-2's training.
+    # After eos comes the first word of another text, as in the training of GPT-2.
     rows = [row + rng.choice(texts).input_ids[:1] if row[-1] == eos_token_id else row for row in rows]
     return [row[:length] for row in rows]
 
 
 def train(model: GPT2LMHeadModel, texts: Sequence[Text]) -> float:
-    """Trains the model on batches of short, middling and long texts, and returns the last steps' mean loss."""
+    """Trains the model on batches of short, medium and long texts, and returns the mean loss of the last steps."""
     rng = random.Random(SEED)
     eos_token_id = model.config.eos_token_id
     optimizer = torch.optim.AdamW(model.parameters(), LEARNING_RATE, betas=(0.9, 0.98), weight_decay=WEIGHT_DECAY)
@@ -96,7 +96,7 @@ def train(model: GPT2LMHeadModel, texts: Sequence[Text]) -> float:
     for step in range(1, STEPS + 1):
         for length in LENGTHS:
             rows = draw_rows(rng, texts, length, eos_token_id)
-            # No attention mask: a causal model's tokens see only what comes before them, and the pads come after.
+            # No attention mask is needed: a token of a causal model sees only earlier tokens, and the pads come later.
             input_ids = pad(rows, eos_token_id)  # (batch, seq_len)
             labels = pad(rows, IGNORED)  # (batch, seq_len)
             loss = model(input_ids=input_ids, labels=labels).loss  # ()
@@ -116,15 +116,15 @@ def train(model: GPT2LMHeadModel, texts: Sequence[Text]) -> float:
 
 @torch.inference_mode()
 def print_accuracy(model: GPT2LMHeadModel, texts: Sequence[Text]) -> None:
-    """Prints for each family how many prompts, of every start and length, the model continues exactly."""
+    """Prints how many prompts of each family, of every start and length, the model continues exactly."""
     outcomes: dict[str, list[bool]] = defaultdict(list)
     for text in texts:
         input_ids = torch.tensor([text.input_ids])  # (1, seq_len)
         predicted = model(input_ids).logits[:, :-1].argmax(-1)  # (1, seq_len - 1)
-        # Greedy decoding follows the text just as far as each token of it is the likeliest after those before.
+        # Greedy decoding follows the text as long as each token of the text is the likeliest one.
         right = (predicted == input_ids[:, 1:])[0].tolist()
         name = text.sample.family + (", held out" if text.sample.held_out else "")
-        # What follows a sum's answer is no achievement.
+        # Only the answer of a sum counts, not what follows it.
         stop = text.prompt_length + 1 if text.sample.family in SUMS else len(text.input_ids)
         for length in range(text.prompt_length, stop):
             outcomes[name].append(all(right[length - 1 : length - 1 + NEW_TOKENS]))
@@ -133,7 +133,7 @@ def print_accuracy(model: GPT2LMHeadModel, texts: Sequence[Text]) -> None:
 
 
 def save(model: GPT2LMHeadModel, tokenizer: Tokenizer, folder: Path) -> None:
-    """Saves model and tokenizer as GPT-2 comes: bos and eos are one token, and none is for padding."""
+    """Saves model and tokenizer like GPT-2: bos and eos are the same token, and there is no pad token."""
     eos_token_id = model.config.eos_token_id
     model.generation_config = GenerationConfig(bos_token_id=eos_token_id, eos_token_id=eos_token_id)
     model.save_pretrained(folder)
@@ -150,7 +150,7 @@ def save(model: GPT2LMHeadModel, tokenizer: Tokenizer, folder: Path) -> None:
 
 
 def generate(model: Any, tokenizer: Any, prompts: Sequence[str], padding_side: str) -> tuple[list[str], float]:
-    """Returns how the batch of prompts goes on, and the smallest margin by which the first one's tokens were chosen."""
+    """Returns the new text of each prompt, and the smallest margin between the two best logits for the first prompt."""
     batch = tokenizer(list(prompts), padding=True, padding_side=padding_side, return_tensors="pt")  # (batch, seq_len)
     output = model.generate(
         **batch,
@@ -166,7 +166,7 @@ def generate(model: Any, tokenizer: Any, prompts: Sequence[str], padding_side: s
 
 
 def check_prompts(folder: Path, texts: Sequence[Text]) -> bool:
-    """Prints what the saved model makes of the demo's prompts, and returns whether it shows what it should."""
+    """Prints what the saved model generates for the demo's prompts. Returns True if padding changes it as intended."""
     model = AutoModelForCausalLM.from_pretrained(folder)
     tokenizer = AutoTokenizer.from_pretrained(folder)
     tokenizer.pad_token = tokenizer.eos_token
@@ -194,8 +194,8 @@ def main() -> int:
     parser.add_argument("--out", type=Path, metavar="FOLDER", default=Path(__file__).parent, help=help_text)
     out: Path = parser.parse_args().out
     torch.manual_seed(SEED)
-    torch.set_num_threads(1)  # the result then does not depend on the number of cores; nor is a model so small slower
-    torch.set_flush_denormal(True)  # numbers next to nothing make the processor crawl
+    torch.set_num_threads(1)  # so the result does not depend on the number of cores; a small model is not slower
+    torch.set_flush_denormal(True)  # calculating with denormal numbers is very slow
 
     samples = list(generate_samples(CONTEXT))
     tokenizer = train_tokenizer(samples)

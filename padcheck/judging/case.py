@@ -8,7 +8,7 @@ from padcheck.core.precision import PrecisionTest
 from padcheck.core.report import Comparison, RowComparison, Verdict
 from padcheck.core.run_plans import CONTROLS, SINGLE
 from padcheck.core.tolerances import Tolerance, share_of_allowance
-from padcheck.core.use_case import Use
+from padcheck.core.use_case import UseCase
 
 
 class Step(NamedTuple):
@@ -31,7 +31,7 @@ class Case(NamedTuple):
     evidence: Evidence
     comparisons: dict[str, Comparison]
     tolerances: dict[str, Tolerance]
-    use: Use = Use()
+    use: UseCase = UseCase()
     precision: PrecisionTest | None = None
 
     @property

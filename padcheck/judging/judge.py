@@ -15,7 +15,7 @@ from padcheck.core.report import STATUS, Command, Comparison, Finding, Report, R
 from padcheck.core.run_plans import SINGLE
 from padcheck.core.settings import JudgeSettings
 from padcheck.core.tolerances import Tolerance, share_of_allowance
-from padcheck.core.use_case import Use
+from padcheck.core.use_case import UseCase
 from padcheck.judging.advice import advise
 from padcheck.judging.library_behaviour import library_behaviour
 from padcheck.judging.rules import RULES, Case, Rule
@@ -23,7 +23,7 @@ from padcheck.judging.rules import RULES, Case, Rule
 _BATCH = "PAD206"
 """What tells that rows depend on their batch."""
 
-_ANY_USE = Use()
+_ANY_USE = UseCase()
 
 
 def judge(command: Command, evidence: Evidence, settings: JudgeSettings) -> Report:
@@ -64,7 +64,7 @@ def rejudge(report: Report, changes: Mapping[str, Any]) -> Report:
 
 
 def open_case(
-    evidence: Evidence, atol: float | None = None, rtol: float | None = None, use: Use = _ANY_USE
+    evidence: Evidence, atol: float | None = None, rtol: float | None = None, use: UseCase = _ANY_USE
 ) -> tuple[Case, NoiseFloor]:
     """What the rules look at: every arm compared under the tolerance in force, and the floor that it comes from."""
     in_float32 = {name for name, arm in evidence.runs.items() if arm.dtype is not None}
@@ -184,7 +184,7 @@ def _exit_code(command: Command, case: Case, findings: list[Finding], settings: 
     failing = any(settings.fails(finding.severity) for finding in telling)
     if command == "compare":
         padded = any(row.num_pad_tokens for comparison in case.comparisons.values() for row in comparison.rows)
-        compared = case.ran(case.use.arm)
+        compared = case.ran(case.use.run)
         if (compared and not padded) or not (compared or failing):
             return ExitCode.NOT_MEASURED
         unseen = case.control_was_seen() is False and not case.harmed()

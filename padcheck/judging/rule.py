@@ -14,7 +14,7 @@ from padcheck.core.evidence import Place
 from padcheck.core.facts import PaddingSide
 from padcheck.core.report import Finding, Skipped
 from padcheck.core.severity import Severity
-from padcheck.core.use_case import Task, Use
+from padcheck.core.use_case import Task, UseCase
 from padcheck.judging.case import Case
 
 
@@ -42,7 +42,7 @@ class Rule(ABC):
     def judge(self, case: Case) -> Finding | Skipped | None:
         """A finding, or the reason why it could not be decided, or None where all is well."""
 
-    def concerns(self, use: Use) -> bool:
+    def concerns(self, use: UseCase) -> bool:
         """False where it says nothing about what the caller does."""
         return (not self.tasks or use.task is None or use.task in self.tasks) and use.pads(self.side)
 

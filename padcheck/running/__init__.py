@@ -1,1 +1,1 @@
-"""Measures and judges: one model, several models, or every architecture, here or in other processes."""
+"""Measures and judges one model, several models, or every architecture, in this process or in others."""

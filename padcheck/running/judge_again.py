@@ -1,21 +1,61 @@
-"""A saved document, judged again without its model."""
+"""Judges a saved report, check or survey again, without running its models."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from padcheck.core.report import Check, Document, Survey
+import msgspec
+
+from padcheck.core.errors import UsageError
+from padcheck.core.exit_codes import ExitCode
+from padcheck.core.report import Architecture, Check, Document, Report, Survey, Unmeasured
+from padcheck.core.settings import JudgeSettings
+from padcheck.judging.baseline import Baseline
 from padcheck.judging.judge import rejudge
-from padcheck.running import many_models, survey
+from padcheck.running.many_models import compose_check
+from padcheck.running.survey import compose_survey
 
 
 def judge_again(document: Document, changes: Mapping[str, Any]) -> Document:
-    """The same evidence, judged as before except for these fields of `JudgeSettings`.
+    """The same evidence, judged with the same `JudgeSettings` except for these changes.
 
     Raises:
-        UsageError: A survey is to be judged with other tolerances, or a code is unknown.
+        UsageError: A code is unknown, or the document is a survey and anything but `fail_on` changes.
     """
     if isinstance(document, Survey):
-        return survey.judge_again(document, changes)
+        return _survey_again(document, changes)
     if isinstance(document, Check):
-        return many_models.judge_again(document, changes)
+        return compose_check([_report_again(each, changes) for each in document.reports], document.configuration)
     return rejudge(document, changes)
+
+
+def accept(check: Check, baseline: Baseline) -> Check:
+    """The same check, judged with another baseline: the one that was just written."""
+    reports = [
+        _report_again(report, {"known": baseline.of(model.id)})
+        for report, model in zip(check.reports, check.models, strict=True)
+    ]
+    return compose_check(reports, check.configuration)
+
+
+def _report_again(report: Report | Unmeasured, changes: Mapping[str, Any]) -> Report | Unmeasured:
+    return rejudge(report, changes) if isinstance(report, Report) else report
+
+
+def _survey_again(survey: Survey, changes: Mapping[str, Any]) -> Survey:
+    if changes.keys() - {"fail_on"}:
+        raise UsageError(
+            "--atol, --rtol, --select, --ignore, --task and --padding-side do not work with a saved survey.",
+            meaning="A survey keeps the findings, but not the evidence.",
+            change="Run `padcheck survey` again with these options.",
+        )
+    judgement = replace(survey.judgement, **changes)
+    architectures = [_architecture_again(architecture, judgement) for architecture in survey.architectures]
+    return compose_survey(architectures, survey.environment, survey.settings, judgement)
+
+
+def _architecture_again(architecture: Architecture, judgement: JudgeSettings) -> Architecture:
+    if architecture.status != "judged":
+        return architecture
+    fails = any(judgement.fails(finding.severity) for finding in architecture.details)
+    return msgspec.structs.replace(architecture, exit_code=ExitCode.FINDINGS if fails else ExitCode.OK)

@@ -1,4 +1,4 @@
-"""Runs a function once for each of many arguments in worker processes that may crash or hang without harm."""
+"""Calls a function for many arguments in worker processes. A call that crashes or hangs does not stop the others."""
 
 import multiprocessing
 import os
@@ -15,18 +15,18 @@ _Argument = TypeVar("_Argument")
 _Result = TypeVar("_Result")
 
 _MOST_PROCESSES = 8
-"""Each takes about 0.7 GiB, and a survey ends soon enough."""
+"""The default limit: each process takes about 0.7 GiB."""
 
 
 @dataclass(frozen=True)
 class Lost:
-    """A call that gave no result: its process crashed, or had to be stopped."""
+    """A call without a result: its process crashed or was stopped."""
 
     reason: str
 
 
 class RunEach(Protocol):
-    """What `run_each` does, wherever the processes are."""
+    """The signature of `run_each`, here and on a Ray cluster."""
 
     def __call__(
         self,
@@ -37,7 +37,7 @@ class RunEach(Protocol):
         processes: int | None = None,
         seconds: float | None = None,
     ) -> Iterator[tuple[_Argument, _Result | Lost]]:
-        """Each argument with its result, as soon as it is there."""
+        """Each argument with its result, in the order in which the calls end."""
         ...
 
 
@@ -49,16 +49,16 @@ def run_each(
     processes: int | None = None,
     seconds: float | None = None,
 ) -> Iterator[tuple[_Argument, _Result | Lost]]:
-    """Each argument with its result, as soon as it is there.
+    """Each argument with its result, in the order in which the calls end.
 
-    The processes stay for all arguments, and what they write to stdout and stderr is dropped.
+    The processes are reused for all arguments. What they write to stdout and stderr is dropped.
 
     Args:
-        function: Defined at the top of a module, where a new process finds it.
+        function: A function at the top level of a module, so that a new process can import it.
         arguments: One call each.
-        prepare: Called once in each process, before any call and outside its time: what takes long to import.
-        processes: How many run at a time, by default one a core; each calculates with its share of the cores.
-        seconds: How long one call may take before its process is stopped; None where there is no limit.
+        prepare: Called once in each process before its first call, for slow imports. Its time does not count.
+        processes: How many run at a time; by default one per core, up to 8. They share the cores equally.
+        seconds: The time limit of one call, after which its process is stopped; None for no limit.
 
     Raises:
         Exception: What `function` raised.
@@ -67,28 +67,28 @@ def run_each(
     pool = start_pool(processes, threads=max(1, available_cores() // processes), prepare=prepare)
     try:
         futures = {pool.schedule(function, args=(argument,), timeout=seconds): argument for argument in arguments}
-        # as_completed() is typed to forget that these are Pebble's futures.
+        # The type of as_completed() does not keep the class of the futures.
         for future in cast("Iterator[ProcessFuture[_Result]]", as_completed(futures)):
             result = result_of(future, seconds)
             yield futures[future], result
     finally:
-        # Pebble's own context would wait for what is still running, also after Ctrl-C.
+        # Pebble's own context manager would wait for running calls, also after Ctrl-C.
         pool.stop()  # type: ignore[no-untyped-call]
         pool.join()
 
 
 def start_pool(processes: int, *, threads: int, prepare: Callable[[], None] | None) -> ProcessPool:
-    """Worker processes that calculate with so many threads each; they end with this process, however it ends."""
+    """Worker processes with this number of threads each. They end with this process, even if it is killed."""
     return ProcessPool(
         max_workers=processes,
-        context=multiprocessing.get_context("spawn"),  # a fork of a process with threads, such as torch's, may hang
+        context=multiprocessing.get_context("spawn"),  # after torch has started threads, a fork may hang
         initializer=_prepare,
         initargs=(threads, prepare),
     )
 
 
 def result_of(future: "ProcessFuture[_Result]", seconds: float | None) -> _Result | Lost:
-    """What a call that a pool was given with this time limit came to; waits for it.
+    """Waits for a call, and returns its result. `seconds` is the time limit that the pool was given.
 
     Raises:
         Exception: What the function raised.
@@ -102,12 +102,12 @@ def result_of(future: "ProcessFuture[_Result]", seconds: float | None) -> _Resul
 
 
 def available_cores() -> int:
-    """Cores that this process may use."""
+    """How many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _prepare(threads: int, prepare: Callable[[], None] | None) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that waits
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C
     Thread(target=_end_with_parent, daemon=True).start()
     os.environ["OMP_NUM_THREADS"] = str(threads)
     nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -118,7 +118,7 @@ def _prepare(threads: int, prepare: Callable[[], None] | None) -> None:
 
 
 def _end_with_parent() -> None:
-    """A parent that was killed stops nobody, and a hang would outlive it."""
+    """Ends this process when its parent ends. A parent that was killed cannot stop its workers."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()

@@ -1,14 +1,11 @@
-"""The check: several models, each measured and judged as its settings have it."""
+"""`padcheck check`: measures and judges several models, each with its own settings."""
 
-import traceback
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from padcheck.core.errors import ISSUES, NotMeasuredError, PadcheckError, UsageError, memory_ran_out
-from padcheck.core.evidence import Evidence
-from padcheck.core.exit_codes import ExitCode
+from padcheck.core.errors import NotMeasuredError
 from padcheck.core.progress import Progress, Silent
 from padcheck.core.report import (
     STATUS,
@@ -22,15 +19,16 @@ from padcheck.core.report import (
 )
 from padcheck.core.settings import JudgeSettings, MeasureSettings
 from padcheck.judging.baseline import Baseline, says_what_is_there
-from padcheck.judging.judge import rejudge, require_known_codes
+from padcheck.judging.judge import require_known_codes
+from padcheck.running.failures import Failure, report_or_failure
 from padcheck.running.imports import importing
 from padcheck.running.local_pool import Lost
-from padcheck.running.one_model import measure_and_judge
+from padcheck.running.one_model import compare_in_step
 from padcheck.running.ray_pool import Cluster
 
 
 class Job(NamedTuple):
-    """One model of a check: what to measure, and how to judge it."""
+    """One model of a check: what to measure and how to judge it."""
 
     measure: MeasureSettings
     judgement: JudgeSettings
@@ -43,132 +41,66 @@ def check(
     configuration: ConfigurationFile | None = None,
     ray: str | None = None,
 ) -> Check:
-    """Measures and judges several models; one that cannot be measured stops none of the others.
+    """Measures and judges several models. If one cannot be measured, the others still run.
 
-    They run in this process, one after another, or on the Ray cluster at the address `ray`. A finding that the baseline
-    knows makes no model fail.
+    Args:
+        jobs: The models.
+        baseline: Its findings make no model fail.
+        progress: Shows what is running.
+        configuration: The file that the settings come from, for the report.
+        ray: The address of the Ray cluster to run on. If it is None, the models run in this process, one by one.
 
     Raises:
-        UsageError: A code, a dtype or a device is unknown here; or the only model does not take one of its options.
-        NotMeasuredError: There is no such cluster.
+        UsageError: A code, a dtype or a device is unknown, or the only model does not accept an option.
+        NotMeasuredError: The cluster cannot be reached.
     """
-    elsewhere = None if ray is None else Cluster(ray, lambda job: job.measure.device).run_each
+    run_each_on_ray = None if ray is None else Cluster(ray, lambda job: job.measure.device).run_each
     jobs = [Job(measure, replace(judgement, known=baseline.of(measure.model))) for measure, judgement in jobs]
-    with progress.stage("looking at the settings", "import"), importing():
+    with progress.stage("checking the settings", "import"), importing():
         from padcheck.hf.load.weights import dtype_and_device
         from padcheck.hf.parallel.ranks import joined
 
-        for job in jobs:  # what is wrong is said before anything is measured
+        for job in jobs:  # before the first model runs
             require_known_codes(job.judgement)
-            # Elsewhere there may be other devices.
-            dtype_and_device(job.measure if elsewhere is None else replace(job.measure, device=None))
-    run = _run if len(jobs) == 1 else _run_one_of_several
-    if elsewhere is None:
+            # The cluster may have other devices than this machine.
+            dtype_and_device(job.measure if run_each_on_ray is None else replace(job.measure, device=None))
+    compare_one = partial(_compare, raise_usage_errors=len(jobs) == 1)
+    if run_each_on_ray is None:
         with joined(wanted=any(job.measure.tp_plan for job in jobs)):
-            return _checked((run(job, progress) for job in jobs), configuration)
+            return compose_check((compare_one(job, progress) for job in jobs), configuration)
     reports: dict[str, Report | Unmeasured] = {}
     with progress.steps("checking", len(jobs)) as done:
-        for job, result in elsewhere(partial(run, progress=Silent()), jobs):
+        for job, result in run_each_on_ray(partial(compare_one, progress=Silent()), jobs):
             name = job.measure.model
             reports[name] = _lost(job, result) if isinstance(result, Lost) else result
             done(name)
-    return _checked((reports[job.measure.model] for job in jobs), configuration)
+    return compose_check((reports[job.measure.model] for job in jobs), configuration)
 
 
-def by_attention(measure: MeasureSettings, judgement: JudgeSettings, progress: Progress) -> Check:
-    """One model with each attention implementation that it has here, first with its own.
+def compare_by_attention(measure: MeasureSettings, judgement: JudgeSettings, progress: Progress) -> Check:
+    """Compares one model with each attention implementation that it can run with here, its default first.
 
     Raises:
-        UsageError: A code, a dtype or a device is unknown here, or the model does not take one of its options.
+        UsageError: A code, a dtype or a device is unknown, or the model does not accept an option.
     """
     require_known_codes(judgement)
     with progress.stage("importing torch and transformers", "import"), importing():
         from padcheck.hf.parallel.ranks import joined
 
-    def runs(implementation: str | None) -> Job:
+    def job(implementation: str | None) -> Job:
         return Job(replace(measure, attn_implementation=implementation), judgement)
 
     with joined(wanted=measure.tp_plan is not None):
-        first = _run(runs(None), progress)
-        model = first.evidence.model if isinstance(first, Report) else None
-        others = (
-            [] if model is None else [each for each in model.attn_implementations if each != model.attn_implementation]
-        )
-        return _checked([first, *(_run_one_of_several(runs(each), progress) for each in others)], None)
+        reports = [_compare(job(None), progress, raise_usage_errors=True)]
+        if isinstance(reports[0], Report):
+            model = reports[0].evidence.model
+            others = [each for each in model.attn_implementations if each != model.attn_implementation]
+            reports += [_compare(job(each), progress, raise_usage_errors=False) for each in others]
+        return compose_check(reports, None)
 
 
-def judge_again(check: Check, changes: Mapping[str, Any]) -> Check:
-    """The same evidence, each model judged as it was but for these settings of `JudgeSettings`.
-
-    Raises:
-        UsageError: A code is unknown.
-    """
-    return _checked((_judged_again(report, changes) for report in check.reports), check.configuration)
-
-
-def accept(check: Check, baseline: Baseline) -> Check:
-    """The same check under another baseline: that which was just written."""
-    reports = [
-        _judged_again(report, {"known": baseline.of(report.evidence.model.id)})
-        if isinstance(report, Report)
-        else report
-        for report in check.reports
-    ]
-    return _checked(reports, check.configuration)
-
-
-def _lost(job: Job, lost: Lost) -> Unmeasured:
-    error = NotMeasuredError(f"There is no result: {lost.reason}.", change="Look whether `padcheck compare` runs it.")
-    return _unmeasured(job, error.exit_code, error)
-
-
-def _run_one_of_several(job: Job, progress: Progress) -> Report | Unmeasured:
-    try:
-        return _run(job, progress)
-    except UsageError as error:  # the others may take the option that this one does not
-        return _unmeasured(job, ExitCode.NOT_MEASURED, error)
-
-
-def _run(job: Job, progress: Progress) -> Report | Unmeasured:
-    try:
-        from padcheck.hf.measure import measure_model
-        from padcheck.hf.parallel.ranks import in_step
-
-        def measured(watch: Progress) -> Evidence:
-            with in_step():
-                return measure_model(job.measure, watch)
-
-        return measure_and_judge("compare", measured, job.judgement, progress)
-    except NotMeasuredError as error:
-        return _unmeasured(job, error.exit_code, error)
-    except UsageError:
-        raise
-    except MemoryError:
-        return _unmeasured(job, ExitCode.NOT_MEASURED, memory_ran_out())
-    except Exception as error:  # noqa: BLE001  one model must not stop the others
-        bug = PadcheckError(
-            f"A bug in padcheck: {type(error).__name__}: {error}", change=f"Please report it: {ISSUES}."
-        )
-        return _unmeasured(job, ExitCode.BUG, bug, "".join(traceback.format_exception(error)))
-
-
-def _unmeasured(job: Job, exit_code: ExitCode, error: PadcheckError, trace: str | None = None) -> Unmeasured:
-    return Unmeasured(
-        status=STATUS[exit_code],
-        exit_code=exit_code,
-        model=UnmeasuredModel(id=job.measure.model),
-        error=Reason(what=error.what, meaning=error.meaning, change=error.change),
-        traceback=trace,
-    )
-
-
-def _judged_again(report: Report | Unmeasured, changes: Mapping[str, Any]) -> Report | Unmeasured:
-    if isinstance(report, Unmeasured):
-        return report
-    return rejudge(report, changes)
-
-
-def _checked(reports: Iterable[Report | Unmeasured], configuration: ConfigurationFile | None) -> Check:
+def compose_check(reports: Iterable[Report | Unmeasured], configuration: ConfigurationFile | None) -> Check:
+    """The check with these reports."""
     reports = tuple(reports)
     exit_code = max(report.exit_code for report in reports)
     return Check(
@@ -180,8 +112,32 @@ def _checked(reports: Iterable[Report | Unmeasured], configuration: Configuratio
     )
 
 
+def _compare(job: Job, progress: Progress, *, raise_usage_errors: bool) -> Report | Unmeasured:
+    """Measures and judges one model; it may run in a worker process."""
+    result = report_or_failure(
+        lambda: compare_in_step(job.measure, job.judgement, progress), raise_usage_errors=raise_usage_errors
+    )
+    return _unmeasured(job, result) if isinstance(result, Failure) else result
+
+
+def _lost(job: Job, lost: Lost) -> Unmeasured:
+    error = NotMeasuredError(f"There is no result: {lost.reason}.", change="Try this model with `padcheck compare`.")
+    return _unmeasured(job, Failure(error.exit_code, error))
+
+
+def _unmeasured(job: Job, failure: Failure) -> Unmeasured:
+    error = failure.error
+    return Unmeasured(
+        status=STATUS[failure.exit_code],
+        exit_code=failure.exit_code,
+        model=UnmeasuredModel(id=job.measure.model),
+        error=Reason(what=error.what, meaning=error.meaning, change=error.change),
+        traceback=failure.traceback,
+    )
+
+
 def _vanished(report: Report) -> list[KnownFinding]:
-    """What the baseline knows of this model and is gone: a rule that could not be decided says nothing of it."""
+    """The baseline's findings of this model that no longer occur. An undecided rule does not count."""
     if not says_what_is_there(report):
         return []
     there = {finding.code for finding in report.findings} | {skipped.code for skipped in report.skipped}

@@ -1,4 +1,4 @@
-"""One model: measured, judged and timed. Every command, the Python API and the pytest plugin come through here."""
+"""Measures, judges and times one model. Every command, the Python API and the pytest plugin use this module."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def compare(measure: MeasureSettings, judgement: JudgeSettings, progress: Progress) -> Report:
-    """Runs the prompts unpadded, left-padded and right-padded, and judges what padding changed.
+    """Runs the prompts unpadded, left-padded and right-padded, and judges the differences.
 
     Raises:
         PadcheckError: Nothing could be measured.
@@ -34,10 +34,40 @@ def compare(measure: MeasureSettings, judgement: JudgeSettings, progress: Progre
     return measure_and_judge("compare", measured, judgement, progress)
 
 
+def compare_in_step(measure: MeasureSettings, judgement: JudgeSettings, progress: Progress) -> Report:
+    """The same for one of several models: the caller has already joined the ranks of torchrun.
+
+    Raises:
+        PadcheckError: Nothing could be measured.
+    """
+    from padcheck.hf.measure import measure_model
+    from padcheck.hf.parallel.ranks import in_step
+
+    def measured(watch: Progress) -> Evidence:
+        with in_step():
+            return measure_model(measure, watch)
+
+    return measure_and_judge("compare", measured, judgement, progress)
+
+
+def compare_architecture(measure: MeasureSettings, judgement: JudgeSettings, progress: Progress) -> Report:
+    """The same for a model type at toy size, without a tokenizer or config from the hub.
+
+    Raises:
+        PadcheckError: Nothing could be measured.
+    """
+    from padcheck.hf.load.without_weights import load_architecture
+    from padcheck.hf.measure import measure_model
+
+    return measure_and_judge(
+        "compare", lambda watch: measure_model(measure, watch, load_architecture), judgement, progress
+    )
+
+
 def compare_in_memory(
     model: "Model", tokenizer: "Tokenizer", measure: MeasureSettings, judgement: JudgeSettings, progress: Progress
 ) -> Report:
-    """The same for a model and a tokenizer in memory, which are left as they were found.
+    """The same for a model and a tokenizer in memory. Both are unchanged afterwards.
 
     Raises:
         PadcheckError: Nothing could be measured.
@@ -50,7 +80,7 @@ def compare_in_memory(
 
 
 def inspect_tokenizer(measure: MeasureSettings, judgement: JudgeSettings, progress: Progress) -> Report:
-    """Judges tokenizer, config and generation_config; no weights are loaded.
+    """Judges tokenizer, config and generation_config. No weights are loaded.
 
     Raises:
         PadcheckError: Nothing could be measured.
@@ -68,16 +98,16 @@ def inspect_tokenizer(measure: MeasureSettings, judgement: JudgeSettings, progre
 def measure_and_judge(
     command: Command, measured: Callable[[Progress], Evidence], judgement: JudgeSettings, progress: Progress
 ) -> Report:
-    """The only place where a measurement becomes a report; the report says how long each stage took.
+    """Turns a measurement into a report, which says how long each stage took. No other code does this.
 
     Args:
-        command: What the report is called.
-        measured: Measures, and tells the progress that it is given of each stage.
+        command: The command in the report.
+        measured: Measures the model, and reports its stages to the given progress.
         judgement: How to judge.
-        progress: Told of each stage.
+        progress: Shows each stage.
 
     Raises:
-        UsageError: `select` or `ignore` names no rule; this is found before anything is measured.
+        UsageError: `select` or `ignore` has an unknown code. This is found before anything is measured.
         PadcheckError: Nothing could be measured.
     """
     require_known_codes(judgement)

@@ -1,7 +1,8 @@
-"""The same as `padcheck.running.local_pool`, on a Ray cluster: one task a call, sent again where its worker is lost.
+"""Calls a function for many arguments on a Ray cluster, like `padcheck.running.local_pool` does on one machine.
 
-The only module that imports Ray. A task makes the call in a process beside Ray's worker, as a run without Ray does. So
-a crash and a hang are the call's own: they are told in the same words, not tried again, and Ray's worker outlives them.
+This is the only module that imports Ray. Each call is a Ray task. The task makes the call in another process, so Ray's
+worker survives a crash or a hang of the call. Such a call is not repeated, and its error is the same as without Ray. If
+Ray's worker itself is lost, the task is sent again.
 """
 
 import logging
@@ -28,16 +29,16 @@ _Argument = TypeVar("_Argument")
 _Result = TypeVar("_Result")
 
 _ATTEMPTS = 3
-"""How often a call is sent: what fills a machine's memory loses every worker that it gets."""
+"""How often a call is sent at most: a call that fills the memory loses each of its workers."""
 
 _PATIENCE = 300.0
-"""Seconds without any result, after which a call is given up for which the cluster has no GPU or CPU at all."""
+"""Seconds without a result, after which calls are given up if the cluster has no CPU or GPU for them."""
 
 _ANSWER = 10.0
-"""Seconds in which the address must answer; Ray itself would try for minutes."""
+"""Seconds in which the address must answer. Ray itself would try for minutes."""
 
 _STORE = 80 * 2**20
-"""Bytes for the objects of a Ray that is started here, close to the least that it takes: reports are small."""
+"""Bytes of object memory for a Ray that is started here, close to Ray's minimum: reports are small."""
 
 
 @dataclass(frozen=True)
@@ -48,24 +49,26 @@ class _Call(Generic[_Argument]):
 
 
 class _WorkerLost(Lost):
-    """Not the call's own doing, as far as can be told: worth another attempt."""
+    """Probably not caused by the call, so it is sent again."""
 
 
 @dataclass(frozen=True)
 class Cluster:
-    """A Ray cluster, by its address: auto, local (one that is started here), HOST:PORT or ray://HOST:PORT.
+    """A Ray cluster.
 
-    `device_of` says which device an argument asks for; None where it is left open.
+    Attributes:
+        address: auto, local (a cluster that is started for this command), HOST:PORT or ray://HOST:PORT.
+        device_of: Returns the device that an argument asks for; None if it asks for none.
 
     Raises:
-        UsageError: Ray is not installed, or this is no address.
+        UsageError: Ray is not installed, or the address is invalid.
     """
 
     address: str
     device_of: Callable[[Any], str | None]
 
     def __post_init__(self) -> None:
-        _place(self.address)
+        _host_and_port(self.address)
         _ray()
 
     def run_each(
@@ -77,17 +80,18 @@ class Cluster:
         processes: int | None = None,
         seconds: float | None = None,
     ) -> Iterator[tuple[_Argument, _Result | Lost]]:
-        """The same as `local_pool.run_each`; `processes` is how many tasks the cluster is given at a time.
+        """The same as `local_pool.run_each`. `processes` is how many tasks are sent at a time; by default all.
 
-        A task takes a CPU, and a GPU where its device is cuda, or is left open and the cluster has one.
+        A task takes one CPU. It also takes a GPU if its device is cuda, or if it names no device and the cluster has
+        a GPU.
 
         Raises:
             NotMeasuredError: The cluster cannot be reached.
             Exception: What `function` raised.
         """
         with _connected(self.address) as ray:
-            there = ray.cluster_resources()
-            waiting = deque(_Call(argument, self._gpus(argument, there)) for argument in arguments)
+            resources = ray.cluster_resources()
+            waiting = deque(_Call(argument, self._gpus(argument, resources)) for argument in arguments)
             running: dict[Any, _Call[_Argument]] = {}
             send = _sender(ray, function, prepare, seconds)
             try:
@@ -107,27 +111,28 @@ class Cluster:
                 for task in running:
                     ray.cancel(task, force=True)
 
-    def _gpus(self, argument: object, there: Mapping[str, float]) -> int:
+    def _gpus(self, argument: object, resources: Mapping[str, float]) -> int:
         device = self.device_of(argument)
-        return int(there.get("GPU", 0) >= 1) if device is None else int(device.startswith("cuda"))
+        return int(resources.get("GPU", 0) >= 1) if device is None else int(device.startswith("cuda"))
 
 
 @contextmanager
 def _connected(address: str) -> Iterator[Any]:
-    """Ray itself, connected; what it writes to stdout, such as what became of a worker, is dropped."""
-    ray, place = _ray(), _place(address)
+    """The module `ray`, connected to the cluster. Its messages on stdout, such as lost workers, are dropped."""
+    ray, host_and_port = _ray(), _host_and_port(address)
     options = {"include_dashboard": False, "object_store_memory": _STORE} if address == "local" else {}
     with Path(os.devnull).open("w", encoding="utf-8") as nowhere, redirect_stdout(nowhere):
         try:
-            if place is not None:
-                socket.create_connection(place, timeout=_ANSWER).close()
+            if host_and_port is not None:
+                socket.create_connection(host_and_port, timeout=_ANSWER).close()
             ray.init(address, log_to_driver=False, configure_logging=False, **options)
         except (OSError, RuntimeError, ValueError, ImportError, ray.exceptions.RayError) as error:
             raise NotMeasuredError(
                 f"The Ray cluster {address} cannot be reached: {_first_line(error)}.",
-                meaning="It does not run, or elsewhere, or with another version of Ray or Python, or wants a token.",
-                change="Start one with `ray start --head`, check the address, set RAY_AUTH_MODE=token where it wants "
-                "a token, or leave out --ray.",
+                meaning="It is not running, the address is wrong, it has another version of Ray or Python, or it needs "
+                "a token.",
+                change="Start one with `ray start --head`, check the address, set RAY_AUTH_MODE=token if it needs a "
+                "token, or leave out --ray.",
             ) from error
         try:
             yield ray
@@ -137,7 +142,7 @@ def _connected(address: str) -> Iterator[Any]:
 
 def _ray() -> Any:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_NUM_REDIS_GET_RETRIES", "1")  # each of its 20 takes 40 seconds
+    os.environ.setdefault("RAY_NUM_REDIS_GET_RETRIES", "1")  # Ray would try 20 times, for 40 seconds each
     try:
         import ray
     except ImportError as error:
@@ -148,32 +153,33 @@ def _ray() -> Any:
     return ray
 
 
-def _place(address: str) -> tuple[str, int] | None:
-    """Host and port; None where Ray looks for them itself."""
+def _host_and_port(address: str) -> tuple[str, int] | None:
+    """None if Ray finds the cluster itself."""
     if address in ("auto", "local"):
         return None
     try:
         parts = urlsplit(address if address.startswith("ray://") else f"//{address}")
         if parts.hostname and parts.port and not parts.path:
             return parts.hostname, parts.port
-    except ValueError:  # a port that is none
+    except ValueError:  # the port is not a number
         pass
     raise UsageError(
-        f"--ray {address} is no address of a Ray cluster.", change="Use auto, local, HOST:PORT or ray://HOST:PORT."
+        f"--ray {address} is not an address of a Ray cluster.", change="Use auto, local, HOST:PORT or ray://HOST:PORT."
     )
 
 
 def _sender(
     ray: Any, function: Callable[[_Argument], _Result], prepare: Callable[[], None] | None, seconds: float | None
 ) -> Callable[[_Call[_Argument]], Any]:
-    # Ray sends a function inside a function as code, so that it can also run, and fail, where padcheck is missing.
+    # Ray sends the code of an inner function. So a machine without padcheck runs it too, and raises ImportError.
     def call_there(call: bytes, versions: dict[str, str], folder: str) -> Any:
         from padcheck.running.ray_pool import call_here
 
         return call_here(call, versions, folder)
 
-    # Ray's own attempts have no limit where memory runs out. A worker that had a GPU makes one call (0 is no limit):
-    # a second one may be given another GPU, and the process of the first would keep the memory of the old one.
+    # max_retries=0: if memory runs out, Ray itself would retry without a limit. max_calls: a worker with a GPU makes
+    # only one call (0 is no limit). A second call might get another GPU, while the process of the first one still holds
+    # memory on the old GPU.
     remote = {gpus: ray.remote(num_cpus=1, num_gpus=gpus, max_retries=0, max_calls=gpus)(call_there) for gpus in (0, 1)}
 
     def send(call: _Call[_Argument]) -> Any:
@@ -184,15 +190,15 @@ def _sender(
 
 
 def call_here(call: bytes, versions: dict[str, str], folder: str) -> Any:
-    """Runs in Ray's worker: makes the call in a process that stays for the next one.
+    """Makes the call, in a process of the worker's machine. Ray's worker runs this; later calls reuse the process.
 
     Args:
-        call: The pickled function, its argument, what prepares a process, and the limit in seconds.
-        versions: Those of whoever asks, by package.
-        folder: Where relative paths start, if this machine has it.
+        call: The pickled function, its argument, `prepare` of `run_each`, and the time limit in seconds.
+        versions: The versions on the machine that runs the command, by package.
+        folder: The working directory, if this machine has it.
 
     Raises:
-        ImportError: The versions here are others.
+        ImportError: The versions on this machine differ.
         Exception: What the function raised.
     """
     here = _versions()
@@ -201,7 +207,7 @@ def call_here(call: bytes, versions: dict[str, str], folder: str) -> Any:
         raise ImportError(f"{socket.gethostname()} has {', '.join(others)}")
     if Path(folder).is_dir():
         os.chdir(folder)
-    function, argument, prepare, seconds = pickle.loads(call)  # noqa: S301  whoever may send tasks may run code
+    function, argument, prepare, seconds = pickle.loads(call)  # noqa: S301  Ray runs any code that it is sent
     return result_of(_pool(prepare).schedule(function, args=(argument,), timeout=seconds), seconds)
 
 
@@ -211,7 +217,7 @@ def _pool(prepare: Callable[[], None] | None) -> ProcessPool:
 
 
 def _versions() -> dict[str, str]:
-    """What a report depends on; a build of torch for another device is the same torch."""
+    """The versions of the packages that a report depends on, without the build of torch, such as +cpu."""
     packages = ("transformers", "tokenizers", "torch")
     return {"padcheck": __version__} | {name: version(name).partition("+")[0] for name in packages}
 
@@ -228,9 +234,9 @@ def _result(ray: Any, task: Any) -> Any:
 
 
 def _stranded(ray: Any, running: Mapping[Any, _Call[Any]]) -> list[tuple[Any, Lost]]:
-    """What would wait for ever."""
-    there = ray.cluster_resources()
-    cpus, gpus = there.get("CPU", 0), there.get("GPU", 0)
+    """The calls that would wait forever."""
+    resources = ray.cluster_resources()
+    cpus, gpus = resources.get("CPU", 0), resources.get("GPU", 0)
     reason = Lost("the Ray cluster has no GPU, or no CPU, to run it")
     return [(task, reason) for task, call in running.items() if cpus < 1 or gpus < call.gpus]
 

@@ -1,15 +1,13 @@
-"""The survey: the architectures of the installed transformers at toy size, each judged like any model."""
+"""`padcheck survey`: builds the architectures of the installed transformers at toy size and judges each of them."""
 
 import time
-from collections.abc import Mapping
 from dataclasses import replace
 from difflib import get_close_matches
 from functools import partial
-from typing import Any
 
 import msgspec
 
-from padcheck.core.errors import PadcheckError, UsageError
+from padcheck.core.errors import UsageError
 from padcheck.core.exit_codes import ExitCode
 from padcheck.core.facts import Environment
 from padcheck.core.progress import Progress, Silent
@@ -18,12 +16,13 @@ from padcheck.core.run_plans import SINGLE
 from padcheck.core.settings import JudgeSettings, MeasureSettings, SurveySettings
 from padcheck.judging.judge import open_case, require_known_codes
 from padcheck.judging.known_limits import KNOWN_LIMITS
+from padcheck.running.failures import Failure, report_or_failure
 from padcheck.running.imports import importing
 from padcheck.running.local_pool import Lost, run_each
-from padcheck.running.one_model import measure_and_judge
+from padcheck.running.one_model import compare_architecture
 from padcheck.running.ray_pool import Cluster
 
-_ARMS = {
+_RUNS = {
     "left_generate": "left",
     "right_generate": "right",
     "left_forward_no_position_ids": "left_forward",
@@ -34,7 +33,7 @@ _ARMS = {
     "batch_of_copies": "batched",
     "forward_alone": "forward",
 }
-"""What a survey calls the arms that it tells of."""
+"""The runs that a survey keeps, by their keys in its JSON."""
 
 
 def survey(
@@ -44,31 +43,35 @@ def survey(
     progress: Progress,
     ray: str | None = None,
 ) -> Survey:
-    """Judges every model type that is wanted, or all that the installed transformers has a causal language model for.
+    """Judges model types of the installed transformers. If one cannot be built, crashes or hangs, the others still run.
 
-    One that cannot be built, crashes or hangs stops none of the others. They run in processes of this machine, or on
-    the Ray cluster at the address `ray`.
+    Args:
+        wanted: Which model types.
+        measure: What to measure of each.
+        judgement: How to judge each.
+        progress: Shows what is running.
+        ray: The address of the Ray cluster to run on. If it is None, worker processes of this machine run them.
 
     Raises:
-        UsageError: A model type, a code, a dtype or a device is unknown here.
-        NotMeasuredError: There is no such cluster.
+        UsageError: A model type, a code, a dtype or a device is unknown.
+        NotMeasuredError: The cluster cannot be reached.
     """
-    elsewhere = None if ray is None else Cluster(ray, lambda _model_type: measure.device).run_each
+    run_each_on_ray = None if ray is None else Cluster(ray, lambda _model_type: measure.device).run_each
     require_known_codes(judgement)
     with progress.stage("looking up the model types", "import"), importing():
         from padcheck.hf.library.auto_classes import causal_model_types, multimodal_model_types
         from padcheck.hf.library.versions import environment
         from padcheck.hf.load.weights import dtype_and_device
 
-        # What is wrong for every architecture is wrong before the first; elsewhere there may be other devices.
-        dtype_and_device(measure if elsewhere is None else replace(measure, device=None))
+        # Checked before the first architecture runs. The cluster may have other devices than this machine.
+        dtype_and_device(measure if run_each_on_ray is None else replace(measure, device=None))
         causal, multimodal = causal_model_types(), multimodal_model_types()
     for model_type in wanted.model_types:
         _require_known(model_type, (*causal, *multimodal))
     model_types = tuple(dict.fromkeys(wanted.model_types)) or (*causal, *(multimodal if wanted.multimodal else ()))
     judge_one = partial(_judge_architecture, measure=measure, judgement=judgement)
     judged = {}
-    calls = (elsewhere or run_each)(
+    calls = (run_each_on_ray or run_each)(
         judge_one, model_types, prepare=_import_all, processes=wanted.jobs, seconds=wanted.timeout
     )
     with progress.steps("surveying", len(model_types)) as done:
@@ -82,29 +85,13 @@ def survey(
     settings: dict[str, object] = {
         key: getattr(measure, key) for key in ("dtype", "device", "attn_implementation", "max_new_tokens", "seed")
     }
-    return _survey([judged[model_type] for model_type in model_types], environment(), settings, judgement)
+    return compose_survey([judged[model_type] for model_type in model_types], environment(), settings, judgement)
 
 
-def judge_again(survey: Survey, changes: Mapping[str, Any]) -> Survey:
-    """The same survey with another --fail-on.
-
-    Raises:
-        UsageError: Anything else is given: what the rules would then have said is not known.
-    """
-    if changes.keys() - {"fail_on"}:
-        raise UsageError(
-            "--atol, --rtol, --select, --ignore, --task and --padding-side do not go with a saved survey.",
-            meaning="It keeps what was found, and not what was measured.",
-            change="Run `padcheck survey` again with them.",
-        )
-    judgement = replace(survey.judgement, **changes)
-    architectures = [_judged_again(architecture, judgement) for architecture in survey.architectures]
-    return _survey(architectures, survey.environment, survey.settings, judgement)
-
-
-def _survey(
+def compose_survey(
     architectures: list[Architecture], environment: Environment, settings: dict[str, object], judgement: JudgeSettings
 ) -> Survey:
+    """The survey with these architectures."""
     exit_code = max((architecture.exit_code for architecture in architectures), default=ExitCode.NOT_MEASURED)
     return Survey(
         status=STATUS[exit_code],
@@ -121,16 +108,16 @@ def _require_known(model_type: str, known: tuple[str, ...]) -> None:
         return
     near = get_close_matches(model_type.lower(), known)
     raise UsageError(
-        f"{model_type} is no model type that the installed transformers has a language model for.",
-        meaning="A survey takes model types, such as llama; `padcheck compare MODEL` takes a hub id or a folder.",
+        f"{model_type} is not a model type for which the installed transformers has a language model.",
+        meaning="`padcheck survey` takes model types, such as llama. For a hub id or a folder use `padcheck compare`.",
         change=f"Did you mean {' or '.join(near)}?"
         if near
-        else f"It knows {len(known)}, from {min(known)} to {max(known)}.",
+        else f"There are {len(known)} model types, from {min(known)} to {max(known)}.",
     )
 
 
 def _import_all() -> None:
-    """Once in each worker process, so that no architecture's time has it in it."""
+    """Runs once in each worker process, so that the time of an architecture does not include the imports."""
     with importing():
         import padcheck.hf.measure  # noqa: F401
 
@@ -138,26 +125,19 @@ def _import_all() -> None:
 def _judge_architecture(model_type: str, measure: MeasureSettings, judgement: JudgeSettings) -> Architecture:
     """Runs in a worker process."""
     started = time.monotonic()
-    try:
-        from padcheck.hf.load.without_weights import load_architecture
-        from padcheck.hf.measure import measure_model
-
-        toy = replace(measure, model=model_type, tiny=True)
-        report = measure_and_judge(
-            "compare", lambda watch: measure_model(toy, watch, load_architecture), judgement, Silent()
-        )
-    except PadcheckError as error:  # an attention implementation that this one lacks, too
-        return _not_judged(model_type, error.what, ExitCode.NOT_MEASURED, time.monotonic() - started)
-    except Exception as error:  # noqa: BLE001  one architecture must not stop the others
-        reason = f"a bug in padcheck: {type(error).__name__}: {error}"
-        return _not_judged(model_type, reason, ExitCode.BUG, time.monotonic() - started)
-    return _summary(model_type, report, judgement, time.monotonic() - started)
+    toy = replace(measure, model=model_type, tiny=True)
+    # An architecture may not accept an option, such as an attention implementation, that the others accept.
+    report = report_or_failure(lambda: compare_architecture(toy, judgement, Silent()), raise_usage_errors=False)
+    seconds = time.monotonic() - started
+    if isinstance(report, Failure):
+        return _not_judged(model_type, report.error.what, report.exit_code, seconds)
+    return _summary(model_type, report, judgement, seconds)
 
 
 def _summary(model_type: str, report: Report, judgement: JudgeSettings, seconds: float) -> Architecture:
     if report.evidence.runs[SINGLE].error is not None or report.status == "not_measured":
         return _not_judged(model_type, _why_not(report), ExitCode.NOT_MEASURED, seconds)
-    compared = {name: report.comparisons[arm] for name, arm in _ARMS.items() if arm in report.comparisons}
+    compared = {key: report.comparisons[run] for key, run in _RUNS.items() if run in report.comparisons}
     compared["left_first_token"] = _first_token(report, judgement)
     limit = KNOWN_LIMITS.get(model_type)
     return Architecture(
@@ -166,8 +146,8 @@ def _summary(model_type: str, report: Report, judgement: JudgeSettings, seconds:
         status="judged",
         exit_code=report.exit_code,
         position_encoding=report.evidence.model.position_encoding,
-        verdicts={name: comparison.verdict for name, comparison in compared.items()},
-        max_abs_diffs={name: comparison.max_abs_diff for name, comparison in compared.items()},
+        verdicts={key: comparison.verdict for key, comparison in compared.items()},
+        max_abs_diffs={key: comparison.max_abs_diff for key, comparison in compared.items()},
         allowed=report.comparisons["left"].allowed,
         findings=tuple(finding.code for finding in report.findings),
         known_limit=None if limit is None else limit.reason,
@@ -178,14 +158,14 @@ def _summary(model_type: str, report: Report, judgement: JudgeSettings, seconds:
 
 
 def _why_not(report: Report) -> str:
-    for arm in (SINGLE, "left"):
-        if (error := report.evidence.runs[arm].error) is not None:
-            return f"{report.evidence.runs[arm].description} raises: {error}"
+    for run in (report.evidence.runs[SINGLE], report.evidence.runs["left"]):
+        if run.error is not None:
+            return f"{run.description} raises: {run.error}"
     return "a fault made on purpose does not show"
 
 
 def _first_token(report: Report, judgement: JudgeSettings) -> Comparison:
-    """Of the left-padded batch only the first new token, which the prompt alone decides and no cache."""
+    """The verdict on only the first new token of the left-padded batch, which does not depend on the cache."""
     first = {
         "left": tuple(
             msgspec.structs.replace(row, steps=row.steps[:1], flip=None) for row in report.evidence.differences["left"]
@@ -194,13 +174,6 @@ def _first_token(report: Report, judgement: JudgeSettings) -> Comparison:
     evidence = msgspec.structs.replace(report.evidence, differences=report.evidence.differences | first)
     case, _ = open_case(evidence, judgement.atol, judgement.rtol)
     return case.comparisons["left"]
-
-
-def _judged_again(architecture: Architecture, judgement: JudgeSettings) -> Architecture:
-    if architecture.status != "judged":
-        return architecture
-    failing = any(judgement.fails(finding.severity) for finding in architecture.details)
-    return msgspec.structs.replace(architecture, exit_code=ExitCode.FINDINGS if failing else ExitCode.OK)
 
 
 def _not_judged(model_type: str, reason: str, exit_code: ExitCode, seconds: float) -> Architecture:

@@ -1,4 +1,4 @@
-"""The commands as a user types them: help, versions, prompts of every kind, output, exit codes."""
+"""The commands as a user types them: help, version, prompts of every kind, output, exit codes."""
 
 import json
 import signal
@@ -16,7 +16,7 @@ from padcheck.judging.rules import RULES
 QUICK = ("--tiny", "--max-new-tokens", 2)
 
 
-def test_help_lists_the_commands_and_each_has_a_help_of_its_own(padcheck):
+def test_help_lists_the_commands_and_each_command_has_its_own_help(padcheck):
     root = padcheck("--help")
     assert root.exit_code == 0
     for command in ("compare", "inspect-tokenizer", "render", "explain", "rules"):
@@ -69,7 +69,7 @@ def test_a_wrong_command_line_ends_with_2_and_a_message(padcheck, arguments):
     assert not outcome.stdout
 
 
-def test_a_folder_that_is_not_there_is_not_measured(padcheck):
+def test_a_missing_folder_is_not_measured(padcheck):
     outcome = padcheck("compare", "./not/there")
     assert outcome.exit_code == 3
     assert "no folder ./not/there" in outcome.stderr
@@ -80,7 +80,7 @@ def test_a_folder_that_is_not_there_is_not_measured(padcheck):
     [(["one two"], "There is one prompt"), (["one two", "two three"], "All prompts have")],
     ids=["one prompt", "one length"],
 )
-def test_without_any_padding_nothing_is_measured_and_that_is_no_pass(padcheck, prompts, says):
+def test_without_padding_nothing_is_measured_and_the_command_fails(padcheck, prompts, says):
     given = [part for prompt in prompts for part in ("--prompt", prompt)]
     outcome = padcheck("compare", "demo", *QUICK, *given, "--format", "json", "--fail-on", "never")
     assert outcome.exit_code == 3
@@ -135,7 +135,7 @@ def test_a_report_goes_to_the_file_and_reads_back_the_same(padcheck, tmp_path):
     assert padcheck("render", file, "--format", "json").stdout == file.read_text()
 
 
-def test_a_saved_report_is_judged_anew_with_other_tolerances(padcheck, tmp_path):
+def test_a_saved_report_is_judged_again_with_other_tolerances(padcheck, tmp_path):
     file = tmp_path / "report.json"
     padcheck("compare", "demo", *QUICK, "--format", "json", "--output", file)
     lenient = padcheck("render", file, "--atol", "1e9", "--format", "json")
@@ -149,20 +149,20 @@ def test_quiet_says_nothing_on_stderr(padcheck, tmp_path):
     assert padcheck("compare", "demo", *QUICK, "--quiet", "--output", tmp_path / "report.txt").stderr == ""
 
 
-def test_an_output_that_cannot_be_written_is_found_out_before_the_run(padcheck, tmp_path):
+def test_an_output_that_cannot_be_written_is_found_before_the_run(padcheck, tmp_path):
     (tmp_path / "file").write_text("")
     outcome = padcheck("compare", "demo", "--output", tmp_path / "file" / "report.json")
     assert outcome.exit_code == 2
     assert "does not exist" in outcome.stderr
 
 
-def test_machine_formats_leave_stdout_to_the_document_alone(padcheck):
+def test_with_a_machine_format_stdout_is_only_the_document(padcheck):
     outcome = padcheck("compare", "demo", *QUICK, "--format", "json")
     assert outcome.report["exit_code"] == outcome.exit_code
     assert outcome.stderr == ""
 
 
-def test_a_reader_that_has_seen_enough_is_no_error():
+def test_a_reader_that_closes_the_pipe_early_is_no_error():
     piped = f"{sys.executable} -m padcheck rules | head -1; echo ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", piped], capture_output=True, text=True, check=True)
     assert done.stdout.split("\n")[1] == "0"
@@ -183,10 +183,10 @@ def test_ctrl_c_ends_with_not_measured_and_one_line():
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        # A shell that runs the tests in the background has them ignore it.
+        # A shell makes background processes ignore SIGINT.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509  no thread runs here
     )
-    time.sleep(1.5)  # waiting for its prompts on stdin
+    time.sleep(1.5)  # by then it reads its prompts from stdin
     running.send_signal(signal.SIGINT)
     stdout, stderr = running.communicate(timeout=30)
     assert (running.returncode, stdout, stderr) == (3, "", "padcheck: Interrupted: nothing was measured.\n")
@@ -201,7 +201,7 @@ def test_explain_shows_the_documentation_of_every_code(padcheck, rule):
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.code)
-def test_explain_fills_the_lines_of_the_screen(padcheck, monkeypatch, rule):
+def test_explain_uses_the_width_of_the_screen(padcheck, monkeypatch, rule):
     monkeypatch.setenv("COLUMNS", "60")
     lines = padcheck("explain", rule.code).stdout.splitlines()
     assert max(map(len, lines)) <= 60
@@ -228,7 +228,7 @@ def test_a_bug_ends_with_4_and_says_where_to_report_it(padcheck, monkeypatch):
 @pytest.mark.parametrize(
     "arguments", [("--help",), ("--version",), ("rules",), ("explain", "PAD101"), ("compare", "--help")], ids=" ".join
 )
-def test_what_needs_no_model_loads_neither_torch_nor_transformers(arguments):
+def test_commands_that_need_no_model_import_neither_torch_nor_transformers(arguments):
     program = """import sys
 from padcheck.cli.app import main
 try:
@@ -239,7 +239,7 @@ finally:
     assert done.stderr == "set()"
 
 
-def test_a_link_stays_a_link_and_nothing_is_left_beside_it(padcheck, tmp_path):
+def test_a_link_stays_a_link_and_no_temporary_file_remains(padcheck, tmp_path):
     (tmp_path / "target").write_text("old")
     (tmp_path / "link").symlink_to("target")
     padcheck("inspect-tokenizer", "demo", "--output", tmp_path / "link", "--format", "json")
@@ -248,7 +248,7 @@ def test_a_link_stays_a_link_and_nothing_is_left_beside_it(padcheck, tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"target", "link"}
 
 
-def test_closed_and_full_streams_end_with_a_code_of_the_contract():
+def test_closed_and_full_streams_end_with_a_documented_exit_code():
     def run(redirection: str) -> tuple[int, str]:
         command = f"{sys.executable} -m padcheck {redirection}"
         done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
@@ -261,11 +261,11 @@ def test_closed_and_full_streams_end_with_a_code_of_the_contract():
     assert (closed, "standard input" in message) == (2, True)
 
 
-def test_a_terminal_that_reports_no_width_gets_a_report_all_the_same():
+def test_a_terminal_that_reports_no_width_gets_a_report():
     assert "PASS" in run_in_process("inspect-tokenizer", "demo", COLUMNS="0").stdout
 
 
-def test_a_forced_colour_puts_no_progress_into_a_log(tmp_path):
+def test_forced_colour_shows_no_progress_in_a_log(tmp_path):
     outcome = run_in_process("compare", "demo", *QUICK, "--format", "json", FORCE_COLOR="1")
     assert outcome.stderr == ""
 
@@ -286,5 +286,5 @@ def test_a_chat_template_that_refuses_the_prompts_is_no_bug(padcheck, tmp_path):
     assert "no system message" in outcome.stderr
 
 
-def test_a_model_that_does_not_run_at_all_was_not_measured(padcheck):
+def test_a_model_that_cannot_run_is_not_measured(padcheck):
     assert padcheck("compare", "demo", *QUICK, "--device", "meta").exit_code == 3

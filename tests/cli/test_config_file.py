@@ -1,4 +1,4 @@
-"""padcheck.toml and [tool.padcheck]: what wins, and what a mistake in it is told."""
+"""padcheck.toml and [tool.padcheck]: which setting wins, and the message for each mistake."""
 
 from pathlib import Path
 
@@ -49,7 +49,7 @@ def job(found, models=(), **given):
     return only
 
 
-def test_everything_that_a_file_can_say(tmp_path):
+def test_every_key_of_a_file(tmp_path):
     found = configured(tmp_path, FULL)
     assert (found.models, str(found.baseline), found.reports) == (
         ("demo", "./mine"),
@@ -67,7 +67,7 @@ def test_everything_that_a_file_can_say(tmp_path):
     assert mine.judgement.ignore == {"PAD106": "we pass padding_side", "PAD402": "upstream knows"}
 
 
-def test_the_command_line_wins_over_the_models_table_and_that_over_the_section(tmp_path):
+def test_the_command_line_overrides_the_table_of_a_model_which_overrides_the_section(tmp_path):
     found = configured(tmp_path, 'models = ["demo"]\nseed = 1\nbatch-size = 4\n[model.demo]\nseed = 2\n')
     assert (job(found).measure.seed, job(found).measure.batch_size) == (2, 4)
     assert job(found, seed=3, batch_size=8).measure.seed == 3
@@ -83,13 +83,13 @@ def test_the_command_line_wins_over_the_models_table_and_that_over_the_section(t
         ("do-sample = true\ntemperature = 0.7\ntop-k = 3", {"do_sample": False}),
     ],
 )
-def test_what_does_not_go_with_the_command_line_gives_way(tmp_path, text, given):
+def test_a_setting_that_contradicts_the_command_line_is_dropped(tmp_path, text, given):
     found = job(configured(tmp_path, f'models = ["demo"]\n{text}\n'), **given)
     assert {key: getattr(found.measure, key) for key in given} == given
     assert (found.measure.temperature, found.measure.top_k) == (1.0, None)
 
 
-def test_files_stand_beside_the_configuration(tmp_path):
+def test_paths_are_relative_to_the_configuration_file(tmp_path):
     (tmp_path / "ci").mkdir()
     (tmp_path / "ci" / "some.txt").write_text("one\n", encoding="utf-8")
     text = 'models = ["demo"]\nprompts-file = "some.txt"\nbaseline = "known.json"\nreport = { json = "a.json" }\n'
@@ -99,12 +99,12 @@ def test_files_stand_beside_the_configuration(tmp_path):
     assert (found.baseline, found.reports) == (Path("ci", "known.json"), {"json": str(Path("ci", "a.json"))})
 
 
-def test_what_is_nowhere_set_has_its_default(tmp_path):
+def test_a_setting_that_is_set_nowhere_has_its_default(tmp_path):
     found = job(configured(tmp_path, 'models = ["demo"]\n'))
     assert (found.measure.max_new_tokens, found.judgement.fail_on) == (10, Severity.ERROR)
 
 
-def test_models_of_the_command_line_take_the_place_of_the_files(tmp_path):
+def test_models_of_the_command_line_replace_those_of_the_file(tmp_path):
     found = configured(tmp_path, FULL)
     assert job(found, ("other",)).judgement.padding_side == "left"
     assert job(found, ("./mine",)).judgement.padding_side == "right"
@@ -115,10 +115,10 @@ def test_without_a_file_the_command_line_is_enough():
     assert job(read(None), ("demo",)).measure.model == "demo"
 
 
-def test_without_any_model_it_says_where_to_name_one():
+def test_without_a_model_the_error_says_where_to_give_one():
     with pytest.raises(
         UsageError,
-        match=r"No model is named, and padcheck.toml or pyproject.toml of this folder names none\.\n.*models = ",
+        match=r"no model on the command line, and none in padcheck.toml or pyproject.toml of this folder\.\n.*models =",
     ):
         read(None).jobs((), {})
 
@@ -129,7 +129,7 @@ def test_padcheck_toml_comes_before_pyproject_toml(tmp_path):
     assert configured(tmp_path, 'models = ["first"]\n').models == ("first",)
 
 
-def test_a_pyproject_toml_without_a_section_is_passed_over_unless_it_is_named(tmp_path):
+def test_a_pyproject_toml_without_a_section_is_skipped_unless_it_is_given(tmp_path):
     path = tmp_path / "pyproject.toml"
     path.write_text('[project]\nname = "x"\n', encoding="utf-8")
     assert read(None).models == ()
@@ -137,7 +137,7 @@ def test_a_pyproject_toml_without_a_section_is_passed_over_unless_it_is_named(tm
         read(path)
 
 
-def test_prompts_of_a_file_are_added_and_nearer_ones_take_their_place(tmp_path):
+def test_prompts_of_a_file_are_added_and_an_inner_layer_replaces_them(tmp_path):
     (tmp_path / "some.txt").write_text("three\nfour five\n", encoding="utf-8")
     found = configured(tmp_path, 'models = ["demo"]\nprompts = ["one two"]\nprompts-file = "some.txt"\n')
     assert job(found).measure.prompts == ("one two", "three", "four five")
@@ -147,14 +147,14 @@ def test_prompts_of_a_file_are_added_and_nearer_ones_take_their_place(tmp_path):
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ('modles = ["demo"]', r"there is no key modles\.\nDid you mean models\?"),
-        ("padding_side = 'left'", r"there is no key padding_side\.\nDid you mean padding-side\?"),
-        ("xyzzy = 1", r"there is no key xyzzy\.\nThe keys are prompts, "),
+        ('modles = ["demo"]', r"unknown key modles\.\nDid you mean models\?"),
+        ("padding_side = 'left'", r"unknown key padding_side\.\nDid you mean padding-side\?"),
+        ("xyzzy = 1", r"unknown key xyzzy\.\nThe keys are prompts, "),
         (
             'models = ["m"]\n[model.m]\nfail-onn = "never"',
-            r'no key fail-onn of the model "m"\.\nDid you mean fail-on\?',
+            r'unknown key fail-onn of the model "m"\.\nDid you mean fail-on\?',
         ),
-        ('models = ["m"]\n[model.m]\nmodels = ["n"]', r'there is no key models of the model "m"'),
+        ('models = ["m"]\n[model.m]\nmodels = ["n"]', r'unknown key models of the model "m"'),
         ("models = demo", r"is not TOML: .*line 1"),
         ("batch-size = 'many'", r"Invalid enum value 'many' - at `\$.batch-size`"),
         ("padding-side = 'middle'", r"Invalid enum value 'middle'"),
@@ -165,7 +165,7 @@ def test_prompts_of_a_file_are_added_and_nearer_ones_take_their_place(tmp_path):
         ("prompts-file = 'not there'", r"prompts file not there cannot be read"),
     ],
 )
-def test_a_mistake_is_named_with_what_to_write_instead(tmp_path, text, says):
+def test_the_error_says_what_to_write_instead(tmp_path, text, says):
     with pytest.raises(UsageError, match=says) as raised:
         configured(tmp_path, text)
     assert raised.value.change
@@ -179,21 +179,21 @@ def test_a_mistake_is_named_with_what_to_write_instead(tmp_path, text, says):
         ('models = ["demo"]\nbatch-size = 1', "--batch-size is 1"),
     ],
 )
-def test_a_mistake_in_a_value_is_named_before_anything_is_measured(tmp_path, text, says):
+def test_an_invalid_value_is_reported_before_anything_is_measured(tmp_path, text, says):
     with pytest.raises(UsageError, match=says):
         configured(tmp_path, text).jobs((), {})
 
 
 @pytest.mark.parametrize("text", ["tool = 1", "[tool]\nruff = 1", ""])
-def test_a_pyproject_toml_without_a_word_on_padcheck_is_passed_over(tmp_path, text):
+def test_a_pyproject_toml_without_padcheck_is_skipped(tmp_path, text):
     assert configured(tmp_path, text, "pyproject.toml").path is None
 
 
-def test_the_section_may_have_its_long_name_in_any_file(tmp_path):
+def test_the_section_may_be_called_tool_padcheck_in_any_file(tmp_path):
     assert configured(tmp_path, '[tool.padcheck]\nmodels = ["demo"]\n').models == ("demo",)
 
 
-def test_a_section_that_is_no_table_is_an_error(tmp_path):
+def test_a_section_that_is_not_a_table_is_an_error(tmp_path):
     with pytest.raises(UsageError, match="is not a table"):
         configured(tmp_path, "[tool]\npadcheck = 'demo'", "pyproject.toml")
 
@@ -206,18 +206,18 @@ def test_a_file_that_cannot_be_read_is_an_error(tmp_path):
         read(None)
 
 
-def test_the_place_of_each_model_in_the_file_is_known(tmp_path):
+def test_the_line_of_each_model_in_the_file_is_known(tmp_path):
     text = '[project]\nname = "x"\n\n[tool.padcheck]\nmodels = [\n  "demo",\n  \'mine\',\n]\n'
     found = configured(tmp_path, text, "pyproject.toml")
     assert found.file(found.jobs((), {})) == ConfigurationFile(path="pyproject.toml", lines={"demo": 6, "mine": 7})
     assert found.file(found.jobs(("other",), {})) == ConfigurationFile(path="pyproject.toml", lines={"other": 4})
 
 
-def test_there_is_no_place_without_a_file():
+def test_without_a_file_there_are_no_lines():
     assert read(None).file(read(None).jobs(("demo",), {})) is None
 
 
-def test_every_option_of_check_is_a_key_or_only_of_the_command_line():
+def test_every_option_of_check_is_a_key_unless_it_makes_sense_only_on_the_command_line():
     from padcheck.cli import option_groups as options
 
     groups = (options.PROMPTS, options.LENGTH, options.DECODING, options.RUNNING, options.WEIGHTS, options.LOADING)
@@ -244,6 +244,6 @@ def test_the_schema_for_editors_is_up_to_date():
         ("[model.m]\nmodels = ['n']", False),
     ],
 )
-def test_the_schema_takes_what_the_program_takes(text, valid):
+def test_the_schema_accepts_what_the_program_accepts(text, valid):
     validator = Draft202012Validator(configuration_schema.schema())
     assert validator.is_valid(msgspec.toml.decode(text)) is valid

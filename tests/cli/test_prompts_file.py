@@ -71,7 +71,7 @@ def test_a_bad_line_of_jsonl_is_named_by_its_number(file: Path, line: str) -> No
     assert '{"prompt": "..."}' in caught.value.change
 
 
-def test_a_prompt_that_merely_begins_with_a_brace_is_told_how_it_was_read(file: Path) -> None:
+def test_the_error_for_a_prompt_that_begins_with_a_brace_says_how_it_was_read(file: Path) -> None:
     file.write_text("{name} likes\n", encoding="utf-8")
     with pytest.raises(UsageError, match="Line 1 ") as caught:
         load_prompts(str(file))
@@ -81,7 +81,7 @@ def test_a_prompt_that_merely_begins_with_a_brace_is_told_how_it_was_read(file: 
 @pytest.mark.parametrize("content", [b"", b"\n\n", b" \t \r\n", b"\xef\xbb\xbf"])
 def test_a_file_without_a_prompt_is_a_usage_error(file: Path, content: bytes) -> None:
     file.write_bytes(content)
-    with pytest.raises(UsageError, match="holds no prompt"):
+    with pytest.raises(UsageError, match="has no prompt"):
         load_prompts(str(file))
 
 
@@ -118,12 +118,12 @@ def stdin(monkeypatch: pytest.MonkeyPatch) -> io.BytesIO:
     return buffer
 
 
-def test_a_dash_is_standard_input_in_utf_8_whatever_the_terminal_says(stdin: io.BytesIO) -> None:
+def test_a_dash_is_standard_input_in_utf_8_whatever_the_encoding_of_the_terminal(stdin: io.BytesIO) -> None:
     stdin.write("日本\r\n two \n".encode())
     stdin.seek(0)
     assert load_prompts("-") == ("日本", " two ")
 
 
 def test_an_error_in_standard_input_names_it(stdin: io.BytesIO) -> None:
-    with pytest.raises(UsageError, match="standard input holds no prompt"):
+    with pytest.raises(UsageError, match="standard input has no prompt"):
         load_prompts("-")

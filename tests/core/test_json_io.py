@@ -112,14 +112,14 @@ def test_a_report_comes_back_as_it_was(written: Report, file: Path) -> None:
 
 
 @pytest.mark.parametrize(("place", "keys"), PROMISED.items())
-def test_the_promised_keys_are_there(place: str, keys: str) -> None:
+def test_the_documented_keys_are_there(place: str, keys: str) -> None:
     found = json.loads(dump(report(**FAILING)))
     for key in place.split():
         found = found[int(key)] if key.isdecimal() else found[key]
     assert set(keys.split()) <= set(found)
 
 
-def test_the_promised_keys_come_first_and_in_order() -> None:
+def test_the_documented_keys_come_first_and_in_order() -> None:
     keys = list(json.loads(dump(report())))
     assert keys[:5] == TOP.split()[:5]
     assert [key for key in keys if key in TOP.split()] == TOP.split()
@@ -142,13 +142,13 @@ def test_the_values_are_plain() -> None:
     assert document["findings"][0]["severity"] == "error"
 
 
-def test_the_lists_of_a_row_have_one_entry_a_column() -> None:
+def test_the_lists_of_a_row_have_one_entry_per_column() -> None:
     padded = json.loads(dump(report()))["arms"]["right"]["rows"][1]
     lists = ("tokens", "input_ids", "attention_mask", "position_ids", "position_ids_from_mask")
     assert {len(padded[name]) for name in lists} == {len(row().input_ids)}
 
 
-def test_the_positions_used_have_one_entry_a_column_or_none() -> None:
+def test_the_positions_used_have_one_entry_per_column_or_none() -> None:
     used, without = (
         json.loads(dump(REPORTS[name]))["arms"]["single"]["rows"][0] for name in ("positions used", "healthy")
     )
@@ -194,7 +194,7 @@ CAME_LATER = ("sweep", "screen", "precision", "precision_test", "places")
 
 
 def _before(written: Report, *, noise_floor: dict[str, object]) -> str:
-    """The report as a padcheck wrote it that measured no rounding, gave no advice and swept no pad counts."""
+    """The report as an older padcheck wrote it: no measured rounding, no advice, no sweep over pad counts."""
     document = json.loads(dump(written))
     for key in ("left_out", "noise", "advice", *CAME_LATER):
         del document[key]
@@ -210,7 +210,7 @@ def _before(written: Report, *, noise_floor: dict[str, object]) -> str:
 
 
 @pytest.mark.parametrize("fmt", Format, ids=lambda fmt: fmt.value)
-def test_a_report_without_the_keys_that_came_later_is_shown_and_can_be_judged_anew(file: Path, fmt: Format) -> None:
+def test_a_report_of_an_older_padcheck_is_shown_and_can_be_judged_again(file: Path, fmt: Format) -> None:
     floor = {"method": "bound", "measured": None, "factor": 2.0}
     file.write_text(_before(report(**FAILING), noise_floor=BEFORE_FLOOR | floor), encoding="utf-8")
     loaded = load(file)
@@ -224,13 +224,11 @@ OF_16_BIT = {
     "right_float32": ("forward_float32", "right"),
     "broken_mask_float32": ("forward_float32", "left"),
 }
-"""The arms that ran in float32 when the other probes of a 16-bit model still ran in 16 bit."""
+"""The runs in float32 of an older padcheck, which ran the other probes of a 16-bit model in 16 bit."""
 
 
 @pytest.mark.parametrize("fmt", Format, ids=lambda fmt: fmt.value)
-def test_a_report_on_a_16_bit_model_that_was_probed_in_16_bit_is_shown_and_can_be_judged_anew(
-    file: Path, fmt: Format
-) -> None:
+def test_an_older_report_whose_probes_ran_in_16_bit_is_shown_and_can_be_judged_again(file: Path, fmt: Format) -> None:
     changes = in_half(left=0.5, left_float32=0.5, scrambled=9.0)
     for name, ran in changes["runs"].items():
         if name not in ("left_float32", "single_float32"):
@@ -252,7 +250,7 @@ def test_a_report_on_a_16_bit_model_that_was_probed_in_16_bit_is_shown_and_can_b
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf"), -float("inf")])
-def test_what_is_no_number_is_null(number: float, file: Path) -> None:
+def test_a_number_that_is_not_finite_is_null(number: float, file: Path) -> None:
     text = dump(report(generation_config={"temperature": number}, differences=FAILING["differences"]))
     document = json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
     assert document["generation_config"] == {"temperature": None}
@@ -265,7 +263,7 @@ def test_a_document_ends_with_one_line_end() -> None:
     assert dump(report()).endswith("}\n")
 
 
-def test_keys_of_a_later_padcheck_are_passed_over(file: Path) -> None:
+def test_keys_of_a_newer_padcheck_are_ignored(file: Path) -> None:
     document = json.loads(dump(report()))
     for place in (document, document["model"], document["arms"]["left"]["rows"][0], document["comparisons"]["left"]):
         place["from_the_future"] = [1, {"a": None}]
@@ -273,7 +271,7 @@ def test_keys_of_a_later_padcheck_are_passed_over(file: Path) -> None:
     assert load(file) == report()
 
 
-def test_what_was_judged_is_kept_although_it_can_be_judged_anew(file: Path) -> None:
+def test_the_verdict_is_kept_although_it_can_be_judged_again(file: Path) -> None:
     lenient = report(settings=JudgeSettings(atol=9.0, fail_on=None), **FAILING)
     file.write_text(dump(lenient), encoding="utf-8")
     assert load(file).noise_floor == lenient.noise_floor
@@ -308,7 +306,7 @@ def test_what_was_judged_is_kept_although_it_can_be_judged_anew(file: Path) -> N
         "nested too deep",
     ],
 )
-def test_a_file_that_is_no_report_is_a_usage_error(file: Path, content: bytes, says: str) -> None:
+def test_a_file_that_is_not_a_report_is_a_usage_error(file: Path, content: bytes, says: str) -> None:
     file.write_bytes(content)
     with pytest.raises(UsageError, match=says) as caught:
         load(file)

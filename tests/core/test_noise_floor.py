@@ -12,13 +12,13 @@ PERTURBED = 0.02
 
 def floor(
     ways: dict[str, NoiseProbe],
-    arms: dict[str, tuple[RowDifference, ...]] | None = None,
+    runs: dict[str, tuple[RowDifference, ...]] | None = None,
     *,
     dtype: str | None = "float32",
     atol: float | None = None,
     rtol: float | None = None,
 ) -> NoiseFloor:
-    return noise_floor(dtype, 2, ways, arms or {}, atol=atol, rtol=rtol)
+    return noise_floor(dtype, 2, ways, runs or {}, atol=atol, rtol=rtol)
 
 
 def counted(found: NoiseFloor) -> dict[str, bool]:
@@ -45,7 +45,7 @@ def test_the_floor_is_the_furthest_that_random_rounding_errors_moved_a_logit() -
     ("other", "counts"), [(0.5 * PERTURBED, True), (FACTOR * PERTURBED, True), (1.01 * FACTOR * PERTURBED, False)]
 )
 @pytest.mark.parametrize("name", ["other_attention", "float32_twin"])
-def test_another_way_counts_where_random_errors_explain_it(name: str, other: float, counts: bool) -> None:
+def test_another_way_counts_if_random_errors_explain_it(name: str, other: float, counts: bool) -> None:
     found = floor(noise(rounding_errors=PERTURBED, **{name: other}))
     assert counted(found) == {"rounding_errors": True, name: counts}
     assert found.measured == max(PERTURBED, other if counts else 0.0)
@@ -53,13 +53,13 @@ def test_another_way_counts_where_random_errors_explain_it(name: str, other: flo
 
 @pytest.mark.parametrize("name", ["few_copies", "batched", "replayed"])
 @pytest.mark.parametrize(("far", "counts"), [(1.5 * PERTURBED, True), (0.5, False)], ids=["rounding", "a fault"])
-def test_an_arm_without_padding_raises_the_floor_unless_it_shows_a_fault(name: str, far: float, counts: bool) -> None:
+def test_a_run_without_padding_raises_the_floor_unless_it_shows_a_fault(name: str, far: float, counts: bool) -> None:
     found = floor(noise(rounding_errors=PERTURBED), {name: (unpadded_difference(far),)})
     assert counted(found) == {"rounding_errors": True, name: counts}
     assert found.measured == (far if counts else PERTURBED)
 
 
-def test_no_arm_with_padding_has_a_say() -> None:
+def test_a_run_with_padding_does_not_change_the_floor() -> None:
     found = floor(noise(rounding_errors=PERTURBED), differences(left=(unpadded_difference(0.03), difference(0.03))))
     assert set(counted(found)) == {"rounding_errors", "batched", "replayed"}
     assert found.measured == PERTURBED
@@ -97,25 +97,25 @@ def test_a_floor_of_zero_is_measured_and_the_least_is_allowed() -> None:
 
 
 @pytest.mark.parametrize(("atol", "rtol"), [(1.0, None), (None, 0.5), (0.0, 0.0)])
-def test_what_the_user_gives_is_all_that_counts(atol: float | None, rtol: float | None) -> None:
+def test_the_tolerance_of_the_user_replaces_the_floor(atol: float | None, rtol: float | None) -> None:
     found = floor(noise(rounding_errors=PERTURBED), atol=atol, rtol=rtol)
     assert (found.method, found.measured) == ("given", PERTURBED)
     assert (found.atol, found.rtol, found.source) == given_tolerance("float32", atol, rtol)[:3]
     assert tolerance_of(found, run_result("left")) == given_tolerance("float32", atol, rtol)
 
 
-def test_a_dtype_that_nobody_knows_is_named_so() -> None:
+def test_an_unknown_dtype_is_called_unknown() -> None:
     assert floor({}, dtype=None).dtype == "unknown"
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
-def test_an_arm_is_allowed_a_few_times_the_floor_or_the_least_of_its_dtype(dtype: str) -> None:
+def test_a_run_is_allowed_a_few_times_the_floor_or_the_least_of_its_dtype(dtype: str) -> None:
     for measured in (1e-9, 0.5):
         allowed = tolerance_of(floor(noise(rounding_errors=measured), dtype=dtype), run_result("left")).allowed(10.0)
         assert allowed == max(FACTOR * measured, least_tolerance(dtype).allowed(10.0))
 
 
-def test_an_arm_in_float32_has_a_floor_of_its_own_or_a_bound() -> None:
+def test_a_run_in_float32_has_its_own_floor_or_a_bound() -> None:
     in_float32 = run_result("left", dtype="float32")
     bounded = floor(noise(rounding_errors=0.5), dtype="bfloat16")
     assert tolerance_of(bounded, in_float32) == bounded_tolerance("float32", 2)
@@ -125,7 +125,7 @@ def test_an_arm_in_float32_has_a_floor_of_its_own_or_a_bound() -> None:
     assert [way.name for way in measured.ways] == ["rounding_errors"]
 
 
-def test_what_the_user_gives_counts_in_every_dtype() -> None:
+def test_the_tolerance_of_the_user_counts_in_every_dtype() -> None:
     found = floor(noise(rounding_errors=0.5, float32_rounding_errors=0.01), dtype="bfloat16", atol=1.0)
     for ran in (run_result("left"), run_result("left", dtype="float32")):
         assert (tolerance_of(found, ran).atol, tolerance_of(found, ran).floor) == (1.0, 0.0)
@@ -136,7 +136,7 @@ def test_a_bound_allows_no_measured_floor() -> None:
 
 
 @pytest.mark.parametrize(("left", "verdict"), [(0.05, Verdict.EQUIVALENT), (0.07, Verdict.DIFFERENT)])
-def test_a_report_allows_padding_what_rounding_was_seen_to_do(left: float, verdict: Verdict) -> None:
+def test_a_report_allows_padding_as_much_as_rounding_was_measured_to_do(left: float, verdict: Verdict) -> None:
     found = report(model=model_facts(num_layers=2), noise=noise(rounding_errors=0.03), **probes(left=left))
     assert found.noise_floor is not None
     assert (found.noise_floor.method, found.noise_floor.measured) == ("measured", 0.03)
@@ -144,8 +144,8 @@ def test_a_report_allows_padding_what_rounding_was_seen_to_do(left: float, verdi
     assert found.comparisons["left"].verdict is verdict
 
 
-def test_each_step_is_allowed_the_least_of_its_own_logits() -> None:
-    """The floor is one number for a run; in 16 bit the neighbours of a large logit may be further apart."""
+def test_each_step_is_allowed_the_least_for_its_own_logits() -> None:
+    """The floor is one number for a whole model. In 16 bit, the neighbours of a large logit may be further apart."""
     rows = (unpadded_difference(0.0), difference(0.4, logit_scale=100.0), difference(0.4, logit_scale=10.0))
     found = report(model=model_facts(dtype="bfloat16"), noise=noise(rounding_errors=0.1), differences={"left": rows})
     assert [row.verdict for row in found.comparisons["left"].rows] == [
@@ -161,7 +161,7 @@ def test_a_fault_of_the_batch_does_not_hide_itself() -> None:
     assert "PAD206" in [finding.code for finding in found.findings]
 
 
-def test_the_users_tolerance_comes_before_the_floor() -> None:
+def test_the_tolerance_of_the_user_wins_over_the_floor() -> None:
     settings = JudgeSettings(atol=0.0, rtol=0.0)
     found = report(settings=settings, noise=noise(rounding_errors=0.5), **probes(left=1e-6))
     assert found.comparisons["left"].verdict is Verdict.DIFFERENT

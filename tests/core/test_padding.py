@@ -8,7 +8,7 @@ from padcheck.core.padding import pad_ids, position_ids_from_mask
     ("side", "input_ids", "attention_mask"),
     [("left", (0, 0, 7, 8, 9), (0, 0, 1, 1, 1)), ("right", (7, 8, 9, 0, 0), (1, 1, 1, 0, 0))],
 )
-def test_pads_stand_on_their_side_and_are_masked(
+def test_pads_are_on_their_side_and_masked(
     side: PaddingSide, input_ids: tuple[int, ...], attention_mask: tuple[int, ...]
 ) -> None:
     assert pad_ids((7, 8, 9), 5, 0, side) == (input_ids, attention_mask)

@@ -1,4 +1,4 @@
-"""Whether left padding adds to the errors of 16 bit: what many steps together show, and what too few do not."""
+"""The test whether left padding adds to the errors of 16 bit: many steps show a fault, few steps do not."""
 
 import math
 import random
@@ -13,13 +13,13 @@ from padcheck.core.report import PrecisionTest
 from padcheck.core.settings import JudgeSettings
 
 NOISE = 0.5
-"""Standard deviation of the logarithm of one step's ratio, as measured on small models."""
+"""The standard deviation of the logarithm of one step's ratio, as measured on small models."""
 
 
 def noisy(
     ratio: float, *, steps: int, prompts: int = 1, of_prompt: float = 0.0, seed: int = 0
 ) -> tuple[PrecisionStep, ...]:
-    """Steps whose ratio is `ratio` on average; `of_prompt` is a deviation that all steps of a prompt share."""
+    """Steps whose ratio is `ratio` on average. All steps of a prompt share the deviation `of_prompt`."""
     draw = random.Random(seed)
     found: list[PrecisionStep] = []
     for index in range(prompts):
@@ -58,13 +58,13 @@ def test_the_ratio_is_the_geometric_mean() -> None:
     assert ratio_test(precision(*[1.0, 4.0] * 10)).ratio == pytest.approx(2.0)
 
 
-def test_as_far_at_every_step_leaves_no_doubt() -> None:
+def test_the_same_ratio_at_every_step_has_a_lower_bound_equal_to_it() -> None:
     found = ratio_test(precision(*[1.5] * 8))
     assert (found.ratio, found.at_least) == (pytest.approx(1.5), pytest.approx(1.5))
 
 
 @pytest.mark.parametrize("ratio", [HARMLESS - 0.01, HARMLESS + 0.01])
-def test_what_other_kernels_may_do_is_no_fault(ratio: float) -> None:
+def test_a_ratio_that_other_kernels_explain_is_no_fault(ratio: float) -> None:
     assert ratio_test(precision(*[ratio] * 20)).shows_fault == (ratio > HARMLESS)
 
 
@@ -81,8 +81,8 @@ def test_a_step_that_is_exact_on_one_side_has_no_ratio_and_does_not_count() -> N
     assert precision_test((exact, other) * 10) is None
 
 
-def test_what_the_steps_of_a_prompt_have_in_common_widens_the_bound() -> None:
-    """The same numbers, once shuffled over the prompts and once so that each prompt has those that are alike."""
+def test_steps_of_a_prompt_that_are_alike_widen_the_bound() -> None:
+    """The same numbers twice: spread evenly over the prompts, and sorted so that each prompt has similar ones."""
     draw = random.Random(0)
     logs = sorted(draw.gauss(0.7, NOISE) for _ in range(40))
     alike = [logs[start : start + 10] for start in range(0, 40, 10)]
@@ -113,7 +113,7 @@ def test_the_quantile_is_students(freedom: int, quantile: float) -> None:
     assert _student(0.999, freedom) == pytest.approx(quantile, rel=0.03)
 
 
-def test_it_is_part_of_the_report_unless_the_user_says_what_is_allowed() -> None:
+def test_it_is_part_of_the_report_unless_the_user_sets_a_tolerance() -> None:
     steps = precision(*[2.0] * 10)
     found = report(precision=steps)
     assert found.precision_test == precision_test(steps)

@@ -1,4 +1,4 @@
-"""Where the time goes is told by stage, in JSON and under --verbose."""
+"""The time of each stage: in JSON, and on stderr with --verbose."""
 
 import re
 
@@ -9,16 +9,16 @@ from padcheck.core.progress import OfBatch, Silent, Stopwatch
 
 QUICK = ("--max-new-tokens", "2", "--prompt", "one two three", "--prompt", "one")
 AROUND = ("import", "tokenizer", "tokenize", "weights")
-ARMS = (
+RUNS = (
     *("single", "left", "right", "stand_ins", "replayed", "noise", "left_alone", "batched", "scrambled"),
     *("left_no_mask", "forward", "left_forward", "left_forward_positions", "left_forward_no_mask", "right_forward"),
     *("right_forward_no_mask", "right_continued", "broken_mask", "forward_again", "screen"),
 )
-"""The stages of a run in which nothing differs, in their order."""
+"""The stages between loading and judging if nothing differs, in their order."""
 
 
 class Said(Silent):
-    """Keeps what it is told."""
+    """Remembers the stages."""
 
     def __init__(self) -> None:
         self.stages: list[tuple[str, str, bool]] = []
@@ -30,7 +30,7 @@ class Said(Silent):
 
 @pytest.fixture
 def clock(monkeypatch):
-    """Every look at it finds a second more than the last."""
+    """Moves on by one second each time it is read."""
     seconds = iter(range(1000))
     monkeypatch.setattr("padcheck.core.progress.time.perf_counter", lambda: float(next(seconds)))
 
@@ -44,7 +44,7 @@ def test_a_stage_is_timed_and_passed_on(clock):
     assert said.stages == [("loading", "weights", True)]
 
 
-def test_what_runs_once_a_batch_adds_up_and_a_stage_that_raises_counts(clock):
+def test_stages_that_run_once_per_batch_add_up_and_a_stage_that_raises_counts(clock):
     watch = Stopwatch(Silent())
     with watch.stage("the left-padded batch", "left"):
         pass
@@ -54,7 +54,7 @@ def test_what_runs_once_a_batch_adds_up_and_a_stage_that_raises_counts(clock):
 
 
 @pytest.mark.parametrize(("batches", "expected"), [(1, "running"), (3, "running (batch 2 of 3)")])
-def test_a_person_is_told_the_batch_where_there_are_several(batches, expected):
+def test_the_description_names_the_batch_if_there_are_several(batches, expected):
     said = Said()
     with OfBatch(said, 2, batches).stage("running", "left"):
         pass
@@ -63,27 +63,27 @@ def test_a_person_is_told_the_batch_where_there_are_several(batches, expected):
 
 def test_the_json_says_how_long_each_stage_took():
     seconds = run_in_process("compare", "demo", *QUICK, "--format", "json").report["seconds"]
-    assert list(seconds) == [*AROUND, *ARMS, "judge", "render"]
+    assert list(seconds) == [*AROUND, *RUNS, "judge", "render"]
     assert all(taken > 0 for taken in seconds.values())
 
 
-def test_each_arm_has_a_time_of_its_own():
+def test_each_run_has_its_own_time():
     report = run_in_process("compare", "demo", *QUICK, "--thorough", "--format", "json").report
     others = {"stand_ins", "noise", "screen", "pad_counts", "judge", "render"}
     assert set(report["seconds"]) == {*AROUND, *report["arms"], *others}
 
 
-def test_of_a_tokenizer_there_are_only_its_own_stages():
+def test_inspecting_a_tokenizer_has_only_its_own_stages():
     report = run_in_process("inspect-tokenizer", "demo", "--format", "json").report
     assert list(report["seconds"]) == ["import", "tokenizer", "tokenize", "judge", "render"]
 
 
-def test_verbose_tells_it_on_stderr_below_the_report():
+def test_verbose_shows_the_times_on_stderr_below_the_report():
     outcome = run_in_process("compare", "demo", *QUICK, "--verbose")
     title, *lines = outcome.stderr.splitlines()
     assert re.fullmatch(r"where the \d+\.\d s went:", title)
     stages = [re.fullmatch(r" +\d+\.\d\d  (\w+)", line)[1] for line in lines]
-    assert stages == [*AROUND, *ARMS, "judge", "render"]
+    assert stages == [*AROUND, *RUNS, "judge", "render"]
     assert "where the" not in run_in_process("compare", "demo", *QUICK).stderr
 
 

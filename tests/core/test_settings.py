@@ -6,7 +6,7 @@ from padcheck.core.settings import DEFAULT_PROMPTS, DEMO, JudgeSettings, Measure
 from padcheck.core.severity import Severity
 
 
-def test_the_defaults_are_the_promised_ones() -> None:
+def test_the_defaults_are_as_documented() -> None:
     settings = MeasureSettings()
     assert (settings.model, settings.max_new_tokens, settings.do_sample) == (DEMO, 10, False)
     assert DEFAULT_PROMPTS == ("big unpadded five token prompt ", "padded three token ")
@@ -26,14 +26,14 @@ def test_the_defaults_are_the_promised_ones() -> None:
         ({"do_sample": True, "top_k": 0}, "--top-k is 0"),
         ({"do_sample": True, "top_p": 0.0}, "--top-p is 0.0"),
         ({"do_sample": True, "top_p": 1.1}, "--top-p is 1.1"),
-        ({"temperature": 0.7}, "--temperature, --top-k and --top-p belong to sampling"),
-        ({"top_k": 5}, "--temperature, --top-k and --top-p belong to sampling"),
-        ({"top_p": 0.9}, "--temperature, --top-k and --top-p belong to sampling"),
+        ({"temperature": 0.7}, "--temperature, --top-k and --top-p need sampling"),
+        ({"top_k": 5}, "--temperature, --top-k and --top-p need sampling"),
+        ({"top_p": 0.9}, "--temperature, --top-k and --top-p need sampling"),
         ({"device": "cpu", "device_map": "auto"}, "--device and --device-map exclude each other"),
         ({"prompts": ("a", "")}, "Prompt 1 is empty"),
     ],
 )
-def test_what_makes_no_sense_is_a_usage_error(changes: dict[str, object], says: str) -> None:
+def test_an_invalid_setting_is_a_usage_error(changes: dict[str, object], says: str) -> None:
     with pytest.raises(UsageError, match=says) as caught:
         MeasureSettings(**changes)
     assert caught.value.exit_code is ExitCode.USAGE
@@ -53,7 +53,7 @@ def test_what_makes_no_sense_is_a_usage_error(changes: dict[str, object], says: 
         {"tiny": True, "seed": -1},
     ],
 )
-def test_what_makes_sense_is_taken(changes: dict[str, object]) -> None:
+def test_a_valid_setting_is_accepted(changes: dict[str, object]) -> None:
     settings = MeasureSettings(**changes)
     assert {name: getattr(settings, name) for name in changes} == changes
 
@@ -66,7 +66,7 @@ def test_a_tolerance_is_a_number_from_zero_on(name: str, value: float) -> None:
 
 
 @pytest.mark.parametrize("value", [0.0, 0.5, None])
-def test_a_tolerance_may_be_zero_or_left_to_the_table(value: float | None) -> None:
+def test_a_tolerance_may_be_zero_or_left_open(value: float | None) -> None:
     assert JudgeSettings(atol=value, rtol=value).atol == value
 
 
@@ -84,14 +84,14 @@ def test_a_tolerance_may_be_zero_or_left_to_the_table(value: float | None) -> No
         (("PAD101",), ("PAD",), False),
     ],
 )
-def test_a_code_counts_where_it_is_selected_and_not_ignored(
+def test_a_code_counts_if_it_is_selected_and_not_ignored(
     select: tuple[str, ...], ignore: tuple[str, ...], counts: bool
 ) -> None:
     assert (JudgeSettings(select=select, ignore=dict.fromkeys(ignore, "why")).left_out("PAD101") is None) is counts
 
 
 @pytest.mark.parametrize("changes", [{"model": "mod\udce8le"}, {"prompts": ("fine", "\udcff")}])
-def test_bytes_that_are_no_utf_8_are_refused(changes: dict[str, object]) -> None:
+def test_bytes_that_are_not_utf_8_are_refused(changes: dict[str, object]) -> None:
     # Python hands over such bytes of a command line as lone surrogates.
     with pytest.raises(UsageError, match="not valid UTF-8"):
         MeasureSettings(**changes)

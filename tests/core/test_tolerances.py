@@ -33,7 +33,7 @@ def test_the_allowance_grows_with_the_logits() -> None:
 @pytest.mark.parametrize(
     ("floor", "allowed"), [(0.0, 2.5), (1.0, 2.5), (2.5 / FACTOR, 2.5), (3.0, 3.0 * FACTOR)], ids=str
 )
-def test_a_measured_floor_counts_where_it_allows_more(floor: float, allowed: float) -> None:
+def test_a_measured_floor_counts_if_it_allows_more(floor: float, allowed: float) -> None:
     assert Tolerance(0.5, 0.1, "", floor).allowed(20.0) == allowed
 
 
@@ -43,7 +43,7 @@ def test_float32_stays_well_below_the_smallest_fault_that_was_seen() -> None:
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
-def test_16_bit_is_allowed_one_step_between_neighbours_at_least(dtype: str) -> None:
+def test_16_bit_is_allowed_at_least_one_step_between_neighbours(dtype: str) -> None:
     assert least_tolerance(dtype).allowed(0.0) == 0.0
     assert least_tolerance(dtype).allowed(64.0) == 64 * UNIT[dtype]
 
@@ -80,7 +80,7 @@ def test_the_bound_grows_with_the_square_root_of_the_depth(dtype: str, num_layer
 
 
 @every_dtype
-def test_a_depth_that_is_not_known_counts_as_32_layers(dtype: str) -> None:
+def test_an_unknown_depth_counts_as_32_layers(dtype: str) -> None:
     assert bounded_tolerance(dtype, None)[:2] == bounded_tolerance(dtype, 32)[:2]
 
 
@@ -100,7 +100,7 @@ def test_a_deep_model_in_float32_is_bounded_by_its_depth() -> None:
     ("atol", "rtol", "expected"),
     [(1.0, None, (1.0, 1e-5)), (None, 1.0, (1e-4, 1.0)), (0.0, 0.0, (0.0, 0.0)), (2.0, 3.0, (2.0, 3.0))],
 )
-def test_what_the_user_gives_replaces_that_number_alone(
+def test_an_atol_or_rtol_of_the_user_replaces_only_that_number(
     atol: float | None, rtol: float | None, expected: tuple[float, float]
 ) -> None:
     tolerance = given_tolerance("float32", atol, rtol)

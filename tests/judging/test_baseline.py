@@ -19,7 +19,7 @@ from padcheck.core.settings import JudgeSettings
 from padcheck.core.severity import Severity
 from padcheck.judging import baseline
 from padcheck.judging.baseline import Baseline
-from padcheck.running.many_models import accept, judge_again
+from padcheck.running.judge_again import accept, judge_again
 
 WRONG = (unpadded_difference(0.0), difference(0.5))
 FAILING = {"differences": differences(left=WRONG, right=WRONG)}

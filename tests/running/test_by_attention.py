@@ -1,4 +1,4 @@
-"""`compare --attn-implementation all`: one model in every way that it has here, in one table."""
+"""`compare --attn-implementation all`: one model with each attention implementation, in one table."""
 
 import xml.etree.ElementTree as ET
 from types import SimpleNamespace
@@ -18,7 +18,7 @@ def outcome():
     return run_in_process("compare", "demo", *QUICK, *ALL, "--format", "json")
 
 
-def test_each_has_a_report_of_its_own_the_usual_one_first(outcome):
+def test_each_implementation_has_a_report_and_the_default_comes_first(outcome):
     assert outcome.exit_code == 0
     reports = outcome.report["reports"]
     assert [report["model"]["attn_implementation"] for report in reports] == ["sdpa", "eager"]
@@ -29,7 +29,7 @@ def test_each_has_a_report_of_its_own_the_usual_one_first(outcome):
     assert [report["settings"].get("attn_implementation") for report in reports] == [None, "eager"]
 
 
-def test_one_table_tells_them_apart(padcheck):
+def test_one_table_compares_them(padcheck):
     lines = padcheck("compare", "demo", *QUICK, *ALL).stdout.splitlines()
     start = next(index for index, line in enumerate(lines) if line.startswith("By attention implementation"))
     assert lines[start + 1].split() == ["attention", "dtype", "left", "right"]
@@ -55,14 +55,14 @@ def test_a_model_without_attention_has_one_report(padcheck):
     assert len(outcome.report["reports"]) == 1
 
 
-def test_a_model_that_is_not_there_is_said_as_ever(padcheck, tmp_path):
+def test_a_missing_model_is_reported_as_usual(padcheck, tmp_path):
     outcome = padcheck("compare", tmp_path / "absent", *ALL)
     assert outcome.exit_code == 3
     assert "absent" in outcome.stdout
 
 
 @pytest.mark.parametrize("command", [("check", "demo"), ("survey", "llama")])
-def test_where_each_model_runs_once_it_is_wrong_usage(command, padcheck):
+def test_it_is_wrong_usage_for_check_and_survey(command, padcheck):
     outcome = padcheck(*command, *ALL)
     assert (outcome.exit_code, outcome.stdout) == (2, "")
     assert "--attn-implementation all belongs to `padcheck compare`" in outcome.stderr
@@ -92,6 +92,6 @@ def model(**changes):
         ({"config": SimpleNamespace()}, True, ()),
     ],
 )
-def test_what_a_model_has_depends_on_its_class_its_dtype_and_the_machine(changes, installed, expected, monkeypatch):
+def test_the_implementations_depend_on_class_dtype_and_machine(changes, installed, expected, monkeypatch):
     monkeypatch.setattr(attention, "is_flash_attn_2_available", lambda: installed)
     assert attention.implementations(model(**changes)) == expected

@@ -1,4 +1,4 @@
-"""Worker processes: results as they come, and no crash or hang that takes the others with it."""
+"""Worker processes: results in the order in which they end, and no crash or hang that stops the others."""
 
 import os
 import subprocess
@@ -21,12 +21,12 @@ def test_each_argument_gives_its_result():
     assert results == {"a": "A", "b": "B", "c": "C"}
 
 
-def test_what_workers_print_reaches_nobody(capfd):
+def test_what_workers_print_is_dropped(capfd):
     list(run_each(jobs.shout, ["a"], processes=1, seconds=60))
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_crash_and_a_hang_do_not_take_the_others_with_them():
+def test_a_crash_and_a_hang_do_not_stop_the_others():
     words = ["one", "crash", "two", "hang", "three"]
     results = dict(run_each(jobs.survive_only_words, words, processes=2, seconds=3))
     assert {word: results[word] for word in ("one", "two", "three")} == {"one": "ONE", "two": "TWO", "three": "THREE"}
@@ -34,23 +34,23 @@ def test_a_crash_and_a_hang_do_not_take_the_others_with_them():
     assert results["hang"] == Lost("it did not end within 3 seconds")
 
 
-def test_processes_stay_for_many_arguments():
+def test_processes_are_reused():
     results = dict(run_each(jobs.process, [str(number) for number in range(6)], processes=2, seconds=60))
     assert len(set(results.values())) == 2
 
 
-def test_what_is_imported_first_takes_no_time_of_a_call():
+def test_the_time_limit_does_not_include_the_preparation():
     run = local_pool.run_each(jobs.shout, ["a"], prepare=jobs.import_slowly, processes=1, seconds=1)
     assert dict(run) == {"a": "A"}
 
 
-def test_what_a_function_raises_is_raised():
+def test_an_error_of_the_function_is_raised():
     with pytest.raises(UsageError) as raised:
         list(run_each(jobs.raise_it, ["a"], processes=1, seconds=60))
     assert (raised.value.what, raised.value.change) == ("There is no a.", "Take another.")
 
 
-def test_processes_end_with_whoever_started_them(tmp_path):
+def test_processes_end_when_their_parent_is_killed(tmp_path):
     file = str(tmp_path / "never")
     code = (
         f"import jobs; from padcheck.running.local_pool import run_each; list(run_each(jobs.wait_for_file, [{file!r}]))"
@@ -62,7 +62,7 @@ def test_processes_end_with_whoever_started_them(tmp_path):
     assert jobs.has_ended(worker.process)
 
 
-def test_a_run_that_is_left_early_does_not_wait_for_the_rest():
+def test_closing_the_iterator_does_not_wait_for_running_calls():
     started = time.monotonic()
     run = run_each(jobs.survive_only_words, ["one", "hang"], processes=2, seconds=3600)
     next(run)

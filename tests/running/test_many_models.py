@@ -1,4 +1,4 @@
-"""`padcheck check` as a pipeline runs it: several models, files, baselines, and every mistake."""
+"""`padcheck check` as a CI job runs it: several models, files, baselines, and every mistake."""
 
 import json
 import subprocess
@@ -36,7 +36,7 @@ def test_one_model_passes(padcheck):
     assert done.stdout.rstrip().endswith("PASS: 1 model, 1 passed")
 
 
-def test_the_file_says_what_to_do_and_the_command_line_wins(padcheck, tmp_path):
+def test_the_file_has_the_settings_and_the_command_line_overrides_them(padcheck, tmp_path):
     write(
         tmp_path, 'models = ["demo"]\nmax-new-tokens = 2\nfail-on = "warning"\nignore = { PAD4 = "no scores here" }\n'
     )
@@ -48,7 +48,7 @@ def test_the_file_says_what_to_do_and_the_command_line_wins(padcheck, tmp_path):
     assert padcheck("check", "--fail-on", "error").exit_code == 0
 
 
-def test_a_model_that_cannot_be_measured_stops_no_other_and_decides_the_exit_code(padcheck, tmp_path):
+def test_a_model_that_cannot_be_measured_decides_the_exit_code_and_the_others_run(padcheck, tmp_path):
     (tmp_path / "empty").mkdir()
     done = padcheck("check", "./empty", "demo", *TWO_TOKENS, "--fail-on", "warning", "--format", "json")
     first, second = done.report["reports"]
@@ -65,7 +65,7 @@ def test_a_wrong_option_for_the_only_model_is_wrong_usage(padcheck):
     assert "has no chat template" in done.stderr
 
 
-def test_an_option_that_one_of_several_models_does_not_take_stops_no_other(padcheck, tmp_path):
+def test_an_option_that_one_of_several_models_does_not_accept_does_not_stop_the_others(padcheck, tmp_path):
     write(tmp_path, 'models = ["demo", "llama"]\ntiny = true\nmax-new-tokens = 2\n[model.llama]\nchat = true\n')
     done = padcheck("check", "--format", "json")
     assert (done.exit_code, [each["exit_code"] for each in done.report["reports"]]) == (3, [0, 3])
@@ -94,7 +94,7 @@ def test_a_baseline_that_cannot_be_written_is_wrong_usage(padcheck, monkeypatch)
     assert "--baseline known.json cannot be written: No space left on device." in done.stderr
 
 
-def test_a_bug_in_one_model_stops_no_other(monkeypatch):
+def test_a_bug_in_one_model_does_not_stop_the_others(monkeypatch):
     from padcheck.hf import measure
 
     real = measure.measure_model
@@ -135,7 +135,9 @@ def test_memory_that_runs_out_is_not_measured(monkeypatch):
         ({"device": "abacus"}, {}, "abacus"),
     ],
 )
-def test_what_is_wrong_for_every_model_is_said_before_any_is_measured(measure, judgement, says, monkeypatch):
+def test_a_setting_that_is_wrong_for_every_model_is_reported_before_the_first_one_runs(
+    measure, judgement, says, monkeypatch
+):
     from padcheck.hf import measure as measuring
 
     monkeypatch.setattr(measuring, "measure_model", lambda *_: pytest.fail("it was measured"))
@@ -146,15 +148,15 @@ def test_what_is_wrong_for_every_model_is_said_before_any_is_measured(measure, j
 
 
 @pytest.mark.parametrize("measure", [{"device": "abacus"}, {"device_map": "auto"}])
-def test_a_device_is_looked_for_where_the_model_runs(measure, monkeypatch):
+def test_with_ray_the_device_is_not_looked_for_on_this_machine(measure, monkeypatch):
     def run_each(_function, jobs):
         for job in jobs:
-            yield job, Lost("nobody is there")
+            yield job, Lost("no worker answered")
 
     monkeypatch.setattr(many_models, "Cluster", lambda _address, _device_of: SimpleNamespace(run_each=run_each))
     job = Job(MeasureSettings(**measure), JudgeSettings())
     found = many_models.check([job], Baseline(findings=()), Silent(), ray="auto")
-    assert (found.exit_code, found.reports[0].error.what) == (3, "There is no result: nobody is there.")
+    assert (found.exit_code, found.reports[0].error.what) == (3, "There is no result: no worker answered.")
 
 
 def test_a_baseline_is_written_then_accepted_and_new_findings_fail(padcheck, tmp_path):
@@ -199,7 +201,7 @@ def test_many_reports_are_written_at_once(padcheck, tmp_path):
     assert all((tmp_path / name).stat().st_size for name in names.values())
 
 
-def test_a_saved_check_is_shown_and_judged_as_it_was_and_anew(padcheck, tmp_path):
+def test_a_saved_check_is_shown_and_judged_again(padcheck, tmp_path):
     write(tmp_path, 'models = ["demo"]\nmax-new-tokens = 2\nfail-on = "warning"\nignore = { PAD4 = "no scores" }\n')
     saved = padcheck("check", "--format", "json").stdout
     (tmp_path / "saved.json").write_text(saved, encoding="utf-8")
@@ -226,7 +228,7 @@ def test_a_verbose_check_shows_whole_reports(padcheck):
     ("text", "arguments", "says"),
     [
         ("models = ", (), "is not TOML"),
-        ("", (), "No model is named"),
+        ("", (), "There is no model"),
         ('modles = ["demo"]', (), "Did you mean models?"),
         ('models = ["demo"]', ("--report", "junit=/not/there/out.xml"), "does not exist"),
         ('models = ["demo"]', ("--report", "junit"), "names no file"),
@@ -250,7 +252,7 @@ def test_every_mistake_ends_with_2_and_a_message(padcheck, tmp_path, text, argum
     assert says in " ".join(done.stderr.split())
 
 
-def test_flags_of_the_file_can_be_taken_back(padcheck, tmp_path):
+def test_flags_of_the_file_can_be_negated(padcheck, tmp_path):
     write(tmp_path, 'models = ["demo"]\ntiny = true\nmax-new-tokens = 2\n')
     assert padcheck("check", "--format", "json").report["reports"][0]["model"]["weights"] == "random"
     assert padcheck("check", "--no-tiny", "--format", "json").report["reports"][0]["model"]["weights"] == "pretrained"
@@ -266,7 +268,7 @@ def test_a_wrong_configuration_is_found_without_torch(tmp_path):
     assert (done.returncode, done.stdout) == (2, "False\n")
 
 
-def test_it_works_in_a_process_of_its_own(tmp_path):
+def test_it_works_in_another_process(tmp_path):
     done = run_in_process("check", "demo", *TWO_TOKENS, "--format", "github")
     assert done.exit_code == 0
     *annotations, outcome = done.stdout.splitlines()

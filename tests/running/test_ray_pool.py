@@ -1,4 +1,4 @@
-"""On a real Ray of two workers: the same report as without, and what becomes of a worker that is killed."""
+"""The pool on a real Ray cluster of two workers: the same report as without Ray, and workers that are killed."""
 
 import os
 import signal
@@ -24,15 +24,15 @@ from padcheck.running.ray_pool import Cluster
 
 REASON = "Ray is not installed: pip install 'padcheck[ray]'"
 
-pytestmark = pytest.mark.xdist_group("ray")  # one Ray for all of these tests, however many processes run the others
+pytestmark = pytest.mark.xdist_group("ray")  # pytest-xdist runs all of these tests in one process
 
 
 @contextmanager
 def started_ray(**resources):
-    """The address of a Ray that is stopped again."""
+    """Starts a Ray cluster, and stops it afterwards. Yields its address."""
     cluster_utils = pytest.importorskip("ray.cluster_utils", reason=REASON)
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory(prefix="ray", dir="/tmp") as folder:
-        # Ray's processes find padcheck and the jobs of the tests as this one does; sockets want a short path.
+        # Ray's processes need the import path of this process. The path of a socket must be short.
         patch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), str(ROOT / "tests"), *filter(None, sys.path)]))
         patch.setenv("RAY_TMPDIR", folder)
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
@@ -56,7 +56,7 @@ def run_each(address):
 
 
 def without_seconds(document):
-    """The document without what differs between two runs on the same machine."""
+    """The document without the times, which differ between two runs."""
     if isinstance(document, dict):
         return {key: without_seconds(value) for key, value in document.items() if key != "seconds"}
     return [without_seconds(each) for each in document] if isinstance(document, list) else document
@@ -69,12 +69,11 @@ def without_seconds(document):
         ("survey", "llama", "musicgen", "--jobs", 1),
     ],
 )
-def test_the_report_is_the_same_as_without(padcheck, address, tmp_path, monkeypatch, command):
+def test_the_report_is_the_same_as_without_ray(padcheck, address, tmp_path, monkeypatch, command):
     from padcheck.demo import MODEL_FOLDER
 
-    monkeypatch.setattr(
-        local_pool, "available_cores", lambda: 1
-    )  # the threads that a task has, which rounding depends on
+    # Rounding depends on the number of threads, and a Ray task has one.
+    monkeypatch.setattr(local_pool, "available_cores", lambda: 1)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine").symlink_to(MODEL_FOLDER)
     here = padcheck(*command, "--format", "json")
@@ -85,7 +84,7 @@ def test_the_report_is_the_same_as_without(padcheck, address, tmp_path, monkeypa
 
 
 def test_a_task_whose_worker_is_killed_is_sent_again(run_each, tmp_path):
-    """From outside, in the middle of a task, while the other worker goes on."""
+    """The worker is killed during its task, while the other one goes on."""
     files = [str(tmp_path / name) for name in ("one", "two")]
     killed = []
 
@@ -108,16 +107,16 @@ def test_a_call_that_loses_every_worker_is_given_up_and_the_others_go_on(run_eac
     results = dict(run_each(jobs.lose_worker_or_shout, ["one", "lose", "two"]))
     assert (results["one"], results["two"]) == ("ONE", "TWO")
     assert "3 workers of the Ray cluster were lost with it: The worker died unexpectedly" in results["lose"].reason
-    assert capfd.readouterr().out == ""  # where Ray itself would tell of them
+    assert capfd.readouterr().out == ""  # Ray would write about lost workers here
 
 
-def test_a_crash_and_a_hang_are_told_as_without_and_not_tried_again(run_each):
+def test_a_crash_and_a_hang_have_the_same_error_as_without_ray_and_are_not_repeated(run_each):
     words = ["one", "crash", "two", "hang", "three"]
     here = dict(local_pool.run_each(jobs.survive_only_words, words, processes=2, seconds=3))
     assert dict(run_each(jobs.survive_only_words, words, seconds=3)) == here
 
 
-def test_results_come_one_by_one_and_a_run_that_is_left_early_ends_what_runs(run_each, tmp_path):
+def test_results_come_one_by_one_and_closing_the_iterator_ends_running_tasks(run_each, tmp_path):
     file = str(tmp_path / "never")
     run = run_each(partial(jobs.shout_or_wait, file=file), ["one", "wait"])
     assert next(run) == ("one", "ONE")
@@ -131,7 +130,7 @@ def test_no_more_tasks_are_sent_than_asked_for(run_each):
     assert len(set(results.values())) == 1
 
 
-def test_what_a_function_raises_is_raised(run_each):
+def test_an_error_of_the_function_is_raised(run_each):
     with pytest.raises(UsageError) as raised:
         list(run_each(jobs.raise_it, ["a"]))
     assert (raised.value.what, raised.value.change) == ("There is no a.", "Take another.")
@@ -144,7 +143,7 @@ def test_a_worker_with_other_versions_refuses(run_each, monkeypatch):
     assert socket.gethostname() in lost.reason
 
 
-def test_what_the_cluster_has_no_device_for_is_given_up(address, monkeypatch):
+def test_a_call_for_which_the_cluster_has_no_device_is_given_up(address, monkeypatch):
     monkeypatch.setattr(ray_pool, "_PATIENCE", 1)
     run_each = Cluster(address, lambda word: "cuda" if word == "gpu" else "cpu").run_each
     results = dict(run_each(jobs.shout, ["gpu", "a"]))
@@ -152,22 +151,22 @@ def test_what_the_cluster_has_no_device_for_is_given_up(address, monkeypatch):
 
 
 def test_a_worker_that_had_a_gpu_ends_before_another_model_may_get_it():
-    with started_ray(num_cpus=1, num_gpus=1) as address:  # a GPU by name: none is used
+    with started_ray(num_cpus=1, num_gpus=1) as address:  # Ray counts it, but nothing uses it
         for _, process in Cluster(address, lambda _argument: None).run_each(jobs.process, ["a", "b"]):
             assert jobs.has_ended(int(process))
 
 
-def test_what_is_lost_is_told_in_the_report_of_a_check(padcheck, address, monkeypatch):
+def test_the_report_of_a_check_names_a_lost_call(padcheck, address, monkeypatch):
     monkeypatch.setattr(ray_pool, "_PATIENCE", 1)
     done = padcheck("check", "demo", "--device", "cuda", "--ray", address, "--format", "json")
     assert (done.exit_code, done.report["exit_code"]) == (3, 3)
     assert done.report["reports"][0]["error"]["what"].startswith("There is no result: the Ray cluster has no GPU")
 
 
-def test_a_ray_that_is_started_for_the_run_ends_with_it():
+def test_a_ray_that_is_started_for_a_command_ends_with_it():
     pytest.importorskip("ray", reason=REASON)
     with tempfile.TemporaryDirectory(prefix="ray", dir="/tmp") as folder:
-        # In a process of its own, since Ray keeps a token for it in the home folder.
+        # In another process, since Ray keeps a token in the home folder.
         code = (
             "import jobs, padcheck.running.ray_pool as c; print(*c.Cluster('local', str).run_each(jobs.shout, ['cpu']))"
         )
@@ -178,7 +177,7 @@ def test_a_ray_that_is_started_for_the_run_ends_with_it():
     assert (done.stdout, done.stderr) == (b"('cpu', 'CPU')\n", b"")
 
 
-def test_layers_that_are_spread_over_ranks_do_not_go_with_it(padcheck):
+def test_tp_plan_and_ray_exclude_each_other(padcheck):
     done = padcheck("check", "demo", "--tp-plan", "auto", "--ray", "auto")
     assert (done.exit_code, done.stdout) == (2, "")
     assert "--tp-plan and --ray exclude each other" in done.stderr
@@ -196,7 +195,7 @@ def test_a_cluster_that_does_not_answer_is_not_measured():
 
 
 @pytest.mark.parametrize("address", ["", "nonsense", "host:port", "host:1/path", "http://host:1", "ray://host"])
-def test_what_is_no_address_is_a_wrong_command_line(padcheck, address):
+def test_an_invalid_address_is_a_wrong_command_line(padcheck, address):
     done = padcheck("check", "demo", "--ray", address)
     assert done.exit_code == 2
     assert "Use auto, local, HOST:PORT or ray://HOST:PORT" in done.stderr

@@ -1,4 +1,4 @@
-"""The survey as a user runs it, on real architectures at toy size, and what becomes of those that cannot be judged."""
+"""The survey as a user runs it, on real architectures at toy size, also on some that cannot be judged."""
 
 import json
 
@@ -16,7 +16,7 @@ CONTRACT = ("left_generate", "right_generate", "left_forward_no_position_ids", "
 
 @pytest.fixture(scope="module")
 def outcome():
-    """One run for many questions; of several model types, in two processes."""
+    """One survey that many tests use: several model types, in two processes."""
     return run_in_process("survey", *MODEL_TYPES, "--jobs", 2, "--format", "json", timeout=300)
 
 
@@ -31,7 +31,7 @@ def of(outcome, model_type):
     return next(each for each in outcome.report["architectures"] if each["model_type"] == model_type)
 
 
-def test_the_document_is_as_the_contract_has_it(outcome):
+def test_the_document_has_the_documented_keys(outcome):
     report = outcome.report
     assert (report["schema_version"], report["command"]) == (1, "survey")
     assert [each["model_type"] for each in report["architectures"]] == list(MODEL_TYPES)
@@ -45,7 +45,7 @@ def test_the_document_is_as_the_contract_has_it(outcome):
 
 
 @pytest.mark.parametrize("model_type", ["gpt2", "llama", "mamba", "bert", "gpt_neox"])
-def test_left_padding_is_harmless_where_transformers_supports_it(outcome, model_type):
+def test_left_padding_is_harmless_if_transformers_supports_it(outcome, model_type):
     verdicts = of(outcome, model_type)["verdicts"]
     assert verdicts["left_generate"] in ("identical", "equivalent")
     assert verdicts["left_first_token"] in ("identical", "equivalent")
@@ -55,7 +55,7 @@ def test_left_padding_is_harmless_where_transformers_supports_it(outcome, model_
 
 
 @pytest.mark.parametrize("model_type", ["rwkv", "bart"])
-def test_known_limits_are_told_and_measured(outcome, model_type):
+def test_known_limits_are_named_and_measured(outcome, model_type):
     found = of(outcome, model_type)
     assert found["known_limit"]
     assert "PAD207" in found["findings"]
@@ -89,19 +89,19 @@ def test_it_can_be_shown_again_in_any_format(padcheck, saved, fmt):
 
 
 @pytest.mark.parametrize(("fail_on", "exit_code"), [("never", 0), ("error", 1), ("warning", 1)])
-def test_it_is_judged_anew_by_severity(padcheck, saved, fail_on, exit_code):
+def test_it_is_judged_again_by_severity(padcheck, saved, fail_on, exit_code):
     shown = padcheck("render", saved, "--format", "json", "--fail-on", fail_on)
     assert shown.exit_code == shown.report["exit_code"] == exit_code
 
 
 @pytest.mark.parametrize("options", [("--atol", "1"), ("--rtol", "1"), ("--ignore", "PAD207"), ("--select", "PAD201")])
-def test_other_tolerances_and_codes_need_the_logits(padcheck, saved, options):
+def test_a_saved_survey_cannot_be_judged_with_other_tolerances_or_codes(padcheck, saved, options):
     outcome = padcheck("render", saved, *options)
     assert outcome.exit_code == 2
-    assert "do not go with a saved survey" in outcome.stderr
+    assert "do not work with a saved survey" in outcome.stderr
 
 
-def test_how_it_was_judged_is_kept_and_said(padcheck, tmp_path):
+def test_the_settings_of_the_judgement_are_kept_and_shown(padcheck, tmp_path):
     path = tmp_path / "survey.json"
     padcheck("survey", "llama", "--atol", "0.5", "--ignore", "PAD2", "--format", "json", "--output", path)
     judgement = json.loads(path.read_text(encoding="utf-8"))["judgement"]
@@ -110,7 +110,7 @@ def test_how_it_was_judged_is_kept_and_said(padcheck, tmp_path):
     assert "atol 0.5, ignore PAD2" in " ".join(padcheck("render", path).stdout.split())
 
 
-def test_what_did_not_run_is_not_counted_as_right(padcheck, saved, tmp_path):
+def test_a_run_that_did_not_happen_does_not_count_as_right(padcheck, saved, tmp_path):
     document = json.loads(saved.read_text(encoding="utf-8"))
     for architecture in document["architectures"]:
         architecture["verdicts"] = dict.fromkeys(architecture["verdicts"], "not_run")
@@ -120,13 +120,13 @@ def test_what_did_not_run_is_not_counted_as_right(padcheck, saved, tmp_path):
     assert "does not show here" not in shown
 
 
-def test_a_survey_of_nothing_is_no_pass(padcheck, saved, tmp_path):
+def test_an_empty_survey_does_not_pass(padcheck, saved, tmp_path):
     document = json.loads(saved.read_text(encoding="utf-8")) | {"architectures": []}
     (tmp_path / "empty.json").write_text(json.dumps(document), encoding="utf-8")
     assert padcheck("render", tmp_path / "empty.json").exit_code == 3
 
 
-def test_a_survey_that_was_cut_off_is_told(padcheck, saved, tmp_path):
+def test_a_truncated_survey_is_a_usage_error(padcheck, saved, tmp_path):
     document = json.loads(saved.read_text(encoding="utf-8"))
     del document["architectures"][0]["seconds"]
     (tmp_path / "cut.json").write_text(json.dumps(document), encoding="utf-8")
@@ -137,12 +137,12 @@ def test_a_survey_that_was_cut_off_is_told(padcheck, saved, tmp_path):
 
 def test_a_tolerance_that_allows_anything_finds_nothing(padcheck):
     outcome = padcheck("survey", "bart", "--atol", "1000", "--format", "json")
-    # What was broken on purpose does not show either.
+    # The faults made on purpose are not seen either.
     assert outcome.exit_code == 3
     assert "made on purpose" in of(outcome, "bart")["reason"]
 
 
-def test_what_does_not_run_on_text_is_listed_and_stops_nothing(padcheck):
+def test_an_architecture_that_does_not_run_on_text_is_listed_and_the_others_run(padcheck):
     outcome = padcheck("survey", "llama", "musicgen", "--format", "json")
     assert outcome.exit_code == 3
     assert of(outcome, "llama")["status"] == "judged"
@@ -150,7 +150,7 @@ def test_what_does_not_run_on_text_is_listed_and_stops_nothing(padcheck):
     assert "audio codebooks" in of(outcome, "musicgen")["reason"]
 
 
-def test_what_takes_too_long_is_listed(padcheck):
+def test_an_architecture_that_takes_too_long_is_listed(padcheck):
     outcome = padcheck("survey", "llama", "--timeout", "0.01", "--format", "json")
     assert outcome.exit_code == 3
     assert of(outcome, "llama")["reason"] == "it did not end within 0.01 seconds"
@@ -163,14 +163,14 @@ def test_a_model_that_counts_positions_its_own_way_has_a_right_cache(padcheck):
     assert verdicts["right_score"] in ("identical", "equivalent")
 
 
-def test_in_16_bit_generate_and_forward_that_differ_alone_are_no_fault_of_padding(padcheck):
+def test_in_16_bit_a_difference_of_generate_and_forward_is_no_fault_of_padding(padcheck):
     outcome = padcheck("survey", "roberta", "--dtype", "bfloat16", "--format", "json")
     assert "PAD208" in of(outcome, "roberta")["findings"]
     assert "PAD402" not in of(outcome, "roberta")["findings"]
     assert outcome.exit_code == 0
 
 
-def test_an_attention_implementation_that_one_of_them_lacks_stops_nothing(padcheck):
+def test_an_attention_implementation_that_one_architecture_lacks_does_not_stop_the_others(padcheck):
     outcome = padcheck("survey", "llama", "xlnet", "--attn-implementation", "flex_attention", "--format", "json")
     assert of(outcome, "xlnet")["status"] == "not_built"
     assert "flex_attention" in of(outcome, "xlnet")["reason"]
@@ -186,12 +186,12 @@ def test_the_language_model_of_a_multimodal_class_is_judged_on_text(padcheck):
 
 
 @pytest.mark.parametrize(
-    ("wanted", "says"), [("lama", "llama"), ("meta-llama/Llama-2-7b-hf", "It knows"), ("bart-large", "bart")]
+    ("wanted", "says"), [("lama", "llama"), ("meta-llama/Llama-2-7b-hf", "There are"), ("bart-large", "bart")]
 )
 def test_an_unknown_model_type_is_a_wrong_command_line(padcheck, wanted, says):
     outcome = padcheck("survey", wanted)
     assert outcome.exit_code == 2
-    assert f"{wanted} is no model type" in outcome.stderr
+    assert f"{wanted} is not a model type" in outcome.stderr
     assert says in outcome.stderr
 
 
@@ -202,7 +202,7 @@ def test_an_unknown_model_type_is_a_wrong_command_line(padcheck, wanted, says):
         *(("--dtype", "int8"), ("--device", "abacus")),
     ],
 )
-def test_what_makes_no_sense_for_any_architecture_is_refused(padcheck, options):
+def test_an_option_that_is_wrong_for_every_architecture_is_wrong_usage(padcheck, options):
     assert padcheck("survey", "llama", *options).exit_code == 2
 
 
@@ -214,27 +214,29 @@ def judged_here(model_type, monkeypatch, error):
     return survey._judge_architecture(model_type, MeasureSettings(), JudgeSettings())
 
 
-def test_a_bug_in_padcheck_is_told_from_what_cannot_be_measured(monkeypatch):
+def test_a_bug_in_padcheck_has_another_exit_code_than_a_failed_measurement(monkeypatch):
     bug = judged_here("llama", monkeypatch, ZeroDivisionError("by zero"))
     assert (bug.status, bug.exit_code) == ("not_built", ExitCode.BUG)
-    assert bug.reason == "a bug in padcheck: ZeroDivisionError: by zero"
+    assert bug.reason == "A bug in padcheck: ZeroDivisionError: by zero"
     missing = judged_here("llama", monkeypatch, NotMeasuredError("It needs timm.", change="Install it."))
     assert (missing.exit_code, missing.reason) == (ExitCode.NOT_MEASURED, "It needs timm.")
+    full = judged_here("llama", monkeypatch, MemoryError())
+    assert (full.exit_code, full.reason) == (ExitCode.NOT_MEASURED, "Memory ran out.")
 
 
-def test_the_gravest_exit_code_is_that_of_the_survey():
+def test_the_survey_has_the_largest_exit_code():
     architectures = [
         survey._not_judged("llama", "a bug in padcheck", ExitCode.BUG, 1.0),
         survey._not_judged("gpt2", "it did not end", ExitCode.NOT_MEASURED, 1.0),
     ]
     environment = run_in_process("inspect-tokenizer", "demo", "--format", "json").report["environment"]
-    told = survey._survey(architectures, environment, {}, JudgeSettings())
-    assert (told.status, told.exit_code) == ("error", ExitCode.BUG)
-    told = survey._survey(architectures[1:], environment, {}, JudgeSettings())
-    assert (told.status, told.exit_code) == ("not_measured", ExitCode.NOT_MEASURED)
+    found = survey.compose_survey(architectures, environment, {}, JudgeSettings())
+    assert (found.status, found.exit_code) == ("error", ExitCode.BUG)
+    found = survey.compose_survey(architectures[1:], environment, {}, JudgeSettings())
+    assert (found.status, found.exit_code) == ("not_measured", ExitCode.NOT_MEASURED)
 
 
-def test_a_bare_name_is_compared_too(padcheck):
+def test_compare_accepts_a_model_type_with_tiny(padcheck):
     outcome = padcheck("compare", "llama", "--tiny", "--format", "json", "--max-new-tokens", 2)
     assert outcome.exit_code == 0
     assert outcome.report["model"]["architecture"] == "LlamaForCausalLM"

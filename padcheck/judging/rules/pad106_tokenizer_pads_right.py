@@ -2,7 +2,7 @@
 
 from padcheck.core.report import Finding
 from padcheck.core.severity import Severity
-from padcheck.core.use_case import Use
+from padcheck.core.use_case import UseCase
 from padcheck.judging.case import Case
 from padcheck.judging.rule import Rule
 
@@ -31,7 +31,7 @@ class TokenizerPadsRight(Rule):
     severity = Severity.WARNING
     tasks = ("generate",)
 
-    def concerns(self, use: Use) -> bool:
+    def concerns(self, use: UseCase) -> bool:
         """Not where the caller asks for a side: then the default is never used."""
         return super().concerns(use) and use.padding_side is None
 

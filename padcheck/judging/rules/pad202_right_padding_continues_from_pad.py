@@ -3,7 +3,7 @@
 from padcheck.core.evidence import Row
 from padcheck.core.report import Finding, Skipped
 from padcheck.core.severity import Severity
-from padcheck.core.use_case import Use
+from padcheck.core.use_case import UseCase
 from padcheck.judging.case import Case, worst
 from padcheck.judging.rule import Rule
 
@@ -47,7 +47,7 @@ class RightPaddingContinuesFromPad(Rule):
         rows = [row for row in case.evidence.runs["right"].rows if row.prompt_index in prompts]
         cache = [step for step in case.later_steps("right_continued") if step.off]
         colliding = [row.prompt_index for row in rows if _collides(row)]
-        on_purpose = case.use == Use(task="generate", padding_side="right")
+        on_purpose = case.use == UseCase(task="generate", padding_side="right")
         return self.found(
             f"With right padding {len(wrong)} of {len(case.evidence.prompts)} prompts continue from a pad slot and "
             f"differ from the same prompt alone (max_abs_diff {furthest.max_abs_diff:.2g}, "

@@ -2,7 +2,7 @@
 
 from padcheck.core.report import Finding, Report, Unmeasured, Verdict
 from padcheck.core.severity import Severity
-from padcheck.core.use_case import Use
+from padcheck.core.use_case import UseCase
 from padcheck.reporters.text.visible import visible
 
 
@@ -18,7 +18,7 @@ def conclusion(report: Report | Unmeasured) -> str:
         return _verdict(report) + (findings or ": nothing to report")
     said = _in_words(report)
     right, left = report.comparisons["right"].verdict, report.comparisons["left"].verdict
-    if report.judgement.use == Use() and right in (Verdict.DIFFERENT, Verdict.NON_FINITE) and left.within_rounding:
+    if report.judgement.use == UseCase() and right in (Verdict.DIFFERENT, Verdict.NON_FINITE) and left.within_rounding:
         said += ", right padding does" if said.startswith("left padding changes nothing") else ", as does right padding"
     return f"{_verdict(report)}: {said}{findings}"
 
@@ -42,15 +42,15 @@ _PADDING = {
 
 
 def _in_words(report: Report) -> str:
-    padding, verdict = _PADDING[report.judgement.use.arm], report.comparisons[report.judgement.use.arm].verdict
+    padding, verdict = _PADDING[report.judgement.use.run], report.comparisons[report.judgement.use.run].verdict
     elsewhere = {name for name, found in report.comparisons.items() if found.verdict is Verdict.DIFFERENT}
-    if report.judgement.use.arm == "left" and verdict.within_rounding and "left_float32" in elsewhere:
+    if report.judgement.use.run == "left" and verdict.within_rounding and "left_float32" in elsewhere:
         dtype = visible(str(report.evidence.model.dtype))
         return f"left padding changes what the model says in float32, which rounding hides in {dtype}"
-    if report.judgement.use.arm == "left" and verdict.within_rounding and "left_alone" in elsewhere:
+    if report.judgement.use.run == "left" and verdict.within_rounding and "left_alone" in elsewhere:
         return "left padding changes what the model says in a batch of one"
     test = report.precision_test
-    if report.judgement.use.arm == "left" and verdict.within_rounding and test is not None and test.shows_fault:
+    if report.judgement.use.run == "left" and verdict.within_rounding and test is not None and test.shows_fault:
         return f"left padding adds to the errors of {visible(str(report.evidence.model.dtype))}"
     return {
         Verdict.IDENTICAL: f"{padding} changes nothing",

@@ -6,7 +6,7 @@ from padcheck.core.evidence import Evidence, PadCountSweep, Row
 from padcheck.core.facts import PaddingSide, TokenIds
 from padcheck.core.report import Comparison, Report, Verdict
 from padcheck.core.run_plans import SINGLE, USER_RUNS
-from padcheck.core.use_case import Use
+from padcheck.core.use_case import UseCase
 from padcheck.reporters.text.visible import visible, visible_token
 
 PAD = "⟨pad⟩"
@@ -44,7 +44,7 @@ def header(report: Report) -> list[tuple[str, str]]:
             device = f"{device.partition(':')[0]} × {model.ranks} ranks (tensor parallel)"
         run = visible(f"{model.dtype} on {device}, attention {model.attn_implementation or 'of its own'}")
         lines.append(("run", f"{run}, {_decoding(report.evidence)}{_batches(report.evidence)}"))
-    if report.judgement.use != Use():
+    if report.judgement.use != UseCase():
         lines.append(("judged for", str(report.judgement.use)))
     libraries = f"transformers {versions.transformers}, tokenizers {versions.tokenizers}, torch {versions.torch}"
     lines.append(("versions", f"padcheck {versions.padcheck}, {libraries}, Python {versions.python}"))
@@ -165,7 +165,7 @@ def verdicts(report: Report) -> list[tuple[str, str, str]]:
     return [
         (name, _verdict(comparison), visible(comparison.reason) + _details(comparison, sampled=report.evidence.sampled))
         for name, comparison in report.comparisons.items()
-        if name in (*USER_RUNS, report.judgement.use.arm)
+        if name in (*USER_RUNS, report.judgement.use.run)
     ]
 
 

@@ -1,0 +1,80 @@
+"""Turns the options of a command into settings."""
+
+from collections.abc import Mapping
+from enum import Enum
+from typing import Any, TypeVar
+
+from padcheck.cli.options import FailOn
+from padcheck.core.errors import UsageError
+from padcheck.core.settings import JudgeSettings, MeasureSettings, OutputSettings, SurveySettings, belonging_to
+
+Settings = TypeVar("Settings", MeasureSettings, JudgeSettings, OutputSettings, SurveySettings)
+
+
+def option_values(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that were given, under the names and in the form that the settings use.
+
+    Args:
+        asked: What Typer parsed, by option; None for an option that was not given.
+
+    Raises:
+        UsageError: A value is invalid, or a prompts file cannot be read.
+    """
+    values = {name: each.value if isinstance(each, Enum) else each for name, each in asked.items() if each is not None}
+    if "prompt" in values or "prompts" in values:
+        values["prompts"] = _prompts(values.pop("prompt", []), values.get("prompts"))
+    if "batch_size" in values:
+        values["batch_size"] = _batch_size(values["batch_size"])
+    if "select" in values:
+        values["select"] = tuple(_codes(values["select"]))
+    if "ignore" in values:
+        values["ignore"] = dict.fromkeys(_codes(values["ignore"]), "left out by --ignore")
+    if "fail_on" in values:
+        values["fail_on"] = FailOn(values["fail_on"]).severity
+    if "reports" in values:
+        from padcheck.reporters import files_by_format
+
+        values["reports"] = files_by_format(values["reports"])
+    return values
+
+
+def build(kind: type[Settings], values: Mapping[str, Any], **more: Any) -> Settings:
+    """Settings of one kind, from those values that belong to it.
+
+    Raises:
+        UsageError: A value is out of range, or values contradict each other.
+    """
+    return kind(**belonging_to(kind, values), **more)
+
+
+def build_output(values: Mapping[str, Any], *measured: MeasureSettings) -> OutputSettings:
+    """Where this process writes. Of several processes that share a model, only the first one writes.
+
+    Raises:
+        UsageError: The number of processes does not fit --tp-plan.
+    """
+    from padcheck.core import torchrun
+
+    writes = torchrun.is_heard(in_parallel=any(measure.tp_plan for measure in measured))
+    return build(OutputSettings, values, discarded=not writes)
+
+
+def _batch_size(text: str) -> int | str:
+    if text == "auto":
+        return text
+    try:
+        return int(text)
+    except ValueError:
+        raise UsageError(f"--batch-size is {text}.", change="Use a whole number, or auto.") from None
+
+
+def _prompts(prompts: list[str], file: str | None) -> tuple[str, ...]:
+    if file is None:
+        return tuple(prompts)
+    from padcheck.cli.prompts_file import load_prompts
+
+    return (*prompts, *load_prompts(file))
+
+
+def _codes(options: list[str]) -> list[str]:
+    return [code.strip().upper() for option in options for code in option.split(",") if code.strip()]
