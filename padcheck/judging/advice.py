@@ -1,23 +1,45 @@
-"""What to do with a model, task by task: a line to paste for each, and nothing in it that was not measured."""
+"""What to do with a model: one line to paste for generating, scoring and training, based only on what was measured."""
+
+from typing import NamedTuple
 
 from padcheck.core.facts import PaddingSide
 from padcheck.core.report import Advice
-from padcheck.core.run_plans import SINGLE
+from padcheck.core.run_plans import SINGLE, RunName
 from padcheck.judging.rules import Case
 
-_SCORING: tuple[tuple[str, PaddingSide, str, bool], ...] = (
-    ("right_forward", "right", "right_forward_no_mask", False),
-    ("left_forward", "left", "left_forward_no_mask", False),
-    ("left_forward_positions", "left", "left_forward_no_mask", True),
+
+class _Scoring(NamedTuple):
+    """A way to score a padded batch.
+
+    Attributes:
+        run: Did it like this. Of a 16-bit model that is a run in float32, so a fault that 16 bit hides rules it out.
+        side: Where the pads are.
+        without_mask: The run that left the mask out.
+        position_ids: True if they are passed.
+    """
+
+    run: RunName
+    side: PaddingSide
+    without_mask: RunName
+    position_ids: bool = False
+
+
+_WAYS_TO_SCORE = (
+    _Scoring("right_forward", "right", "right_forward_no_mask"),
+    _Scoring("left_forward", "left", "left_forward_no_mask"),
+    _Scoring("left_forward_positions", "left", "left_forward_no_mask", position_ids=True),
 )
-"""The ways to score a padded batch, the simplest first: arm, side, the arm without a mask, position_ids passed. A way
-is none where float32 shows that 16 bit hides a fault on its side."""
+"""The simplest first."""
+
+_NONE_RIGHT = "  # no padded batch is right"
+_NO_MASK_NEEDED = "  # also without attention_mask"
+_POSITIONS = "position_ids=(inputs.attention_mask.cumsum(-1) - 1).clamp(min=0)"
 
 
 def advise(case: Case) -> tuple[Advice, ...]:
-    """Three lines: for generating, scoring and training.
+    """One line each for generating, scoring and training.
 
-    None where the prompts alone did not run, nothing was padded, or a fault would not have shown.
+    Empty if the prompts alone did not run, nothing was padded, or a fault would not have shown.
     """
     rows = [row for comparison in case.comparisons.values() for row in comparison.rows]
     if SINGLE not in case.evidence.runs or not any(row.num_pad_tokens for row in rows):
@@ -40,13 +62,13 @@ def _generating(case: Case) -> Advice:
 
 
 def _with_pad_token(case: Case, line: str) -> str:
-    """The line, after giving the tokenizer the pad token of this run where it has none: else padding=True raises."""
+    """The line, preceded by setting the pad token of this run if the tokenizer has none: padding=True would raise."""
     tokenizer = case.evidence.tokenizer
     return line if tokenizer.pad_token is not None else f"tokenizer.pad_token = {tokenizer.pad_token_used!r}; {line}"
 
 
 def _how_to_generate(case: Case) -> tuple[PaddingSide | None, str, bool]:
-    """Side, line, and whether the mask is needed; 16 bit that hides what float32 shows is no way."""
+    """Side, line, and whether the mask is needed. A fault that 16 bit hides and float32 shows rules a side out."""
     hidden = bool(case.wrong("left_float32"))
     if case.right("left") and not hidden:
         needed = not case.right("left_no_mask")
@@ -61,27 +83,23 @@ def _how_to_generate(case: Case) -> tuple[PaddingSide | None, str, bool]:
 
 
 def _scoring(case: Case) -> Advice:
-    for arm, side, without_mask, position_ids in _SCORING:
-        if case.right(arm):
-            needed = not case.right(without_mask)
-            line = (
-                f"inputs = {_batch(side)}; model(**inputs, {_POSITIONS})"
-                if position_ids
-                else f"model(**{_batch(side)})"
-            )
-            return Advice(
-                task="scoring",
-                padding_side=side,
-                position_ids=position_ids,
-                attention_mask=needed,
-                line=_with_pad_token(case, line),
-            )
-    line = 'for text in texts: model(**tokenizer(text, return_tensors="pt"))' + _NONE_RIGHT
-    return Advice(task="scoring", padding_side=None, position_ids=False, attention_mask=False, line=line)
+    way = next((way for way in _WAYS_TO_SCORE if case.right(way.run)), None)
+    if way is None:
+        line = 'for text in texts: model(**tokenizer(text, return_tensors="pt"))' + _NONE_RIGHT
+        return Advice(task="scoring", padding_side=None, position_ids=False, attention_mask=False, line=line)
+    batch = _batch(way.side)
+    line = f"inputs = {batch}; model(**inputs, {_POSITIONS})" if way.position_ids else f"model(**{batch})"
+    return Advice(
+        task="scoring",
+        padding_side=way.side,
+        position_ids=way.position_ids,
+        attention_mask=not case.right(way.without_mask),
+        line=_with_pad_token(case, line),
+    )
 
 
 def _training(scoring: Advice) -> Advice:
-    """Scoring's side, and labels from the mask: made from ids, they would lose every eos that serves as pad too."""
+    """Pads as for scoring. Labels come from the mask: labels made from ids would lose each eos if pad is eos."""
     if scoring.padding_side is None:
         line = "# batches of texts of equal length: no padded batch is right"
     else:
@@ -93,11 +111,6 @@ def _training(scoring: Advice) -> Advice:
         attention_mask=scoring.attention_mask,
         line=line,
     )
-
-
-_NONE_RIGHT = "  # no padded batch is right"
-_NO_MASK_NEEDED = "  # also without attention_mask"
-_POSITIONS = "position_ids=(inputs.attention_mask.cumsum(-1) - 1).clamp(min=0)"
 
 
 def _batch(side: PaddingSide) -> str:

@@ -1,4 +1,4 @@
-"""The findings that a team has accepted: a file beside the configuration, so that only new ones fail."""
+"""The baseline: a file of findings that a team has accepted. Only new findings make a check fail."""
 
 from pathlib import Path
 
@@ -12,30 +12,31 @@ SCHEMA_VERSION = 1
 
 
 class Baseline(msgspec.Struct, frozen=True, kw_only=True):
-    """Findings by model and code; a graver one of the same code is new."""
+    """The accepted findings, by model and code. A finding of the same code that is more severe is new."""
 
     schema_version: int = SCHEMA_VERSION
     findings: tuple[KnownFinding, ...]
 
     def of(self, model: str) -> dict[str, Severity]:
-        """The severity up to which each code is known of a model."""
+        """The severity up to which each code is accepted for a model."""
         return {known.code: known.severity for known in self.findings if known.model == model}
 
 
 def read(path: Path | None, *, may_be_new: bool) -> Baseline:
-    """Reads a baseline; an empty one where none is named, or where it `may_be_new` and is not there yet.
+    """Reads a baseline. It is empty if no path is given, or if it `may_be_new` and the file does not exist yet.
 
     Raises:
-        UsageError: The file cannot be read, is not a baseline, or is of another schema version; or one is to be written
-        and none is named.
+        UsageError: The file cannot be read, is not a baseline, or has another schema version; or a baseline is to be
+            written and no path is given.
     """
     if path is None and may_be_new:
         raise UsageError(
-            "--write-baseline does not know where to.", change='Add --baseline FILE, or baseline = "FILE" to the file.'
+            "--write-baseline needs a path.",
+            change='Add --baseline FILE, or baseline = "FILE" in the configuration file.',
         )
     if path is None or (may_be_new and not path.exists()):
         return Baseline(findings=())
-    anew = "Check the path; if the baseline is out of date, remove it and write it anew with --write-baseline."
+    anew = "Check the path. If the baseline is out of date, remove it and write a new one with --write-baseline."
     try:
         written = msgspec.json.decode(path.read_bytes())
         version = written.get("schema_version") if isinstance(written, dict) else None
@@ -49,7 +50,7 @@ def read(path: Path | None, *, may_be_new: bool) -> Baseline:
             )
         return msgspec.convert(written, Baseline)
     except FileNotFoundError as error:
-        raise UsageError(f"There is no baseline {path}.", change="Make it with --write-baseline.") from error
+        raise UsageError(f"There is no baseline {path}.", change="Create it with --write-baseline.") from error
     except OSError as error:
         raise UsageError(
             f"The baseline {path} cannot be read: {error.strerror or error}.", change="Check the path."
@@ -59,12 +60,12 @@ def read(path: Path | None, *, may_be_new: bool) -> Baseline:
 
 
 def says_what_is_there(report: Report) -> bool:
-    """True where what a report does not find is not there: not where nothing was measured."""
+    """True if an absent finding means an absent problem; False if nothing was measured."""
     return report.status != "not_measured"
 
 
 def updated(before: Baseline, check: Check) -> Baseline:
-    """What the check found, and what was known of all that it did not look at: other models, rules left out."""
+    """What the check found, and what was accepted before for models and rules that it did not look at."""
     measured = [report for report in check.reports if isinstance(report, Report) and says_what_is_there(report)]
     undecided = {report.evidence.model.id: {each.code for each in report.skipped} for report in measured}
     kept = [known for known in before.findings if known.code in undecided.get(known.model, {known.code})]

@@ -1,4 +1,4 @@
-"""What a rule looks at, and the questions that several rules ask of it."""
+"""What a rule looks at: the evidence, each run compared with its reference, and questions that several rules ask."""
 
 from collections.abc import Sequence
 from typing import NamedTuple, TypeVar
@@ -6,13 +6,26 @@ from typing import NamedTuple, TypeVar
 from padcheck.core.evidence import OTHER_ATTENTION, Evidence, PadCountSweep, Place, RowDifference
 from padcheck.core.precision import PrecisionTest
 from padcheck.core.report import Comparison, RowComparison, Verdict
-from padcheck.core.run_plans import CONTROLS, SINGLE
+from padcheck.core.run_plans import CONTROLS, RUN_PLANS, SINGLE, RunName
 from padcheck.core.tolerances import Tolerance, share_of_allowance
 from padcheck.core.use_case import UseCase
 
+Reads = tuple[RunName | tuple[RunName, ...], ...]
+"""The runs that a rule needs. Of a tuple of runs one is enough; the reason for being undecided names its first run."""
+
+LEFT_BATCH: tuple[RunName, ...] = ("left", "left_float32")
+"""The runs that `Case.left` chooses from."""
+
+_LEFT_PADDED = tuple(
+    name
+    for name, plan in RUN_PLANS.items()
+    if plan.padding_side == "left" and plan.reference == SINGLE and plan.must_match
+)
+"""The left-padded runs that must match the prompts alone."""
+
 
 class Step(NamedTuple):
-    """One step of one row, beside what rounding is allowed there."""
+    """One step of one row: how far its logits are from the reference's, and how far rounding may move them."""
 
     prompt_index: int
     num_pad_tokens: int
@@ -21,12 +34,20 @@ class Step(NamedTuple):
 
     @property
     def off(self) -> bool:
-        """True where the logits differ by more than rounding."""
+        """True if the logits differ by more than rounding explains."""
         return share_of_allowance(self.max_abs_diff, self.allowed) > 1
 
 
 class Case(NamedTuple):
-    """What a rule looks at: the evidence, each arm's comparison under the tolerance in force for it, and the use."""
+    """What a rule looks at.
+
+    Attributes:
+        evidence: All that was measured.
+        comparisons: Each run that has a reference, compared with it.
+        tolerances: What rounding explains in each run.
+        use: What the caller does with the model.
+        precision: The test of what 16 bit adds; None if it does not apply.
+    """
 
     evidence: Evidence
     comparisons: dict[str, Comparison]
@@ -35,74 +56,87 @@ class Case(NamedTuple):
     precision: PrecisionTest | None = None
 
     @property
-    def left(self) -> str:
-        """The left-padded batch that probes are compared with: that in float32 if a 16-bit model ran there too."""
+    def left(self) -> RunName:
+        """The left-padded batch that probes are compared with: in float32 if a 16-bit model also ran in float32."""
         return "left_float32" if self.ran("left_float32") else "left"
 
     @property
     def place(self) -> Place | None:
-        """The module in which left padding, or the batch, begins to change the result."""
-        return next((place for arm, place in self.evidence.places.items() if arm != "right_forward"), None)
+        """The first module that left padding, or the batch, changes."""
+        return next((place for name, place in self.evidence.places.items() if name != "right_forward"), None)
 
-    def ran(self, *arms: str) -> bool:
-        """True where each of these arms ran and was compared."""
-        return all(arm in self.comparisons and self.comparisons[arm].verdict is not Verdict.NOT_RUN for arm in arms)
+    def ran(self, *runs: RunName) -> bool:
+        """True if each of these runs was compared with its reference."""
+        return all(run in self.comparisons and self.comparisons[run].verdict is not Verdict.NOT_RUN for run in runs)
 
-    def wrong(self, arm: str) -> list[RowComparison]:
-        """The padded rows of an arm whose logits are off by more than rounding."""
-        rows = self.comparisons[arm].rows if arm in self.comparisons else ()
+    def undecided(self, reads: Reads) -> str | None:
+        """Why a rule that reads these runs cannot decide; None if it can."""
+        for each in reads:
+            runs = each if isinstance(each, tuple) else (each,)
+            if not any(self.ran(run) for run in runs):
+                return f"undecided: {self._why_not_run(runs[0])}"
+        return None
+
+    def _why_not_run(self, name: RunName) -> str:
+        if not self.evidence.runs:
+            return "only the tokenizer was inspected"
+        run = self.evidence.runs.get(name)
+        if run is None:
+            return f"the run {name} did not run"
+        return f"the run {name} has no row to compare" if run.error is None else f"the run {name} raised: {run.error}"
+
+    def wrong(self, run: RunName) -> list[RowComparison]:
+        """The padded rows of a run that differ by more than rounding."""
+        rows = self.comparisons[run].rows if run in self.comparisons else ()
         return [row for row in rows if row.num_pad_tokens and row.verdict is Verdict.DIFFERENT]
 
-    def share(self, arm: str, rows: Sequence[object]) -> str:
-        """How many of the prompts of an arm these are: a probe runs on a few where nothing else differs."""
-        tried, given = len(self.comparisons[arm].rows), len(self.evidence.prompts)
+    def share(self, run: RunName, rows: Sequence[object]) -> str:
+        """`1 of 4 prompts`; `1 of the 2 prompts tried` if the run, a probe, took only some of the prompts."""
+        tried, given = len(self.comparisons[run].rows), len(self.evidence.prompts)
         return f"{len(rows)} of {given} prompts" if tried == given else f"{len(rows)} of the {tried} prompts tried"
 
-    def right(self, arm: str) -> bool:
-        """True where an arm ran and no row of it, padded or not, is off by more than rounding."""
-        return self.ran(arm) and self.comparisons[arm].verdict.within_rounding
+    def right(self, run: RunName) -> bool:
+        """True if a run was compared and no row, padded or not, differs by more than rounding."""
+        return self.ran(run) and self.comparisons[run].verdict.within_rounding
 
     def harmed(self) -> bool:
-        """True if left padding is wrong: in the batch, alone, in float32, or behind other numbers of pads."""
-        wrong = any(self.ran(arm) and not self.right(arm) for arm in ("left", "left_alone", "left_float32"))
+        """True if left padding is wrong: in the batch, in a batch of one, in float32, or with other pad counts."""
+        wrong = any(self.ran(run) and not self.right(run) for run in _LEFT_PADDED)
         in_16_bit = self.precision is not None and self.precision.shows_fault
         return wrong or in_16_bit or any(step.off for step in (*self.sweep(), *self.screen()))
 
     def undecidable(self) -> str | None:
-        """Why nothing that differs says anything about padding: rows depend on their batch by construction.
+        """Why no difference says anything about padding: rows depend on their batch by construction.
 
-        None where they should not, or where nothing differs.
+        None if they do not, or if nothing differs.
         """
-        differs = self.harmed() or any(comparison.verdict is Verdict.DIFFERENT for comparison in self._without_pads())
-        return self.evidence.model.batch_dependent if differs else None
+        batches: tuple[RunName, ...] = ("few_copies", "batched", "right_forward")
+        differ = any(self.ran(run) and self.comparisons[run].verdict is Verdict.DIFFERENT for run in batches)
+        return self.evidence.model.batch_dependent if differ or self.harmed() else None
 
-    def _without_pads(self) -> list[Comparison]:
-        return [self.comparisons[arm] for arm in ("few_copies", "batched", "right_forward") if self.ran(arm)]
+    def first_steps(self, run: RunName) -> list[Step]:
+        """The first step of each padded row of a run."""
+        return [self._step(run, row, 0) for row in self._padded(run)]
 
-    def first_steps(self, arm: str) -> list[Step]:
-        """The first step of each padded row of an arm."""
-        return [self._step(arm, row, 0) for row in self.evidence.differences.get(arm, ()) if row.num_pad_tokens]
-
-    def later_steps(self, arm: str) -> list[Step]:
+    def later_steps(self, run: RunName) -> list[Step]:
         """All other steps of the padded rows."""
-        rows = [row for row in self.evidence.differences.get(arm, ()) if row.num_pad_tokens]
-        return [self._step(arm, row, number) for row in rows for number in range(1, len(row.steps))]
+        return [self._step(run, row, number) for row in self._padded(run) for number in range(1, len(row.steps))]
 
-    def off_at_first(self, arm: str, row: RowComparison) -> bool:
-        """True if this row of an arm is off at its first step already."""
-        rows = self.evidence.differences[arm]
-        return any(self._step(arm, each, 0).off for each in rows if each.prompt_index == row.prompt_index)
+    def off_at_first(self, run: RunName, row: RowComparison) -> bool:
+        """True if this row of a run is off at its first step already."""
+        rows = self.evidence.differences[run]
+        return any(self._step(run, each, 0).off for each in rows if each.prompt_index == row.prompt_index)
 
-    def only_later_steps_wrong(self, arm: str) -> bool:
-        """True where padded rows of an arm are wrong, and each of them only after its first new token."""
-        return bool(self.wrong(arm)) and not any(step.off for step in self.first_steps(arm))
+    def only_later_steps_wrong(self, run: RunName) -> bool:
+        """True if padded rows of a run are wrong, and none of them at its first new token."""
+        return bool(self.wrong(run)) and not any(step.off for step in self.first_steps(run))
 
     def sweep(self) -> list[Step]:
-        """One prompt behind many numbers of pads; empty if the sweep did not run."""
+        """One prompt with many pad counts; empty if the sweep did not run."""
         return self._pad_counts(self.evidence.sweep)
 
     def screen(self) -> list[Step]:
-        """Pieces of one text behind a few numbers of pads; empty if they did not run."""
+        """Pieces of one text with a few pad counts; empty if they did not run."""
         return self._pad_counts(self.evidence.screen)
 
     def _pad_counts(self, sweep: PadCountSweep | None) -> list[Step]:
@@ -115,12 +149,12 @@ class Case(NamedTuple):
         ]
 
     def wrong_alone(self) -> list[RowComparison]:
-        """Prompts whose unpadded run is itself off: with a cache it says something else than without."""
+        """The prompts that, alone and unpadded, give other logits with a cache than without."""
         rows = self.comparisons["uncached"].rows if self.ran("uncached") else ()
         return [row for row in rows if row.verdict is Verdict.DIFFERENT]
 
     def right_with_attention(self) -> str | None:
-        """The attention implementation that makes the left-padded batch right, where it is wrong with the model's."""
+        """The attention implementation that makes a wrong left-padded batch right; None if none was seen to."""
         if not self.ran("left", "left_other_attention"):
             return None
         in_float32 = self.evidence.runs["left_other_attention"].dtype is not None
@@ -130,18 +164,21 @@ class Case(NamedTuple):
         return OTHER_ATTENTION.get(self.evidence.model.attn_implementation or "")
 
     def control_was_seen(self) -> bool | None:
-        """Whether a fault made on purpose shows; None where the evidence has no such probe.
+        """Whether a fault made on purpose changes a padded row; None if the evidence has no such control.
 
-        The pads replaced by other ids and unmasked must change a padded row, or no fault of the mask could be seen.
+        If it changes nothing, no fault of the mask could be seen.
         """
         if "broken_mask" not in self.evidence.runs:
             return None
-        rows = [row for arm in CONTROLS if self.ran(arm) for row in self.comparisons[arm].rows if row.num_pad_tokens]
+        rows = [row for run in CONTROLS if self.ran(run) for row in self.comparisons[run].rows if row.num_pad_tokens]
         return any(row.verdict in (Verdict.DIFFERENT, Verdict.NON_FINITE) for row in rows)
 
-    def _step(self, arm: str, row: RowDifference, number: int) -> Step:
+    def _padded(self, run: RunName) -> list[RowDifference]:
+        return [row for row in self.evidence.differences.get(run, ()) if row.num_pad_tokens]
+
+    def _step(self, run: RunName, row: RowDifference, number: int) -> Step:
         step = row.steps[number]
-        allowed = self.tolerances[arm].allowed(step.logit_scale)
+        allowed = self.tolerances[run].allowed(step.logit_scale)
         return Step(row.prompt_index, row.num_pad_tokens, step.max_abs_diff, allowed)
 
 
@@ -149,5 +186,12 @@ _Off = TypeVar("_Off", Step, RowComparison)
 
 
 def worst(rows: Sequence[_Off]) -> _Off:
-    """The row, or the step, that is furthest beyond what it is allowed."""
+    """The row, or step, that uses up the largest share of what is allowed."""
     return max(rows, key=lambda row: share_of_allowance(row.max_abs_diff, row.allowed))
+
+
+def how_far(furthest: Step | RowComparison, where: str = "") -> str:
+    """Such as `largest difference 1.3 (prompt 0, token 2), rounding explains up to 3.9`."""
+    difference = "NaN" if furthest.max_abs_diff is None else f"{furthest.max_abs_diff:.2g}"
+    at = f" ({where})" if where else ""
+    return f"largest difference {difference}{at}, rounding explains up to {furthest.allowed:.2g}"

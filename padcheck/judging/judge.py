@@ -1,4 +1,4 @@
-"""Evidence to report: compares each arm under a tolerance, asks every rule, and settles status and exit code."""
+"""From evidence to report: compares the runs, asks every rule, and decides status and exit code."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -7,27 +7,23 @@ from typing import Any
 from msgspec.structs import replace
 
 from padcheck.core.errors import UsageError
-from padcheck.core.evidence import Evidence, RowDifference
+from padcheck.core.evidence import Evidence
 from padcheck.core.exit_codes import ExitCode
-from padcheck.core.noise_floor import NoiseFloor, noise_floor, tolerance_of
-from padcheck.core.precision import precision_test
-from padcheck.core.report import STATUS, Command, Comparison, Finding, Report, RowComparison, Skipped, Verdict
+from padcheck.core.report import STATUS, Command, Finding, Report, Skipped
 from padcheck.core.run_plans import SINGLE
 from padcheck.core.settings import JudgeSettings
-from padcheck.core.tolerances import Tolerance, share_of_allowance
-from padcheck.core.use_case import UseCase
 from padcheck.judging.advice import advise
+from padcheck.judging.compare import open_case
 from padcheck.judging.library_behaviour import library_behaviour
 from padcheck.judging.rules import RULES, Case, Rule
+from padcheck.judging.suppression import suppressed
 
 _BATCH = "PAD206"
-"""What tells that rows depend on their batch."""
-
-_ANY_USE = UseCase()
+"""The code that says that rows depend on their batch."""
 
 
 def judge(command: Command, evidence: Evidence, settings: JudgeSettings) -> Report:
-    """The report on some evidence.
+    """The report on this evidence.
 
     Raises:
         UsageError: `select` or `ignore` names no rule.
@@ -54,7 +50,7 @@ def judge(command: Command, evidence: Evidence, settings: JudgeSettings) -> Repo
 
 
 def rejudge(report: Report, changes: Mapping[str, Any]) -> Report:
-    """The same evidence and times, judged as before except for these fields of `JudgeSettings`.
+    """The same evidence and times, judged again with these fields of `JudgeSettings` changed.
 
     Raises:
         UsageError: `select` or `ignore` names no rule.
@@ -63,98 +59,19 @@ def rejudge(report: Report, changes: Mapping[str, Any]) -> Report:
     return replace(again, seconds=report.seconds)
 
 
-def open_case(
-    evidence: Evidence, atol: float | None = None, rtol: float | None = None, use: UseCase = _ANY_USE
-) -> tuple[Case, NoiseFloor]:
-    """What the rules look at: every arm compared under the tolerance in force, and the floor that it comes from."""
-    in_float32 = {name for name, arm in evidence.runs.items() if arm.dtype is not None}
-    own_dtype = {name: found for name, found in evidence.differences.items() if name not in in_float32}
-    floor = noise_floor(
-        evidence.model.dtype, evidence.model.num_layers, evidence.noise, own_dtype, atol=atol, rtol=rtol
-    )
-    tolerances = {name: tolerance_of(floor, arm) for name, arm in evidence.runs.items()}
-    comparisons = {
-        name: _compare_arm(evidence, name, tolerances[name])
-        for name, arm in evidence.runs.items()
-        if arm.reference is not None
-    }
-    # What the user allows instead of rounding leaves nothing for a test of rounding to say.
-    precision = None if floor.method == "given" else precision_test(evidence.precision)
-    return Case(evidence, comparisons, tolerances, use, precision), floor
-
-
-def _compare_arm(evidence: Evidence, name: str, tolerance: Tolerance) -> Comparison:
-    """The verdict on one arm: that of its worst row."""
-    error = evidence.runs[name].error
-    rows = tuple(_compare_row(difference, tolerance) for difference in evidence.differences.get(name, ()))
-    reference = evidence.runs[name].reference or SINGLE
-    if not rows or error is not None:
-        reason = error or f"there is no {reference} arm to compare with"
-        return Comparison(reference=reference, verdict=Verdict.NOT_RUN, reason=reason, rows=rows)
-    worst = max(rows, key=lambda row: (row.verdict.rank, share_of_allowance(row.max_abs_diff, row.allowed)))
-    several = len(rows) > 1 and worst.verdict is not Verdict.IDENTICAL
-    flips = [row.first_different_token for row in rows if row.first_different_token is not None]
-    return Comparison(
-        reference=reference,
-        verdict=worst.verdict,
-        max_abs_diff=worst.max_abs_diff,
-        max_kl=max((row.max_kl for row in rows if row.max_kl is not None), default=None),
-        allowed=worst.allowed,
-        first_different_token=min(flips, default=None),
-        reason=f"prompt {worst.prompt_index}: {worst.reason}" if several else worst.reason,
-        rows=rows,
-    )
-
-
-def _compare_row(difference: RowDifference, tolerance: Tolerance) -> RowComparison:
-    """Each step has its own logits, so its own allowance; the one that uses up most of it speaks for the row."""
-    allowances = [tolerance.allowed(step.logit_scale) for step in difference.steps]
-    used = [
-        share_of_allowance(step.max_abs_diff, allowed)
-        for step, allowed in zip(difference.steps, allowances, strict=True)
-    ]
-    worst = max(range(len(used)), key=lambda step: (difference.steps[step].max_abs_diff is None, used[step]))
-    step, allowed = difference.steps[worst], allowances[worst]
-    flip = difference.flip
-    far = "" if step.max_abs_diff is None else f"logits differ by {step.max_abs_diff:.2g} at token {worst}"
-    if step.max_abs_diff is None:
-        verdict, reason = Verdict.NON_FINITE, f"NaN or infinity at token {worst}"
-    elif used[worst] > 1:
-        verdict, reason = Verdict.DIFFERENT, f"{far}, {allowed:.2g} allowed"
-    elif flip is not None:
-        verdict, reason = Verdict.EQUIVALENT, f"{far}, {allowed:.2g} allowed: a near tie"
-    elif step.max_abs_diff > 0:
-        verdict, reason = Verdict.EQUIVALENT, f"{far}, {allowed:.2g} allowed"
-    else:
-        verdict, reason = Verdict.IDENTICAL, "same logits to the last bit"
-    return RowComparison(
-        prompt_index=difference.prompt_index,
-        num_pad_tokens=difference.num_pad_tokens,
-        verdict=verdict,
-        max_abs_diff=step.max_abs_diff,
-        max_kl=max((s.kl for s in difference.steps if s.kl is not None), default=None),
-        allowed=allowed,
-        step=worst,
-        first_different_token=None if flip is None else flip.step,
-        flip=flip,
-        reason=reason,
-    )
-
-
 def _ask_rules(case: Case, settings: JudgeSettings) -> tuple[list[Finding], list[Skipped]]:
+    """The findings, gravest first, and the rules that were left out, undecided or suppressed."""
     outcomes = {rule: _ask(rule, case, settings) for rule in RULES}
     found = {rule: outcome for rule, outcome in outcomes.items() if isinstance(outcome, Finding)}
     skipped = [outcome for outcome in outcomes.values() if isinstance(outcome, Skipped)]
-    for rule in list(found):
-        # One fault, one story: the finding that says more silences the one that would only repeat it.
-        teller = next((finding.code for finding in found.values() if _tells(finding, rule)), None)
-        if teller is not None:
-            del found[rule]
-            skipped.append(rule.skip(f"{teller} tells it"))
+    covered = suppressed(found)
+    skipped += [rule.skip(f"covered by {code}") for rule, code in covered.items()]
     findings = [
         replace(finding, known=settings.knows(finding.code, finding.severity))
-        for finding in sorted(found.values(), key=lambda finding: (-finding.severity.rank, finding.code))
+        for rule, finding in found.items()
+        if rule not in covered
     ]
+    findings.sort(key=lambda finding: (-finding.severity.rank, finding.code))
     return findings, sorted(skipped, key=lambda outcome: outcome.code)
 
 
@@ -164,19 +81,16 @@ def _ask(rule: Rule, case: Case, settings: JudgeSettings) -> Finding | Skipped |
         return rule.skip(left_out)
     if not rule.concerns(case.use):
         return rule.skip(f"says nothing about {case.use}")
-    if _BATCH in rule.told_by and case.undecidable() is not None:
+    if _BATCH in rule.suppressed_by and case.undecidable() is not None:
+        # PAD206 is then a warning, which suppresses no error; but whatever it could explain may come from the batch.
         return rule.skip("rows depend on their batch by construction")
     return rule.judge(case)
 
 
-def _tells(finding: Finding, rule: Rule) -> bool:
-    return finding.code in rule.told_by and finding.severity.rank >= rule.severity.rank
-
-
 def _exit_code(command: Command, case: Case, findings: list[Finding], settings: JudgeSettings) -> ExitCode:
-    """Nothing measured is never a pass, whatever --fail-on says."""
+    """A model that was not measured never passes, whatever --fail-on says."""
     reference = case.evidence.runs.get(SINGLE)
-    # What raises without any padding says nothing about padding, and what could not be seen neither.
+    # A control that is not seen says nothing about padding. Neither does an error that is raised without padding.
     silent = {"PAD903"} | ({"PAD902"} if reference is not None and reference.error is not None else set())
     if case.undecidable() is not None:
         silent.add(_BATCH)
@@ -194,7 +108,7 @@ def _exit_code(command: Command, case: Case, findings: list[Finding], settings: 
 
 
 def require_known_codes(settings: JudgeSettings) -> None:
-    """Finds a code that does not exist before anything is run.
+    """Rejects codes that do not exist, before anything runs.
 
     Raises:
         UsageError: `select` or `ignore` names no rule.
@@ -204,5 +118,5 @@ def require_known_codes(settings: JudgeSettings) -> None:
             if not prefix or not any(rule.code.startswith(prefix) for rule in RULES):
                 raise UsageError(
                     f"{option} {prefix or repr(prefix)} names no rule.",
-                    change="`padcheck rules` lists the codes; a prefix such as PAD1 counts.",
+                    change="`padcheck rules` lists the codes. A prefix such as PAD1 also works.",
                 )

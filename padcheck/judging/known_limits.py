@@ -1,4 +1,4 @@
-"""Architectures that cannot be padded on a side by design: upstream skips them or their kind, or their code says so.
+"""Architectures that cannot be padded on the left by design, as upstream's skipped tests or their code show.
 
 The reasons were read in the tests and sources of transformers 5.23.0; see also huggingface/transformers#22322.
 """
@@ -9,7 +9,7 @@ from padcheck.core.facts import PaddingSide
 
 
 class Limit(NamedTuple):
-    """Why left padding cannot be right, and the side to use instead; None where no side is."""
+    """Why left padding cannot be right, and the side to use instead; None if neither side works."""
 
     reason: str
     instead: PaddingSide | None

@@ -1,17 +1,18 @@
-"""What the installed transformers does where its versions differ: seen in the run, not looked up by version."""
+"""Behaviour of the installed transformers that differs between its versions, as seen in the runs."""
 
 from padcheck.core.evidence import Evidence, Row
+from padcheck.core.run_plans import RunName
 
 _RIGHT_PADDING = "right-padding was detected"
 _MISSING_MASK = ("attention mask is not set", "attention mask and the pad token id were not set")
 
 
 def library_behaviour(evidence: Evidence) -> dict[str, str]:
-    """What generate() did with positions and warnings; a key is left out where the run could not show it.
+    """What generate() did with positions and warnings. A key is left out if the runs could not show it.
 
-    pad_position_ids: what the pads of a left-padded row got. new_position_ids: where the new tokens of a right-padded
-    row are counted from, its `mask` (as they should) or its `last column`. warns_of_right_padding and
-    warns_of_missing_mask: yes or no, for a batch.
+    pad_position_ids: the positions that the pads of a left-padded row got. new_position_ids: where the positions of
+    the new tokens of a right-padded row are counted from, its `mask` (which is right) or its `last column`.
+    warns_of_right_padding and warns_of_missing_mask: yes or no, for a batch.
 
     Sources: huggingface/transformers#43734, #44021, #48161.
     """
@@ -22,23 +23,23 @@ def library_behaviour(evidence: Evidence) -> dict[str, str]:
         found["new_position_ids"] = counted
     if _padded(evidence, "right"):
         found["warns_of_right_padding"] = _warned(evidence, "right", (_RIGHT_PADDING,))
-    if _padded(evidence, "left_no_mask") and _has_no_way_to_infer_a_mask(evidence):
+    if _padded(evidence, "left_no_mask") and _cannot_infer_a_mask(evidence):
         found["warns_of_missing_mask"] = _warned(evidence, "left_no_mask", _MISSING_MASK)
     return found
 
 
-def _warned(evidence: Evidence, arm: str, texts: tuple[str, ...]) -> str:
-    return "yes" if any(text in warning for warning in evidence.runs[arm].warnings for text in texts) else "no"
+def _warned(evidence: Evidence, run: RunName, texts: tuple[str, ...]) -> str:
+    return "yes" if any(text in warning for warning in evidence.runs[run].warnings for text in texts) else "no"
 
 
-def _has_no_way_to_infer_a_mask(evidence: Evidence) -> bool:
-    """Where generate() can, or knows no eos either, there is nothing to warn of."""
+def _cannot_infer_a_mask(evidence: Evidence) -> bool:
+    """True if generate() has a reason to warn: it knows an eos, and pad is unknown or is an eos."""
     ids = evidence.special_token_ids.generation_config
     return ids.eos is not None and (ids.pad is None or ids.pad in ids.eos)
 
 
-def _padded(evidence: Evidence, arm: str) -> list[Row]:
-    return [row for row in evidence.runs[arm].rows if row.num_pad_tokens] if arm in evidence.runs else []
+def _padded(evidence: Evidence, run: RunName) -> list[Row]:
+    return [row for row in evidence.runs[run].rows if row.num_pad_tokens] if run in evidence.runs else []
 
 
 def _pad_positions(rows: list[Row]) -> str | None:
@@ -47,7 +48,7 @@ def _pad_positions(rows: list[Row]) -> str | None:
 
 
 def _counted_from(rows: list[Row]) -> str | None:
-    """Only the columns that entered forward() have a position: the last new token never does."""
+    """Only columns that entered forward() have a position. The last new token never enters."""
     pairs = {
         (position, row.position_ids_from_mask[column])
         for row in rows

@@ -1,10 +1,10 @@
-"""What rules about the pad token advise: the better token of the vocabulary, and the line that sets it."""
+"""What the rules about the pad token advise: a better token of the vocabulary, and the line that sets it."""
 
 from padcheck.core.facts import TokenizerFacts
 
 
 def reason(tokenizer: TokenizerFacts) -> str:
-    """Why the suggested token is better, as a sentence behind others; empty where there is none."""
+    """Why the suggested token is better, as a sentence to append; empty if no token is suggested."""
     suggestion = tokenizer.pad_token_suggestion
     if suggestion is None:
         return ""
@@ -14,7 +14,7 @@ def reason(tokenizer: TokenizerFacts) -> str:
 
 
 def line(tokenizer: TokenizerFacts, otherwise: str) -> str:
-    """The line that sets the suggested token, or `otherwise` where there is none."""
+    """The line that sets the suggested token; `otherwise` if no token is suggested."""
     suggestion = tokenizer.pad_token_suggestion
     if suggestion is None:
         return otherwise

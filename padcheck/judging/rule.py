@@ -1,7 +1,7 @@
-"""What a rule is: a code, a severity, and one decision over the evidence.
+"""The base class of all rules: a code, a severity, and one decision based on the evidence.
 
-A rule's docstring is the documentation of its code; `padcheck explain` shows it. Its first line says what the code
-says, and the sections are always `Why it matters`, `How padcheck knows`, `Fix` and `References`.
+The docstring of a rule documents its code, and `padcheck explain` shows it. Its first line says what the code reports.
+The sections are always `Why it matters`, `How padcheck knows`, `Fix` and `References`.
 """
 
 import inspect
@@ -15,36 +15,56 @@ from padcheck.core.facts import PaddingSide
 from padcheck.core.report import Finding, Skipped
 from padcheck.core.severity import Severity
 from padcheck.core.use_case import Task, UseCase
-from padcheck.judging.case import Case
+from padcheck.judging.case import Case, Reads
+
+EQUAL_LENGTH = "batch prompts of equal length, or run them one by one"
+NO_SWEEP = "undecided: the sweep over pad counts did not run"
 
 
 class Rule(ABC):
-    """One code. Rules are stateless and see no tensor.
+    """One code, and the decision whether it applies. Rules have no state and see no tensor.
+
+    A subclass sets the attributes and implements `decide`.
 
     Attributes:
         code: `PADnnn`; never reused, never renumbered.
-        name: The same in words.
-        severity: The usual one; a finding may carry another where the evidence is milder or graver.
-        told_by: Codes whose finding already tells this rule's story: where one of them fired, no milder than this rule
-            would, this rule is skipped.
-        tasks: The tasks that it is about; none where it is about all of them.
-        side: The padding side that it is about; None where it is about both.
+        name: The code in words.
+        severity: The usual severity; a finding may have another one if the evidence is milder or graver.
+        reads: The runs without which it is undecided. Of a tuple of runs, one is enough.
+        suppressed_by: Codes whose finding already explains what this rule would report; see `suppression`.
+        tasks: The tasks that it is about; empty if it is about all of them.
+        side: The padding side that it is about; None if it is about both.
     """
 
     code: ClassVar[str]
     name: ClassVar[str]
     severity: ClassVar[Severity]
-    told_by: ClassVar[tuple[str, ...]] = ()
+    reads: ClassVar[Reads] = ()
+    suppressed_by: ClassVar[tuple[str, ...]] = ()
     tasks: ClassVar[tuple[Task, ...]] = ()
     side: ClassVar[PaddingSide | None] = None
 
-    @abstractmethod
     def judge(self, case: Case) -> Finding | Skipped | None:
-        """A finding, or the reason why it could not be decided, or None where all is well."""
+        """Decides, or is skipped if a run that the rule reads is missing."""
+        undecided = case.undecided(self.reads)
+        return self.decide(case) if undecided is None else self.skip(undecided)
+
+    @abstractmethod
+    def decide(self, case: Case) -> Finding | Skipped | None:
+        """A finding, or None if all is well; skipped if something besides `reads` is missing."""
 
     def concerns(self, use: UseCase) -> bool:
-        """False where it says nothing about what the caller does."""
+        """False if the rule says nothing about what the caller does."""
         return (not self.tasks or use.task is None or use.task in self.tasks) and use.pads(self.side)
+
+    def is_suppressed_by(self, finding: Finding) -> bool:
+        """True if that finding explains this rule's, and is at least as severe as this rule usually is."""
+        return finding.code in self.suppressed_by and finding.severity.rank >= self.severity.rank
+
+    @property
+    def is_cause(self) -> bool:
+        """True for PAD3nn: it says why padding changes the output."""
+        return self.code.startswith("PAD3")
 
     def found(
         self,
@@ -55,9 +75,9 @@ class Rule(ABC):
         place: Place | None = None,
         **evidence: object,
     ) -> Finding:
-        """A finding of this rule; `place` is the module in which the difference begins, if it is known."""
+        """A finding of this rule. `place` is the module in which the difference begins, if it is known."""
         if place is not None:
-            message += f" It begins in {place}: {_before_and_behind(place)}."
+            message += f" It begins in {place}: {_in_and_out(place)}."
             evidence["place"] = msgspec.to_builtins(place)
         return Finding(
             code=self.code,
@@ -69,23 +89,23 @@ class Rule(ABC):
         )
 
     def skip(self, reason: str) -> Skipped:
-        """This rule could not be decided."""
+        """This rule is undecided, left out or suppressed, and why."""
         return Skipped(code=self.code, reason=reason)
 
     @classmethod
     def title(cls) -> str:
-        """What the code says, in one line."""
+        """What the code reports, in one line."""
         return cls.documentation().splitlines()[0]
 
     @classmethod
     def sections(cls) -> list[tuple[str, str]]:
-        """Heading and text of each section, without line breaks."""
+        """The heading and text of each section, without line breaks."""
         blocks = [block.splitlines() for block in cls.documentation().split("\n\n")[1:]]
         return [(heading, " ".join(line.strip() for line in lines)) for heading, *lines in blocks]
 
     @classmethod
     def documentation(cls) -> str:
-        """The docstring without its indentation."""
+        """The docstring without indentation."""
         return inspect.cleandoc(cls.__doc__ or "")
 
 
@@ -94,12 +114,12 @@ def code_fix(place: Place | None, change: str) -> str:
     return f"# in the model's code: {change}" if place is None else f"# in {place}: {change}"
 
 
-def _before_and_behind(place: Place) -> str:
-    before = "NaN" if place.difference_before is None else f"{place.difference_before:.2g}"
-    behind = "NaN" if place.difference is None else f"{place.difference:.2g}"
-    return f"its inputs differ by {before}, its output by {behind}"
+def _in_and_out(place: Place) -> str:
+    inputs = "NaN" if place.difference_before is None else f"{place.difference_before:.2g}"
+    output = "NaN" if place.difference is None else f"{place.difference:.2g}"
+    return f"its inputs differ by {inputs}, its output by {output}"
 
 
 def attention_fix(implementation: str) -> str:
-    """The line that loads a model with this attention implementation."""
+    """The line that loads the model with this attention implementation."""
     return f'model = AutoModelForCausalLM.from_pretrained(..., attn_implementation="{implementation}")'

@@ -14,7 +14,8 @@ from padcheck.core.progress import Progress, Silent
 from padcheck.core.report import STATUS, Architecture, Comparison, Report, Survey
 from padcheck.core.run_plans import SINGLE
 from padcheck.core.settings import JudgeSettings, MeasureSettings, SurveySettings
-from padcheck.judging.judge import open_case, require_known_codes
+from padcheck.judging.compare import open_case
+from padcheck.judging.judge import require_known_codes
 from padcheck.judging.known_limits import KNOWN_LIMITS
 from padcheck.running.failures import Failure, report_or_failure
 from padcheck.running.imports import importing

@@ -117,7 +117,7 @@ def test_another_attention_implementation_that_makes_left_right_is_advised() -> 
         ({"left_uncached": 0.0}, None),
     ],
 )
-def test_no_cache_is_advised_where_that_makes_left_right(
+def test_no_cache_is_advised_if_that_makes_left_right(
     without_cache: dict[str, float], side: PaddingSide | None
 ) -> None:
     advice = advised(**probes(left=0.5, right=0.5, **without_cache))["generating"]
@@ -263,9 +263,9 @@ def test_the_lines_of_scoring_and_training_fit_together() -> None:
 @pytest.mark.parametrize(
     "changes",
     [no_padding(), {"runs": {}, "differences": {}}, {"runs": {"left": runs()["left"]}}],
-    ids=["no padding", "no arm", "no reference"],
+    ids=["no padding", "no run", "no reference"],
 )
-def test_nothing_is_advised_where_nothing_was_measured(changes: dict[str, object]) -> None:
+def test_nothing_is_advised_if_nothing_was_measured(changes: dict[str, object]) -> None:
     assert report(**changes).advice == ()
 
 

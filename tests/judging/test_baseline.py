@@ -41,20 +41,20 @@ def test_what_is_known_does_not_fail_and_says_so():
     assert {each.code: each.known for each in found.findings}["PAD201"] is True
 
 
-def test_what_is_graver_than_known_is_new():
+def test_a_finding_more_severe_than_the_known_one_is_new():
     assert judged(PAD201=Severity.WARNING).status == "fail"
 
 
-def test_what_is_known_of_another_code_does_not_help():
+def test_a_known_finding_of_another_code_does_not_count():
     assert judged(PAD202=Severity.ERROR).status == "fail"
 
 
-def test_what_could_not_be_measured_is_no_pass_however_much_is_known():
+def test_a_model_that_was_not_measured_does_not_pass_whatever_is_known():
     found = report(settings=JudgeSettings(known={"PAD901": Severity.ERROR}), prompts=("one",), runs={}, differences={})
     assert found.status == "not_measured"
 
 
-def test_of_gives_each_model_its_own():
+def test_each_model_has_its_own_known_findings():
     both = Baseline(findings=(known("PAD201", Severity.ERROR), known("PAD202", Severity.WARNING, "another")))
     assert both.of("some/model") == {"PAD201": Severity.ERROR}
     assert both.of("a third") == {}
@@ -99,30 +99,30 @@ def test_what_could_not_be_written_is_not_called_known():
 
 
 @pytest.mark.parametrize("left_out", [{"ignore": {"PAD201": "why"}}, {"select": ("PAD1",)}, {"task": "score"}])
-def test_an_update_keeps_what_was_not_looked_at(left_out):
+def test_an_update_keeps_the_findings_of_rules_that_were_not_asked(left_out):
     before = Baseline(findings=(known("PAD201", Severity.ERROR),))
     after = baseline.updated(before, check(report(settings=JudgeSettings(**left_out), **FAILING)))
     assert after.of("some/model")["PAD201"] is Severity.ERROR
 
 
-def test_what_is_gone_is_named():
+def test_a_finding_that_is_gone_is_named():
     healthy = check(report(settings=JudgeSettings(known={"PAD201": Severity.ERROR, "PAD106": Severity.WARNING})))
     assert [each.code for each in judge_again(healthy, {}).vanished] == ["PAD201", "PAD106"]
 
 
 @pytest.mark.parametrize("left_out", [{"ignore": {"PAD201": "why"}}, {"select": ("PAD1",)}, {"task": "score"}])
-def test_what_was_not_looked_at_is_not_gone(left_out):
+def test_a_finding_of_a_rule_that_was_not_asked_is_not_gone(left_out):
     settings = JudgeSettings(known={"PAD201": Severity.ERROR}, **left_out)
     assert judge_again(check(report(settings=settings)), {}).vanished == ()
 
 
-def test_of_a_model_that_was_not_measured_nothing_is_gone():
+def test_no_finding_of_a_model_that_was_not_measured_is_gone():
     settings = JudgeSettings(known={"PAD201": Severity.ERROR})
     nothing = report(settings=settings, runs={}, differences={})
     assert judge_again(check(nothing, unmeasured()), {}).vanished == ()
 
 
-def test_none_is_empty_and_one_that_is_to_be_written_may_be_missing(tmp_path):
+def test_without_a_path_it_is_empty_and_a_new_one_may_be_missing(tmp_path):
     assert baseline.read(None, may_be_new=False).findings == ()
     assert baseline.read(tmp_path / "new.json", may_be_new=True).findings == ()
 
@@ -140,7 +140,7 @@ def test_none_is_empty_and_one_that_is_to_be_written_may_be_missing(tmp_path):
         (b"\xff\xfe", "is not a baseline"),
     ],
 )
-def test_a_file_that_is_none_is_told_apart(tmp_path, content, says):
+def test_a_file_that_is_not_a_baseline_is_an_error(tmp_path, content, says):
     path = tmp_path / "known.json"
     if content is not None:
         path.write_bytes(content)
@@ -149,8 +149,8 @@ def test_a_file_that_is_none_is_told_apart(tmp_path, content, says):
     assert raised.value.change
 
 
-def test_writing_needs_a_name():
-    with pytest.raises(UsageError, match="does not know where to"):
+def test_writing_needs_a_path():
+    with pytest.raises(UsageError, match="needs a path"):
         baseline.read(None, may_be_new=True)
 
 

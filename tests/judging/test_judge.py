@@ -29,7 +29,7 @@ from padcheck.core.report import Comparison, Verdict
 from padcheck.core.run_plans import SINGLE
 from padcheck.core.settings import JudgeSettings
 from padcheck.core.severity import Severity
-from padcheck.judging.judge import open_case
+from padcheck.judging.compare import open_case
 from padcheck.judging.rules import RULES
 
 ALLOWED = 2e-4
@@ -89,17 +89,17 @@ def test_the_worst_step_is_the_one_that_uses_up_most_of_its_own_allowance(diff: 
         ((difference(None), difference(0.5)), Verdict.NON_FINITE),
     ],
 )
-def test_an_arm_is_judged_by_its_worst_row(rows: tuple[RowDifference, ...], verdict: Verdict) -> None:
+def test_a_run_is_judged_by_its_worst_row(rows: tuple[RowDifference, ...], verdict: Verdict) -> None:
     assert _left(*rows).verdict is _left(*reversed(rows)).verdict is verdict
 
 
-def test_the_numbers_of_an_arm_are_those_of_its_worst_row() -> None:
+def test_the_numbers_of_a_run_are_those_of_its_worst_row() -> None:
     compared = _left(UNPADDED, difference(0.0, 0.25, logit_scale=20.0), difference(1e-5, prompt_index=2))
     assert compared.reference == "single"
     assert compared.max_abs_diff == 0.25
     assert compared.max_kl == pytest.approx(0.0025)
     assert compared.allowed == pytest.approx(3e-4)
-    assert compared.reason == "prompt 1: logits differ by 0.25 at token 1, 0.0003 allowed"
+    assert compared.reason == "prompt 1: largest difference 0.25 (token 1), rounding explains up to 0.0003"
     assert [row.verdict for row in compared.rows] == [Verdict.IDENTICAL, Verdict.DIFFERENT, Verdict.EQUIVALENT]
 
 
@@ -122,13 +122,13 @@ def test_a_token_that_flips_within_rounding_is_equivalent() -> None:
     compared = _left(difference(0.0, 1e-5, flip=flip(1)))
     assert compared.verdict is Verdict.EQUIVALENT
     assert compared.first_different_token == 1
-    assert compared.reason == "logits differ by 1e-05 at token 1, 0.0002 allowed: a near tie"
+    assert compared.reason == "largest difference 1e-05 (token 1), rounding explains up to 0.0002: a near tie"
     assert compared.rows[0].flip == flip(1)
 
 
 def test_a_difference_within_rounding_says_how_far_and_where() -> None:
     compared = _left(difference(1e-6, 1e-5))
-    assert compared.reason == "logits differ by 1e-05 at token 1, 0.0002 allowed"
+    assert compared.reason == "largest difference 1e-05 (token 1), rounding explains up to 0.0002"
     assert compared.rows[0].flip is None
 
 
@@ -136,30 +136,30 @@ def test_a_token_that_flips_beyond_rounding_is_different() -> None:
     compared = _left(difference(0.0, 0.5, flip=flip(1)))
     assert compared.verdict is Verdict.DIFFERENT
     assert compared.first_different_token == 1
-    assert compared.reason == "logits differ by 0.5 at token 1, 0.0002 allowed"
+    assert compared.reason == "largest difference 0.5 (token 1), rounding explains up to 0.0002"
     assert compared.rows[0].flip == flip(1)
 
 
-def test_the_first_different_token_of_an_arm_is_the_earliest_of_its_rows() -> None:
+def test_the_first_different_token_of_a_run_is_the_earliest_of_its_rows() -> None:
     rows = (difference(0.0), difference(*[0.5] * 4, flip=flip(3)), difference(0.0, 1e-5, flip=flip(1)))
     assert _left(*rows).first_different_token == 1
 
 
 @pytest.mark.parametrize(
-    ("arm", "reason"),
+    ("run", "reason"),
     [
         (raised("left", "ValueError: no"), "ValueError: no"),
-        (RunResult(reference=SINGLE, padding_side="left"), "there is no single arm to compare with"),
+        (RunResult(reference=SINGLE, padding_side="left"), "the run single has no row to compare with"),
     ],
 )
-def test_an_arm_without_rows_was_not_run(arm: RunResult, reason: str) -> None:
-    compared = _left(runs=runs(left=arm))
+def test_a_run_without_rows_was_not_run(run: RunResult, reason: str) -> None:
+    compared = _left(runs=runs(left=run))
     assert compared.verdict is Verdict.NOT_RUN
     assert compared.reason.startswith(reason)
     assert compared.max_abs_diff is compared.allowed is None
 
 
-def test_an_arm_that_raised_in_a_later_batch_was_not_run_and_keeps_its_rows() -> None:
+def test_a_run_that_raised_in_a_later_batch_was_not_run_and_keeps_its_rows() -> None:
     broken = RunResult(reference=SINGLE, padding_side="left", rows=runs()["left"].rows, error="ValueError: later")
     compared = _left(UNPADDED, difference(0.0), runs=runs(left=broken))
     assert compared.verdict is Verdict.NOT_RUN
@@ -210,11 +210,11 @@ def test_the_users_tolerance_comes_before_the_tables(settings: JudgeSettings, al
         (difference(1e-30, None), Verdict.NON_FINITE),
     ],
 )
-def test_where_nothing_is_allowed_only_identical_passes(row: RowDifference, verdict: Verdict) -> None:
+def test_if_nothing_is_allowed_only_identical_passes(row: RowDifference, verdict: Verdict) -> None:
     assert _left(row, **EXACT).verdict is verdict
 
 
-def test_a_report_can_be_made_where_nothing_is_allowed() -> None:
+def test_a_report_can_be_made_if_nothing_is_allowed() -> None:
     rows = (unpadded_difference(1e-9), difference(1e-9))
     found = report(settings=JudgeSettings(atol=0.0, rtol=0.0), differences=differences(left=rows, right=rows))
     assert found.status == "fail"
@@ -279,14 +279,14 @@ def test_leaving_a_rule_out_does_not_turn_nothing_into_a_pass(settings: JudgeSet
         ({"left": raised("left"), "right": raised("right")}, None, "not_measured"),
     ],
 )
-def test_what_an_arm_that_raised_means(broken: dict[str, RunResult], fail_on: Severity | None, status: str) -> None:
+def test_what_a_run_that_raised_means(broken: dict[str, RunResult], fail_on: Severity | None, status: str) -> None:
     compared = {} if "single" in broken else {name: rows for name, rows in differences().items() if name not in broken}
     found = report(settings=JudgeSettings(fail_on=fail_on), runs=runs(**broken), differences=compared)
     assert [finding.code for finding in found.findings] == ["PAD902"]
     assert found.status == status
 
 
-def test_without_any_arm_nothing_was_measured() -> None:
+def test_without_any_run_nothing_was_measured() -> None:
     assert report(runs={}, differences={}).status == "not_measured"
 
 
@@ -313,17 +313,17 @@ def test_leaving_the_control_out_does_not_turn_it_into_a_pass(
 
 
 @pytest.mark.parametrize(("fail_on", "status"), [(Severity.ERROR, "fail"), (None, "pass")])
-def test_where_left_padding_is_wrong_something_was_measured(fail_on: Severity | None, status: str) -> None:
+def test_if_left_padding_is_wrong_something_was_measured(fail_on: Severity | None, status: str) -> None:
     found = report(settings=JudgeSettings(fail_on=fail_on), **probes(broken_mask=0.0, left=0.5))
     assert [finding.code for finding in found.findings] == ["PAD201"]
     assert found.status == status
 
 
-def test_an_evidence_of_before_there_was_a_control_can_be_a_pass() -> None:
+def test_evidence_without_a_control_can_be_a_pass() -> None:
     assert report(**without("broken_mask")).status == "pass"
 
 
-def test_a_fault_that_shows_in_float32_alone_fails() -> None:
+def test_a_fault_that_shows_only_in_float32_fails() -> None:
     found = report(**in_half("bfloat16", left=0.5, left_float32=0.5))
     assert [finding.code for finding in found.findings] == ["PAD201"]
     assert (found.status, found.exit_code) == ("fail", ExitCode.FINDINGS)
@@ -331,7 +331,7 @@ def test_a_fault_that_shows_in_float32_alone_fails() -> None:
     assert found.comparisons["left_float32"].verdict is Verdict.DIFFERENT
 
 
-def test_a_tokenizer_is_measured_without_arms() -> None:
+def test_a_tokenizer_is_measured_without_runs() -> None:
     found = report("inspect-tokenizer")
     assert (found.status, found.exit_code) == ("pass", ExitCode.OK)
     assert found.comparisons == {}
@@ -391,21 +391,21 @@ PAD_IS_EOS_AND_BOS = {
 }
 
 
-def test_a_rule_that_another_one_tells_is_skipped() -> None:
+def test_a_rule_that_another_finding_covers_is_skipped() -> None:
     found = report(**PAD_IS_EOS_AND_BOS)
     assert "PAD103" not in [finding.code for finding in found.findings]
-    assert ("PAD103", "PAD102 tells it") in [(rule.code, rule.reason) for rule in found.skipped]
+    assert ("PAD103", "covered by PAD102") in [(rule.code, rule.reason) for rule in found.skipped]
 
 
-def test_a_rule_speaks_for_itself_where_the_one_that_tells_it_is_ignored() -> None:
+def test_a_rule_is_not_suppressed_by_a_rule_that_is_ignored() -> None:
     assert "PAD103" in _codes(settings=JudgeSettings(ignore={"PAD102": "why"}), **PAD_IS_EOS_AND_BOS)
 
 
-# One fault, one story
+# Suppression
 
 
 BLOCKS_OF_FOUR = sweep({1: 0.2, 2: 0.5, 3: 0.3, 4: 0.0, 5: 0.2, 8: 0.0})
-STORIES: dict[str, dict[str, object]] = {
+FINDINGS: dict[str, dict[str, object]] = {
     "PAD201": probes(left=0.5),
     "PAD203": probes(left_no_mask=0.5),
     "PAD205": probes(left=0.5) | {"sweep": sweep({1: 0.0, 2: 0.5})},
@@ -428,37 +428,39 @@ PADS_SEEN = {"scrambled": rows_of("scrambled", 0.5)}
 KNOWN = {"model": model_facts(model_type="trocr")}
 
 
-def _with(story: str, **changes: tuple[RowDifference, ...]) -> dict[str, object]:
-    told = STORIES[story]
-    measured = told["differences"]
+def _with(code: str, **changes: tuple[RowDifference, ...]) -> dict[str, object]:
+    changes_of = FINDINGS[code]
+    measured = changes_of["differences"]
     assert isinstance(measured, dict)
-    return told | {"differences": measured | changes}
+    return changes_of | {"differences": measured | changes}
 
 
 def _reasons(**changes: object) -> dict[str, str]:
     return {rule.code: rule.reason for rule in report(**changes).skipped}
 
 
-@pytest.mark.parametrize("code", STORIES)
-def test_each_story_is_told_where_nothing_else_tells_it(code: str) -> None:
-    assert code in _codes(**STORIES[code])
+@pytest.mark.parametrize("code", FINDINGS)
+def test_each_finding_is_reported_if_no_other_covers_it(code: str) -> None:
+    assert code in _codes(**FINDINGS[code])
 
 
-@pytest.mark.parametrize("code", [code for code in STORIES if code != "PAD304"])
-def test_a_batch_that_matters_without_pads_tells_what_padding_would(code: str) -> None:
+@pytest.mark.parametrize("code", [code for code in FINDINGS if code != "PAD304"])
+def test_a_batch_that_matters_without_pads_covers_the_findings_about_padding(code: str) -> None:
     changes = _with(code, **BATCH_MATTERS)
-    assert _reasons(**changes)[code] == "PAD206 tells it"
+    assert _reasons(**changes)[code] == "covered by PAD206"
     assert code in _codes(settings=JudgeSettings(ignore={"PAD206": "why"}), **changes)
 
 
-@pytest.mark.parametrize("code", [code for code in STORIES if code != "PAD304"])
+@pytest.mark.parametrize("code", [code for code in FINDINGS if code != "PAD304"])
 @pytest.mark.parametrize(
     "settings", [JudgeSettings(), JudgeSettings(ignore={"PAD206": "why"}), JudgeSettings(fail_on=Severity.WARNING)]
 )
 def test_rows_that_depend_on_their_batch_by_construction_leave_nothing_to_judge(
     code: str, settings: JudgeSettings
 ) -> None:
-    model = msgspec.structs.replace(STORIES[code].get("model", model_facts()), batch_dependent="its columns are shared")
+    model = msgspec.structs.replace(
+        FINDINGS[code].get("model", model_facts()), batch_dependent="its columns are shared"
+    )
     found = report(settings=settings, **_with(code, **BATCH_MATTERS) | {"model": model})
     assert found.status == "not_measured"
     assert code not in [finding.code for finding in found.findings]
@@ -471,13 +473,13 @@ def test_rows_that_may_depend_on_their_batch_and_do_not_are_judged() -> None:
 
 
 @pytest.mark.parametrize("code", ["PAD201", "PAD205", "PAD301", "PAD302", "PAD303", "PAD304", "PAD305"])
-def test_a_limit_that_is_known_tells_its_symptoms_and_causes(code: str) -> None:
-    changes = STORIES[code] | KNOWN
+def test_a_known_limit_covers_its_symptoms_and_causes(code: str) -> None:
+    changes = FINDINGS[code] | KNOWN
     assert _codes(**changes) == ["PAD207"]
-    assert _reasons(**changes)[code] == "PAD207 tells it"
+    assert _reasons(**changes)[code] == "covered by PAD207"
 
 
-def test_a_limit_that_does_not_show_tells_nothing() -> None:
+def test_a_limit_that_does_not_show_covers_nothing() -> None:
     found = report(**probes(scrambled=0.5) | KNOWN)
     assert {finding.code: finding.severity for finding in found.findings} == {
         "PAD301": Severity.ERROR,
@@ -485,53 +487,53 @@ def test_a_limit_that_does_not_show_tells_nothing() -> None:
     }
 
 
-def test_a_limit_is_no_surprise_where_other_numbers_of_pads_are_wrong() -> None:
+def test_a_limit_is_no_surprise_if_other_pad_counts_are_wrong() -> None:
     changes = {"sweep": sweep({1: 0.0, 2: 0.5})} | KNOWN
     assert _codes(**changes) == ["PAD205"]
-    assert _reasons(**changes)["PAD207"] == "left padding is wrong in another way than the limit's"
+    assert _reasons(**changes)["PAD207"] == "left padding is wrong for another reason than the limit"
 
 
 @pytest.mark.parametrize(
-    ("teller", "code", "changes"),
+    ("covering", "code", "changes"),
     [
-        ("PAD305", "PAD205", STORIES["PAD305"]),
+        ("PAD305", "PAD205", FINDINGS["PAD305"]),
         ("PAD304", "PAD203", _with("PAD203", **MASK_IGNORED)),
         ("PAD304", "PAD301", _with("PAD301", **MASK_IGNORED)),
         ("PAD304", "PAD302", _with("PAD302", **MASK_IGNORED)),
         ("PAD304", "PAD305", _with("PAD305", **MASK_IGNORED)),
     ],
 )
-def test_a_cause_tells_what_follows_from_it(teller: str, code: str, changes: dict[str, object]) -> None:
-    assert teller in _codes(**changes)
-    assert _reasons(**changes)[code] == f"{teller} tells it"
-    assert code in _codes(settings=JudgeSettings(ignore={teller: "why"}), **changes)
+def test_a_cause_covers_what_follows_from_it(covering: str, code: str, changes: dict[str, object]) -> None:
+    assert covering in _codes(**changes)
+    assert _reasons(**changes)[code] == f"covered by {covering}"
+    assert code in _codes(settings=JudgeSettings(ignore={covering: "why"}), **changes)
 
 
-@pytest.mark.parametrize(("story", "codes"), [("PAD302", []), ("PAD305", ["PAD205"])])
-def test_pads_that_are_seen_are_the_one_cause(story: str, codes: list[str]) -> None:
-    assert _codes(**_with(story, **PADS_SEEN)) == ["PAD201", *codes, "PAD301"]
+@pytest.mark.parametrize(("code", "codes"), [("PAD302", []), ("PAD305", ["PAD205"])])
+def test_pads_that_are_seen_are_the_only_cause(code: str, codes: list[str]) -> None:
+    assert _codes(**_with(code, **PADS_SEEN)) == ["PAD201", *codes, "PAD301"]
 
 
-def test_a_mask_that_is_ignored_is_the_one_cause() -> None:
+def test_a_mask_that_is_ignored_is_the_only_cause() -> None:
     changes = _with("PAD301", left_no_mask=rows_of("left_no_mask", 0.0), **MASK_IGNORED)
     assert _codes(**changes) == ["PAD201", "PAD304"]
 
 
-def test_a_cache_that_is_wrong_without_any_padding_is_the_one_story() -> None:
+def test_a_cache_that_is_wrong_without_padding_is_the_only_finding() -> None:
     rows = {"left": rows_of("left", 0.0, 0.5), "uncached": rows_of("uncached", 0.0, 0.5)}
     found = report(**gave(**rows))
     assert [finding.code for finding in found.findings] == ["PAD208"]
     assert (found.status, found.exit_code) == ("fail", ExitCode.FINDINGS)
     reasons = {rule.code: rule.reason for rule in found.skipped}
-    assert reasons == dict.fromkeys(("PAD201", "PAD303"), "PAD208 tells it") | dict.fromkeys(
-        ("PAD205", "PAD305"), "the sweep over pad counts did not run"
+    assert reasons == dict.fromkeys(("PAD201", "PAD303"), "covered by PAD208") | dict.fromkeys(
+        ("PAD205", "PAD305"), "undecided: the sweep over pad counts did not run"
     )
     ignored = report(settings=JudgeSettings(ignore={"PAD208": "why"}), **gave(**rows))
     assert {"PAD201", "PAD303"} <= {finding.code for finding in ignored.findings}
 
 
-def test_an_arm_that_raised_is_told_although_some_config_names_an_id_without_a_row() -> None:
-    # PAD104 is then a warning about a config, and not the reason why the arm raised.
+def test_a_run_that_raised_is_reported_although_a_config_names_an_id_without_a_row() -> None:
+    # PAD104 is then a warning about a config, and not the reason why the run raised.
     ids = special_token_ids(config=token_ids(pad=-1))
     found = report(special_token_ids=ids, runs=runs(left=raised("left")), differences=differences(left=()))
     assert "PAD902" in [finding.code for finding in found.findings]

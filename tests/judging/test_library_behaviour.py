@@ -13,7 +13,7 @@ def seen(**changes):
 
 
 def right_padded(*positions):
-    """A prompt of three tokens behind which stand two pads and two new tokens; the last one never entered forward()."""
+    """A prompt of three tokens followed by two pads and two new tokens; the last one never entered forward()."""
     return builders.row(
         num_pad_tokens=2,
         input_ids=(5, 6, 7, 0, 0, 8, 9),
@@ -28,8 +28,8 @@ def right_padded(*positions):
     ("position", "says"), [(1, "last column"), (3, "mask"), (None, None)], ids=["from 5", "before 5", "not passed"]
 )
 def test_where_the_new_tokens_of_a_right_padded_row_are_counted_from(position, says):
-    arms = builders.runs(right=builders.run_result("right", rows=(right_padded(position, None),)))
-    assert seen(runs=arms).get("new_position_ids") == says
+    changed = builders.runs(right=builders.run_result("right", rows=(right_padded(position, None),)))
+    assert seen(runs=changed).get("new_position_ids") == says
 
 
 def left_padded(pad):
@@ -45,8 +45,8 @@ def left_padded(pad):
 
 @pytest.mark.parametrize(("pad", "says"), [(0, "0"), (1, "1"), (None, None)])
 def test_which_position_pads_get(pad, says):
-    arms = builders.runs(left=builders.run_result("left", rows=(left_padded(pad),)))
-    assert seen(runs=arms).get("pad_position_ids") == says
+    changed = builders.runs(left=builders.run_result("left", rows=(left_padded(pad),)))
+    assert seen(runs=changed).get("pad_position_ids") == says
 
 
 def test_whether_right_padding_is_warned_of():
@@ -61,13 +61,13 @@ def test_whether_right_padding_is_warned_of():
 
 
 def without_mask(*warnings, **generation_config):
-    arms = builders.runs(left_no_mask=builders.run_result("left", rows=(left_padded(0),), warnings=warnings))
+    changed = builders.runs(left_no_mask=builders.run_result("left", rows=(left_padded(0),), warnings=warnings))
     ids = SpecialTokenIds(
         tokenizer=builders.token_ids(),
         config=builders.token_ids(),
         generation_config=builders.token_ids(**generation_config),
     )
-    return seen(runs=arms, special_token_ids=ids).get("warns_of_missing_mask")
+    return seen(runs=changed, special_token_ids=ids).get("warns_of_missing_mask")
 
 
 def test_whether_a_missing_mask_is_warned_of():
@@ -77,7 +77,7 @@ def test_whether_a_missing_mask_is_warned_of():
     assert without_mask(pad=None, eos=(2,)) == "no"
 
 
-def test_nothing_is_said_of_a_warning_that_nothing_called_for():
+def test_a_warning_that_nothing_called_for_is_not_mentioned():
     assert without_mask(pad=0, eos=(2,)) is None  # generate() infers the mask
     assert without_mask(pad=None, eos=None) is None
 

@@ -317,7 +317,7 @@ def test_verbose_shows_every_grid() -> None:
 
 def test_verbose_shows_the_rules_that_were_not_decided() -> None:
     shown = report(runs=runs(right=raised("right")), differences=differences(right=()))
-    assert "PAD202: the right arm has no row to compare" in _table(shown, verbose=True)
+    assert "PAD202: undecided: the run right raised: ValueError: no" in _table(shown, verbose=True)
     assert "PAD202" not in _table(shown)
 
 

@@ -166,7 +166,7 @@ def test_what_did_not_run_is_not_called_a_pass() -> None:
         (difference(1e-5), "same tokens"),
         (difference(1e-5, flip=flip(0)), "differs from token 0 on (rounding)"),
         (difference(0.0, 0.5, flip=flip(1)), "differs from token 1 on"),
-        (difference(0.5), "same tokens, but logits differ by 0.5 at token 0, 0.0002 allowed"),
+        (difference(0.5), "same tokens, but largest difference 0.5 (token 0), rounding explains up to 0.0002"),
         (difference(None), "same tokens, but NaN or infinity at token 0"),
     ],
 )
@@ -304,33 +304,36 @@ def test_what_float32_says_does_not_stand_in_for_nan_or_an_error() -> None:
     ("rows", "reason"),
     [
         ((difference(0.0, 0.0),), "same logits to the last bit"),
-        ((difference(0.0, 1e-5),), "prompt 1: logits differ by 1e-05 at token 1, 0.0002 allowed"),
+        ((difference(0.0, 1e-5),), "prompt 1: largest difference 1e-05 (token 1), rounding explains up to 0.0002"),
         (
             (difference(0.0, 1e-5, flip=flip(1)),),
             (
-                "prompt 1: logits differ by 1e-05 at token 1, 0.0002 allowed: a near tie; "
+                "prompt 1: largest difference 1e-05 (token 1), rounding explains up to 0.0002: a near tie; "
                 "token 1: alone ␣t20 by 1e-06, here ␣t30 by 2e-06"
             ),
         ),
-        ((difference(0.0, 0.5),), "prompt 1: logits differ by 0.5 at token 1, 0.0002 allowed; KL 0.005"),
+        (
+            (difference(0.0, 0.5),),
+            "prompt 1: largest difference 0.5 (token 1), rounding explains up to 0.0002; KL 0.005",
+        ),
         (
             (difference(0.0, 0.5, flip=flip(1, reference_margin=0.25, margin=1.5)),),
             (
-                "prompt 1: logits differ by 0.5 at token 1, 0.0002 allowed; KL 0.005; "
+                "prompt 1: largest difference 0.5 (token 1), rounding explains up to 0.0002; KL 0.005; "
                 "token 1: alone ␣t20 by 0.25, here ␣t30 by 1.5"
             ),
         ),
         (
             (difference(0.5, 0.5), difference(0.0, 1e-5, flip=flip(1), prompt_index=2)),
             (
-                "prompt 1: logits differ by 0.5 at token 0, 0.0002 allowed; KL 0.005; "
+                "prompt 1: largest difference 0.5 (token 0), rounding explains up to 0.0002; KL 0.005; "
                 "prompt 2, token 1: alone ␣t20 by 1e-06, here ␣t30 by 2e-06"
             ),
         ),
         (
             (difference(0.4, flip=flip(0)), difference(0.0, 0.5, flip=flip(1, token=" t40"), prompt_index=2)),
             (
-                "prompt 2: logits differ by 0.5 at token 1, 0.0002 allowed; KL 0.005; "
+                "prompt 2: largest difference 0.5 (token 1), rounding explains up to 0.0002; KL 0.005; "
                 "token 1: alone ␣t20 by 1e-06, here ␣t40 by 2e-06"
             ),
         ),

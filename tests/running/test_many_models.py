@@ -236,7 +236,7 @@ def test_a_verbose_check_shows_whole_reports(padcheck):
         ('models = ["demo"]\nreport = { junti = "out.xml" }', (), "Did you mean junit?"),
         ('models = ["demo"]', ("--report", "junit=a.xml", "--report", "junit=b.xml"), "is given twice"),
         ('models = ["demo"]', ("--report", "junit=a.xml", "--output", "a.xml"), "name the same file"),
-        ('models = ["demo"]', ("--write-baseline",), "does not know where to"),
+        ('models = ["demo"]', ("--write-baseline",), "needs a path"),
         ('models = ["demo"]', ("--write-baseline", "--baseline", "no/folder.json"), "does not exist"),
         ('models = ["demo"]', ("--baseline", "not there.json"), "There is no baseline"),
         ('models = ["demo"]', ("--config", "not there.toml"), "cannot be read"),

@@ -33,7 +33,8 @@ from padcheck.core.report import (
 )
 from padcheck.core.run_plans import IN_FLOAT32, SINGLE, USER_RUNS
 from padcheck.core.settings import JudgeSettings
-from padcheck.judging.judge import judge, open_case
+from padcheck.judging.compare import open_case
+from padcheck.judging.judge import judge
 from padcheck.judging.rules import Rule
 
 PAD, BOS, EOS, UNK = 0, 1, 2, 3

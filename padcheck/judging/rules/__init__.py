@@ -1,4 +1,4 @@
-"""The rules, in the order of their codes. A new rule is a file here and a line below."""
+"""All rules, in the order of their codes. A new rule is a file in this folder, an import and a line in RULES."""
 
 from padcheck.core.errors import UsageError
 from padcheck.judging.case import Case
@@ -77,10 +77,10 @@ RULES: tuple[Rule, ...] = (
 
 
 def find_rule(wanted: str) -> Rule:
-    """The rule of a code or a name, in either case.
+    """The rule with this code or name, in upper or lower case.
 
     Raises:
-        UsageError: There is none.
+        UsageError: No rule has it.
     """
     for rule in RULES:
         if wanted.lower() in (rule.code.lower(), rule.name):

@@ -12,14 +12,15 @@ class PadTokenIsEosToken(Rule):
 
     Why it matters:
         A mask or labels made from ids (`input_ids != pad_token_id`, and transformers' DataCollatorForLanguageModeling)
-        lose the real eos as well: a fine-tuned model never stops, and turn ends vanish from a conversation. generate()
-        cannot rebuild a mask that was not passed. With the tokenizer's own attention_mask, generating is fine.
+        lose the real eos as well: a fine-tuned model never stops, and the ends of turns vanish from a conversation.
+        generate() cannot rebuild a mask that was not passed. Generating with the tokenizer's attention_mask is fine.
 
     How padcheck knows:
-        The tokenizer's own pad id is among the eos ids of tokenizer, config or generation_config.
+        The tokenizer's pad id is among the eos ids of tokenizer, config or generation_config.
 
     Fix:
-        Use a pad token of its own; until then always pass attention_mask, and mask labels by attention_mask, not by id.
+        Use a pad token that is not an eos. Until then always pass attention_mask, and mask labels by attention_mask,
+        not by id.
 
     References:
         huggingface/transformers#23530, huggingface/trl#976, locuslab/open-unlearning#128
@@ -29,8 +30,8 @@ class PadTokenIsEosToken(Rule):
     name = "pad-token-is-eos-token"
     severity = Severity.WARNING
 
-    def judge(self, case: Case) -> Finding | None:
-        """Fires where the tokenizer itself ships eos as its pad token."""
+    def decide(self, case: Case) -> Finding | None:
+        """Fires if the tokenizer's pad token is an eos."""
         tokenizer, ids = case.evidence.tokenizer, case.evidence.special_token_ids
         places = {"tokenizer": ids.tokenizer, "config": ids.config, "generation_config": ids.generation_config}
         pad = tokenizer.pad_token_id

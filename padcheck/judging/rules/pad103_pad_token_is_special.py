@@ -11,14 +11,14 @@ class PadTokenIsSpecial(Rule):
     """The pad token is also the bos or the unk token.
 
     Why it matters:
-        Code that strips or masks pads by id takes the real token with it: the bos that opens every prompt, or an
+        Code that removes or masks pads by id also removes the real token: the bos at the start of every prompt, or an
         unknown word. With the tokenizer's attention_mask nothing is lost.
 
     How padcheck knows:
-        The tokenizer's pad id equals its bos id or its unk id, and is not an eos id (PAD102 tells that story).
+        The tokenizer's pad id equals its bos id or its unk id. If it is also an eos id, PAD102 reports it.
 
     Fix:
-        Use a pad token of its own, or never tell pads by their id.
+        Use a pad token that is neither bos nor unk, or never recognise pads by their id.
 
     References:
         tloen/alpaca-lora#7, h2oai/h2o-llmstudio#298
@@ -27,10 +27,10 @@ class PadTokenIsSpecial(Rule):
     code = "PAD103"
     name = "pad-token-is-special"
     severity = Severity.INFO
-    told_by = ("PAD102",)
+    suppressed_by = ("PAD102",)
 
-    def judge(self, case: Case) -> Finding | None:
-        """Fires where pad equals bos or unk."""
+    def decide(self, case: Case) -> Finding | None:
+        """Fires if pad equals bos or unk."""
         tokenizer = case.evidence.tokenizer
         special = {"bos": tokenizer.bos_token_id, "unk": tokenizer.unk_token_id}
         kinds = [

@@ -9,19 +9,19 @@ from padcheck.judging.rule import Rule
 
 
 class PadTokenIdOutOfRange(Rule):
-    """A pad id is negative or past the embedding rows.
+    """A pad id is negative or beyond the embedding table.
 
     Why it matters:
-        Looking it up raises `index out of range in self` on a CPU and a device-side assert on CUDA, after which the
-        process cannot use the device any more, and only when a batch really contains a pad. -1 stands for "no padding"
-        in some Llama configs.
+        Looking it up raises `index out of range in self` on a CPU, and a device-side assert on CUDA, after which the
+        process cannot use the device any more. Both happen only when a batch really contains a pad. In some Llama
+        configs -1 means "no padding".
 
     How padcheck knows:
-        The id that this run pads with, and those of config and generation_config, are held against the rows of the
-        embedding table.
+        The id that this run pads with, and the pad ids of config and generation_config, are compared with the number of
+        rows in the embedding table.
 
     Fix:
-        Reuse a token that has a row. Resize only where the tokenizer really is larger than the table.
+        Reuse a token that has a row. Resize the table only if the tokenizer really has more tokens than it.
 
     References:
         huggingface/transformers#25426, meta-llama/llama-cookbook#189, baichuan-inc/Baichuan-7B#14
@@ -31,8 +31,8 @@ class PadTokenIdOutOfRange(Rule):
     name = "pad-token-id-out-of-range"
     severity = Severity.ERROR
 
-    def judge(self, case: Case) -> Finding | None:
-        """An error for the id that pads are made of, a warning for one that only stands in a config."""
+    def decide(self, case: Case) -> Finding | None:
+        """An error for the id that padding uses, a warning for an id that is only named in a config."""
         evidence = case.evidence
         rows = evidence.model.embedding_rows
         ids = {

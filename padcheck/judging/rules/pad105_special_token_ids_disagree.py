@@ -11,14 +11,14 @@ class SpecialTokenIdsDisagree(Rule):
     """Tokenizer, config and generation_config name different special tokens.
 
     Why it matters:
-        generate() stops at generation_config's eos, not at the tokenizer's, and looks for its own pad id when no mask
-        is passed; heads and collators read the config. Where they disagree a model runs past its end, or pads are taken
-        for text.
+        generate() stops at the eos of generation_config, not at the tokenizer's, and looks for the pad id of
+        generation_config when no mask is passed. Heads and collators read the config. If they disagree, a model runs
+        past its end, or pads are taken for text.
 
     How padcheck knows:
-        The ids of the three places are compared. A list of eos ids that contains the tokenizer's is normal for a chat
-        model, and so is a place that names nothing, except a pad id in generation_config that the tokenizer does not
-        have.
+        The ids of the three places are compared. A list of eos ids that contains the tokenizer's eos is normal for a
+        chat model. A place that names nothing is normal too. A pad id in generation_config is reported if the tokenizer
+        has none.
 
     Fix:
         Set all three to the tokenizer's ids.
@@ -31,8 +31,8 @@ class SpecialTokenIdsDisagree(Rule):
     name = "special-token-ids-disagree"
     severity = Severity.WARNING
 
-    def judge(self, case: Case) -> Finding | None:
-        """Collects every disagreement into one finding."""
+    def decide(self, case: Case) -> Finding | None:
+        """Puts every disagreement into one finding."""
         ids = case.evidence.special_token_ids
         disagreements = [*_pad(ids), *_eos(ids), *_bos(ids)]
         if not disagreements:

@@ -11,13 +11,13 @@ class TokenizerPadsRight(Rule):
     """The tokenizer pads on the right by default, and the model is decoder-only.
 
     Why it matters:
-        generate() continues from the last column of the batch. Padded on the right, that column is a pad in every row
-        but the longest, and those rows go on from a pad: gibberish, an empty answer, a repeat. For training and for
-        scoring right is the right side.
+        generate() continues from the last column of the batch. With right padding that column is a pad in every row but
+        the longest, and those rows continue from a pad: gibberish, an empty answer, a repetition. For training and
+        scoring, right is the correct side.
 
     How padcheck knows:
-        `tokenizer.padding_side` is "right"; whether that is a class default or stands in tokenizer_config.json is said
-        with it.
+        `tokenizer.padding_side` is "right". The finding says whether that is the default of the class or comes from
+        tokenizer_config.json.
 
     Fix:
         Ask for the left side when generating. Setting it after tokenizing changes nothing.
@@ -32,11 +32,11 @@ class TokenizerPadsRight(Rule):
     tasks = ("generate",)
 
     def concerns(self, use: UseCase) -> bool:
-        """Not where the caller asks for a side: then the default is never used."""
+        """False if the caller asks for a side: then the default is never used."""
         return super().concerns(use) and use.padding_side is None
 
-    def judge(self, case: Case) -> Finding | None:
-        """Fires where the default side is right."""
+    def decide(self, case: Case) -> Finding | None:
+        """Fires if the default side is right."""
         tokenizer = case.evidence.tokenizer
         if tokenizer.padding_side != "right":
             return None

@@ -10,15 +10,14 @@ from padcheck.judging.rule import Rule
 
 
 class PaddingSideIgnored(Rule):
-    """The tokenizer pads on its own side, or otherwise than asked.
+    """The tokenizer does not pad as asked.
 
     Why it matters:
-        The caller asks for left padding, gets right padding and no word about it. Tokenizers with code of their own do
-        this.
+        The caller asks for left padding and gets right padding without a warning. Tokenizers with custom code do this.
 
     How padcheck knows:
-        The prompts are padded by the tokenizer on each side and held against padding by definition: the same ids, then
-        pads on that side, zeros in the mask under the pads.
+        The tokenizer pads the prompts on each side. The result must be what padding means: the same ids, with pads on
+        that side, and zeros in the mask under the pads.
 
     Fix:
         Update the tokenizer's code, or pad by hand.
@@ -31,11 +30,11 @@ class PaddingSideIgnored(Rule):
     name = "padding-side-ignored"
     severity = Severity.ERROR
 
-    def judge(self, case: Case) -> Finding | Skipped | None:
-        """Fires where a sample is not what its side means."""
+    def decide(self, case: Case) -> Finding | Skipped | None:
+        """Fires if a padded batch is not what its side means."""
         tokenizer, samples = case.evidence.tokenizer, case.evidence.samples
         if all(sample.error for sample in samples.values()):
-            return self.skip("the tokenizer raised on either side")
+            return self.skip("undecided: the tokenizer raised on both sides")
         wrong = {
             side: row.prompt_index
             for side, sample in samples.items()
@@ -48,7 +47,7 @@ class PaddingSideIgnored(Rule):
         sides = " and ".join(wrong)
         return self.found(
             f"Asked to pad on the {sides}, the tokenizer ({tokenizer.class_name}) did something else.",
-            fix=f"# {tokenizer.class_name}._pad() must honour padding_side; until it does, pad the ids by hand",
+            fix=f"# {tokenizer.class_name}._pad() must honour padding_side; until then pad the ids by hand",
             wrong_row_by_side=wrong,
         )
 

@@ -7,12 +7,12 @@ from padcheck.judging.rule import Rule
 
 
 class PaddingSideRejected(Rule):
-    """The tokenizer's own code does not take `padding_side`, or fails to pad.
+    """The tokenizer's custom code does not accept `padding_side`, or fails to pad.
 
     Why it matters:
-        Since 4.45 transformers hands padding_side to `_pad`; a tokenizer with code of its own that does not know the
-        argument raises `_pad() got an unexpected keyword argument 'padding_side'` at every padded batch. Some refuse
-        one of the sides.
+        Since 4.45 transformers passes padding_side to `_pad`. A tokenizer with custom code that does not know the
+        argument raises `_pad() got an unexpected keyword argument 'padding_side'` for every padded batch. Some
+        tokenizers refuse one of the sides.
 
     How padcheck knows:
         The tokenizer was asked to pad the prompts on each side, and raised.
@@ -28,8 +28,8 @@ class PaddingSideRejected(Rule):
     name = "padding-side-rejected"
     severity = Severity.ERROR
 
-    def judge(self, case: Case) -> Finding | None:
-        """Fires where a sample raised."""
+    def decide(self, case: Case) -> Finding | None:
+        """Fires if padding raised."""
         errors = {
             side: sample.error for side, sample in case.evidence.samples.items() if sample.error and case.use.pads(side)
         }
@@ -37,7 +37,7 @@ class PaddingSideRejected(Rule):
             return None
         return self.found(
             f"Padding on the {' and on the '.join(errors)} raised: {next(iter(errors.values()))}",
-            fix="def _pad(self, ..., padding_side=None):  # in the tokenizer's own code"
+            fix="def _pad(self, ..., padding_side=None):  # in the tokenizer's code"
             if any("padding_side" in error for error in errors.values())
             else f"# see what {case.evidence.tokenizer.class_name} needs to pad",
             errors=errors,

@@ -10,12 +10,12 @@ class PadTokenInText(Rule):
     """Real tokens of the prompts, or of the chat template, equal the pad token.
 
     Why it matters:
-        Code that tells pads by their id (collators, pooling heads, `input_ids != pad_token_id`) cuts these tokens out,
-        and transformers warns of right padding where a text merely ends in one.
+        Code that recognises pads by their id (collators, pooling heads, `input_ids != pad_token_id`) cuts these tokens
+        out. transformers warns of right padding if a text merely ends in one.
 
     How padcheck knows:
-        Each prompt and one message rendered with the chat template are encoded alone, without any padding, and searched
-        for the pad id.
+        Each prompt, and one message rendered with the chat template, is encoded without padding and searched for the
+        pad id.
 
     Fix:
         Use a pad token that text cannot contain, and keep the tokenizer's attention_mask.
@@ -28,8 +28,8 @@ class PadTokenInText(Rule):
     name = "pad-token-in-text"
     severity = Severity.WARNING
 
-    def judge(self, case: Case) -> Finding | None:
-        """Fires where unpadded text holds the pad id."""
+    def decide(self, case: Case) -> Finding | None:
+        """Fires if unpadded text contains the pad id."""
         evidence = case.evidence
         in_prompts = evidence.num_pad_tokens_in_prompts
         template = evidence.tokenizer.chat_template
@@ -43,8 +43,7 @@ class PadTokenInText(Rule):
         ]
         pad = evidence.tokenizer.pad_token_used
         return self.found(
-            f"The pad token {pad!r} ({evidence.tokenizer.pad_token_used_id}) stands for real text: "
-            f"{', '.join(places)}.",
+            f"The pad token {pad!r} ({evidence.tokenizer.pad_token_used_id}) occurs in real text: {', '.join(places)}.",
             fix="mask = inputs['attention_mask']  # never input_ids != tokenizer.pad_token_id",
             in_prompts=in_prompts,
             in_chat_template=in_template,

@@ -10,8 +10,8 @@ class DoubleBos(Rule):
     """The chat template writes bos, and the tokenizer adds another.
 
     Why it matters:
-        A conversation that is rendered to text and tokenized afterwards starts with two bos tokens, which no training
-        has seen.
+        A conversation that is rendered to text and then tokenized starts with two bos tokens, which the model never saw
+        in training.
 
     How padcheck knows:
         One message is rendered with the chat template and tokenized as text: the ids begin with bos twice.
@@ -27,8 +27,8 @@ class DoubleBos(Rule):
     name = "double-bos"
     severity = Severity.WARNING
 
-    def judge(self, case: Case) -> Finding | None:
-        """Fires on two leading bos."""
+    def decide(self, case: Case) -> Finding | None:
+        """Fires if there are two bos or more at the start."""
         template = case.evidence.tokenizer.chat_template
         if template is None or template.leading_bos < 2:  # noqa: PLR2004
             return None

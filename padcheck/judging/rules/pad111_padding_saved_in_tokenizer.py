@@ -7,11 +7,11 @@ from padcheck.judging.rule import Rule
 
 
 class PaddingSavedInTokenizer(Rule):
-    """tokenizer.json carries a padding or truncation block.
+    """tokenizer.json contains a padding or truncation block.
 
     Why it matters:
-        A fast tokenizer that was used with padding or truncation saves them. Runtimes that read tokenizer.json
-        themselves then pad, or cut every text, unasked. transformers resets both at each call.
+        A fast tokenizer that was used with padding or truncation saves these settings. Runtimes that read
+        tokenizer.json themselves then pad or cut every text without being asked. transformers resets both at each call.
 
     How padcheck knows:
         `tokenizer.backend_tokenizer.padding` or `.truncation` is set right after loading, before the first call.
@@ -27,8 +27,8 @@ class PaddingSavedInTokenizer(Rule):
     name = "padding-saved-in-tokenizer"
     severity = Severity.INFO
 
-    def judge(self, case: Case) -> Finding | None:
-        """Fires on a saved block."""
+    def decide(self, case: Case) -> Finding | None:
+        """Fires if a block is saved."""
         tokenizer = case.evidence.tokenizer
         blocks = [
             block
@@ -39,7 +39,7 @@ class PaddingSavedInTokenizer(Rule):
             return None
         calls = "; ".join(f"tokenizer.backend_tokenizer.no_{block}()" for block in blocks)
         return self.found(
-            f"tokenizer.json carries a {' and a '.join(blocks)} block: other runtimes will apply it unasked.",
+            f"tokenizer.json contains a {' and a '.join(blocks)} block, which other runtimes will apply unasked.",
             fix=f"{calls}; tokenizer.save_pretrained(folder)",
             blocks=blocks,
         )

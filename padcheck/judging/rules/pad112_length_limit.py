@@ -7,16 +7,16 @@ from padcheck.judging.rule import Rule
 
 
 class LengthLimit(Rule):
-    """Padded length plus new tokens passes the positions, or max_length counts the pads.
+    """Padded length plus new tokens exceeds the model's positions, or max_length counts the pads.
 
     Why it matters:
-        Past a table of learned positions generate() raises `index out of range`; past the length that rotary positions
-        were trained for, quality drops. A max_length in generation_config counts prompt and pads: a short prompt gets
-        fewer new tokens in a batch than alone.
+        Beyond a table of learned positions generate() raises `index out of range`. Beyond the length that rotary
+        positions were trained for, quality drops. A max_length in generation_config counts prompt and pads: a short
+        prompt gets fewer new tokens in a batch than alone.
 
     How padcheck knows:
-        The longest prompt sets the width of the batch; width plus new tokens is held against the config's number of
-        positions. generation_config is searched for max_length without max_new_tokens.
+        The longest prompt sets the width of the batch. The width plus the new tokens is compared with the number of
+        positions in the config. generation_config is searched for max_length without max_new_tokens.
 
     Fix:
         Shorten the prompts, and ask for max_new_tokens.
@@ -29,17 +29,16 @@ class LengthLimit(Rule):
     name = "length-limit"
     severity = Severity.INFO
 
-    def judge(self, case: Case) -> Finding | None:
-        """A crash with learned positions is an error, too long for rotary ones a warning, max_length alone an info."""
+    def decide(self, case: Case) -> Finding | None:
+        """Too long is an error for learned positions, which crash, and a warning for others; max_length is an info."""
         evidence = case.evidence
         limit, width = evidence.model.max_position_embeddings, max(evidence.num_prompt_tokens)
         needed = width + evidence.max_new_tokens
         if limit is not None and needed > limit:
             learned = evidence.model.position_encoding == "learned"
             return self.found(
-                f"The padded batch is {width} wide; with {evidence.max_new_tokens} new tokens that is {needed}, "
-                f"past the model's {limit} "
-                "positions.",
+                f"The padded batch has {width} columns, and {needed} with {evidence.max_new_tokens} new tokens. "
+                f"The model has {limit} positions.",
                 severity=Severity.ERROR if learned else Severity.WARNING,
                 fix="tokenizer(prompts, padding=True, truncation=True, "
                 f"max_length={max(limit - evidence.max_new_tokens, 1)})",

@@ -10,13 +10,13 @@ class EmbeddingRowsMismatch(Rule):
     """The model has fewer, or more, embedding rows than the tokenizer has tokens.
 
     Why it matters:
-        With fewer rows an id has no embedding: `index out of range`, or a device-side assert. More rows are common,
-        since tables are rounded up; but resize_token_embeddings(len(tokenizer)) would then shrink the table and break
-        the checkpoint.
+        If there are fewer rows, an id has no embedding: `index out of range`, or a device-side assert. More rows are
+        common, because tables are rounded up. But resize_token_embeddings(len(tokenizer)) would then shrink the table
+        and break the checkpoint.
 
     How padcheck knows:
-        The highest id of the vocabulary is held against the rows of the embedding table (of the config where no weights
-        are loaded).
+        The highest id of the vocabulary is compared with the number of rows in the embedding table (from the config, if
+        no weights are loaded).
 
     Fix:
         Fewer rows: resize up, or use the tokenizer of this model. More rows: leave them.
@@ -29,14 +29,14 @@ class EmbeddingRowsMismatch(Rule):
     name = "embedding-rows-mismatch"
     severity = Severity.INFO
 
-    def judge(self, case: Case) -> Finding | None:
-        """Too few rows are an error, too many an info."""
+    def decide(self, case: Case) -> Finding | None:
+        """Too few rows are an error, too many are an info."""
         rows, needed = case.evidence.model.embedding_rows, case.evidence.tokenizer.max_token_id + 1
         if rows is None or rows == needed:
             return None
         if rows < needed:
             return self.found(
-                f"The tokenizer has ids up to {needed - 1}, the embedding table {rows} rows: "
+                f"The tokenizer has ids up to {needed - 1}, the embedding table has {rows} rows: "
                 f"{needed - rows} token{'s have' if needed - rows > 1 else ' has'} no embedding.",
                 severity=Severity.ERROR,
                 fix="model.resize_token_embeddings(len(tokenizer))",
@@ -44,8 +44,8 @@ class EmbeddingRowsMismatch(Rule):
                 max_token_id=needed - 1,
             )
         return self.found(
-            f"The embedding table has {rows} rows for {needed} tokens; the rest is rounding up.",
-            fix="# leave it: model.resize_token_embeddings(len(tokenizer)) would shrink the table",
+            f"The embedding table has {rows} rows for {needed} tokens; the table was rounded up.",
+            fix="# leave it as it is: model.resize_token_embeddings(len(tokenizer)) would shrink the table",
             embedding_rows=rows,
             max_token_id=needed - 1,
         )

@@ -1,8 +1,8 @@
 """PAD203."""
 
-from padcheck.core.report import Finding, Skipped
+from padcheck.core.report import Finding
 from padcheck.core.severity import Severity
-from padcheck.judging.case import Case, worst
+from padcheck.judging.case import Case, how_far, worst
 from padcheck.judging.rule import Rule
 
 
@@ -10,17 +10,17 @@ class AttentionMaskRequired(Rule):
     """Without attention_mask the result changes.
 
     Why it matters:
-        `model.generate(inputs.input_ids)` drops the mask. generate() rebuilds it from the pad id only where that id is
-        not an eos; otherwise the pads are read as text. The words may survive while the logits move, and a batch of
-        one gets no warning at all.
+        `model.generate(inputs.input_ids)` drops the mask. generate() rebuilds it from the pad id only if that id is not
+        an eos. Otherwise the pads are read as text. The text may stay the same while the logits change, and a batch of
+        one gets no warning.
 
     How padcheck knows:
         The left-padded batch runs through generate() with and without attention_mask, and the logits of the first new
-        token differ beyond rounding. Whether the mask could be rebuilt is read off the pad and eos ids of the
-        generation_config.
+        token differ beyond rounding. The pad and eos ids of generation_config show whether generate() could rebuild the
+        mask.
 
     Fix:
-        Pass all that the tokenizer returns.
+        Pass everything that the tokenizer returns.
 
     References:
         QwenLM/Qwen3#814, huggingface/transformers#25284, huggingface/transformers#30670
@@ -29,28 +29,27 @@ class AttentionMaskRequired(Rule):
     code = "PAD203"
     name = "attention-mask-required"
     severity = Severity.INFO
-    told_by = ("PAD206", "PAD304")
+    reads = ("left_no_mask",)
+    suppressed_by = ("PAD206", "PAD304")
     tasks = ("generate",)
 
-    def judge(self, case: Case) -> Finding | Skipped | None:
-        """Fires where a padded row changes without the mask."""
-        if not case.ran("left_no_mask"):
-            return self.skip("the left_no_mask arm has no row to compare")
+    def decide(self, case: Case) -> Finding | None:
+        """Fires if a padded row changes without the mask."""
         rows = case.wrong("left_no_mask")
         if not rows:
             return None
         ids, pad = case.evidence.special_token_ids.generation_config, case.evidence.tokenizer.pad_token_used_id
         inferred = ids.pad == pad and pad not in (ids.eos or ())
-        why = "generate() does not rebuild it"
+        why = "generate() does not rebuild the mask"
         if ids.pad is None:
-            why = "generation_config names no pad token, so generate() cannot rebuild it"
+            why = "generation_config names no pad token, so generate() cannot rebuild the mask"
         elif pad in (ids.eos or ()):
-            why = "pad is an eos, so generate() cannot rebuild it"
+            why = "Pad is an eos, so generate() cannot rebuild the mask"
         furthest = worst(rows)
         return self.found(
-            f"Without attention_mask {case.share('left_no_mask', rows)} change when padded on the left "
-            f"(max_abs_diff {furthest.max_abs_diff:.2g}, {furthest.allowed:.2g} allowed): {why}.",
-            fix="model.generate(**inputs)  # not inputs.input_ids alone",
+            f"Without attention_mask {case.share('left_no_mask', rows)} change when padded on the left: "
+            f"{how_far(furthest, f'prompt {furthest.prompt_index}')}. {why}.",
+            fix="model.generate(**inputs)  # not only inputs.input_ids",
             prompts=[row.prompt_index for row in rows],
             max_abs_diff=furthest.max_abs_diff,
             allowed=furthest.allowed,

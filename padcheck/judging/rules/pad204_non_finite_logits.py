@@ -1,30 +1,30 @@
 """PAD204."""
 
 from padcheck.core.report import Finding, Skipped
-from padcheck.core.run_plans import SINGLE, USER_RUNS
+from padcheck.core.run_plans import SINGLE, USER_RUNS, RunName
 from padcheck.core.severity import Severity
 from padcheck.judging.case import Case
-from padcheck.judging.rule import Rule, attention_fix
+from padcheck.judging.rule import EQUAL_LENGTH, Rule, attention_fix
 
-_NOT_THE_USERS = ("broken_mask", "other_positions", "shifted", "left_other_attention")
-"""Probes with a mask, positions or an attention that nobody asked for: what they give is no fault."""
+_UNUSUAL: tuple[RunName, ...] = ("broken_mask", "other_positions", "shifted", "left_other_attention")
+"""Probes with a mask, positions or attention that no user asked for: NaN is no fault there."""
 
 
 class NonFiniteLogits(Rule):
     """There are NaNs or infinities in the logits of real tokens.
 
     Why it matters:
-        Greedy decoding then repeats token 0 without a word, sampling raises `probability tensor contains either inf,
-        nan or element < 0`. A pad's query that may attend to nothing is the usual source: a softmax over nothing but
-        minus infinity.
+        Greedy decoding then repeats token 0 without a warning, and sampling raises `probability tensor contains either
+        inf, nan or element < 0`. The usual source is the query of a pad that may attend to nothing: a softmax over
+        minus infinity only.
 
     How padcheck knows:
-        The logits of every new token of every arm are searched for NaN and plus infinity. Minus infinity is a
-        vocabulary entry that the model masks, and counts only where the unpadded run has a number instead.
+        In every run the logits of every new token are searched for NaN and plus infinity. Minus infinity is how a model
+        masks a vocabulary entry. It counts only if the unpadded run has a number there.
 
     Fix:
-        Use bfloat16 or float32, another attn_implementation, or a newer torch; the finding names the one that was
-        measured to be right.
+        Use bfloat16 or float32, another attn_implementation, or a newer torch. The finding names an attention
+        implementation that was measured to be right.
 
     References:
         huggingface/transformers#27179, huggingface/transformers#40242, pytorch/pytorch#156707
@@ -34,23 +34,23 @@ class NonFiniteLogits(Rule):
     name = "non-finite-logits"
     severity = Severity.ERROR
 
-    def judge(self, case: Case) -> Finding | Skipped | None:
-        """Fires where an arm has such entries; says whether the unpadded run has them too."""
+    def decide(self, case: Case) -> Finding | Skipped | None:
+        """Fires if a run has such entries; says whether the unpadded run has them too."""
         evidence = case.evidence
-        if not any(arm.rows for arm in evidence.runs.values()):
-            return self.skip("no arm has logits")
+        if not any(run.rows for run in evidence.runs.values()):
+            return self.skip("undecided: no run gave logits")
         prompts: dict[str, list[int]] = {}
-        for name, arm in evidence.runs.items():
-            if name in _NOT_THE_USERS or not case.use.pads(arm.padding_side):
+        for name, run in evidence.runs.items():
+            if name in _UNUSUAL or not case.use.pads(run.padding_side):
                 continue
-            broken = {row.prompt_index for row in arm.rows if row.non_finite_logits}
+            broken = {row.prompt_index for row in run.rows if row.non_finite_logits}
             broken |= {d.prompt_index for d in evidence.differences.get(name, ()) if any(s.non_finite for s in d.steps)}
             if broken:
                 prompts[name] = sorted(broken)
         if not prompts:
             return None
         return self.found(
-            f"The logits hold NaN or infinity in {_where(prompts)}; "
+            f"The logits contain NaN or infinity in {_where(prompts)}; "
             + ("also in the unpadded run." if SINGLE in prompts else "not in the unpadded run."),
             fix=_fix(case, alone=SINGLE in prompts),
             prompts_by_arm=prompts,
@@ -66,14 +66,12 @@ def _fix(case: Case, *, alone: bool) -> str:
         return "model = AutoModelForCausalLM.from_pretrained(..., dtype=torch.bfloat16)"
     if alone:
         return "# padding is not the cause: look for NaN in the weights"
-    return (
-        "# batch prompts of equal length, or one by one, until the model's code leaves each row something to attend to"
-    )
+    return f"# {EQUAL_LENGTH}, until the model's code leaves each row something to attend to"
 
 
 def _where(prompts: dict[str, list[int]]) -> str:
-    """The arms that users run one by one, the probes by their number; all by name where there are only probes."""
-    named = {arm: rows for arm, rows in prompts.items() if arm in USER_RUNS} or prompts
-    said = ", ".join(f"{arm} (prompts {', '.join(map(str, rows))})" for arm, rows in named.items())
+    """Each user run by name, and the number of probes; the probes by name if there are only probes."""
+    named = {name: rows for name, rows in prompts.items() if name in USER_RUNS} or prompts
+    said = ", ".join(f"{name} (prompts {', '.join(map(str, rows))})" for name, rows in named.items())
     others = len(prompts) - len(named)
     return said + (f" and {others} probe{'s' if others > 1 else ''}" if others else "")

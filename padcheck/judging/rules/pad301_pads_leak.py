@@ -1,8 +1,8 @@
 """PAD301."""
 
-from padcheck.core.report import Finding, Skipped
+from padcheck.core.report import Finding
 from padcheck.core.severity import Severity
-from padcheck.judging.case import Case, worst
+from padcheck.judging.case import Case, how_far, worst
 from padcheck.judging.rule import Rule, attention_fix, code_fix
 
 
@@ -10,8 +10,8 @@ class PadsLeak(Rule):
     """Cause: the content of masked pad slots reaches real tokens.
 
     Why it matters:
-        A mask says which slots do not count. Where their content counts all the same, the result depends on what the
-        pad token happens to be: a state that runs over the pads, a mask that is soft or shifted, a norm over the
+        A mask says which slots do not count. If their content counts anyway, the result depends on which token is used
+        for padding. Causes are a state that runs over the pads, a mask that is soft or shifted, or a norm over the
         sequence.
 
     How padcheck knows:
@@ -20,7 +20,7 @@ class PadsLeak(Rule):
         implementation.
 
     Fix:
-        Mask the pads where the model mixes positions; until then batch prompts of equal length.
+        Mask the pads wherever the model mixes positions. Until then batch prompts of equal length.
 
     References:
         huggingface/transformers#32677, huggingface/transformers#41790, huggingface/transformers#48256
@@ -29,22 +29,21 @@ class PadsLeak(Rule):
     code = "PAD301"
     name = "pads-leak"
     severity = Severity.ERROR
-    told_by = ("PAD206", "PAD207", "PAD304")
+    reads = ("scrambled",)
+    suppressed_by = ("PAD206", "PAD207", "PAD304")
     tasks = ("generate",)
     side = "left"
 
-    def judge(self, case: Case) -> Finding | Skipped | None:
-        """Fires where a padded row changes with the ids under its mask."""
-        if not case.ran("scrambled"):
-            return self.skip("the scrambled arm has no row to compare")
+    def decide(self, case: Case) -> Finding | None:
+        """Fires if a padded row changes with the ids under its mask."""
         rows = [step for step in case.first_steps("scrambled") if step.off and step.max_abs_diff is not None]
         if not rows:
             return None
         furthest, other = worst(rows), case.right_with_attention()
         return self.found(
             f"Other ids in the masked pad slots change {case.share('scrambled', rows)}: "
-            f"max_abs_diff {furthest.max_abs_diff:.2g} at prompt {furthest.prompt_index} "
-            f"({furthest.allowed:.2g} allowed)." + (f" With {other} attention they do not." if other else ""),
+            f"{how_far(furthest, f'prompt {furthest.prompt_index}')}."
+            + (f" With {other} attention they do not." if other else ""),
             fix=attention_fix(other)
             if other
             else code_fix(case.place, "mask the pads wherever positions are mixed (attention, conv, state, norm)"),

@@ -1,9 +1,9 @@
 """PAD302."""
 
-from padcheck.core.report import Finding, Skipped, Verdict
+from padcheck.core.report import Finding, Verdict
 from padcheck.core.run_plans import IN_FLOAT32, SINGLE
 from padcheck.core.severity import Severity
-from padcheck.judging.case import Case, worst
+from padcheck.judging.case import LEFT_BATCH, Case, how_far, worst
 from padcheck.judging.pad_count_pattern import period, varies
 from padcheck.judging.position_numbering import counted_from_slots
 from padcheck.judging.rule import Rule, code_fix
@@ -16,19 +16,18 @@ class PositionsCountPadding(Rule):
     """Cause: real tokens are numbered by slot, not by their place in the prompt.
 
     Why it matters:
-        Behind two pads the first word of a prompt is told that it is the third. With positions from a table that is
-        another sentence; generate() with a correct mask is wrong for every row but the longest.
+        With two pads before it, the first word of a prompt gets the position of the third. With positions from a table
+        that is a different sentence. generate() with a correct mask is wrong for every row but the longest.
 
     How padcheck knows:
-        Left padding changes the first new token, and other ids under the mask do not, so the pads are not seen. Then
-        one of these: the model looks up other rows of its position table behind pads than alone; the prompt alone,
-        given the positions that it has behind its pads, says the same as behind them; or forward() takes no
-        position_ids, or does not read them (backwards they change nothing to the last bit), in a model that looks
-        positions up, and the difference changes with the number of pads.
+        Left padding changes the first new token. Other ids under the mask do not, so the content of the pads is not
+        read. In addition, one of these holds. (1) The model looks up other rows of its position table with pads than
+        alone. (2) The prompt alone, given the positions that it has after its pads, gives the same logits as with the
+        pads. (3) The model has a position table, forward() takes no position_ids or does not read them (reversed, they
+        change nothing to the last bit), and the difference changes with the pad count.
 
     Fix:
-        Number the tokens by the mask: in prepare_inputs_for_generation(), or in the model where it ignores
-        position_ids.
+        Number the tokens by the mask: in prepare_inputs_for_generation(), or in the model if it ignores position_ids.
 
     References:
         ndif-team/nnsight#672, TransformerLensOrg/TransformerLens#1609, huggingface/transformers#29583
@@ -37,16 +36,13 @@ class PositionsCountPadding(Rule):
     code = "PAD302"
     name = "positions-count-padding"
     severity = Severity.ERROR
-    told_by = ("PAD206", "PAD207", "PAD301", "PAD304")
+    reads = (LEFT_BATCH, "scrambled")
+    suppressed_by = ("PAD206", "PAD207", "PAD301", "PAD304")
     tasks = ("generate",)
     side = "left"
 
-    def judge(self, case: Case) -> Finding | Skipped | None:
-        """Fires where shifted positions alone do what the pads do, or position_ids are not read."""
-        if not case.ran(case.left):
-            return self.skip("the left arm has no row to compare")
-        if not case.ran("scrambled"):
-            return self.skip("the scrambled arm has no row to compare")
+    def decide(self, case: Case) -> Finding | None:
+        """Fires if shifted positions have the same effect as the pads, or position_ids are not read."""
         off = [step for step in case.first_steps(case.left) if step.off and step.max_abs_diff is not None]
         if not off or any(step.off for step in case.first_steps("scrambled")):
             return None
@@ -56,8 +52,9 @@ class PositionsCountPadding(Rule):
             return None
         furthest = worst(off)
         return self.found(
-            f"Real tokens are numbered by slot, pads included ({how}). Left padding moves the first new token's logits "
-            f"by {furthest.max_abs_diff:.2g} at prompt {furthest.prompt_index} ({furthest.allowed:.2g} allowed).",
+            f"Real tokens are numbered by slot, pads included ({how}). "
+            "Left padding changes the logits of the first new token: "
+            f"{how_far(furthest, f'prompt {furthest.prompt_index}')}.",
             fix=code_fix(case.place, "position_ids = (attention_mask.cumsum(-1) - 1).clamp(min=0)"),
             place=case.place,
             prompts=prompts,
@@ -67,32 +64,39 @@ class PositionsCountPadding(Rule):
 
 
 def _looked_up(case: Case, prompts: list[int]) -> str | None:
-    """The rows of the position table that were looked up for the real tokens, alone and behind pads."""
+    """Shown by the rows of the position table that were looked up for the real tokens, alone and with pads."""
     single = IN_FLOAT32[SINGLE] if case.left != "left" else SINGLE
-    alone, left = ({row.prompt_index: row for row in case.evidence.runs[arm].rows} for arm in (single, case.left))
+    alone, left = ({row.prompt_index: row for row in case.evidence.runs[run].rows} for run in (single, case.left))
     by_table = all(left[index].positions_used_by == "table" for index in prompts)
     if not by_table or not all(counted_from_slots(alone[index], left[index]) for index in prompts):
         return None
-    return "the model looks up other rows of its position table behind pads"
+    return "the model looks up other rows of its position table with pads"
 
 
 def _shown_by_shift(case: Case, prompts: list[int]) -> str | None:
+    """Shown by each prompt alone, with the positions that it has after its pads."""
     if not case.ran("shifted"):
         return None
-    # A batch that called for no expensive probe has no rows here.
+    # Batches that were not in doubt have no rows here.
     shifted = {row.prompt_index: row.verdict for row in case.comparisons["shifted"].rows}
     if any(shifted.get(index) not in (Verdict.IDENTICAL, Verdict.EQUIVALENT) for index in prompts):
         return None
-    return "the prompt alone, given the positions it has behind its pads, says the same"
+    return "the prompt alone, with the positions it has after its pads, gives the same logits"
 
 
 def _unread(case: Case) -> str | None:
-    arm = case.evidence.runs.get("other_positions")
+    """Shown by reversed position_ids that change nothing, in a model that looks positions up."""
+    reversed_run = case.evidence.runs.get("other_positions")
     steps = case.sweep()
-    if arm is None or case.evidence.model.position_encoding not in _LOOKED_UP or not varies(steps) or period(steps):
+    if (
+        reversed_run is None
+        or case.evidence.model.position_encoding not in _LOOKED_UP
+        or not varies(steps)
+        or period(steps)
+    ):
         return None
-    if (arm.error or "").endswith(_NOT_TAKEN):
-        return "forward() takes no position_ids"
+    if (reversed_run.error or "").endswith(_NOT_TAKEN):
+        return _NOT_TAKEN
     rows = [row for row in case.comparisons["other_positions"].rows if row.num_pad_tokens]
     unread = case.ran("other_positions") and all(row.verdict is Verdict.IDENTICAL for row in rows)
-    return "position_ids are not read: backwards they change nothing" if unread else None
+    return "position_ids are not read: reversed, they change nothing" if unread else None

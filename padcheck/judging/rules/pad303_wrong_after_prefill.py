@@ -2,25 +2,25 @@
 
 from padcheck.core.report import Finding, Skipped
 from padcheck.core.severity import Severity
-from padcheck.judging.case import Case, worst
-from padcheck.judging.rule import Rule
+from padcheck.judging.case import LEFT_BATCH, Case, how_far, worst
+from padcheck.judging.rule import EQUAL_LENGTH, Rule
 
 
 class WrongAfterPrefill(Rule):
-    """Cause: the first token is right and later ones are not.
+    """Cause: the first new token is right and later ones are not.
 
     Why it matters:
-        The padded prompt itself is handled well; what goes wrong is the cache, the mask or the positions while
-        decoding. A test of one forward pass, which is what upstream's own padding test makes, cannot see it.
+        The padded prompt is handled correctly. The cache, the mask or the positions go wrong while decoding. A test of
+        one forward pass, such as upstream's padding test, cannot see that.
 
     How padcheck knows:
-        In every padded row of the left arm that differs, the logits of the first new token are within rounding and
-        those of a later one are not; nor is the first one off behind any other number of pads. Other ids under the
-        mask tell whether the mask is dropped while decoding; the same run without a cache tells whether the cache is
-        at fault.
+        In every padded row of the left-padded batch that differs, the logits of the first new token are within rounding
+        and those of a later one are not. The first token is right with every other pad count too. Other ids under the
+        mask show whether the mask is dropped while decoding. The same run without a cache shows whether the cache is at
+        fault.
 
     Fix:
-        Grow the mask and count the positions on at each step; compare a cached step with a full forward pass.
+        Extend the mask and the positions at each step. Compare a cached step with a full forward pass.
 
     References:
         huggingface/transformers#30670, casper-hansen/AutoAWQ#228, TransformerLensOrg/TransformerLens#1005
@@ -29,36 +29,34 @@ class WrongAfterPrefill(Rule):
     code = "PAD303"
     name = "wrong-after-prefill"
     severity = Severity.ERROR
-    told_by = ("PAD206", "PAD207", "PAD208")
+    reads = (LEFT_BATCH,)
+    suppressed_by = ("PAD206", "PAD207", "PAD208")
     tasks = ("generate",)
     side = "left"
 
-    def judge(self, case: Case) -> Finding | Skipped | None:
-        """Fires where no wrong row of the left arm is wrong at its first step."""
-        if not case.ran(case.left):
-            return self.skip("the left arm has no row to compare")
+    def decide(self, case: Case) -> Finding | Skipped | None:
+        """Fires if no wrong row of the left-padded batch is wrong at its first step."""
         rows = case.wrong(case.left)
         if not case.only_later_steps_wrong(case.left):
             return None
         if any(step.off for step in case.sweep()):
-            return self.skip("behind other numbers of pads the first token is wrong too")
+            return self.skip("with other pad counts the first token is wrong too")
         furthest = worst(rows)
         unmasked = any(step.off for step in case.later_steps("scrambled"))
         cached = case.ran("left_uncached") and not case.wrong("left_uncached")
         culprit = (
             " The mask is dropped while decoding: other ids under it change the next token."
             if unmasked
-            else " Without a cache it is right: the cache, or what is counted along it, is at fault."
+            else " Without a cache it is right: the cache, or the positions kept with it, are at fault."
             if cached
             else ""
         )
         return self.found(
-            f"Padded on the left, the first new token of each prompt is right and later ones are not: max_abs_diff "
-            f"{furthest.max_abs_diff:.2g} at prompt {furthest.prompt_index}, token {furthest.step} "
-            f"({furthest.allowed:.2g} allowed)." + culprit,
+            "Padded on the left, the first new token of each prompt is right and later ones are not: "
+            f"{how_far(furthest, f'prompt {furthest.prompt_index}, token {furthest.step}')}." + culprit,
             fix="model.generate(**inputs, use_cache=False)  # right, but slow, until the model's cache is fixed"
             if cached
-            else "# batch prompts of equal length, or one by one, until the model's code is fixed",
+            else f"# {EQUAL_LENGTH}, until the model's code is fixed",
             place=case.place,
             prompts=[row.prompt_index for row in rows],
             max_abs_diff=furthest.max_abs_diff,

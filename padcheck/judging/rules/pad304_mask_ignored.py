@@ -1,25 +1,25 @@
 """PAD304."""
 
-from padcheck.core.report import Finding, Skipped, Verdict
+from padcheck.core.report import Finding, Verdict
 from padcheck.core.severity import Severity
-from padcheck.judging.case import Case
-from padcheck.judging.rule import Rule, attention_fix
+from padcheck.judging.case import LEFT_BATCH, Case
+from padcheck.judging.rule import EQUAL_LENGTH, Rule, attention_fix
 
 
 class MaskIgnored(Rule):
-    """Cause: the mask changes nothing at all.
+    """Cause: the model does not read the mask.
 
     Why it matters:
-        The model takes an attention_mask and does not read it, so every pad is text to it. No side helps for
-        generating; RWKV is like this by design.
+        The model accepts an attention_mask and ignores it, so it reads every pad as text. Generating is wrong on either
+        side. RWKV is like this by design.
 
     How padcheck knows:
         The left-padded batch runs through forward() with and without attention_mask. The logits are the same to the
         last bit in every padded row, although left padding changes the output. The batch also runs with the other
-        attention implementation, and each prompt in a batch of one, where the mask may be read after all.
+        attention implementation, and each prompt in a batch of one, because the mask may be read there.
 
     Fix:
-        Another attention implementation where that one reads the mask; else batch prompts of equal length, or run them
+        Use another attention implementation if it reads the mask. Otherwise batch prompts of equal length, or run them
         one by one.
 
     References:
@@ -29,25 +29,26 @@ class MaskIgnored(Rule):
     code = "PAD304"
     name = "mask-ignored"
     severity = Severity.ERROR
-    told_by = ("PAD207",)
+    reads = (LEFT_BATCH, "left_forward_no_mask")
+    suppressed_by = ("PAD207",)
     tasks = ("generate",)
     side = "left"
 
-    def judge(self, case: Case) -> Finding | Skipped | None:
-        """Fires where left padding does harm, and the mask makes no difference."""
-        if not case.ran(case.left, "left_forward_no_mask"):
-            return self.skip("the left_forward_no_mask arm has no row to compare")
+    def decide(self, case: Case) -> Finding | None:
+        """Fires if left padding is wrong and the mask makes no difference."""
         rows = [row for row in case.comparisons["left_forward_no_mask"].rows if row.num_pad_tokens]
         harmed = case.wrong(case.left)
         if not harmed or case.right("left_alone") or any(row.verdict is not Verdict.IDENTICAL for row in rows):
             return None
         other = case.right_with_attention()
         return self.found(
-            "With and without attention_mask forward() gives the same logits to the last bit: the mask is not read"
-            + (f" by {case.evidence.model.attn_implementation} attention; {other} reads it." if other else "."),
-            fix=attention_fix(other)
-            if other
-            else "# batch prompts of equal length, or one by one: this model does not read attention_mask",
+            "With and without attention_mask, forward() gives the same logits to the last bit: the mask is not read"
+            + (
+                f" by {case.evidence.model.attn_implementation} attention; {other} attention reads it."
+                if other
+                else "."
+            ),
+            fix=attention_fix(other) if other else f"# {EQUAL_LENGTH}: this model does not read attention_mask",
             place=case.place,
             prompts=[row.prompt_index for row in harmed],
             right_with_attention=other,

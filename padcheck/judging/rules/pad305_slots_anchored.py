@@ -2,22 +2,23 @@
 
 from padcheck.core.report import Finding, Skipped
 from padcheck.core.severity import Severity
-from padcheck.judging.case import Case, worst
+from padcheck.judging.case import LEFT_BATCH, Case, how_far, worst
 from padcheck.judging.pad_count_pattern import period, varies
-from padcheck.judging.rule import Rule
+from padcheck.judging.rule import EQUAL_LENGTH, NO_SWEEP, Rule
 
 
 class SlotsAnchored(Rule):
-    """Cause: shifting the prompt changes it though neither pads nor position_ids are at fault.
+    """Cause: the result depends on the slots of the prompt, while pads and position_ids are right.
 
     Why it matters:
-        Blocks, chunks or windows that begin at multiples of slots cut a padded prompt elsewhere than the same prompt
-        alone. Masks and positions are right, and the result is not; a number of pads that fills whole blocks hides it.
+        Blocks, chunks or windows that begin at multiples of slots cut a padded prompt in other places than the same
+        prompt alone. Masks and positions are right, and the result is wrong. A pad count that fills whole blocks hides
+        it.
 
     How padcheck knows:
-        Other ids under the mask change nothing. One prompt runs behind many
-        numbers of pads: it is right behind every multiple of some size and wrong in between, or the difference changes
-        with the number while the positions that forward() reads cannot explain it.
+        Other ids under the mask change nothing. One prompt runs with many pad counts. It is right for every multiple of
+        some size and wrong in between, or the difference changes with the pad count while the positions that forward()
+        reads cannot explain it.
 
     Fix:
         Batch prompts whose lengths differ by multiples of the size, or anchor the blocks to positions in the model's
@@ -30,19 +31,16 @@ class SlotsAnchored(Rule):
     code = "PAD305"
     name = "slots-anchored"
     severity = Severity.ERROR
-    told_by = ("PAD206", "PAD207", "PAD301", "PAD302", "PAD304")
+    reads = (LEFT_BATCH, "scrambled")
+    suppressed_by = ("PAD206", "PAD207", "PAD301", "PAD302", "PAD304")
     tasks = ("generate",)
     side = "left"
 
-    def judge(self, case: Case) -> Finding | Skipped | None:
-        """Fires where the sweep has a period, or varies although positions are innocent."""
-        if not case.ran(case.left):
-            return self.skip("the left arm has no row to compare")
-        if not case.ran("scrambled"):
-            return self.skip("the scrambled arm has no row to compare")
+    def decide(self, case: Case) -> Finding | Skipped | None:
+        """Fires if the sweep has a period, or varies although positions are right."""
         steps, wrong = case.sweep(), case.wrong(case.left)
         if not steps:
-            return self.skip("the sweep over pad counts did not run") if wrong else None
+            return self.skip(NO_SWEEP) if wrong else None
         size = period(steps)
         varied = all(step.off for step in steps) and varies(steps)
         off = [step for step in steps if step.off and step.max_abs_diff is not None]
@@ -52,16 +50,15 @@ class SlotsAnchored(Rule):
         sizes = case.evidence.sweep.sizes if case.evidence.sweep else {}
         named = [key for key, value in sizes.items() if value == size]
         if size:
-            what = f"Behind a multiple of {size} pads the prompt is right, behind other numbers wrong"
+            what = f"With a multiple of {size} pads the prompt is right, with other pad counts it is wrong"
             what += f" ({', '.join(named)} is {size})" if named else ""
         else:
-            what = "The difference changes with the number of pads, though neither pads nor position_ids explain it"
+            what = "The difference changes with the pad count, and neither pads nor position_ids explain it"
         return self.found(
-            f"{what}: something is anchored to slots. max_abs_diff {furthest.max_abs_diff:.2g} at prompt "
-            f"{furthest.prompt_index} ({furthest.allowed:.2g} allowed).",
-            fix=f"# batch prompts whose lengths differ by multiples of {size}, or one by one"
+            f"{what}, so something is anchored to slots: {how_far(furthest, f'prompt {furthest.prompt_index}')}.",
+            fix=f"# batch prompts whose lengths differ by multiples of {size}, or run them one by one"
             if size
-            else "# batch prompts of equal length, or one by one",
+            else f"# {EQUAL_LENGTH}",
             place=case.place,
             prompts=[row.prompt_index for row in wrong] or [furthest.prompt_index],
             period=size,

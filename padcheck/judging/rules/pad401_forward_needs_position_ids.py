@@ -1,8 +1,8 @@
 """PAD401."""
 
-from padcheck.core.report import Finding, Skipped
+from padcheck.core.report import Finding
 from padcheck.core.severity import Severity
-from padcheck.judging.case import Case, worst
+from padcheck.judging.case import Case, how_far, worst
 from padcheck.judging.rule import Rule
 
 
@@ -10,11 +10,13 @@ class ForwardNeedsPositionIds(Rule):
     """Left-padded forward() is wrong unless position_ids are passed.
 
     Why it matters:
-        generate() derives positions from the mask, forward() counts slots. With learned positions every score, loss, or
-        hand-written decoding loop on a left-padded batch is wrong without a word. Rotary and ALiBi models do not mind.
+        generate() derives positions from the mask, forward() counts slots. With learned positions every score, loss or
+        hand-written decoding loop on a left-padded batch is wrong, without a warning. Rotary and ALiBi models are not
+        affected.
 
     How padcheck knows:
-        Left-padded forward() without position_ids is off beyond rounding, and with those of the formula it is not.
+        Left-padded forward() without position_ids differs beyond rounding. With position_ids counted from the mask it
+        does not.
 
     Fix:
         Pass position_ids, or pad on the right for scoring.
@@ -26,20 +28,19 @@ class ForwardNeedsPositionIds(Rule):
     code = "PAD401"
     name = "forward-needs-position-ids"
     severity = Severity.WARNING
+    reads = ("left_forward", "left_forward_positions")
     tasks = ("score", "train")
     side = "left"
 
-    def judge(self, case: Case) -> Finding | Skipped | None:
-        """Fires where positions alone make a padded row right."""
-        if not case.ran("left_forward", "left_forward_positions"):
-            return self.skip("left-padded forward() was not run both with and without position_ids")
+    def decide(self, case: Case) -> Finding | None:
+        """Fires if passing positions is enough to make the padded rows right."""
         rows = case.wrong("left_forward")
         if not rows or not case.right("left_forward_positions"):
             return None
         furthest = worst(rows)
         return self.found(
-            f"Left-padded forward() without position_ids is wrong for {case.share('left_forward', rows)} "
-            f"(max_abs_diff {furthest.max_abs_diff:.2g}, {furthest.allowed:.2g} allowed), and right with them.",
+            f"Left-padded forward() is right with position_ids; without them it is wrong for "
+            f"{case.share('left_forward', rows)}: {how_far(furthest, f'prompt {furthest.prompt_index}')}.",
             fix="position_ids = (attention_mask.cumsum(-1) - 1).clamp(min=0)",
             prompts=[row.prompt_index for row in rows],
             max_abs_diff=furthest.max_abs_diff,

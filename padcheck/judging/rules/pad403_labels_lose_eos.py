@@ -10,15 +10,15 @@ class LabelsLoseEos(Rule):
     """The usual collator drops eos from the labels of this tokenizer.
 
     Why it matters:
-        DataCollatorForLanguageModeling puts -100 wherever a label equals the pad id. Where pad is eos, the eos that
-        ends a text is left out of the loss too, and the fine-tuned model never learns to stop.
+        DataCollatorForLanguageModeling writes -100 wherever a label equals the pad id. If pad is eos, the eos that ends
+        a text is also left out of the loss, and the fine-tuned model never learns to stop.
 
     How padcheck knows:
-        The real collator makes labels of the first prompt with eos behind it, with the pad token that this run used;
-        the label of that eos is -100.
+        The real collator makes labels from the first prompt followed by eos, with the pad token that this run used. The
+        label of that eos is -100.
 
     Fix:
-        Train with a pad token of its own, or mask the labels by attention_mask.
+        Train with a pad token that is not an eos, or mask the labels by attention_mask.
 
     References:
         huggingface/transformers#23530, huggingface/trl#976, unslothai/unsloth#416
@@ -27,14 +27,16 @@ class LabelsLoseEos(Rule):
     code = "PAD403"
     name = "labels-lose-eos"
     severity = Severity.WARNING
-    told_by = ("PAD102",)
+    suppressed_by = ("PAD102",)
     tasks = ("train",)
 
-    def judge(self, case: Case) -> Finding | Skipped | None:
-        """Fires where the label of a text's eos is ignored."""
+    def decide(self, case: Case) -> Finding | Skipped | None:
+        """Fires if the label of a text's eos is ignored."""
         evidence = case.evidence
         if evidence.labels_keep_eos is None:
-            return self.skip("no labels were made: only the tokenizer was inspected, it has no eos, or it cannot pad")
+            return self.skip(
+                "undecided: no labels were made (only the tokenizer was inspected, it has no eos, or it cannot pad)"
+            )
         if evidence.labels_keep_eos:
             return None
         pad = evidence.tokenizer.pad_token_used

@@ -8,16 +8,16 @@ from padcheck.judging.rule import Rule
 
 
 class ArmNotRun(Rule):
-    """An arm raised; the error is kept.
+    """A run raised an error.
 
     Why it matters:
         What raises here raises in every script that pads on this side. Some models refuse right padding on purpose.
 
     How padcheck knows:
-        The arm was run, and the exception is in the evidence.
+        The exception was caught, and is part of the evidence.
 
     Fix:
-        Read the error: it names what the model's code does not take.
+        Read the error: it names what the model's code does not accept.
 
     References:
         mosaicml/llm-foundry (MPT refuses right padding)
@@ -26,21 +26,21 @@ class ArmNotRun(Rule):
     code = "PAD902"
     name = "arm-not-run"
     severity = Severity.ERROR
-    told_by = ("PAD104",)
+    suppressed_by = ("PAD104",)
 
-    def judge(self, case: Case) -> Finding | None:
-        """An error where the reference or the left arm raised, a warning where only the right one did."""
-        # A probe that a model does not take is no fault of it; the rules that need it are skipped.
+    def decide(self, case: Case) -> Finding | None:
+        """An error if the prompts alone or the left-padded batch raised, a warning if only the right-padded one did."""
+        # A model may refuse a probe. That is no fault, and the rules that read the probe are skipped.
         errors = {
-            name: arm.error
-            for name, arm in case.evidence.runs.items()
-            if arm.error and name in USER_RUNS and case.use.pads(arm.padding_side)
+            name: run.error
+            for name, run in case.evidence.runs.items()
+            if run.error and name in USER_RUNS and case.use.pads(run.padding_side)
         }
         if not errors:
             return None
         only_right = set(errors) == {"right"}
         return self.found(
-            f"The {' and the '.join(errors)} arm raised: {next(iter(errors.values()))}",
+            f"The run{'s' if len(errors) > 1 else ''} {' and '.join(errors)} raised: {next(iter(errors.values()))}",
             severity=Severity.WARNING if only_right else self.severity,
             fix='tokenizer.padding_side = "left"  # before the prompts are tokenized'
             if only_right

@@ -201,7 +201,7 @@ def test_an_own_model_that_ignores_position_ids_counts_pads_and_is_not_anchored_
     assert "PAD302" in codes(report)
     assert "PAD305" not in codes(report)
     [finding] = [finding for finding in report.findings if finding.code == "PAD302"]
-    assert "looks up other rows of its position table behind pads" in finding.message
+    assert "looks up other rows of its position table with pads" in finding.message
 
 
 # NaN on one side

@@ -232,6 +232,6 @@ def test_the_report_labels_each_prompt_and_says_it_below_the_probes() -> None:
 def test_pad208_is_not_decided_for_the_prompts_that_were_not_generated() -> None:
     report = compare(build_family(FLOAT32))
     reasons = {skipped.code: skipped.reason for skipped in report.skipped}
-    assert reasons["PAD208"] == f"{REPLAYED} stands in for generate() alone of prompts 0, 2; the others agree"
+    assert reasons["PAD208"] == f"{REPLAYED} stands in for generate() on prompts 0, 2; the others agree"
     thorough = compare(build_family(FLOAT32), thorough=True)
     assert "PAD208" not in {skipped.code for skipped in thorough.skipped}

@@ -14,7 +14,7 @@ NONE = {
 }
 
 
-def test_fires_where_the_tokenizer_has_no_pad_token() -> None:
+def test_fires_if_the_tokenizer_has_no_pad_token() -> None:
     found = finding(MissingPadToken(), tokenizer=tokenizer_facts(**NONE))
     assert found.severity is Severity.WARNING
     assert "'</s>' (2): eos was used." in found.message
@@ -50,5 +50,5 @@ def test_a_token_with_quotes_and_backslashes_is_a_python_literal_in_the_fix() ->
     assert eval(fix.removeprefix("tokenizer.pad_token = ").split("  # id")[0]) == "'\\\n"
 
 
-def test_silent_where_the_pad_id_is_zero() -> None:
+def test_silent_if_the_pad_id_is_zero() -> None:
     assert ask(MissingPadToken(), tokenizer=tokenizer_facts(pad_token_id=0)) is None

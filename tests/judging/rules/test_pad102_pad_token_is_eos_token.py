@@ -8,7 +8,7 @@ from padcheck.judging.rules.pad102_pad_token_is_eos_token import PadTokenIsEosTo
 PAD_IS_EOS = {"pad_token": "</s>", "pad_token_id": 2}
 
 
-def test_fires_where_pad_is_the_eos_of_all_three_places() -> None:
+def test_fires_if_pad_is_the_eos_of_all_three_places() -> None:
     found = finding(PadTokenIsEosToken(), tokenizer=tokenizer_facts(**PAD_IS_EOS))
     assert found.severity is Severity.WARNING
     assert "'</s>' (2) is an eos of tokenizer, config, generation_config" in found.message
@@ -16,12 +16,12 @@ def test_fires_where_pad_is_the_eos_of_all_three_places() -> None:
     assert "attention_mask" in found.fix
 
 
-def test_fires_where_pad_is_one_of_several_eos_of_generation_config() -> None:
+def test_fires_if_pad_is_one_of_several_eos_of_generation_config() -> None:
     ids = special_token_ids(generation_config=token_ids(eos=(2, 0)))
     assert finding(PadTokenIsEosToken(), special_token_ids=ids).evidence["eos_named_by"] == ["generation_config"]
 
 
-def test_the_fix_sets_a_better_pad_token_where_there_is_one() -> None:
+def test_the_fix_sets_a_better_pad_token_if_there_is_one() -> None:
     suggestion = PadTokenSuggestion(token="<pad>", token_id=0, reason="by name")
     found = finding(PadTokenIsEosToken(), tokenizer=tokenizer_facts(**PAD_IS_EOS, pad_token_suggestion=suggestion))
     assert found.fix.startswith("tokenizer.pad_token = '<pad>'")
@@ -35,11 +35,11 @@ def test_the_fix_sets_a_better_pad_token_where_there_is_one() -> None:
     ],
     ids=["another pad", "eos only stands in"],
 )
-def test_silent_where_the_tokenizer_itself_does_not_pad_with_eos(tokenizer) -> None:
+def test_silent_if_the_tokenizer_itself_does_not_pad_with_eos(tokenizer) -> None:
     assert ask(PadTokenIsEosToken(), tokenizer=tokenizer) is None
 
 
-def test_silent_where_nobody_names_an_eos() -> None:
+def test_silent_if_nobody_names_an_eos() -> None:
     nobody = token_ids(eos=None)
     ids = special_token_ids(tokenizer=nobody, config=nobody, generation_config=nobody)
     assert ask(PadTokenIsEosToken(), special_token_ids=ids) is None

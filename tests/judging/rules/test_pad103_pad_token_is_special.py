@@ -14,7 +14,7 @@ from padcheck.judging.rules.pad103_pad_token_is_special import PadTokenIsSpecial
         ({"bos_token_id": 0, "unk_token_id": 0}, ["bos", "unk"], "(0) is also the bos and the unk token"),
     ],
 )
-def test_fires_where_pad_is_bos_or_unk(changes: dict[str, int], kinds: list[str], words: str) -> None:
+def test_fires_if_pad_is_bos_or_unk(changes: dict[str, int], kinds: list[str], words: str) -> None:
     found = finding(PadTokenIsSpecial(), tokenizer=tokenizer_facts(**changes))
     assert found.severity is Severity.INFO
     assert words in found.message
@@ -22,7 +22,7 @@ def test_fires_where_pad_is_bos_or_unk(changes: dict[str, int], kinds: list[str]
     assert "attention_mask" in found.fix
 
 
-def test_the_fix_sets_a_better_pad_token_where_there_is_one() -> None:
+def test_the_fix_sets_a_better_pad_token_if_there_is_one() -> None:
     suggestion = PadTokenSuggestion(token="[PAD]", token_id=9, reason="by name")
     found = finding(PadTokenIsSpecial(), tokenizer=tokenizer_facts(bos_token_id=0, pad_token_suggestion=suggestion))
     assert found.fix == "tokenizer.pad_token = '[PAD]'  # id 9"
@@ -37,14 +37,14 @@ def test_the_fix_sets_a_better_pad_token_where_there_is_one() -> None:
     ],
     ids=["three ids", "pad alone", "none at all"],
 )
-def test_silent_where_pad_is_a_token_of_its_own(changes: dict[str, None]) -> None:
+def test_silent_if_pad_is_a_token_of_its_own(changes: dict[str, None]) -> None:
     assert ask(PadTokenIsSpecial(), tokenizer=tokenizer_facts(**changes)) is None
 
 
-def test_skipped_where_pad_is_eos_as_well() -> None:
+def test_skipped_if_pad_is_eos_as_well() -> None:
     found = report(
         tokenizer=tokenizer_facts(bos_token_id=0, eos_token_id=0),
         special_token_ids=special_token_ids(tokenizer=token_ids(bos=0, eos=(0,))),
     )
     assert "PAD102" in [finding.code for finding in found.findings]
-    assert ("PAD103", "PAD102 tells it") in [(skipped.code, skipped.reason) for skipped in found.skipped]
+    assert ("PAD103", "covered by PAD102") in [(skipped.code, skipped.reason) for skipped in found.skipped]

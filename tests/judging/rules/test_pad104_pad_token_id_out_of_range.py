@@ -51,6 +51,6 @@ def test_silent_for_an_id_that_has_a_row(pad: int) -> None:
     assert ask(PadTokenIdOutOfRange(), tokenizer=tokenizer_facts(pad_token_used_id=pad), special_token_ids=ids) is None
 
 
-def test_silent_for_a_large_id_where_the_table_is_unknown() -> None:
+def test_silent_for_a_large_id_if_the_table_is_unknown() -> None:
     changes = {"model": model_facts(embedding_rows=None), "tokenizer": tokenizer_facts(pad_token_used_id=10**6)}
     assert ask(PadTokenIdOutOfRange(), **changes) is None

@@ -79,5 +79,5 @@ def test_all_disagreements_are_one_finding_with_a_line_each() -> None:
         "generate() does not read config's eos",
     ],
 )
-def test_silent_where_it_makes_no_difference(changes: dict[str, TokenIds]) -> None:
+def test_silent_if_it_makes_no_difference(changes: dict[str, TokenIds]) -> None:
     assert ask(SpecialTokenIdsDisagree(), special_token_ids=special_token_ids(**changes)) is None

@@ -14,17 +14,17 @@ from padcheck.judging.rules.pad109_pad_token_in_text import PadTokenInText
         (1, 2, "1 in the prompts, 2 in the chat template."),
     ],
 )
-def test_fires_where_text_holds_the_pad_token(in_prompts: int, in_template: int, places: str) -> None:
+def test_fires_if_text_holds_the_pad_token(in_prompts: int, in_template: int, places: str) -> None:
     template = ChatTemplateFacts(leading_bos=1, pad_tokens=in_template)
     found = finding(
         PadTokenInText(), tokenizer=tokenizer_facts(chat_template=template), num_pad_tokens_in_prompts=in_prompts
     )
     assert found.severity is Severity.WARNING
-    assert found.message == f"The pad token '<pad>' (0) stands for real text: {places}"
+    assert found.message == f"The pad token '<pad>' (0) occurs in real text: {places}"
     assert found.evidence == {"in_prompts": in_prompts, "in_chat_template": in_template}
     assert "attention_mask" in found.fix
 
 
 @pytest.mark.parametrize("template", [None, ChatTemplateFacts(leading_bos=1, pad_tokens=0)])
-def test_silent_where_pads_come_from_padding_alone(template: ChatTemplateFacts | None) -> None:
+def test_silent_if_pads_come_from_padding_alone(template: ChatTemplateFacts | None) -> None:
     assert ask(PadTokenInText(), tokenizer=tokenizer_facts(chat_template=template)) is None

@@ -20,7 +20,7 @@ from padcheck.judging.rules.pad111_padding_saved_in_tokenizer import PaddingSave
 def test_fires_on_a_saved_block_and_removes_just_that(saved: dict[str, bool], blocks: list[str], words: str) -> None:
     found = finding(PaddingSavedInTokenizer(), tokenizer=tokenizer_facts(**saved))
     assert found.severity is Severity.INFO
-    assert f"carries {words}:" in found.message
+    assert f"contains {words}," in found.message
     assert found.evidence == {"blocks": blocks}
     assert [block for block in ("padding", "truncation") if f"no_{block}()" in found.fix] == blocks
     assert found.fix.endswith("tokenizer.save_pretrained(folder)")

@@ -13,12 +13,12 @@ def test_past_the_positions_learned_ones_crash_and_others_get_worse(position_enc
     model = model_facts(position_encoding=position_encoding, max_position_embeddings=12)
     found = finding(LengthLimit(), model=model, max_new_tokens=10)
     assert found.severity is severity
-    assert "3 wide; with 10 new tokens that is 13, past the model's 12 positions" in found.message
+    assert "3 columns, and 13 with 10 new tokens. The model has 12 positions." in found.message
     assert found.evidence == {"width": 3, "max_new_tokens": 10, "max_position_embeddings": 12}
     assert found.fix == "tokenizer(prompts, padding=True, truncation=True, max_length=2)"
 
 
-def test_the_fix_leaves_a_prompt_of_one_token_where_nothing_else_fits() -> None:
+def test_the_fix_leaves_a_prompt_of_one_token_if_nothing_else_fits() -> None:
     assert finding(LengthLimit(), model=model_facts(max_position_embeddings=4), max_new_tokens=10).fix.endswith(
         "max_length=1)"
     )
@@ -41,5 +41,5 @@ def test_a_max_length_that_counts_pads_is_an_info() -> None:
     ],
     ids=["just fits", "no limit", "max_new_tokens comes first"],
 )
-def test_silent_where_nothing_is_cut_off(changes: dict[str, object]) -> None:
+def test_silent_if_nothing_is_cut_off(changes: dict[str, object]) -> None:
     assert ask(LengthLimit(), **changes) is None

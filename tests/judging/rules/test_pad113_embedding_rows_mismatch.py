@@ -8,7 +8,7 @@ from padcheck.judging.rules.pad113_embedding_rows_mismatch import EmbeddingRowsM
 def test_too_few_rows_are_an_error() -> None:
     found = finding(EmbeddingRowsMismatch(), model=model_facts(embedding_rows=97))
     assert found.severity is Severity.ERROR
-    assert "ids up to 99, the embedding table 97 rows: 3 tokens have no embedding" in found.message
+    assert "ids up to 99, the embedding table has 97 rows: 3 tokens have no embedding" in found.message
     assert found.evidence == {"embedding_rows": 97, "max_token_id": 99}
     assert found.fix == "model.resize_token_embeddings(len(tokenizer))"
 
@@ -22,7 +22,7 @@ def test_more_rows_are_an_info_that_warns_of_resizing() -> None:
 
 
 @pytest.mark.parametrize("embedding_rows", [100, None], ids=["a row for each token", "unknown"])
-def test_silent_where_nothing_is_amiss(embedding_rows: int | None) -> None:
+def test_silent_if_nothing_is_amiss(embedding_rows: int | None) -> None:
     assert ask(EmbeddingRowsMismatch(), model=model_facts(embedding_rows=embedding_rows)) is None
 
 

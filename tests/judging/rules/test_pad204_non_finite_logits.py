@@ -28,7 +28,7 @@ def _broken(side: PaddingSide | None):
 def test_fires_on_nan_that_only_padding_brings() -> None:
     found = finding(NonFiniteLogits(), runs=runs(left=_broken("left")))
     assert found.severity is Severity.ERROR
-    assert found.message == "The logits hold NaN or infinity in left (prompts 1); not in the unpadded run."
+    assert found.message == "The logits contain NaN or infinity in left (prompts 1); not in the unpadded run."
     assert found.evidence == {"prompts_by_arm": {"left": [1]}, "right_with_attention": None}
     assert found.fix.startswith("# batch prompts of equal length")
 
@@ -48,7 +48,7 @@ def test_says_that_the_unpadded_run_has_them_too() -> None:
     assert "padding is not the cause" in found.fix
 
 
-def test_advises_a_wider_range_where_the_run_was_in_float16() -> None:
+def test_advises_a_wider_range_if_the_run_was_in_float16() -> None:
     found = finding(NonFiniteLogits(), model=model_facts(dtype="float16"), runs=runs(left=_broken("left")))
     assert "dtype=torch.bfloat16" in found.fix
 
@@ -62,6 +62,6 @@ def test_silent_on_a_large_difference_of_numbers() -> None:
     assert ask(NonFiniteLogits(), differences=differences(left=(difference(1e30),))) is None
 
 
-def test_skipped_where_no_arm_has_logits() -> None:
+def test_skipped_if_no_run_has_logits() -> None:
     outcome = ask(NonFiniteLogits(), runs={"single": raised(None), "left": raised("left")}, differences={})
-    assert outcome == Skipped(code="PAD204", reason="no arm has logits")
+    assert outcome == Skipped(code="PAD204", reason="undecided: no run gave logits")

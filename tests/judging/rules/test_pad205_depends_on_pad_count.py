@@ -9,11 +9,12 @@ ALLOWED = 2e-4
 LEFT_DIFFERS = probes(left=0.5)
 
 
-def test_fires_where_some_counts_are_right_and_others_wrong() -> None:
+def test_fires_if_some_counts_are_right_and_others_wrong() -> None:
     found = finding(DependsOnPadCount(), sweep=sweep({1: 0.0, 2: 1e-6, 3: 0.0, 4: 0.3, 5: 0.5, 7: 0.4}), **LEFT_DIFFERS)
     assert found.severity is Severity.ERROR
     assert found.message == (
-        "Prompt 0 is right behind 1-3 pads and wrong behind 4-5, 7: max_abs_diff 0.5 behind 5 (0.0002 allowed)."
+        "Prompt 0 is right with 1-3 pads and wrong with 4-5, 7: "
+        "largest difference 0.5 (5 pads), rounding explains up to 0.0002."
     )
     assert found.evidence == {
         "prompt": 0,
@@ -28,12 +29,12 @@ def test_fires_where_some_counts_are_right_and_others_wrong() -> None:
     ("counts", "fix"),
     [
         ({1: 0.0, 3: 0.0, 4: 0.5, 33: 0.5}, "# more than 3 pads in a row are wrong: batch prompts of similar length"),
-        ({1: 0.5, 4: 0.0, 5: 0.5}, "# batch prompts of equal length, or one by one"),
-        ({1: 0.0, 4: 0.5, 5: 0.0}, "# batch prompts of equal length, or one by one"),
+        ({1: 0.5, 4: 0.0, 5: 0.5}, "# batch prompts of equal length, or run them one by one"),
+        ({1: 0.0, 4: 0.5, 5: 0.0}, "# batch prompts of equal length, or run them one by one"),
     ],
     ids=["up to a number", "one in between", "all but one in between"],
 )
-def test_the_fix_names_a_limit_where_there_is_one(counts: dict[int, float], fix: str) -> None:
+def test_the_fix_names_a_limit_if_there_is_one(counts: dict[int, float], fix: str) -> None:
     assert finding(DependsOnPadCount(), sweep=sweep(counts), **LEFT_DIFFERS).fix == fix
 
 
@@ -41,9 +42,9 @@ def test_fires_although_the_number_of_pads_in_the_batch_is_a_right_one() -> None
     assert finding(DependsOnPadCount(), sweep=sweep({2: 0.0, 33: 0.5})).evidence["wrong_pad_counts"] == [33]
 
 
-def test_nan_behind_some_counts_is_wrong() -> None:
+def test_nan_with_some_pad_counts_is_wrong() -> None:
     found = finding(DependsOnPadCount(), sweep=sweep({1: 0.0, 2: 0.5, 3: None}), **LEFT_DIFFERS)
-    assert "max_abs_diff NaN behind 3" in found.message
+    assert "largest difference NaN (3 pads)" in found.message
     assert found.evidence["wrong_pad_counts"] == [2, 3]
     assert found.evidence["max_abs_diff"] is None
 
@@ -61,7 +62,7 @@ def test_counts_near_the_edge_of_what_is_allowed_may_all_be_the_same(right: floa
 @pytest.mark.parametrize(
     "counts", [{1: 0.5, 2: 0.5}, {1: 0.0, 2: 1e-6}, {1: None, 2: None}], ids=["all wrong", "all right", "all NaN"]
 )
-def test_silent_where_the_number_of_pads_has_no_say(counts: dict[int, float | None]) -> None:
+def test_silent_if_the_pad_count_makes_no_difference(counts: dict[int, float | None]) -> None:
     assert ask(DependsOnPadCount(), sweep=sweep(counts), **LEFT_DIFFERS) is None
 
 
@@ -69,11 +70,12 @@ SCREEN_IS_OFF = sweep({1: 0.0, 2: 0.3, 16: None, 17: 0.4})
 ALL_RIGHT = sweep({1: 0.0, 2: 1e-6, 33: 0.0})
 
 
-def test_fires_where_only_pieces_of_a_text_in_one_batch_are_wrong() -> None:
+def test_fires_if_only_pieces_of_a_text_in_one_batch_are_wrong() -> None:
     found = finding(DependsOnPadCount(), screen=SCREEN_IS_OFF, sweep=ALL_RIGHT)
     assert found.severity is Severity.ERROR
     assert found.message == (
-        "Pieces of prompt 0 in one batch are wrong behind 2, 16-17 pads: max_abs_diff NaN behind 16 (0.0002 allowed)."
+        "Pieces of prompt 0 in one batch are wrong with 2, 16-17 pads: "
+        "largest difference NaN (16 pads), rounding explains up to 0.0002."
     )
     assert found.evidence == {
         "prompt": 0,
@@ -81,7 +83,7 @@ def test_fires_where_only_pieces_of_a_text_in_one_batch_are_wrong() -> None:
         "max_abs_diff": None,
         "allowed": pytest.approx(ALLOWED),
     }
-    assert found.fix == "# batch prompts of equal length, or one by one"
+    assert found.fix == "# batch prompts of equal length, or run them one by one"
 
 
 @pytest.mark.parametrize(
@@ -91,9 +93,9 @@ def test_fires_where_only_pieces_of_a_text_in_one_batch_are_wrong() -> None:
         {"screen": sweep({1: 0.5}, error="ValueError: no"), "sweep": ALL_RIGHT},
         {"screen": SCREEN_IS_OFF, "sweep": ALL_RIGHT} | LEFT_DIFFERS,
     ],
-    ids=["all right", "it raised", "left padding is wrong behind other prompts (PAD201)"],
+    ids=["all right", "it raised", "left padding is wrong for other prompts (PAD201)"],
 )
-def test_silent_where_the_pieces_say_nothing_more(changes: dict[str, object]) -> None:
+def test_silent_if_the_pieces_say_nothing_more(changes: dict[str, object]) -> None:
     assert ask(DependsOnPadCount(), **changes) is None
 
 
@@ -104,11 +106,11 @@ def test_what_only_other_numbers_of_pads_show_fails_the_run(side: str) -> None:
     assert (found.status, [each.code for each in found.findings]) == ("fail", ["PAD205"])
 
 
-def test_silent_where_nothing_called_for_the_sweep() -> None:
+def test_silent_if_nothing_called_for_the_sweep() -> None:
     assert ask(DependsOnPadCount()) is None
 
 
 @pytest.mark.parametrize("ran", [None, sweep({1: 0.0, 2: 0.5}, error="ValueError: no")], ids=["not run", "raised"])
-def test_skipped_where_left_padding_does_harm_and_the_sweep_did_not_run(ran: object) -> None:
+def test_skipped_if_left_padding_does_harm_and_the_sweep_did_not_run(ran: object) -> None:
     outcome = ask(DependsOnPadCount(), sweep=ran, **LEFT_DIFFERS)
-    assert outcome == Skipped(code="PAD205", reason="the sweep over pad counts did not run")
+    assert outcome == Skipped(code="PAD205", reason="undecided: the sweep over pad counts did not run")

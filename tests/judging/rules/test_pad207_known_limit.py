@@ -10,13 +10,16 @@ every_limit = pytest.mark.parametrize("model_type", KNOWN_LIMITS)
 
 
 @every_limit
-def test_fires_where_left_padding_does_what_upstream_says(model_type: str) -> None:
+def test_fires_if_left_padding_does_what_upstream_says(model_type: str) -> None:
     limit = KNOWN_LIMITS[model_type]
     changes = gave(left=(unpadded_difference(0.0), difference(0.0, 0.5)))
     found = finding(KnownLimit(), model=model_facts(model_type=model_type), **changes)
     assert found.severity is Severity.ERROR
     assert f"{model_type} cannot be left-padded by design: {limit.reason}." in found.message
-    assert "changes 1 of 2 prompts: max_abs_diff 0.5 at prompt 1, token 1 (0.0002 allowed)" in found.message
+    assert (
+        "changes 1 of 2 prompts: largest difference 0.5 (prompt 1, token 1), rounding explains up to 0.0002"
+        in found.message
+    )
     assert found.evidence == {
         "prompts": [1],
         "max_abs_diff": 0.5,
@@ -34,7 +37,7 @@ def test_fires_where_left_padding_does_what_upstream_says(model_type: str) -> No
 def test_a_limit_that_does_not_show_is_a_surprise_and_no_error(left: float, measured: str) -> None:
     found = finding(KnownLimit(), model=model_facts(model_type="rwkv"), **probes(left=left))
     assert found.severity is Severity.INFO
-    assert "rwkv is known as one that cannot be left-padded" in found.message
+    assert "rwkv is known not to support left padding" in found.message
     assert "here left padding changes nothing beyond rounding" in found.message
     assert found.evidence == {"expected": "different", "measured": measured}
 
@@ -45,13 +48,19 @@ def test_silent_about_a_model_type_without_a_known_limit(left: float) -> None:
 
 
 @pytest.mark.parametrize(
-    "changes",
-    [{"runs": {}}, {"runs": gave()["runs"] | {"left": raised("left")}, "differences": gave(left=())["differences"]}],
-    ids=["no arm", "the arm raised"],
+    ("changes", "reason"),
+    [
+        ({"runs": {}}, "undecided: only the tokenizer was inspected"),
+        (
+            {"runs": gave()["runs"] | {"left": raised("left")}, "differences": gave(left=())["differences"]},
+            "undecided: the run left raised: ValueError: no",
+        ),
+    ],
+    ids=["no run", "the run raised"],
 )
-def test_skipped_where_the_left_arm_has_no_rows(changes: dict[str, object]) -> None:
+def test_skipped_if_the_left_padded_batch_did_not_run(changes: dict[str, object], reason: str) -> None:
     outcome = ask(KnownLimit(), model=model_facts(model_type="rwkv"), **changes)
-    assert outcome == Skipped(code="PAD207", reason="the left arm has no row to compare")
+    assert outcome == Skipped(code="PAD207", reason=reason)
     assert ask(KnownLimit(), **changes) is None
 
 
@@ -64,4 +73,4 @@ def test_a_limit_that_only_float32_shows_is_no_surprise() -> None:
 
 def test_nan_is_neither_the_limit_nor_a_surprise() -> None:
     outcome = ask(KnownLimit(), model=model_facts(model_type="trocr"), **probes(left=None))
-    assert outcome == Skipped(code="PAD207", reason="left padding is wrong in another way than the limit's")
+    assert outcome == Skipped(code="PAD207", reason="left padding is wrong for another reason than the limit")

@@ -6,10 +6,10 @@ from padcheck.core.severity import Severity
 from padcheck.judging.rules.pad301_pads_leak import PadsLeak
 
 
-def test_fires_where_the_ids_under_the_mask_change_a_row() -> None:
+def test_fires_if_the_ids_under_the_mask_change_a_row() -> None:
     found = finding(PadsLeak(), **probes(scrambled=0.5))
     assert found.severity is Severity.ERROR
-    assert "change 1 of 2 prompts: max_abs_diff 0.5 at prompt 1 (0.0002 allowed)" in found.message
+    assert "change 1 of 2 prompts: largest difference 0.5 (prompt 1), rounding explains up to 0.0002" in found.message
     assert found.evidence == {
         "prompts": [1],
         "max_abs_diff": 0.5,
@@ -36,13 +36,13 @@ def test_the_numbers_are_those_of_the_first_token() -> None:
     [rows_of("scrambled", 1e-6, 0.5), rows_of("scrambled", None)],
     ids=["a later token (PAD303)", "NaN (PAD204)"],
 )
-def test_silent_where_the_first_token_is_not_off(rows: tuple[object, ...]) -> None:
+def test_silent_if_the_first_token_is_not_off(rows: tuple[object, ...]) -> None:
     assert ask(PadsLeak(), **gave(scrambled=rows)) is None
 
 
-def test_silent_where_they_change_nothing() -> None:
+def test_silent_if_they_change_nothing() -> None:
     assert ask(PadsLeak(), **probes(scrambled=0.0)) is None
 
 
-def test_skipped_where_the_probe_did_not_run() -> None:
+def test_skipped_if_the_probe_did_not_run() -> None:
     assert isinstance(ask(PadsLeak(), **without("scrambled")), Skipped)

@@ -11,10 +11,10 @@ def left(*max_abs_diffs: float | None):
     return differences(left=(unpadded_difference(0.0, 0.0), difference(*max_abs_diffs)))
 
 
-def test_fires_where_the_first_step_is_right_and_a_later_one_is_not() -> None:
+def test_fires_if_the_first_step_is_right_and_a_later_one_is_not() -> None:
     found = finding(WrongAfterPrefill(), differences=left(1e-6, 0.5))
     assert found.severity is Severity.ERROR
-    assert found.message.endswith("max_abs_diff 0.5 at prompt 1, token 1 (0.0002 allowed).")
+    assert found.message.endswith("largest difference 0.5 (prompt 1, token 1), rounding explains up to 0.0002.")
     assert found.evidence == {
         "prompts": [1],
         "max_abs_diff": 0.5,
@@ -29,13 +29,13 @@ def test_fires_where_the_first_step_is_right_and_a_later_one_is_not() -> None:
 LATER = rows_of("left", 0.0, 0.5)
 
 
-def test_says_that_the_mask_is_dropped_where_other_ids_under_it_change_the_next_token() -> None:
+def test_says_that_the_mask_is_dropped_if_other_ids_under_it_change_the_next_token() -> None:
     found = finding(WrongAfterPrefill(), **gave(left=LATER, scrambled=rows_of("scrambled", 1e-6, 0.3)))
     assert "The mask is dropped while decoding" in found.message
     assert (found.evidence["mask_dropped"], found.evidence["right_without_cache"]) == (True, False)
 
 
-def test_says_that_the_cache_is_at_fault_where_it_is_right_without_one() -> None:
+def test_says_that_the_cache_is_at_fault_if_it_is_right_without_one() -> None:
     rows = {"uncached": rows_of("uncached", 0.0, 0.0), "left_uncached": rows_of("left_uncached", 0.0, 1e-6)}
     found = finding(WrongAfterPrefill(), **gave(left=LATER, **rows))
     assert "Without a cache it is right" in found.message
@@ -43,10 +43,10 @@ def test_says_that_the_cache_is_at_fault_where_it_is_right_without_one() -> None
     assert found.fix.startswith("model.generate(**inputs, use_cache=False)")
 
 
-def test_blames_nothing_where_it_is_wrong_without_a_cache_too() -> None:
+def test_blames_nothing_if_it_is_wrong_without_a_cache_too() -> None:
     rows = {"uncached": rows_of("uncached", 0.0, 0.0), "left_uncached": rows_of("left_uncached", 0.0, 0.5)}
     found = finding(WrongAfterPrefill(), **gave(left=LATER, **rows))
-    assert found.message.endswith("allowed).")
+    assert found.message.endswith("rounding explains up to 0.0002.")
     assert found.evidence["right_without_cache"] is False
 
 
@@ -62,24 +62,22 @@ def test_the_first_token_is_judged_by_its_own_allowance(first: tuple[float, floa
 
 
 @pytest.mark.parametrize(("counts", "fires"), [({1: 0.0, 2: 0.0, 3: 1e-6}, True), ({1: 0.5, 2: 0.0, 3: 0.0}, False)])
-def test_skipped_where_another_number_of_pads_makes_the_first_token_wrong(
-    counts: dict[int, float], fires: bool
-) -> None:
+def test_skipped_if_another_number_of_pads_makes_the_first_token_wrong(counts: dict[int, float], fires: bool) -> None:
     outcome = ask(WrongAfterPrefill(), sweep=sweep(counts), **gave(left=LATER))
-    skipped = Skipped(code="PAD303", reason="behind other numbers of pads the first token is wrong too")
+    skipped = Skipped(code="PAD303", reason="with other pad counts the first token is wrong too")
     assert isinstance(outcome, Finding) if fires else outcome == skipped
 
 
-def test_silent_where_one_row_is_off_from_the_start() -> None:
+def test_silent_if_one_row_is_off_from_the_start() -> None:
     rows = (unpadded_difference(0.0, 0.0), difference(0.0, 0.5), difference(0.5, prompt_index=2))
     assert ask(WrongAfterPrefill(), differences=differences(left=rows)) is None
 
 
 @pytest.mark.parametrize("steps", [(0.5, 0.6), (0.0, 1e-6), (0.5,)], ids=["from the start", "rounding", "one step"])
-def test_silent_where_decoding_is_not_what_goes_wrong(steps: tuple[float, ...]) -> None:
+def test_silent_if_decoding_is_not_what_goes_wrong(steps: tuple[float, ...]) -> None:
     assert ask(WrongAfterPrefill(), differences=left(*steps)) is None
 
 
-def test_skipped_where_the_left_arm_did_not_run() -> None:
+def test_skipped_if_the_left_padded_batch_did_not_run() -> None:
     outcome = ask(WrongAfterPrefill(), runs=runs(left=raised("left")), differences=differences(left=()))
     assert isinstance(outcome, Skipped)

@@ -11,10 +11,10 @@ from padcheck.judging.rules.pad901_no_padding import NoPadding
     [
         ({"prompts": ("one",), "num_prompt_tokens": (3,)}, "There is one prompt,"),
         ({"num_prompt_tokens": (3, 3)}, "All prompts have 3 tokens,"),
-        ({"num_prompt_tokens": (3, 4)}, "Every batch holds prompts of one length,"),
+        ({"num_prompt_tokens": (3, 4)}, "Every batch has prompts of one length,"),
     ],
 )
-def test_fires_where_no_row_has_a_pad_and_says_why(changes: dict[str, tuple[object, ...]], what: str) -> None:
+def test_fires_if_no_row_has_a_pad_and_says_why(changes: dict[str, tuple[object, ...]], what: str) -> None:
     found = finding(NoPadding(), **no_padding() | changes)
     assert found.severity is Severity.WARNING
     assert found.message == f"{what} so no row was padded and nothing was measured."
@@ -22,14 +22,14 @@ def test_fires_where_no_row_has_a_pad_and_says_why(changes: dict[str, tuple[obje
     assert found.fix.count("--prompt ") == 2
 
 
-def test_silent_where_one_row_of_one_arm_has_pads() -> None:
+def test_silent_if_one_row_of_one_run_has_pads() -> None:
     assert ask(NoPadding()) is None
 
 
 @pytest.mark.parametrize(
     "changes",
     [{}, {"single": raised(None), "left": raised("left")}, runs(left=raised("left"), right=raised("right"))],
-    ids=["no arm", "all raised", "the padded arms raised"],
+    ids=["no run", "all raised", "the padded runs raised"],
 )
-def test_silent_where_no_batch_ran(changes: dict[str, RunResult]) -> None:
+def test_silent_if_no_batch_ran(changes: dict[str, RunResult]) -> None:
     assert ask(NoPadding(), runs=changes) is None

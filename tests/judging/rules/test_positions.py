@@ -12,7 +12,7 @@ def alone(by: PositionsUsedBy, *used: int | None) -> Row:
 
 
 def padded(by: PositionsUsedBy, *used: int | None) -> Row:
-    """Behind two pads, whose positions say nothing."""
+    """With two pads, whose positions say nothing."""
     return row(num_pads=2, positions_used=(7, 9, *used, 3, None), positions_used_by=by)
 
 
@@ -44,7 +44,7 @@ def test_pads_on_the_right_and_new_tokens_say_nothing_of_the_prompt() -> None:
 
 
 @pytest.mark.parametrize("unknown", [row(num_pads=2), padded("table", 2, None, 4)], ids=["all", "one"])
-def test_nothing_is_said_where_a_position_is_unknown(unknown: Row) -> None:
+def test_nothing_is_said_if_a_position_is_unknown(unknown: Row) -> None:
     assert not counted_from_slots(alone("table", *ALONE), unknown)
     assert not counted_from_slots(unknown, padded("table", 2, 3, 4))
 

@@ -2,7 +2,7 @@ import pytest
 from builders import evidence, sweep
 
 from padcheck.judging.case import Step
-from padcheck.judging.judge import open_case
+from padcheck.judging.compare import open_case
 from padcheck.judging.pad_count_pattern import period, varies
 
 COUNTS = (*range(1, 13), 15, 16, 31, 32, 33)
@@ -47,7 +47,7 @@ def test_the_least_size_whose_multiples_are_right_is_a_period(size: int) -> None
         "many pads",
         "a multiple is wrong",
         "right in between too",
-        "a lucky number behind",
+        "a lucky number after a multiple",
     ],
 )
 def test_what_is_and_is_no_period(right: tuple[int, ...], found: int | None) -> None:
@@ -75,7 +75,7 @@ def test_nan_is_wrong() -> None:
         ({}, False),
     ],
 )
-def test_a_difference_varies_where_it_changes_by_more_than_rounding(
+def test_a_difference_varies_if_it_changes_by_more_than_rounding(
     max_abs_diffs: dict[int, float | None], found: bool
 ) -> None:
     assert varies(steps(max_abs_diffs)) is found
