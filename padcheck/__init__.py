@@ -2,11 +2,11 @@
 
 from typing import TYPE_CHECKING, Any
 
+from padcheck.core.version import __version__
+
 if TYPE_CHECKING:
     from padcheck.api import Report as Report
     from padcheck.api import compare as compare
-
-__version__ = "0.1.0"
 
 __all__ = ["Report", "__version__", "compare"]
 

@@ -34,7 +34,7 @@ from padcheck.core.severity import Severity
 from padcheck.core.use_case import Task
 from padcheck.reporters import View
 from padcheck.reporters.report import short
-from padcheck.reporters.report.conclusion import conclusion
+from padcheck.reporters.report.wording.conclusion import conclusion
 from padcheck.running import one_model
 
 if TYPE_CHECKING:

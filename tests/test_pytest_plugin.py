@@ -1,4 +1,4 @@
-"""The plugin, in a separate pytest process that loads nothing of this project's tests."""
+"""The plugin, in a separate pytest process that does not load this project's tests."""
 
 import os
 import re

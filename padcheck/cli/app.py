@@ -8,7 +8,6 @@ from typing import Any
 
 import typer
 
-from padcheck import __version__
 from padcheck.cli import option_groups as groups
 from padcheck.cli import options
 from padcheck.cli.exit import exits
@@ -23,6 +22,7 @@ from padcheck.core.settings import (
     SurveySettings,
     belonging_to,
 )
+from padcheck.core.version import __version__
 
 app = typer.Typer(
     name="padcheck",

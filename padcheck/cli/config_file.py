@@ -85,7 +85,7 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
         baseline: Its baseline file.
         reports: Its report files, by format.
         shared: The settings of all models, under the names that the program uses.
-        tables: The settings of single models, likewise.
+        tables: The settings of single models, in the same form.
     """
 
     path: Path | None = None

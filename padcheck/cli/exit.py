@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
-from padcheck import __version__
 from padcheck.core import torchrun
 from padcheck.core.errors import ISSUES, NotMeasuredError, PadcheckError, UsageError, memory_ran_out
 from padcheck.core.exit_codes import ExitCode
+from padcheck.core.version import __version__
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EIO}
 

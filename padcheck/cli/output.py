@@ -195,7 +195,7 @@ def write_file(option: str, path: Path, text: str, output: OutputSettings) -> No
 
 
 def _own_stream(path: Path) -> TextIO | None:
-    """Stdout or stderr if the path is one of them, such as /dev/stdout: a file behind it must not be replaced."""
+    """Stdout or stderr if the path is one of them, such as /dev/stdout, so that their file is not replaced."""
     return next((stream for stream in (sys.stdout, sys.stderr) if path.exists() and _is(path, stream)), None)
 
 

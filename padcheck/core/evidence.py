@@ -120,7 +120,8 @@ class TokenFlip(msgspec.Struct, frozen=True, kw_only=True):
         token: Its text.
         reference_margin: In the reference: the logit of its own choice minus the logit of the run's choice. None if
             either is not finite.
-        margin: In the run: the logit of its own choice minus the logit of the reference's choice. None likewise.
+        margin: In the run: the logit of its own choice minus the logit of the reference's choice. None if either is
+            not finite.
     """
 
     step: int

@@ -57,7 +57,7 @@ class TokenizerFacts(msgspec.Struct, frozen=True, kw_only=True):
         padding_side_source: `tokenizer_config.json`, or `class default`.
         truncation_side: Where it truncates by default.
         truncation_side_source: `tokenizer_config.json`, or `class default`.
-        pad_token: None if it has no pad token; likewise for the other special tokens and their ids.
+        pad_token: None if it has no pad token; also for the other special tokens and their ids.
         vocab_size: How many tokens it has, added tokens included.
         max_token_id: The largest id of the vocabulary.
         model_max_length: The longest input in tokens; None if there is no limit.

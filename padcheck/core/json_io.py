@@ -8,7 +8,6 @@ from typing import Annotated, Any
 
 import msgspec
 
-from padcheck import __version__
 from padcheck.core.errors import UsageError
 from padcheck.core.evidence import Evidence
 from padcheck.core.exit_codes import ExitCode
@@ -22,6 +21,7 @@ from padcheck.core.report import (
     Survey,
     Unmeasured,
 )
+from padcheck.core.version import __version__
 
 SCHEMA_VERSION = 1
 

@@ -85,7 +85,7 @@ def noise_floor(
         noise: The probes that measure rounding, by name.
         differences: The runs in this dtype, by name. Those that equal their reference in exact arithmetic are used.
         atol: The user's absolute tolerance, in place of the measured one; None if the user set none.
-        rtol: The user's relative tolerance, likewise.
+        rtol: The user's relative tolerance; None if not given.
     """
     in_float32 = noise.get(_RANDOM_ERRORS_IN_FLOAT32)
     core = _largest(noise[_RANDOM_ERRORS].differences) if _RANDOM_ERRORS in noise else None

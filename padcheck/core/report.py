@@ -63,7 +63,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
         name: The name of its rule.
         severity: How bad it is.
         message: What was found, in one or two sentences.
-        evidence: The numbers behind it.
+        evidence: The numbers that it rests on.
         fix: What to change.
         known: True if a baseline accepts it: then it makes no command fail.
     """

@@ -36,17 +36,17 @@ def read(path: Path | None, *, may_be_new: bool) -> Baseline:
         )
     if path is None or (may_be_new and not path.exists()):
         return Baseline(findings=())
-    anew = "Check the path. If the baseline is out of date, remove it and write a new one with --write-baseline."
+    again = "Check the path. If the baseline is out of date, remove it and write a new one with --write-baseline."
     try:
         written = msgspec.json.decode(path.read_bytes())
         version = written.get("schema_version") if isinstance(written, dict) else None
         if version is None:
-            raise UsageError(f"{path} is not a baseline: it has no schema_version.", change=anew)
+            raise UsageError(f"{path} is not a baseline: it has no schema_version.", change=again)
         if version != SCHEMA_VERSION:
             raise UsageError(
                 f"The baseline {path} has schema_version {version!r}; this padcheck reads {SCHEMA_VERSION}.",
                 meaning="It was written by another version of padcheck.",
-                change=anew,
+                change=again,
             )
         return msgspec.convert(written, Baseline)
     except FileNotFoundError as error:
@@ -56,7 +56,7 @@ def read(path: Path | None, *, may_be_new: bool) -> Baseline:
             f"The baseline {path} cannot be read: {error.strerror or error}.", change="Check the path."
         ) from error
     except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError, RecursionError) as error:
-        raise UsageError(f"{path} is not a baseline: {error}.", change=anew) from error
+        raise UsageError(f"{path} is not a baseline: {error}.", change=again) from error
 
 
 def says_what_is_there(report: Report) -> bool:

@@ -42,7 +42,7 @@ class Case(NamedTuple):
     """What a rule looks at.
 
     Attributes:
-        evidence: All that was measured.
+        evidence: Everything that was measured.
         comparisons: Each run that has a reference, compared with it.
         tolerances: What rounding explains in each run.
         use: What the caller does with the model.

@@ -15,7 +15,7 @@ _ANY_USE = UseCase()
 def open_case(
     evidence: Evidence, atol: float | None = None, rtol: float | None = None, use: UseCase = _ANY_USE
 ) -> tuple[Case, NoiseFloor]:
-    """What the rules look at (every run, compared under its tolerance), and the noise floor behind the tolerances."""
+    """The case for the rules, with every run compared under its tolerance, and the noise floor."""
     in_float32 = {name for name, run in evidence.runs.items() if run.dtype is not None}
     own_dtype = {name: rows for name, rows in evidence.differences.items() if name not in in_float32}
     floor = noise_floor(

@@ -60,7 +60,7 @@ def rejudge(report: Report, changes: Mapping[str, Any]) -> Report:
 
 
 def _ask_rules(case: Case, settings: JudgeSettings) -> tuple[list[Finding], list[Skipped]]:
-    """The findings, gravest first, and the rules that were left out, undecided or suppressed."""
+    """The findings, most severe first, and the rules that were left out, undecided or suppressed."""
     outcomes = {rule: _ask(rule, case, settings) for rule in RULES}
     found = {rule: outcome for rule, outcome in outcomes.items() if isinstance(outcome, Finding)}
     skipped = [outcome for outcome in outcomes.values() if isinstance(outcome, Skipped)]

@@ -29,7 +29,7 @@ class Rule(ABC):
     Attributes:
         code: `PADnnn`; never reused, never renumbered.
         name: The code in words.
-        severity: The usual severity; a finding may have another one if the evidence is milder or graver.
+        severity: The usual severity; a finding may have another one if the evidence is weaker or stronger.
         reads: The runs without which it is undecided. Of a tuple of runs, one is enough.
         suppressed_by: Codes whose finding already explains what this rule would report; see `suppression`.
         tasks: The tasks that it is about; empty if it is about all of them.

@@ -1,6 +1,6 @@
-"""Report to text, one file a format. A reporter is pure: it opens no file and prints nothing.
+"""Turns a report, a check or a survey into text, in any format. A reporter opens no file and prints nothing.
 
-What looks different for a survey or a check is in a folder of its own, under the same names.
+`report`, `check` and `survey` have a module per format for people; `html` and `machine` handle every kind of document.
 """
 
 from collections.abc import Callable, Iterable
@@ -20,7 +20,7 @@ __all__ = ["Format", "View", "files_by_format", "render"]
 
 
 class Format(str, Enum):
-    """The formats; each is the name of its module."""
+    """The formats. The value is the name of the module, and the word after --format."""
 
     TABLE = "table"
     JSON = "json"
@@ -51,10 +51,10 @@ def _module_of(document: "Document", fmt: Format) -> str:
 
 
 def files_by_format(given: Iterable[str]) -> dict[str, Path]:
-    """What each `FORMAT=FILE` names.
+    """The file of each format, from texts such as `json=FILE`.
 
     Raises:
-        UsageError: One is written otherwise, names no format, or names one that was named before.
+        UsageError: A text has another form, names an unknown format, or repeats one.
     """
     files: dict[str, Path] = {}
     known = [fmt.value for fmt in Format]
@@ -71,7 +71,7 @@ def files_by_format(given: Iterable[str]) -> dict[str, Path]:
         if name in files:
             raise UsageError(
                 f"--report {name} is given twice, for {files[name]} and for {file}.",
-                change="Give each format once; `padcheck render` makes any other from --report json=FILE.",
+                change="Give each format once. To write it to a second file, run `padcheck render` on the JSON report.",
             )
         files[name] = Path(file)
     return files

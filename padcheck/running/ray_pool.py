@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 from urllib.parse import urlsplit
 
-from padcheck import __version__
 from padcheck.core.errors import NotMeasuredError, UsageError
+from padcheck.core.version import __version__
 from padcheck.running.local_pool import Lost, Worker, result_of
 
 _Argument = TypeVar("_Argument")

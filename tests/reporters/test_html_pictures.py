@@ -1,4 +1,4 @@
-"""What the page draws, before it is drawn: aligned columns, masks, and curves on a log axis."""
+"""The geometry of the page: aligned columns, masks, and curves on a log axis."""
 
 import pytest
 from builders import difference, flip, gave, report, row, unpadded_difference
@@ -12,7 +12,7 @@ def cells(row, widths):
     return {line.label: [(cell.text, cell.kind) for cell in line.cells] for line in lines(row, widths)}
 
 
-def test_real_tokens_stand_in_the_same_columns_of_every_arm():
+def test_real_tokens_stand_in_the_same_columns_of_every_run():
     rows = [
         row(1, prompt=(10,), num_pads=number, side=side) for number, side in ((0, "left"), (2, "left"), (2, "right"))
     ]
@@ -26,7 +26,7 @@ def test_real_tokens_stand_in_the_same_columns_of_every_arm():
     assert right == [("", "none"), ("␣t10", ""), *pads, *new]
 
 
-def test_a_position_that_the_mask_does_not_give_is_marked_beside_what_it_gives():
+def test_a_position_that_differs_from_the_mask_is_marked():
     shifted = row(position_ids=(0, 1, 2, 9, None))
     found = cells(shifted, widths([shifted]))
     assert found["position_ids"] == [("0", ""), ("1", ""), ("2", ""), ("9!", "unlike"), ("-", "new")]
@@ -34,7 +34,7 @@ def test_a_position_that_the_mask_does_not_give_is_marked_beside_what_it_gives()
     assert "from the mask" not in cells(row(), widths([row()]))
 
 
-def test_positions_used_are_shown_where_they_are_others_than_those_received():
+def test_used_positions_are_shown_if_they_differ_from_received_ones():
     used = {"positions_used": (0, 1, 2, 9, None), "positions_used_by": "table"}
     received, nothing = row(**used), row(**used, position_ids=(None,) * 5)
     for shown, labels in ((received, ["position_ids", "positions used"]), (nothing, ["positions used"])):
@@ -48,13 +48,13 @@ def test_positions_used_are_shown_where_they_are_others_than_those_received():
     assert [line.label for line in lines(agrees, widths([agrees]), offset=2)][2:] == ["position_ids"]
 
 
-def test_a_pad_in_the_middle_stays_where_it_is():
+def test_a_pad_in_the_middle_stays_there():
     odd = row(attention_mask=(1, 0, 1, 1, 1))
     assert widths([odd]) == (0, 3, 0, 2)
     assert [kind for _, kind in cells(odd, widths([odd]))["attention_mask"]] == ["", "pad", "", "new", "new"]
 
 
-def test_a_mask_is_one_rectangle_a_run():
+def test_neighbours_of_a_kind_are_one_rectangle():
     drawn = heat_map((row(0), row(1, prompt=(10,), num_pads=2)), {1})
     assert (drawn.num_rows, drawn.num_slots, drawn.num_pads) == (2, 5, 2)
     assert drawn.cells["pad"] == "M30 14h28v14h-28z"
@@ -87,7 +87,7 @@ def test_any_values_have_an_axis(values):
         assert 14 <= axis.place(value) <= 240
 
 
-def test_prompts_of_one_course_share_a_curve_and_those_that_changed_lie_on_top():
+def test_prompts_with_the_same_differences_share_a_curve_and_changed_ones_lie_on_top():
     built = report(
         **gave(left=(unpadded_difference(0.0), difference(0.5, flip=flip(0)), difference(0.0, prompt_index=2)))
     )

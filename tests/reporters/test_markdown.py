@@ -94,8 +94,10 @@ def test_advice_is_a_block_of_python_to_paste() -> None:
     assert "Advice" not in _headings(_parse(report(**no_padding())))
 
 
-def test_probes_that_were_left_out_are_a_sentence_below_their_table() -> None:
-    sentence = "expensive, and not run since the others agree (--thorough runs them): shifted, more numbers of pads"
+def test_probes_that_did_not_run_are_named_below_the_table() -> None:
+    sentence = (
+        "Nothing is in doubt, so these expensive probes did not run (--thorough runs them): shifted, more pad counts."
+    )
     tokens = _parse(report(left_out=("shifted",)))
     [place] = [place for place, token in enumerate(tokens) if token.type == "inline" and _seen(token) == sentence]
     assert [token.type for token in tokens[place - 2 : place + 1]] == ["table_close", "paragraph_open", "inline"]
@@ -107,16 +109,18 @@ def test_what_rounding_does_is_a_table() -> None:
     start = rows.index(["rounding", ""])
     assert rows[start + 1 : start + 3] == [
         ["measured", "logits move by up to 0.02 in float32"],
-        ["", "0.02 by rounding_errors"],
+        ["", "0.02 with rounding_errors"],
     ]
     assert ["left", "largest difference 0.03, rounding explains up to 0.04"] in rows
 
 
 @every_text
-def test_tokens_that_compete_are_shown_as_they_are(text: str) -> None:
+def test_tokens_that_compete_are_shown_unchanged(text: str) -> None:
     shown = report(**gave(left=(unpadded_difference(0.0), difference(0.5, flip=flip(0, token=text)))))
     [reason] = [row[2] for row in _rows(_parse(shown)) if row[:2] == ["left", "different"]]
-    assert reason.endswith(f"token 0: alone ␣t20 by 1e-06, here {visible_token(text)} by 2e-06")
+    assert reason.endswith(
+        f"token 0: single chose ␣t20 (leads by 1e-06), left chose {visible_token(text)} (leads by 2e-06)"
+    )
 
 
 @every_text
@@ -160,13 +164,13 @@ def test_no_text_of_a_tokenizer_changes_the_structure(text: str) -> None:
 
 
 @every_text
-def test_a_cell_of_a_table_shows_the_text_as_it_is(text: str) -> None:
+def test_a_cell_of_a_table_shows_its_text_unchanged(text: str) -> None:
     cells = [row[1] for row in _rows(_parse(report(load_warnings=(text,)))) if row[0] == "loading"]
     assert cells == [visible(text)]
 
 
 @every_text
-def test_code_in_a_table_shows_the_text_as_it_is(text: str) -> None:
+def test_code_in_a_table_shows_its_text_unchanged(text: str) -> None:
     rows = tuple(row(index, generated_text=text) for index in (0, 1))
     cells = [
         row[1] for row in _rows(_parse(report(runs=runs(single=run_result(None, rows=rows))))) if row[0] == "single"
@@ -175,7 +179,7 @@ def test_code_in_a_table_shows_the_text_as_it_is(text: str) -> None:
 
 
 @every_text
-def test_a_heading_shows_the_prompt_as_it_is(text: str) -> None:
+def test_a_heading_shows_the_prompt_unchanged(text: str) -> None:
     assert f"Prompt 0: {visible_edges(text)}" in _headings(_parse(report(prompts=(text, "one "))))
 
 

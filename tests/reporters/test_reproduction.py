@@ -1,4 +1,4 @@
-"""The command line of a report asks for the same again: a shell splits it, and the program reads it back."""
+"""The command line of a report repeats the measurement: a shell splits it, and the program reads it back."""
 
 import json
 import shutil
@@ -23,13 +23,13 @@ bash = shutil.which("bash")
 
 
 def measured(settings: MeasureSettings, judgement: JudgeSettings | None = None, command="compare", **model) -> Report:
-    """A report of these settings, as it comes out of a file."""
+    """A report with these settings, as read from a file."""
     built = report(command, settings=judgement, model=model_facts(id=settings.model, **{"revision": None} | model))
     return replace(built, evidence=replace(built.evidence, settings=json.loads(json.dumps(settings.given))))
 
 
 def read_back(shown: Report, monkeypatch: pytest.MonkeyPatch, folder: Path) -> tuple[MeasureSettings, JudgeSettings]:
-    """What the program understands of the command line, as bash splits it."""
+    """The settings that the program reads from the command line after bash split it."""
     monkeypatch.chdir(folder)
     if content := prompts_file(shown):
         Path("prompts.jsonl").write_text(content, encoding="utf-8")
@@ -112,11 +112,11 @@ class TestReadBack:
         assert found == (MeasureSettings(chat=True), JudgeSettings(fail_on=None))
 
 
-def test_the_line_is_short_where_nothing_was_asked_for():
+def test_default_settings_give_a_short_line():
     assert command_line(measured(MeasureSettings())) == "padcheck compare demo"
 
 
-def test_the_model_is_pinned_to_what_was_loaded():
+def test_the_model_is_pinned_to_the_loaded_revision():
     shown = measured(MeasureSettings(model="gpt2", revision="main"), revision="0123abc")
     assert command_line(shown) == "padcheck compare gpt2 --revision 0123abc"
 
@@ -125,20 +125,20 @@ def test_a_report_without_settings_names_its_model_and_revision():
     assert command_line(report()) == "padcheck compare some/model --revision 0123456789abcdef"
 
 
-def test_what_cannot_be_seen_is_spelled_out():
+def test_invisible_characters_become_escapes():
     assert command_line(measured(MeasureSettings(prompts=("a\x1b'\n",)))) == (
         r"padcheck compare demo --prompt $'a\x1b\'\x0a'"
     )
 
 
-def test_few_prompts_need_no_file_and_many_do():
+def test_only_many_prompts_need_a_file():
     assert prompts_file(measured(MeasureSettings(prompts=("a", "b")))) == ""
     many = measured(MeasureSettings(prompts=tuple(map(str, range(100)))))
     assert command_line(many) == "padcheck compare demo --prompts prompts.jsonl"
     assert prompts_file(many).splitlines()[99] == '{"prompt":"99"}'
 
 
-def test_versions_are_pinned_without_the_name_of_the_build():
+def test_versions_are_pinned_without_the_build():
     environment = replace(report().evidence.environment, torch="2.13.0+cpu")
     assert requirements(environment) == "pip install padcheck==0.0 torch==2.13.0 transformers==4.48 tokenizers==0.21"
 
@@ -164,7 +164,7 @@ def test_a_survey_names_its_model_types(monkeypatch, tmp_path):
     )
 
 
-def test_what_was_in_memory_is_a_call_from_python():
+def test_a_model_in_memory_gives_a_call_from_python():
     given = {"model": "mine", "prompts": ["a", "b c"], "max_new_tokens": 3}
     settings = JudgeSettings(task="score", fail_on=Severity.WARNING)
     found = judge("compare", evidence(model=model_facts(weights=None), settings=given), settings)

@@ -1,4 +1,4 @@
-"""A survey in every format: what is judged, what is not and why, and nothing hostile gets through."""
+"""A survey in every format: what was judged, what was not and why, and hostile text."""
 
 import pytest
 from builders import HOSTILE
@@ -12,7 +12,7 @@ def line(text, model_type):
     return next(line for line in text.splitlines() if line.startswith((model_type, f"| {model_type}")))
 
 
-def test_the_table_says_how_far_off_each_one_is_and_what_was_found():
+def test_the_table_gives_the_largest_differences_and_the_findings():
     text = render(MIXED, Format.TABLE, View(width=100))
     assert line(text, "llama").split() == ["llama", "rotary", "ok", "6.5", "ok", "not", "run", "same"]
     assert line(text, "gpt_odd").split()[2:] == ["6.5", "6.5", "ok", "not", "run", "same", "PAD201"]
@@ -21,16 +21,16 @@ def test_the_table_says_how_far_off_each_one_is_and_what_was_found():
     assert "gemma3n  it needs timm" in text
     assert "generate left   1 ok, 2 wrong" in text
     assert "no mask         3 same" in text
-    assert "gives pads the position 0" in text
-    assert text.rstrip().endswith("FAIL: 3 of 4 judged, 1 of them right when left-padded for generating")
+    assert "gives pads position 0" in text
+    assert text.rstrip().endswith("FAIL: 3 of 4 judged, 1 of them right with left padding in generate()")
 
 
-def test_the_limit_that_does_not_show_is_marked():
+def test_a_known_limit_that_is_not_seen_is_marked():
     text = render(a_survey(architecture(known_limit="its blocks are anchored")), Format.TABLE, View(width=100))
-    assert "llama (does not show here): its blocks are anchored" in text
+    assert "llama (not seen here): its blocks are anchored" in text
 
 
-def test_messages_and_fixes_are_for_those_who_ask():
+def test_messages_and_fixes_need_verbose():
     assert "About PAD201" not in render(MIXED, Format.TABLE, View(width=100))
     verbose = render(MIXED, Format.TABLE, View(width=100, verbose=True))
     assert "About PAD201." in verbose
@@ -63,10 +63,10 @@ def test_a_hostile_reason_is_shown_as_text(fmt):
     assert "</svg><script>" not in text
 
 
-def test_where_rounding_moves_as_much_as_a_fault_nothing_is_called_right():
+def test_if_rounding_is_as_large_as_a_fault_nothing_is_right():
     blind = architecture("doge", known_limit="ties", max_abs_diffs={"left_generate": 2.03}, allowed=4.06)
     shown = render(a_survey(blind, architecture()), Format.TABLE, View(width=120))
     assert " 2?" in shown
     assert "generate left   1 ok, 1 unclear" in shown
-    assert "1 of them right when left-padded" in shown
-    assert "does not show here" not in shown
+    assert "1 of them right with left padding" in shown
+    assert "not seen here" not in shown

@@ -16,7 +16,7 @@ def test_the_picture_is_well_formed_and_shows_the_table() -> None:
     assert "PASS: left padding changes nothing" in text
 
 
-def test_the_picture_is_in_colour_whatever_the_screen_has() -> None:
+def test_the_picture_is_always_in_colour() -> None:
     assert render(report(), Format.SVG, View(color=False)) == render(report(), Format.SVG, View(color=True))
 
 
@@ -36,7 +36,7 @@ def test_hostile_text_stays_text(changes: dict[str, object]) -> None:
     assert "script" not in tags
 
 
-def test_markup_appears_as_it_was_written() -> None:
+def test_markup_is_shown_unchanged() -> None:
     svg = render(report(prompts=("<b>&amp;[bold]</b>", "one ")), Format.SVG, View())
     assert "<b>&amp;[bold]</b>" in _text(svg)
 
@@ -49,6 +49,6 @@ def test_no_line_to_paste_is_cut_off() -> None:
     assert all(line in text for finding in shown.findings for line in finding.fix.split("\n"))
 
 
-def test_a_picture_does_not_grow_without_end() -> None:
+def test_the_width_of_a_picture_is_limited() -> None:
     shown = report(tokenizer=tokenizer_facts(pad_token=None, pad_token_id=None, pad_token_used="x" * 5000))
     assert float(ET.fromstring(render(shown, Format.SVG, View())).get("viewBox").split()[2]) < 3000

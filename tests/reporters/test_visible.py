@@ -21,11 +21,11 @@ from padcheck.reporters.text.visible import visible, visible_edges, visible_line
         ("\ue000\U000e0041", r"\ue000\U000e0041"),
     ],
 )
-def test_what_cannot_be_seen_or_acts_on_a_terminal_is_spelled_out(text: str, shown: str) -> None:
+def test_invisible_and_control_characters_become_escapes(text: str, shown: str) -> None:
     assert visible(text) == shown
 
 
-def test_no_control_or_format_character_of_unicode_stays() -> None:
+def test_no_control_or_format_character_remains() -> None:
     everything = "".join(map(chr, [*range(0x3000), *range(0xD800, 0x10000), *range(0xE0000, 0xE0200)]))
     assert {unicodedata.category(character)[0] for character in visible(everything)} == set("LMNPSZ")
 
@@ -50,12 +50,12 @@ def test_every_space_of_a_token_is_shown(text: str, shown: str) -> None:
 
 
 @pytest.mark.parametrize("space", ["\u00a0", "\u2003", "\u202f"])
-def test_a_space_that_is_not_the_ordinary_one_looks_otherwise(space: str) -> None:
+def test_other_spaces_look_different(space: str) -> None:
     assert visible_token(space).isprintable()
     assert visible_token(space) != visible_token(" ")
 
 
-def test_the_lines_of_a_text_are_kept() -> None:
+def test_line_ends_stay() -> None:
     assert visible_lines("a\n\x1bb\n") == "a\n\\x1bb\n"
 
 

@@ -173,7 +173,7 @@ def test_a_baseline_is_written_then_accepted_and_new_findings_fail(padcheck, tmp
     done = padcheck("check", *strict)
     assert done.exit_code == 1
     assert "PAD202 warning right-padding-continues-from-pad" in done.stdout
-    assert "Gone since the baseline was written" in done.stdout
+    assert "In the baseline, but no longer found" in done.stdout
     assert "demo: PAD201" in done.stdout
 
 

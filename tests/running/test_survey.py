@@ -118,8 +118,8 @@ def test_a_run_that_did_not_happen_does_not_count_as_right(padcheck, saved, tmp_
         architecture["verdicts"] = dict.fromkeys(architecture["verdicts"], "not_run")
     (tmp_path / "not run.json").write_text(json.dumps(document), encoding="utf-8")
     shown = padcheck("render", tmp_path / "not run.json").stdout
-    assert ", 0 of them right when left-padded" in " ".join(shown.split())
-    assert "does not show here" not in shown
+    assert ", 0 of them right with left padding" in " ".join(shown.split())
+    assert "not seen here" not in shown
 
 
 def test_an_empty_survey_does_not_pass(padcheck, saved, tmp_path):

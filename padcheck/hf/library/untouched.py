@@ -17,7 +17,7 @@ def untouched(model: nn.Module, tokenizer: PreTrainedTokenizerBase) -> Iterator[
 
     Restored for every module: the training flag, hooks, parameters, buffers and configs, and the numbers in buffers
     that are calculated rather than loaded. Attributes that generate() adds, such as a static cache, are removed. The
-    numbers in weights and gradients are not copied: all runs use inference mode, where nothing writes to them.
+    numbers in weights and gradients are not copied: all runs use inference mode, in which nothing writes to them.
     """
     with _random_numbers(model), untouched_state(model, tokenizer), _backend(tokenizer):
         yield

@@ -6,8 +6,8 @@ import tokenizers
 import torch
 import transformers
 
-from padcheck import __version__
 from padcheck.core.facts import Environment
+from padcheck.core.version import __version__
 
 _VERSION = tuple(int(part) for part in transformers.__version__.split(".")[:2])
 

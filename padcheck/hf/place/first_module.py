@@ -61,7 +61,7 @@ def _descend(
 ) -> tuple[list[Compared], bool]:
     """The modules that qualify, from the outermost to the innermost, and whether shifted positions are the cause.
 
-    There are none if no child of the model qualifies and the model's own output agrees or could not be compared.
+    The result is empty if no child of the model qualifies and the model's own output agrees or could not be compared.
     """
     called = called_modules(model, alone)
     trail = [outermost]

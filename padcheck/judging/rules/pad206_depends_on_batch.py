@@ -98,7 +98,7 @@ class DependsOnBatch(Rule):
             return None
         furthest = worst(off)
         return self.found(
-            f"With the same pads prompt {furthest.prompt_index} is right alone and wrong beside its neighbours: "
+            f"With the same pads prompt {furthest.prompt_index} is right alone and wrong next to its neighbours: "
             f"{how_far(furthest)}.",
             fix=f"# {EQUAL_LENGTH}: this model's rows depend on their neighbours",
             place=case.place,

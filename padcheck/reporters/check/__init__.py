@@ -1,1 +1,1 @@
-"""A check to text, one file a format."""
+"""A check: one module per format, and what every format says in `wording`."""

@@ -1,18 +1,18 @@
-"""A check as GitHub markdown: a job summary, the sum first and each model below it."""
+"""A check as GitHub markdown, for a job summary: first a summary, then each model."""
 
 from collections.abc import Iterator
 
 from padcheck.core.report import Check, Report, Unmeasured
 from padcheck.reporters.check import wording
-from padcheck.reporters.report.conclusion import conclusion, sorted_out
 from padcheck.reporters.report.markdown import finding_lines
-from padcheck.reporters.report.wording import header, verdicts
+from padcheck.reporters.report.wording import findings, verdicts, what_was_run
+from padcheck.reporters.report.wording.conclusion import conclusion
 from padcheck.reporters.text.markup import block, code, escape, table
 from padcheck.reporters.text.view import View
 from padcheck.reporters.text.visible import visible, visible_lines
 
 
-def render(check: Check, view: View) -> str:  # noqa: ARG001  a document has no screen
+def render(check: Check, view: View) -> str:  # noqa: ARG001  markdown has no width
     """The check as a markdown document."""
     return "\n".join(_lines(check)).rstrip("\n") + "\n"
 
@@ -22,11 +22,11 @@ def _lines(check: Check) -> Iterator[str]:
     yield ""
     yield f"**{escape(wording.conclusion(check))}**"
     yield ""
-    yield from table(("model", "", "findings"), wording.sums(check))
+    yield from table(wording.SUMMARY_HEADINGS, wording.summary(check))
     if ways := wording.by_attention(check):
-        yield from table(("attention", "dtype", "left", "right"), ways)
+        yield from table(wording.ATTENTION_HEADINGS, ways)
     if vanished := wording.vanished(check):
-        yield f"Gone since the baseline was written: {escape(', '.join(vanished))}"
+        yield f"{wording.VANISHED_TITLE}: {escape(', '.join(vanished))}"
         yield ""
     for name, report in zip(wording.names(check), check.reports, strict=True):
         yield f"## {code(name)}"
@@ -38,14 +38,14 @@ def _lines(check: Check) -> Iterator[str]:
 
 def _report(report: Report) -> Iterator[str]:
     if report.comparisons:
-        yield from table(("arm", "verdict", "reason"), verdicts(report))
-    shown, named = sorted_out(report)
-    for finding in shown:
+        yield from table(verdicts.HEADINGS, verdicts.rows(report))
+    in_full, by_name = findings.sort_out(report)
+    for finding in in_full:
         yield from finding_lines(finding)
-    if named:
-        yield f"Also: {escape(', '.join(named))}"
+    if by_name:
+        yield f"Also: {escape(', '.join(by_name))}"
         yield ""
-    yield from table(("", ""), header(report))
+    yield from table(("", ""), what_was_run.header(report))
 
 
 def _why_not(report: Unmeasured) -> Iterator[str]:

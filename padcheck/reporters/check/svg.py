@@ -1,4 +1,4 @@
-"""A check's table as a picture."""
+"""The table of a check as a picture."""
 
 from padcheck.core.report import Check, Report
 from padcheck.reporters.check.table import print_check

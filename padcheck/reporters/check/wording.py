@@ -1,27 +1,36 @@
-"""What every format says of a check, in the same words."""
+"""What every format says about a check, in the same words: plain strings without layout."""
 
 from collections import Counter
 
+from padcheck.core.facts import PaddingSide
 from padcheck.core.report import Check, Report, Unmeasured
+from padcheck.reporters.report.wording.verdicts import in_words
 from padcheck.reporters.text.visible import visible
+
+SUMMARY_HEADINGS = ("model", "verdict", "findings")
+
+ATTENTION_TITLE = "By attention implementation"
+ATTENTION_HEADINGS = ("attention", "dtype", "left", "right")
+
+VANISHED_TITLE = "In the baseline, but no longer found"
 
 _STATUS = {"pass": "passed", "fail": "failed", "not_measured": "not measured", "error": "a bug in padcheck"}
 
 
 def names(check: Check) -> list[str]:
-    """What each report is about."""
+    """The name of each report's model."""
     return [visible(name) for name in check.names]
 
 
-def sums(check: Check) -> list[tuple[str, str, str]]:
-    """Model, how it went, and its findings by code."""
+def summary(check: Check) -> list[tuple[str, str, str]]:
+    """Model, outcome, and the codes of its findings."""
     return [
         (name, _STATUS[report.status], _codes(report)) for name, report in zip(names(check), check.reports, strict=True)
     ]
 
 
 def by_attention(check: Check) -> list[tuple[str, str, str, str]]:
-    """Attention implementation, and what padding did on each side and by how much; none where only one ran."""
+    """Attention implementation, dtype, and what padding on each side did; empty if only one implementation ran."""
     if not check.is_by_attention:
         return []
     return [
@@ -32,17 +41,17 @@ def by_attention(check: Check) -> list[tuple[str, str, str, str]]:
     ]
 
 
-def _side(report: Report, side: str) -> str:
+def _side(report: Report, side: PaddingSide) -> str:
     comparison = report.comparisons.get(side)
     if comparison is None:
         return "not run"
     if comparison.max_abs_diff is None or comparison.allowed is None:
-        return comparison.verdict.value.replace("_", " ")
-    return f"{comparison.verdict.value}, {comparison.max_abs_diff:.2g} of {comparison.allowed:.2g} allowed"
+        return in_words(comparison.verdict)
+    return f"{in_words(comparison.verdict)}, {comparison.max_abs_diff:.2g} (rounding: up to {comparison.allowed:.2g})"
 
 
 def vanished(check: Check) -> list[str]:
-    """What the baseline knows and is gone."""
+    """Model and code of each finding that the baseline accepts and that is no longer found."""
     return [f"{visible(known.model)}: {visible(known.code)}" for known in check.vanished]
 
 

@@ -1,7 +1,7 @@
-"""The report as one page: no network, readable without scripts, in light and dark, on a screen of any width.
+"""A report, check or survey as one HTML page that loads nothing and can be read without scripts, on any screen.
 
-The templates only lay out. What is said comes from the wording that all formats share; what is drawn is computed in
-`chart`, `heat_map` and `alignment`.
+The templates only lay out. The texts come from the wording that all formats share, and `chart`, `heat_map` and
+`alignment` compute what is drawn.
 """
 
 import base64
@@ -13,15 +13,17 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from padcheck.core.report import Document, Report
+from padcheck.core.run_plans import USER_RUNS
 from padcheck.reporters.check import wording as check_wording
 from padcheck.reporters.html import alignment, page
-from padcheck.reporters.report import conclusion, positions, reproduction, wording
+from padcheck.reporters.report import positions, reproduction
+from padcheck.reporters.report.wording import conclusion, findings, probes, prompts, rounding, verdicts, what_was_run
 from padcheck.reporters.survey import wording as survey_wording
 from padcheck.reporters.text.view import View
 from padcheck.reporters.text.visible import visible, visible_edges, visible_lines, visible_pads
 
 
-def render(document: Document, view: View) -> str:  # noqa: ARG001  a page fits any screen
+def render(document: Document, view: View) -> str:  # noqa: ARG001  a page fits every screen
     """The document as an HTML page."""
     name = "report" if isinstance(document, Report) else document.command
     return _environment().get_template(f"{name}.html").render(document=document) + "\n"
@@ -35,40 +37,46 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        finalize=_seen,
+        finalize=_made_visible,
     )
     style, script = _asset("style.css"), _asset("script.js")
     environment.globals |= {
         "style": style,
         "script": script,
-        # Nothing is loaded from anywhere, and no script or style runs but these two.
+        # The page loads nothing, and only this script and this style sheet run.
         "policy": f"default-src 'none'; img-src data:; style-src {_hash(style)}; script-src {_hash(script)}; "
         "base-uri 'none'; form-action 'none'",
-        "wording": wording,
+        "conclusion": conclusion.conclusion,
+        "findings": findings,
+        "probes": probes,
+        "prompts": prompts,
+        "rounding": rounding,
+        "verdicts": verdicts,
+        "what_was_run": what_was_run,
+        "user_runs": USER_RUNS,
         "check_wording": check_wording,
         "survey_wording": survey_wording,
         "alignment": alignment,
         "positions": positions,
         "page": page,
         "reproduction": reproduction,
-        "conclusion": conclusion.conclusion,
     }
     environment.filters |= {"lines": _lines, "edges": visible_edges, "pads": visible_pads}
     return environment
 
 
-def _seen(value: object) -> object:
-    """Whatever a template shows: no control character gets through, whether it was thought of or not."""
+def _made_visible(value: object) -> object:
+    """Every value that a template shows, without control characters."""
     return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _lines(text: str) -> Markup:
-    """Text whose line ends stay."""
+    """Escaped text whose line ends stay."""
     return escape(visible_lines(text))
 
 
 def _asset(name: str) -> Markup:
-    return Markup(files(__name__).joinpath("templates", name).read_text(encoding="utf-8"))  # noqa: S704  our own
+    return Markup(files(__name__).joinpath("templates", name).read_text(encoding="utf-8"))  # noqa: S704  part of padcheck
 
 
 def _hash(text: str) -> str:

@@ -1,4 +1,4 @@
-"""One prompt in several arms, its real tokens in the same columns of every arm: so a shift of positions is seen."""
+"""Aligns a prompt's real tokens in the same columns of every run, so that a shift of positions is visible."""
 
 from collections.abc import Iterator, Sequence
 from itertools import takewhile
@@ -6,12 +6,12 @@ from typing import NamedTuple
 
 from padcheck.core.evidence import Row
 from padcheck.reporters.report.positions import shown_positions
-from padcheck.reporters.report.wording import PAD
+from padcheck.reporters.report.wording.prompts import PAD
 from padcheck.reporters.text.visible import visible_token
 
 
 class Cell(NamedTuple):
-    """One column of a line; `kind` is its class, `span` how many columns it stands for where it is empty."""
+    """One column of a line; `kind` is its CSS class, `span` how many columns an empty cell takes."""
 
     text: str
     kind: str = ""
@@ -26,7 +26,7 @@ class Line(NamedTuple):
 
 
 class Widths(NamedTuple):
-    """How many columns each part has: pads, prompt, pads, new tokens."""
+    """The columns of each part: pads on the left, prompt, pads on the right, new tokens."""
 
     left: int
     prompt: int
@@ -35,7 +35,7 @@ class Widths(NamedTuple):
 
 
 class _Parts(NamedTuple):
-    """The same parts of one row, as its own columns."""
+    """The same parts of one row, as ranges of its columns."""
 
     left: range
     prompt: range
@@ -44,16 +44,22 @@ class _Parts(NamedTuple):
 
 
 def widths(rows: Sequence[Row]) -> Widths:
-    """The widest of each part."""
+    """The largest width of each part among the rows."""
     parts = [_parts(row) for row in rows]
     return Widths(*(max(map(len, same), default=0) for same in zip(*parts, strict=True)))
 
 
 def lines(row: Row, widths: Widths, *, offset: int | None = None, ids: bool = False) -> Iterator[Line]:
-    """A row's lines, padded to the widths; with its `ids` where that is asked for.
+    """The lines of a row, filled up to the widths.
 
-    Received and used positions are left out where nothing was run, and what the mask gives where it says nothing new.
-    `offset` is where the model's position table starts.
+    Args:
+        row: The row to show.
+        widths: From `widths`.
+        offset: The first position in the model's table, from `table_offset`.
+        ids: Adds a line with the token ids.
+
+    Yields:
+        Received and used positions only if something ran; the positions from the mask only if others differ from them.
     """
     yield Line("token", _cells(row, widths, [visible_token(text) for text in row.tokens], pad=PAD))
     if ids:
@@ -67,7 +73,7 @@ def lines(row: Row, widths: Widths, *, offset: int | None = None, ids: bool = Fa
 
 
 def kind_of(row: Row, index: int) -> str:
-    """What stands in a column: `pad`, `new`, or nothing to remark."""
+    """What stands in a column: `pad`, `new`, or an empty text for the prompt."""
     if not row.attention_mask[index]:
         return "pad"
     return "new" if index >= len(row.input_ids) - len(row.generated_ids) else ""

@@ -1,6 +1,6 @@
-"""How far the logits are from the reference's, step by step, on a log axis. Geometry only; no colour, no markup.
+"""The geometry of a chart: how far a run's logits are from its reference, step by step, on a log axis.
 
-Zero has no logarithm and NaN no place: each has a lane of its own, below and above the decades.
+Zero and NaN have no place on a log axis, so each has a lane: zero below the decades, NaN above them.
 """
 
 import math
@@ -16,20 +16,20 @@ _LANE = 26
 """The height of the lanes for zero and for NaN."""
 _MOST_TICKS = 8
 _MOST_MARKED_LINES = 12
-"""With more prompts than that, single steps are no longer marked."""
+"""With more curves than that, single steps have no mark."""
 _ROOM_FOR_TWO_LABELS = 30
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 class Tick(NamedTuple):
-    """A place on an axis, and what is written there."""
+    """A place on an axis, and its label."""
 
     place: float
     text: str
 
 
 class Mark(NamedTuple):
-    """One step of a line: `zero`, `nan`, `flip` where the token parts, or a plain `step`."""
+    """One step of a curve: `zero`, `nan`, `flip` if another token was chosen, or a plain `step`."""
 
     x: float
     y: float
@@ -37,7 +37,7 @@ class Mark(NamedTuple):
 
 
 class Curve(NamedTuple):
-    """The prompts that share one course, and whether padding changed them."""
+    """The prompts that share a curve, and whether padding changed them."""
 
     prompts: tuple[int, ...]
     changed: bool
@@ -46,7 +46,10 @@ class Curve(NamedTuple):
 
 
 class Chart(NamedTuple):
-    """All that is drawn. `allowed` is a band where prompts are allowed differently much; `floor` is rounding."""
+    """Everything that is drawn.
+
+    `floor` is the noise floor. `allowed` is a band from the smallest to the largest allowed difference of the prompts.
+    """
 
     x_ticks: list[Tick]
     y_ticks: list[Tick]
@@ -63,7 +66,7 @@ class Chart(NamedTuple):
 
 
 class LogAxis:
-    """Whole decades between top and bottom, with a lane for zero and one for NaN where they are wanted."""
+    """Whole decades between top and bottom, with lanes for zero and NaN if such values occur."""
 
     def __init__(self, values: Iterable[float | None], levels: Iterable[float]) -> None:
         drawn = list(values)
@@ -85,7 +88,7 @@ class LogAxis:
         return round(self.bottom - share * (self.bottom - self.top), 1)
 
     def ticks(self) -> list[Tick]:
-        """The lanes and the powers of ten, thinned out where they are many."""
+        """The lanes and the powers of ten; only some of the powers if there are many."""
         every = math.ceil((self.high - self.low) / _MOST_TICKS)
         decades = [Tick(self.place(10.0**power), _power(power)) for power in range(self.low, self.high + 1, every)]
         zero = [Tick(self.place(0), "0")] if self.has_zero else []
@@ -93,7 +96,13 @@ class LogAxis:
 
 
 def chart(differences: Sequence[RowDifference], comparison: Comparison, floor: float) -> Chart:
-    """The chart of one arm: `comparison` says what changed and what was allowed, `floor` what rounding did."""
+    """The chart of one run.
+
+    Args:
+        differences: How far each prompt is from its reference.
+        comparison: Which prompts changed, and how large a difference rounding explains.
+        floor: The noise floor.
+    """
     allowed = sorted(row.allowed for row in comparison.rows if row.allowed > 0)
     values = [step.max_abs_diff for difference in differences for step in difference.steps]
     axis = LogAxis(values, (*allowed, floor))
@@ -106,14 +115,14 @@ def chart(differences: Sequence[RowDifference], comparison: Comparison, floor: f
         y_ticks=axis.ticks(),
         curves=_curves(differences, changed, axis, num_steps),
         floor=_tick(axis, floor) if floor > 0 else None,
-        # Above its line, where it is in nobody's way, unless that is the place of the other label.
+        # The label stands above its line, or below it if the other label is too close.
         floor_label=floor_place - 5 if floor_place - top > _ROOM_FOR_TWO_LABELS else floor_place + 13,
         allowed=(_tick(axis, allowed[0]), _tick(axis, allowed[-1])) if allowed else None,
     )
 
 
 def _curves(differences: Sequence[RowDifference], changed: set[int], axis: LogAxis, num_steps: int) -> list[Curve]:
-    """One a course, those of the prompts that changed last, so that they lie on top."""
+    """One curve per distinct course. Prompts that changed come last, so that their curves lie on top."""
     together: dict[tuple[bool, tuple[Mark, ...]], list[int]] = {}
     for difference in differences:
         key = (difference.prompt_index in changed, _marks(difference, axis, num_steps))

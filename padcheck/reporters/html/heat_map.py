@@ -1,4 +1,4 @@
-"""An arm's attention_mask as a picture: a line a prompt, a cell a slot. Geometry only; colours are styled."""
+"""The geometry of a picture of an attention_mask: one line per prompt, one cell per slot."""
 
 from collections.abc import Collection, Sequence
 from itertools import groupby
@@ -8,10 +8,10 @@ from padcheck.core.evidence import Row
 from padcheck.reporters.html.alignment import kind_of
 
 _HEIGHTS = ((16, 14), (64, 8))
-"""Up to so many prompts, so high a line."""
+"""The height of a line, by the largest number of prompts."""
 _LOWEST = 4
 _WIDTHS = ((40, 14), (96, 8))
-"""The same of slots."""
+"""The width of a cell, by the largest number of slots."""
 _NARROWEST = 4
 _LABELS = 30
 """Room on the left for the numbers of the prompts."""
@@ -22,7 +22,7 @@ _STEPS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 
 
 class Label(NamedTuple):
-    """A number beside a line or below a column."""
+    """A number next to a line or below a column."""
 
     x: float
     y: float
@@ -30,7 +30,7 @@ class Label(NamedTuple):
 
 
 class HeatMap(NamedTuple):
-    """The cells of each kind as one path, lines that part them, labels, and a mark at each prompt that changed."""
+    """One path per kind of cell, the lines between cells, the labels, and a mark at each prompt that changed."""
 
     width: int
     height: int
@@ -53,12 +53,12 @@ def heat_map(rows: Sequence[Row], changed: Collection[int]) -> HeatMap:
         start = 0
         for kind, same in groupby(kinds):
             length = len(list(same))
-            # One rectangle a run: cells are parted by lines drawn over them.
+            # One rectangle for neighbours of a kind; lines drawn over it separate the cells.
             cells[kind] += f"M{_LABELS + start * width} {number * height}h{length * width}v{height}h-{length * width}z"
             start += length
     right, bottom = _LABELS + num_slots * width, len(rows) * height
     rules = ""
-    if min(width, height) > _NARROWEST:  # between smaller cells they would be all that is seen
+    if min(width, height) > _NARROWEST:  # lines would cover smaller cells
         rules += "".join(f"M{_LABELS + slot * width} 0V{bottom}" for slot in range(1, num_slots))
         rules += "".join(f"M{_LABELS} {number * height}H{right}" for number in range(1, len(rows)))
     every, each = _step(height), _step(width)
@@ -94,5 +94,5 @@ def _size(number: int, sizes: tuple[tuple[int, int], ...], least: int) -> int:
 
 
 def _step(size: int) -> int:
-    """Each how many cells there is room for a label."""
+    """How many cells apart labels fit."""
     return next(step for step in _STEPS if step * size >= _FEWEST_PIXELS_BETWEEN_LABELS)

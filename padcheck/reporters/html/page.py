@@ -1,4 +1,4 @@
-"""What a page shows of a report, in the order in which it shows it."""
+"""What a page shows of a report, in the order of the page."""
 
 from typing import NamedTuple
 
@@ -11,26 +11,26 @@ from padcheck.core.run_plans import SINGLE, USER_RUNS
 from padcheck.judging.rules import find_rule
 from padcheck.reporters.html.chart import Chart, chart
 from padcheck.reporters.html.heat_map import HeatMap, heat_map
-from padcheck.reporters.report import wording
+from padcheck.reporters.report.wording.prompts import Output, outputs
 from padcheck.reporters.survey import wording as survey_wording
 
 _FEW_PROMPTS = 4
 
 
 class Prompt(NamedTuple):
-    """One prompt in the arms that ran it; `changed` names the sides on which padding changed it."""
+    """One prompt in the user runs; `changed` names the runs in which padding changed it."""
 
     number: int
     text: str
     changed: list[str]
     open: bool
-    outputs: list[wording.Output]
+    outputs: list[Output]
 
 
 class Difference(NamedTuple):
-    """How far an arm is from its reference, drawn and as numbers."""
+    """How far a run is from its reference, as a chart and as numbers."""
 
-    arm: str
+    run: str
     reference: str
     description: str
     chart: Chart
@@ -38,17 +38,17 @@ class Difference(NamedTuple):
 
 
 def prompts(report: Report) -> list[Prompt]:
-    """All that were run. Where they are many those that changed come first, and all but the first few are folded."""
-    changed = {side: _changed_in(report, side) for side in ("left", "right")}
+    """The prompts that ran. If there are many, those that changed come first, and all but the first few are folded."""
+    changed = {name: _changed_in(report, name) for name in USER_RUNS if name != SINGLE}
     indices = list(range(len(report.evidence.prompts)))
     if len(indices) > _FEW_PROMPTS:
         indices.sort(key=lambda index: not any(index in those for those in changed.values()))
-    ran = {index: outputs for index in indices if (outputs := wording.outputs(report, index))}
+    ran = {index: found for index in indices if (found := outputs(report, index))}
     return [
         Prompt(
             number=index,
             text=report.evidence.prompts[index],
-            changed=[side for side, those in changed.items() if index in those],
+            changed=[name for name, those in changed.items() if index in those],
             open=place < _FEW_PROMPTS,
             outputs=ran[index],
         )
@@ -57,22 +57,22 @@ def prompts(report: Report) -> list[Prompt]:
 
 
 def heat_maps(report: Report) -> list[tuple[str, HeatMap]]:
-    """The masks of the arms that users run; a prompt is marked in the arm that changed it."""
+    """The masks of the user runs, with a mark at each prompt that the run changed."""
     return [
-        (name, heat_map(arm.rows, _changed_in(report, name)))
-        for name, arm in report.evidence.runs.items()
-        if name in USER_RUNS and arm.rows
+        (name, heat_map(run.rows, _changed_in(report, name)))
+        for name, run in report.evidence.runs.items()
+        if name in USER_RUNS and run.rows
     ]
 
 
-def sides(report: Report) -> list[Difference]:
-    """The charts of left and right."""
-    return [each for each in _differences(report) if each.arm in USER_RUNS]
+def user_runs(report: Report) -> list[Difference]:
+    """The charts of the user runs."""
+    return [each for each in _differences(report) if each.run in USER_RUNS]
 
 
 def probes(report: Report) -> list[Difference]:
-    """The charts of the other arms."""
-    return [each for each in _differences(report) if each.arm not in USER_RUNS]
+    """The charts of the probes."""
+    return [each for each in _differences(report) if each.run not in USER_RUNS]
 
 
 def samples(report: Report) -> list[tuple[int, str, list[tuple[PaddingSide, Row]]]]:
@@ -92,26 +92,26 @@ def samples(report: Report) -> list[tuple[int, str, list[tuple[PaddingSide, Row]
 
 
 def explanation(code: str) -> list[tuple[str, str]]:
-    """Heading and text of what a code's documentation says, but for the fix, which a finding has in particular."""
+    """Heading and text of each section that explains a code, without the fix, which the finding itself gives."""
     try:
         sections = find_rule(code).sections()
-    except UsageError:  # a report of another padcheck
+    except UsageError:  # the report comes from another version of padcheck
         return []
     return [(heading.rstrip(":"), text) for heading, text in sections if heading.rstrip(":") != "Fix"]
 
 
 def number(value: float | None) -> str:
-    """A difference as a table has it."""
+    """A difference as a table shows it."""
     return "NaN" if value is None else f"{value:.2g}"
 
 
 def num_steps(difference: Difference) -> int:
-    """How many steps were compared at most."""
+    """The largest number of steps that were compared."""
     return max(len(row.steps) for row in difference.rows)
 
 
 def kind(architecture: Architecture, name: str) -> str:
-    """What the cell of a survey's table means, as its class."""
+    """The CSS class of a cell in the table of a survey."""
     if name == survey_wording.WITHOUT_MASK or survey_wording.cell(architecture, name) == "not run":
         return "unread"
     if survey_wording.is_wrong(architecture, name):
@@ -122,20 +122,20 @@ def kind(architecture: Architecture, name: str) -> str:
 def _differences(report: Report) -> list[Difference]:
     found = []
     for name, comparison in report.comparisons.items():
-        rows, arm = report.evidence.differences.get(name, ()), report.evidence.runs.get(name)
-        if not rows or arm is None or name == SINGLE:
+        rows, run = report.evidence.differences.get(name, ()), report.evidence.runs.get(name)
+        if not rows or run is None or name == SINGLE:
             continue
-        floor = tolerance_of(report.noise_floor, arm).floor if report.noise_floor is not None else 0.0
+        floor = tolerance_of(report.noise_floor, run).floor if report.noise_floor is not None else 0.0
         drawn = chart(rows, comparison, floor)
-        found.append(Difference(name, comparison.reference, arm.description or name, drawn, rows))
+        found.append(Difference(name, comparison.reference, run.description or name, drawn, rows))
     return found
 
 
-def _changed_in(report: Report, arm: str) -> set[int]:
-    if arm not in report.comparisons:
+def _changed_in(report: Report, run: str) -> set[int]:
+    if run not in report.comparisons:
         return set()
     return {
         row.prompt_index
-        for row in report.comparisons[arm].rows
+        for row in report.comparisons[run].rows
         if row.verdict in (Verdict.DIFFERENT, Verdict.NON_FINITE)
     }

@@ -1,1 +1,1 @@
-"""Any document for a pipeline: JSON, JUnit, SARIF, GitHub annotations."""
+"""Formats that pipelines read: JSON, JUnit, SARIF and GitHub annotations, each for every kind of document."""

@@ -1,4 +1,4 @@
-"""Any document as workflow commands of GitHub Actions: annotations in the pull request.
+"""A report, check or survey as annotations in a pull request, written as workflow commands of GitHub Actions.
 
 Source: docs.github.com, "Workflow commands for GitHub Actions".
 """
@@ -14,8 +14,11 @@ from padcheck.reporters.text.visible import visible, visible_lines
 _LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "notice"}
 
 
-def render(document: Document, view: View) -> str:  # noqa: ARG001  a document has no screen
-    """A line an annotation, the gravest first, since GitHub shows ten of a kind; then for the log how each went."""
+def render(document: Document, view: View) -> str:  # noqa: ARG001  annotations have no width
+    """One line per annotation, then the outcome of each model for the log.
+
+    The most severe annotations come first, because GitHub shows only ten of each level.
+    """
     found = subjects(document)
     lines = [
         *(line for subject in found for line in _not_measured(subject)),

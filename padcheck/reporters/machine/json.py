@@ -1,10 +1,10 @@
-"""Any document as JSON: what `padcheck render` reads back."""
+"""A report, check or survey as JSON, which `padcheck render` reads back."""
 
 from padcheck.core.json_io import dump
 from padcheck.core.report import Document
 from padcheck.reporters.text.view import View
 
 
-def render(document: Document, view: View) -> str:  # noqa: ARG001  a document has no screen
+def render(document: Document, view: View) -> str:  # noqa: ARG001  JSON has no width
     """The document as `padcheck.core.json_io` writes it."""
     return dump(document)

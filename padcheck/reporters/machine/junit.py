@@ -1,4 +1,4 @@
-"""Any document as JUnit XML: a suite a model, a case a rule, so that a pipeline's test view shows them."""
+"""A report, check or survey as JUnit XML, for the test view of a pipeline: one suite per model, one case per rule."""
 
 from collections.abc import Iterator
 from xml.etree import ElementTree as ET
@@ -6,14 +6,15 @@ from xml.etree import ElementTree as ET
 from padcheck.core.report import Document, Finding
 from padcheck.judging.rules import RULES
 from padcheck.reporters.machine.subjects import Subject, subjects
+from padcheck.reporters.report.wording import findings
 from padcheck.reporters.text.view import View
 from padcheck.reporters.text.visible import visible, visible_lines
 
 _MEASURED = "measured"
-"""The case that fails where there is no verdict: nothing measured is never a pass."""
+"""The case that fails if there is no verdict: a model that was not measured has not passed."""
 
 
-def render(document: Document, view: View) -> str:  # noqa: ARG001  a document has no screen
+def render(document: Document, view: View) -> str:  # noqa: ARG001  XML has no width
     """The document as JUnit XML."""
     root = ET.Element("testsuites", name=f"padcheck {document.command}")
     for subject in subjects(document):
@@ -47,13 +48,12 @@ def _cases(subject: Subject) -> Iterator[ET.Element]:
 
 
 def _case(subject: Subject, name: str) -> ET.Element:
-    # A dot would make a package of it in most viewers.
+    # Most viewers read a dot as the end of a package name.
     return ET.Element("testcase", classname=f"padcheck.{visible(subject.name).replace('.', '_')}", name=name)
 
 
 def _said(finding: Finding) -> str:
-    known = ", known" if finding.known else ""
-    return f"{finding.severity.value}{known}: {visible(finding.message)}\n{visible_lines(finding.fix)}"
+    return f"{findings.label(finding)}: {visible(finding.message)}\n{visible_lines(finding.fix)}"
 
 
 def _counted(cases: list[ET.Element]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Any document as SARIF 2.1.0: for code scanning.
+"""A report, check or survey as SARIF 2.1.0, for code scanning.
 
 Source: OASIS, Static Analysis Results Interchange Format (SARIF) Version 2.1.0.
 """
@@ -9,10 +9,10 @@ from urllib.parse import quote
 
 import msgspec
 
-from padcheck import __version__
 from padcheck.core.errors import HOME
 from padcheck.core.report import Document, Finding
 from padcheck.core.severity import Severity
+from padcheck.core.version import __version__
 from padcheck.judging.rules import RULES, Rule
 from padcheck.reporters.machine.subjects import Subject, subjects
 from padcheck.reporters.text.view import View
@@ -25,8 +25,8 @@ _LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: 
 _INDEX = {rule.code: index for index, rule in enumerate(RULES)}
 
 
-def render(document: Document, view: View) -> str:  # noqa: ARG001  a document has no screen
-    """The document as a SARIF log of one run."""
+def render(document: Document, view: View) -> str:  # noqa: ARG001  JSON has no width
+    """The document as a SARIF log with one run."""
     found = subjects(document)
     run = {
         "tool": {
@@ -76,17 +76,17 @@ def _result(subject: Subject, finding: Finding) -> dict[str, Any]:
         "level": _LEVELS[finding.severity],
         "message": {"text": message},
         "locations": [_location(subject)],
-        # The same finding in the next run, whatever its numbers are.
+        # Without the numbers, so that the next measurement gives the same fingerprint.
         "partialFingerprints": {"modelAndCode/v1": sha256(f"{name}\n{finding.code}".encode()).hexdigest()},
         "properties": {"evidence": finding.evidence},
     }
     if finding.known:
-        result["suppressions"] = [{"kind": "external", "justification": "a baseline accepts it"}]
+        result["suppressions"] = [{"kind": "external", "justification": "accepted by a baseline"}]
     return result
 
 
 def _location(subject: Subject) -> dict[str, Any]:
-    # GitHub takes no result without a file, so a model that no file asks for stands for one itself.
+    # GitHub requires a file, so the name of the model stands in for one if no file names the model.
     name = visible(subject.name)
     return {
         "physicalLocation": {

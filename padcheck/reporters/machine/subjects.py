@@ -1,4 +1,4 @@
-"""Any document as a pipeline wants it: of each model what was found, what fails, and why there is no verdict."""
+"""What pipelines need to know about each model: what fails, what else was found, and why there is no verdict."""
 
 from typing import NamedTuple
 
@@ -20,9 +20,15 @@ from padcheck.core.settings import JudgeSettings
 class Subject(NamedTuple):
     """One model, or one architecture of a survey.
 
-    `model` is its id where the name says more. `failing` are the findings that make the command fail, `passing` the
-    others. `not_measured` says why there is no verdict, and `file` and `line` where the model was asked for, as far as
-    that is known.
+    Attributes:
+        name: The model's id, and its attention implementation if a check compares several.
+        model: The model's id if the name says more.
+        failing: The findings that make the command fail.
+        passing: The other findings.
+        skipped: The rules that could not be decided.
+        not_measured: Why there is no verdict; None if there is one.
+        file: The configuration file that names the model; None if unknown.
+        line: The line in which it does, from 1; None if unknown.
     """
 
     name: str
@@ -36,12 +42,12 @@ class Subject(NamedTuple):
 
     @property
     def outcome(self) -> str:
-        """How it went, in a word or two."""
+        """`passed`, `failed` or `not measured`."""
         return "not measured" if self.not_measured is not None else "failed" if self.failing else "passed"
 
 
 def subjects(document: Document) -> list[Subject]:
-    """The models of a document, in its order."""
+    """The models of a document, in their order there."""
     if isinstance(document, Survey):
         return [_of_architecture(each, document.judgement) for each in document.architectures]
     if isinstance(document, Check):
@@ -56,7 +62,7 @@ def _of_model(report: Report | Unmeasured) -> Subject:
     if isinstance(report, Unmeasured):
         return Subject(report.model.id, not_measured=report.error)
     subject = _sorted_out(report.evidence.model.id, report.findings, report.judgement)
-    reason = Reason(what="There is no verdict on padding.", change="The findings say why.")
+    reason = Reason(what="There is no verdict on padding.", change="See the findings for the reason.")
     return subject._replace(skipped=report.skipped, not_measured=reason if report.status == "not_measured" else None)
 
 

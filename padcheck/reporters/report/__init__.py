@@ -1,1 +1,1 @@
-"""The report on one model, one file a format."""
+"""The report on one model: one module per format, and what every format says in `wording`."""

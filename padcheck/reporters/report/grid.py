@@ -1,4 +1,4 @@
-"""A row's tokens, attention_mask and positions aligned column by column, folded to the width of the screen."""
+"""The tokens, attention_mask and positions of a row, aligned in columns and folded to the width of the screen."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ from rich.text import Text
 
 from padcheck.core.evidence import Row
 from padcheck.reporters.report.positions import GridLine, shown_positions
-from padcheck.reporters.report.wording import PAD
+from padcheck.reporters.report.wording.prompts import PAD
 from padcheck.reporters.text.visible import visible_token
 
 _LABEL_WIDTH = len("attention_mask") + 2
@@ -21,11 +21,16 @@ _UNLIKE_STYLE = "bold red"
 
 
 def grid(row: Row, width: int, offset: int | None = None) -> list[Text]:
-    """The lines of a row's grid, in blocks that fit into `width` columns, a blank line between two blocks.
+    """The grid of a row, in blocks of lines that fit the width, with a blank line between two blocks.
 
-    A bar stands between prompt and generated tokens. A position that is not what the formula gives for a real token
-    carries an exclamation mark, so that it is seen without colour too. Where nothing was run, received and used
-    positions are left out. `offset` is where the model's position table starts.
+    A bar stands between prompt and generated tokens. An exclamation mark follows the position of a real token that
+    differs from the one that the mask gives, so that it is visible without colour. If nothing ran, there are no
+    positions but those from the mask.
+
+    Args:
+        row: The row to show.
+        width: The width of the screen in columns.
+        offset: The first position in the model's table, from `table_offset`.
     """
     shown = _lines(row, offset)
     columns = [_column(row, shown, index) for index in range(len(row.input_ids))]
@@ -51,7 +56,7 @@ def _lines(row: Row, offset: int | None) -> list[GridLine]:
 
 
 def _column(row: Row, lines: list[GridLine], index: int) -> tuple[Text, ...]:
-    """The cells of a column, of one width."""
+    """The cells of a column, all equally wide."""
     prompt_width = len(row.input_ids) - len(row.generated_ids)
     width = min(max(cell_len(line.texts[index]) for line in lines), _MAX_TOKEN_WIDTH)
     style = _PAD_STYLE if not row.attention_mask[index] else _NEW_STYLE if index >= prompt_width else ""
@@ -63,7 +68,7 @@ def _column(row: Row, lines: list[GridLine], index: int) -> tuple[Text, ...]:
 
 
 def _fit(text: str, width: int) -> str:
-    """Right-aligned to `width` terminal cells (wide characters take two), cut with an ellipsis where too long."""
+    """The text aligned right in `width` terminal cells, of which wide characters take two; cut if it is too long."""
     cells = cell_len(text)
     if cells > width:
         return set_cell_size(text, width - 1) + "…"

@@ -1,4 +1,4 @@
-"""The positions that are shown of a row: those that forward() received, those that the model used, or both."""
+"""Which positions of a row are shown: those that forward() received, those that the model used, or both."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -6,11 +6,11 @@ from typing import NamedTuple
 from padcheck.core.evidence import Row
 from padcheck.core.report import Report
 from padcheck.core.run_plans import SINGLE
-from padcheck.reporters.report.wording import UNLIKE_FORMULA
+from padcheck.reporters.report.wording.prompts import UNLIKE_MASK
 
 
 class GridLine(NamedTuple):
-    """A text a column; `unlike` are the columns of real tokens whose position is not what the mask gives."""
+    """One text per column; `unlike` are the columns of real tokens whose position differs from the mask's."""
 
     label: str
     texts: tuple[str, ...]
@@ -18,14 +18,13 @@ class GridLine(NamedTuple):
 
 
 def shown_positions(row: Row, offset: int | None) -> Iterator[GridLine]:
-    """The lines of a row; none where nothing was run.
+    """The position lines of a row; none if nothing ran.
 
-    Used positions stand in place of received ones where forward() received none, and below them where the model did
-    not use what it received.
+    The used positions are shown if forward() received none, or if the model did not use the received ones.
 
     Args:
-        row: With positions in its table's own count.
-        offset: Where its table starts, from `table_offset`.
+        row: The row to show; its used positions include the offset of the model's table.
+        offset: The first position in the model's table, from `table_offset`.
     """
     if not row.generated_ids:
         return
@@ -34,7 +33,7 @@ def shown_positions(row: Row, offset: int | None) -> Iterator[GridLine]:
     if received or not row.positions_used:
         yield _line("position_ids", row.position_ids, _unlike(row, row.position_ids, from_mask, 0))
     if row.positions_used:
-        # Rotary positions tell distances alone.
+        # Only the distances of rotary positions matter, so any start is right.
         start = None if row.positions_used_by == "rotary" else offset
         if not received or all(_unlike(row, row.positions_used, row.position_ids, added) for added in (0, start)):
             yield _line("positions used", row.positions_used, _unlike(row, row.positions_used, from_mask, start))
@@ -43,7 +42,7 @@ def shown_positions(row: Row, offset: int | None) -> Iterator[GridLine]:
 def table_offset(report: Report) -> int | None:
     """The position that the model's table gives to the first token of a prompt alone, such as 2 in OPT.
 
-    None where it has no table, or no prompt ran alone.
+    None if the model has no table, or if no prompt ran alone.
     """
     alone = report.evidence.runs.get(SINGLE)
     used = [row.positions_used[0] for row in alone.rows if row.positions_used_by == "table"] if alone else []
@@ -52,7 +51,7 @@ def table_offset(report: Report) -> int | None:
 
 def _line(label: str, positions: Sequence[int | None], unlike: frozenset[int]) -> GridLine:
     texts = tuple(
-        "-" if position is None else f"{position}{UNLIKE_FORMULA if index in unlike else ''}"
+        "-" if position is None else f"{position}{UNLIKE_MASK if index in unlike else ''}"
         for index, position in enumerate(positions)
     )
     return GridLine(label, texts, unlike)
@@ -61,7 +60,7 @@ def _line(label: str, positions: Sequence[int | None], unlike: frozenset[int]) -
 def _unlike(
     row: Row, positions: Sequence[int | None], given: Sequence[int | None], offset: int | None
 ) -> frozenset[int]:
-    """The columns of real tokens whose position is not the given one plus the offset; None is that of the first."""
+    """The columns of real tokens whose position is not the given one plus the offset, by default that of the first."""
     distances = {
         index: position - other
         for index, (position, other) in enumerate(zip(positions, given, strict=True))

@@ -1,4 +1,4 @@
-"""What is needed to run the same again: the command line, the packages, the prompts."""
+"""How to repeat a measurement: the command line, the packages and the prompts."""
 
 import shlex
 from collections.abc import Iterator
@@ -11,16 +11,16 @@ from padcheck.core.settings import JudgeSettings
 from padcheck.reporters.text.visible import visible
 
 PROMPTS_FILE = "prompts.jsonl"
-"""Where the command line expects the prompts that it has no room for."""
+"""The file that the command line names if there are many prompts."""
 
 _MOST_PROMPTS_IN_A_LINE = 16
 
 
 def command_line(report: Report) -> str:
-    """The command for a shell that measures and judges the same; of a model that was in memory the call from Python.
+    """The shell command that measures and judges the same again; for a model in memory, the call from Python.
 
-    The model is pinned to the revision that was loaded. Many prompts are left to a file, which `prompts_file` gives.
-    What a baseline accepts is not in it: only `padcheck check` reads one.
+    The model is pinned to the revision that was loaded. Many prompts go into a file, which `prompts_file` gives. The
+    command does not include a baseline, because only `padcheck check` reads one.
     """
     evidence = report.evidence
     if report.command == "compare" and evidence.model.weights is None:
@@ -30,10 +30,10 @@ def command_line(report: Report) -> str:
         settings["revision"] = evidence.model.revision
     options: list[tuple[str, object]]
     options = [("prompts", PROMPTS_FILE)] if prompts_file(report) else [("prompt", text) for text in _prompts(report)]
-    options += (settings | _judgement(report.judgement, runs=report.command == "compare")).items()
+    options += (settings | _judgement(report.judgement, runs_model=report.command == "compare")).items()
     words = [word for name, value in options for word in _option(name, value)]
     model = evidence.model.id
-    # A folder may have a name that begins like an option.
+    # The name of a folder may begin like an option.
     words = [*words, "--", model] if model.startswith("-") else [model, *words]
     ranks = evidence.model.ranks
     program = ["padcheck"] if ranks == 1 else ["torchrun", f"--nproc-per-node={ranks}", "-m", "padcheck"]
@@ -41,13 +41,13 @@ def command_line(report: Report) -> str:
 
 
 def survey_command_line(survey: Survey) -> str:
-    """The same of a survey, which names its model types: another transformers may have others."""
+    """The shell command that repeats a survey; it names the model types, since they depend on transformers."""
     values = {
         name: ",".join(map(str, value)) if isinstance(value, (list, tuple)) else value
         for name, value in survey.settings.items()
     }
     values = {name: value for name, value in values.items() if value not in (None, "")} | _judgement(
-        survey.judgement, runs=True
+        survey.judgement, runs_model=True
     )
     words = [word for name, value in values.items() for word in _option(name, value)]
     model_types = [architecture.model_type for architecture in survey.architectures]
@@ -55,7 +55,7 @@ def survey_command_line(survey: Survey) -> str:
 
 
 def prompts_file(report: Report) -> str:
-    """The content of the file that the command line names, as JSONL; empty where it names none."""
+    """The content of the file that the command line names, as JSONL; empty if it names no file."""
     prompts = _prompts(report)
     if len(prompts) <= _MOST_PROMPTS_IN_A_LINE and not any("\0" in prompt for prompt in prompts):
         return ""
@@ -63,7 +63,7 @@ def prompts_file(report: Report) -> str:
 
 
 def requirements(versions: Environment) -> str:
-    """The command that installs the versions of a run; of a build such as 2.13.0+cpu the release."""
+    """The command that installs the same versions; a build such as 2.13.0+cpu becomes its release."""
     pinned = [
         f"{name}=={getattr(versions, name).partition('+')[0]}"
         for name in ("padcheck", "torch", "transformers", "tokenizers")
@@ -76,10 +76,10 @@ def _prompts(report: Report) -> list[str]:
     return [str(prompt) for prompt in given] if isinstance(given, (list, tuple)) else []
 
 
-def _judgement(judgement: JudgeSettings, *, runs: bool) -> dict[str, object]:
-    """What is not left at its default, as a command takes it that `runs` the model, or only inspects the tokenizer."""
-    of_a_run = ("atol", "rtol", "task", "padding_side") if runs else ()
-    values: dict[str, object] = {name: getattr(judgement, name) for name in of_a_run}
+def _judgement(judgement: JudgeSettings, *, runs_model: bool) -> dict[str, object]:
+    """The options that differ from their defaults; a command that does not run the model takes fewer."""
+    names = ("atol", "rtol", "task", "padding_side") if runs_model else ()
+    values: dict[str, object] = {name: getattr(judgement, name) for name in names}
     values |= {"select": ",".join(judgement.select), "ignore": ",".join(judgement.ignore)}
     if judgement.fail_on is not JudgeSettings().fail_on:
         values["fail_on"] = "never" if judgement.fail_on is None else judgement.fail_on.value
@@ -104,7 +104,7 @@ def _option(name: str, value: object) -> Iterator[str]:
 
 
 def _quoted(word: str) -> str:
-    """The word for a shell; what cannot be seen is spelled out, as bash and zsh read it."""
+    """The word quoted for a shell, with invisible characters as escapes that bash and zsh read."""
     if visible(word) == word:
         return shlex.quote(word)
     return f"$'{''.join(map(_spelled_out, word))}'"

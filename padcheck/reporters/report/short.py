@@ -1,14 +1,14 @@
-"""The short report of one model: the verdict, and in full only what somebody has to do something about."""
+"""The short report on one model: the verdicts, and in full only the findings that need action."""
 
 from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
 from padcheck.core.report import Report, Unmeasured
-from padcheck.reporters.report import wording
-from padcheck.reporters.report.conclusion import conclusion, sorted_out
-from padcheck.reporters.report.verdicts import verdicts
-from padcheck.reporters.text.layout import STATUS_STYLE, captured, print_finding
+from padcheck.reporters.report.blocks import print_conclusion, print_finding, verdicts
+from padcheck.reporters.report.wording import findings, what_was_run
+from padcheck.reporters.report.wording.conclusion import conclusion
+from padcheck.reporters.text.layout import captured
 from padcheck.reporters.text.view import View
 from padcheck.reporters.text.visible import visible_lines
 
@@ -19,19 +19,19 @@ def render(report: Report | Unmeasured, view: View) -> str:
 
 
 def print_short(report: Report | Unmeasured, console: Console) -> None:
-    """Prints conclusion, verdicts and findings; of those that are known or only worth knowing the codes alone."""
-    console.print(Text(conclusion(report), style=STATUS_STYLE[report.status]))
+    """Prints conclusion, verdicts and findings; the findings that need no action only by name."""
+    print_conclusion(conclusion(report), report.status, console)
     if isinstance(report, Unmeasured):
         for line in report.error.lines[1:]:
             console.print(Padding(Text(visible_lines(line)), (0, 0, 0, 2)))
         return
-    console.print(Text(" | ".join(value for _, value in wording.header(report)[1:4]), style="dim"))
+    console.print(Text(what_was_run.short_header(report), style="dim"))
     if report.comparisons:
         console.print(verdicts(report))
-    shown, named = sorted_out(report)
-    for finding in shown:
+    in_full, by_name = findings.sort_out(report)
+    for finding in in_full:
         console.print()
         print_finding(finding, console)
-    if named:
+    if by_name:
         console.print()
-        console.print(Text(f"also: {', '.join(named)}", style="dim"))
+        console.print(Text(f"also: {', '.join(by_name)}", style="dim"))

@@ -1,4 +1,4 @@
-"""The table as a picture: what the terminal shows, by Rich's own SVG export."""
+"""The terminal table as a picture, made by Rich's SVG export."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -7,13 +7,13 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from padcheck.core.report import Report
-from padcheck.reporters.report import wording
 from padcheck.reporters.report.table import print_report
+from padcheck.reporters.report.wording import findings
 from padcheck.reporters.text.view import View
 from padcheck.reporters.text.visible import visible
 
 _WIDEST = 200
-"""Columns; a hostile token must not make a picture without end."""
+"""Columns; a limit, because a hostile token may be very long."""
 
 
 def render(report: Report, view: View) -> str:
@@ -23,7 +23,7 @@ def render(report: Report, view: View) -> str:
 
 
 def picture(title: str, view: View, print_to: Callable[[View, Console], None]) -> str:
-    """What is printed, as an SVG document."""
+    """What `print_to` prints, as an SVG document."""
     view = replace(view, color=True)
     console = view.console(record=True)
     print_to(view, console)
@@ -31,12 +31,12 @@ def picture(title: str, view: View, print_to: Callable[[View, Console], None]) -
 
 
 def with_room_for(reports: Iterable[Report], view: View) -> View:
-    """A view as wide as the longest line to paste: the table never folds one, and a picture would cut it off."""
+    """A view that is wide enough for the lines to paste: no table folds them, so a narrow picture would cut them."""
     longest = max((_longest_line_to_paste(report) for report in reports), default=0)
     return replace(view, width=max(view.width, min(longest, _WIDEST)))
 
 
 def _longest_line_to_paste(report: Report) -> int:
     fixes = ["    " + visible(line) for finding in report.findings for line in finding.fix.split("\n")]
-    advice = [f"{task:<12}{line}" for task, line in wording.advice(report)]
+    advice = [f"{task:<12}{line}" for task, line in findings.advice(report)]
     return max(map(cell_len, [*fixes, *advice]), default=0)

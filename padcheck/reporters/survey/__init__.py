@@ -1,1 +1,1 @@
-"""A survey to text, one file a format."""
+"""A survey: one module per format, and what every format says in `wording`."""

@@ -1,4 +1,4 @@
-"""A survey as GitHub markdown: the table for documentation."""
+"""A survey as GitHub markdown, for documentation."""
 
 from collections.abc import Iterator
 
@@ -8,7 +8,7 @@ from padcheck.reporters.text.markup import escape, table
 from padcheck.reporters.text.view import View
 
 
-def render(survey: Survey, view: View) -> str:  # noqa: ARG001  a document has no screen
+def render(survey: Survey, view: View) -> str:  # noqa: ARG001  markdown has no width
     """The survey as a markdown document."""
     return "\n".join(_lines(survey)).rstrip("\n") + "\n"
 
@@ -22,7 +22,7 @@ def _lines(survey: Survey) -> Iterator[str]:
     if not wording.judged(survey):
         yield from _unjudged(survey)
         return
-    yield from table(("", "of those judged"), wording.tally(survey))
+    yield from table(("", "of the judged architectures"), wording.tally(survey))
     yield from table(
         ("model type", "class", "positions", *wording.COLUMNS.values(), "findings"),
         (
@@ -38,7 +38,7 @@ def _lines(survey: Survey) -> Iterator[str]:
     )
     yield from table(("", ""), wording.LEGEND)
     if limits := wording.known_limits(survey):
-        yield "## Cannot be left-padded by design"
+        yield f"## {wording.LIMITS_TITLE}"
         yield ""
         yield from table(("model types", "why"), limits)
     yield from _unjudged(survey)
@@ -46,6 +46,6 @@ def _lines(survey: Survey) -> Iterator[str]:
 
 def _unjudged(survey: Survey) -> Iterator[str]:
     if reasons := wording.not_judged(survey):
-        yield "## Not judged"
+        yield f"## {wording.NOT_JUDGED_TITLE}"
         yield ""
         yield from table(("model type", "why not"), reasons)

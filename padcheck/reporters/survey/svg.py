@@ -1,4 +1,4 @@
-"""A survey's table as a picture."""
+"""The table of a survey as a picture."""
 
 from padcheck.core.report import Survey
 from padcheck.reporters.report.svg import picture

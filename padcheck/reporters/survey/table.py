@@ -1,25 +1,26 @@
-"""A survey for a person at a terminal; the sum comes last."""
+"""A survey for a person at a terminal; the summary comes last."""
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from padcheck.core.report import Architecture, Survey
+from padcheck.reporters.report.blocks import print_conclusion, print_finding
 from padcheck.reporters.survey import wording
-from padcheck.reporters.text.layout import STATUS_STYLE, captured, pairs, print_finding, section
+from padcheck.reporters.text.layout import captured, pairs, section
 from padcheck.reporters.text.view import View
 
 
 def render(survey: Survey, view: View) -> str:
-    """The survey as text, with ANSI colours where the view has them."""
+    """The survey as text, with ANSI colours if the view has colour."""
     return captured(view, lambda console: print_survey(survey, view, console))
 
 
 def print_survey(survey: Survey, view: View, console: Console) -> None:
-    """Prints every section."""
+    """Prints every section of the survey."""
     section(console, "padcheck survey", pairs(wording.header(survey)))
     if architectures := wording.judged(survey):
-        section(console, "Left and right padding, architecture by architecture", _architectures(architectures))
+        section(console, wording.TITLE, _architectures(architectures))
         console.print()
         console.print(pairs(list(wording.LEGEND)), style="dim")
     if view.verbose:
@@ -31,13 +32,13 @@ def print_survey(survey: Survey, view: View, console: Console) -> None:
                     print_finding(finding, console)
     if limits := wording.known_limits(survey):
         lines = [f"{model_types}: {reason}" for model_types, reason in limits]
-        section(console, "Cannot be left-padded by design", Text("\n".join(lines)))
+        section(console, wording.LIMITS_TITLE, Text("\n".join(lines)))
     if reasons := wording.not_judged(survey):
-        section(console, "Not judged", pairs(reasons))
+        section(console, wording.NOT_JUDGED_TITLE, pairs(reasons))
     if wording.judged(survey):
-        section(console, "In sum", pairs(wording.tally(survey)))
+        section(console, "Summary", pairs(wording.tally(survey)))
     console.print()
-    console.print(Text(wording.conclusion(survey), style=STATUS_STYLE[survey.status]))
+    print_conclusion(wording.conclusion(survey), survey.status, console)
 
 
 def _architectures(architectures: list[Architecture]) -> Table:

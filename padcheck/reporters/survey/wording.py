@@ -1,12 +1,16 @@
-"""What every format says of a survey, in the same words."""
+"""What every format says about a survey, in the same words: plain strings without layout."""
 
 from collections import Counter
 from collections.abc import Iterable
 
 from padcheck.core.report import Architecture, Survey, Verdict
 from padcheck.core.severity import Severity
-from padcheck.reporters.report.wording import behaviour
+from padcheck.reporters.report.wording.what_was_run import library_behaviour, versions
 from padcheck.reporters.text.visible import visible
+
+TITLE = "Left and right padding by architecture"
+LIMITS_TITLE = "Left padding cannot work by design"
+NOT_JUDGED_TITLE = "Not judged"
 
 COLUMNS = {
     "left_generate": "generate left",
@@ -15,22 +19,22 @@ COLUMNS = {
     "left_forward_no_position_ids": "forward left",
     "left_no_mask": "no mask",
 }
-"""What was done, by its verdict's name, and the heading above it."""
+"""The columns: the name of the verdict, and the heading."""
 
 LEGEND = (
-    ("generate", "generate() on a padded batch, against each prompt alone, all steps"),
-    ("score", "forward() on a right-padded batch, read at each row's last real token"),
-    ("forward left", "forward() on a left-padded batch, mask given and position_ids left to the model"),
-    ("no mask", "left-padded generate() without attention_mask; same: the mask changes nothing"),
-    ("a number", "by how much logits differ at most, of a standard deviation of about 2"),
-    ("a number?", "the same, where rounding alone moves them that far: nothing can be said"),
+    ("generate", "generate() on a padded batch, compared with each prompt alone at every step"),
+    ("score", "forward() on a right-padded batch, read at the last real token of each row"),
+    ("forward left", "forward() on a left-padded batch, with attention_mask and without position_ids"),
+    ("no mask", "left-padded generate() without attention_mask; same if the mask changes nothing"),
+    ("a number", "the largest difference of a logit; logits have a standard deviation of about 2"),
+    ("a number?", "the same, but rounding alone moves logits that far, so it decides nothing"),
 )
 
 _AS_LARGE_AS_A_FAULT = 0.5
-"""Of logits; 16 bit does not round that far at toy size, but a choice that rounding turns moves them further."""
+"""Logit units. At toy size, rounding to 16 bit stays below it, unless rounding flips a choice such as a router's."""
 
 WITHOUT_MASK = "left_no_mask"
-"""The column in which a difference is no fault."""
+"""The column in which a difference is not a fault."""
 
 _IN_A_COLUMN = {
     "PAD202": "right_generate",
@@ -38,31 +42,31 @@ _IN_A_COLUMN = {
     "PAD401": "left_forward_no_position_ids",
     "PAD402": "right_score",
 }
-"""Codes that only say what a column shows, and which."""
+"""The codes that only repeat a column, and that column."""
 
 
 def header(survey: Survey) -> list[tuple[str, str]]:
-    """Versions and settings."""
-    versions, settings = survey.environment, survey.settings
+    """Label and text of each line: versions and settings."""
     judged_by = {key: getattr(survey.judgement, key) for key in ("atol", "rtol", "select", "ignore")}
-    given = ", ".join(f"{key} {_listed(value)}" for key, value in (settings | judged_by).items() if _is_given(value))
-    libraries = f"transformers {versions.transformers}, tokenizers {versions.tokenizers}, torch {versions.torch}"
+    given = ", ".join(
+        f"{key} {_listed(value)}" for key, value in (survey.settings | judged_by).items() if _is_given(value)
+    )
     seen = Counter(each for architecture in judged(survey) for each in architecture.library_behaviour.items())
     usual = {key: max((count, value) for (other, value), count in seen.items() if other == key)[1] for key, _ in seen}
     return [
-        ("versions", f"padcheck {versions.padcheck}, {libraries}, Python {versions.python}"),
-        *([("this transformers", does)] if (does := behaviour(usual)) else []),
-        ("models", visible(f"default configs, completed and at toy size, random weights, {given}")),
+        ("versions", versions(survey.environment)),
+        *([("this transformers", does)] if (does := library_behaviour(usual)) else []),
+        ("models", visible(f"default configs at toy size, missing values filled in, random weights, {given}")),
     ]
 
 
 def judged(survey: Survey) -> list[Architecture]:
-    """Those that were."""
+    """The architectures that were judged."""
     return [architecture for architecture in survey.architectures if architecture.status == "judged"]
 
 
 def not_judged(survey: Survey) -> list[tuple[str, str]]:
-    """Model type and reason of those that were not."""
+    """Model type and reason of each architecture that was not judged."""
     return [
         (architecture.model_type, visible(architecture.reason or ""))
         for architecture in survey.architectures
@@ -71,7 +75,7 @@ def not_judged(survey: Survey) -> list[tuple[str, str]]:
 
 
 def cell(architecture: Architecture, name: str) -> str:
-    """`ok`, or by how much it is off; without a mask `same` is neither good nor bad."""
+    """`ok`, or the largest difference. In the column without a mask it is `same`, which is neither right nor wrong."""
     verdict = architecture.verdicts.get(name, Verdict.NOT_RUN)
     if verdict is Verdict.NOT_RUN:
         return "not run"
@@ -84,18 +88,18 @@ def cell(architecture: Architecture, name: str) -> str:
 
 
 def is_right(architecture: Architecture, name: str) -> bool:
-    """True where it ran, and padding changes nothing beyond rounding, which by itself changes little."""
+    """True if it ran, padding changes nothing beyond rounding, and rounding is small enough to tell."""
     far = architecture.max_abs_diffs.get(name) or 0.0
     return architecture.verdicts.get(name, Verdict.NOT_RUN).within_rounding and far < _AS_LARGE_AS_A_FAULT
 
 
 def is_wrong(architecture: Architecture, name: str) -> bool:
-    """True where padding changes what the model says."""
+    """True if padding changes what the model says."""
     return architecture.verdicts.get(name) in (Verdict.DIFFERENT, Verdict.NON_FINITE)
 
 
 def codes(architecture: Architecture) -> list[str]:
-    """The findings that no column shows: what is wrong, and the cause."""
+    """The codes of the findings that no column shows."""
     return [
         finding.code
         for finding in architecture.details
@@ -104,17 +108,17 @@ def codes(architecture: Architecture) -> list[str]:
 
 
 def known_limits(survey: Survey) -> list[tuple[str, str]]:
-    """Why left padding cannot be right by design, and the model types that it is said of."""
-    told: dict[str, list[str]] = {}
+    """The model types in which left padding cannot work by design, and the reason."""
+    found: dict[str, list[str]] = {}
     for architecture in judged(survey):
         if architecture.known_limit is not None:
-            shows = " (does not show here)" if is_right(architecture, "left_generate") else ""
-            told.setdefault(architecture.known_limit, []).append(architecture.model_type + shows)
-    return [(", ".join(model_types), reason) for reason, model_types in told.items()]
+            unseen = " (not seen here)" if is_right(architecture, "left_generate") else ""
+            found.setdefault(architecture.known_limit, []).append(architecture.model_type + unseen)
+    return [(", ".join(model_types), reason) for reason, model_types in found.items()]
 
 
 def tally(survey: Survey) -> list[tuple[str, str]]:
-    """For each column how many are right, and how many not."""
+    """How many architectures are right and wrong in each column."""
     return [(heading, _count(judged(survey), name)) for name, heading in COLUMNS.items()]
 
 
@@ -123,7 +127,7 @@ def conclusion(survey: Survey) -> str:
     number, of = len(judged(survey)), len(survey.architectures)
     right = sum(is_right(architecture, "left_generate") for architecture in judged(survey))
     verdict = {"pass": "PASS", "fail": "FAIL", "not_measured": "NOT ALL MEASURED", "error": "A BUG IN PADCHECK"}
-    return f"{verdict[survey.status]}: {number} of {of} judged, {right} of them right when left-padded for generating"
+    return f"{verdict[survey.status]}: {number} of {of} judged, {right} of them right with left padding in generate()"
 
 
 def _is_given(value: object) -> bool:

@@ -1,1 +1,1 @@
-"""Building blocks of text output: safe text, tables, markdown, the view."""
+"""Building blocks of text: safe text, terminal tables, markdown, and the view that a text is made for."""

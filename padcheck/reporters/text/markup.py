@@ -1,4 +1,4 @@
-"""What all markdown is made of: tables, blocks and inline code that hold any text."""
+"""Building blocks of markdown that can hold any text: tables, code blocks and inline code."""
 
 from collections.abc import Iterable, Iterator
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 def table(
     headings: tuple[str, ...], rows: Iterable[tuple[str, ...]], escaped: frozenset[int] | set[int] = frozenset()
 ) -> Iterator[str]:
-    """The lines of a table; the columns in `escaped` hold markdown already."""
+    """The lines of a table; the cells of the columns in `escaped` are markdown already."""
     yield f"| {' | '.join(headings)} |"
     yield "|" + " --- |" * len(headings)
     for row in rows:
@@ -17,7 +17,7 @@ def table(
 
 def block(lines: list[str], language: str) -> Iterator[str]:
     """A code block."""
-    # A fence longer than any run of backticks inside cannot be closed by a hostile token.
+    # Text cannot close a fence that is longer than any row of backticks in it.
     longest = max((len(run) for line in lines for run in _backtick_runs(line)), default=0)
     fence = "`" * max(3, longest + 1)
     yield f"{fence}{language}"
@@ -27,14 +27,14 @@ def block(lines: list[str], language: str) -> Iterator[str]:
 
 
 def code(text: str) -> str:
-    """Inline code that holds anything: backticks are fenced with more of them."""
+    """Inline code, in a fence that is longer than any row of backticks in the text."""
     fence = "`" * (max((len(run) for run in _backtick_runs(text)), default=0) + 1)
     edge = " " if text.startswith("`") or text.endswith("`") else ""
     return f"{fence}{edge}{text}{edge}{fence}" if text else ""
 
 
 def escape(text: str) -> str:
-    """Text of which markdown makes nothing."""
+    """Text with every special character of markdown escaped."""
     return "".join(f"\\{character}" if character in "\\`*_{}[]<>#|~&" else character for character in text)
 
 

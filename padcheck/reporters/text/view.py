@@ -1,4 +1,4 @@
-"""What a reporter knows of the place where its text will be read."""
+"""Where a text will be read: the width of the screen, whether it has colour, and how much to show."""
 
 from dataclasses import dataclass
 from io import StringIO
@@ -6,19 +6,19 @@ from io import StringIO
 from rich.console import Console
 
 _HEIGHT = 50
-"""Of no meaning; but without one Rich takes a dumb terminal's width for both."""
+"""Any number. Without a height, Rich ignores the width on a dumb terminal."""
 
 
 @dataclass(frozen=True)
 class View:
-    """Width in columns, colour or not, and how much to say."""
+    """Width in columns, colour or not, and whether to show everything."""
 
     width: int = 80
     color: bool = False
     verbose: bool = False
 
     def console(self, *, record: bool = False) -> Console:
-        """A console that writes to a string; texts from a model go in as `Text`, never as markup."""
+        """A console that writes to a string and reads no markup."""
         return Console(
             file=StringIO(),
             width=self.width,

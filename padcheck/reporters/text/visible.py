@@ -1,4 +1,4 @@
-"""Makes any text safe to print: what cannot be seen, or would act on a terminal, is spelled out."""
+"""Makes any text safe to print: invisible characters, and characters that act on a terminal, become escapes."""
 
 import unicodedata
 
@@ -9,17 +9,17 @@ _INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp", "Zs"}
 
 
 def visible(text: str) -> str:
-    """Control characters, direction marks and the like as escapes; line ends and tabs as arrows."""
+    """The text with control characters, direction marks and the like as escapes, and line ends and tabs as arrows."""
     return "".join(_visible_character(character) for character in text)
 
 
 def visible_lines(text: str) -> str:
-    """As `visible`, line ends kept."""
+    """Like `visible`, but line ends stay."""
     return "\n".join(visible(line) for line in text.split("\n"))
 
 
 def visible_edges(text: str) -> str:
-    """As `visible`, with the spaces at both ends shown as ␣: a prompt that ends in one continues differently."""
+    """Like `visible`, with spaces at both ends shown as ␣, because a trailing space changes what a model says."""
     left, right = len(text) - len(text.lstrip(" ")), len(text) - len(text.rstrip(" "))
     if left == len(text):
         return "␣" * left
@@ -27,12 +27,12 @@ def visible_edges(text: str) -> str:
 
 
 def visible_token(text: str) -> str:
-    """One token, every space shown as ␣."""
+    """Like `visible`, with every space shown as ␣; for one token."""
     return visible(text).replace(" ", "␣")
 
 
 def visible_pads(row: Row, pad_token: str) -> str:
-    """The pads of a row in one word, such as `<|endoftext|>×3`; empty where it has none."""
+    """The pads of a row in one word, such as `<|endoftext|>×3`; empty without pads."""
     return f"{visible_token(pad_token)}×{row.num_pad_tokens}" if row.num_pad_tokens else ""
 
 

@@ -18,7 +18,7 @@ REASON = "LLM.int8 keeps a column in 16 bit if any row of the batch has an outli
 
 on_a_cpu = pytest.mark.skipif(
     transformers.__version__ < "5" or not is_bitsandbytes_available(),
-    reason="bitsandbytes runs on a CPU with transformers 5 and newer, where it is installed",
+    reason="bitsandbytes runs on a CPU with transformers 5 and newer, if it is installed",
 )
 
 

@@ -15,7 +15,8 @@ from zoo.planting import DTYPES, Arguments, Call, Fault, plant, planted
 from zoo.positions import by_slot
 
 from padcheck.core.report import Report, Verdict
-from padcheck.reporters.report import wording
+from padcheck.reporters.report.wording import probes as probe_wording
+from padcheck.reporters.report.wording import rounding
 
 FLOAT32 = torch.float32
 HALF = (torch.bfloat16, torch.float16)
@@ -65,8 +66,8 @@ def test_if_float32_is_not_possible_the_probes_run_in_16_bit_and_the_report_says
     assert report.comparisons["left_float32"].verdict is Verdict.NOT_RUN
     assert report.status == "pass"
     assert report.evidence.precision == ()
-    assert ("", f"not in float32: {REASON}") in wording.noise_floor(report)
-    assert wording.probes_title(report) == "Probes"
+    assert ("", f"no run in float32: {REASON}") in rounding.rows(report)
+    assert probe_wording.title(report) == "Probes"
 
 
 @every_half
@@ -116,7 +117,7 @@ def test_a_model_that_raises_in_float32_is_probed_in_16_bit(
     assert {result.dtype for name, result in report.evidence.runs.items() if not name.endswith("_float32")} == {None}
     own = {name: result for name, result in report.evidence.runs.items() if not name.endswith("_float32")}
     assert {name for name, result in own.items() if result.error} <= UNAVAILABLE
-    assert ("", f"not in float32: {reason}") in wording.noise_floor(report)
+    assert ("", f"no run in float32: {reason}") in rounding.rows(report)
     assert report.status == ("fail" if wrong else "pass")
     assert {"PAD201", "PAD301"} <= codes(report) or not wrong
 

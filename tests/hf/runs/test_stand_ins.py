@@ -25,7 +25,8 @@ from padcheck.hf.runs.runtime import AsLoaded
 from padcheck.hf.runs.stand_ins import REPLAYED, alone
 from padcheck.hf.runs.table import EXECUTIONS
 from padcheck.reporters import Format, View, render
-from padcheck.reporters.report import wording
+from padcheck.reporters.report.wording import probes as probe_wording
+from padcheck.reporters.report.wording import prompts as prompt_wording
 
 FLOAT32 = torch.float32
 SHORTEST, LONGEST, OTHERS = 3, 1, [0, 2]
@@ -219,13 +220,13 @@ def test_evidence_and_json_label_each_row_and_the_run() -> None:
 
 def test_the_report_labels_each_prompt_and_says_it_below_the_probes() -> None:
     report = compare(build_family(FLOAT32))
-    sentence = f"alone, {REPLAYED} stands in for generate() of prompts 0, 2"
-    assert sentence in wording.other_probes(report)
-    outcomes = [wording.outputs(report, index)[0].outcome for index in range(4)]
-    assert outcomes == [f"the reference, by {REPLAYED}", "the reference"] * 2
+    sentence = f"{REPLAYED} stood in for generate() to run prompts 0, 2 alone."
+    assert sentence in probe_wording.notes(report)
+    outcomes = [prompt_wording.outputs(report, index)[0].outcome for index in range(4)]
+    assert outcomes == [f"the reference, from {REPLAYED}", "the reference"] * 2
     table = " ".join(render(report, Format.TABLE, View(width=200, verbose=True)).split())
     assert sentence in table
-    assert table.count(f"the reference, by {REPLAYED}") == 2
+    assert table.count(f"the reference, from {REPLAYED}") == 2
     assert sentence in render(report, Format.MARKDOWN, View())
 
 

@@ -36,7 +36,7 @@ def test_fires_if_the_tokenizer_has_no_pad_token() -> None:
             "tokenizer.pad_token = tokenizer.eos_token  # and always pass attention_mask",
         ),
     ],
-    ids=["nothing", "a token of its own", "eos"],
+    ids=["nothing", "a separate token", "eos"],
 )
 def test_offers_the_best_of_the_vocabulary(suggestion: PadTokenSuggestion | None, advice: str, fix: str) -> None:
     found = finding(MissingPadToken(), tokenizer=tokenizer_facts(**NONE, pad_token_suggestion=suggestion))

@@ -39,7 +39,7 @@ def test_silent_if_the_tokenizer_itself_does_not_pad_with_eos(tokenizer) -> None
     assert ask(PadTokenIsEosToken(), tokenizer=tokenizer) is None
 
 
-def test_silent_if_nobody_names_an_eos() -> None:
-    nobody = token_ids(eos=None)
-    ids = special_token_ids(tokenizer=nobody, config=nobody, generation_config=nobody)
+def test_silent_if_nothing_names_an_eos() -> None:
+    nothing = token_ids(eos=None)
+    ids = special_token_ids(tokenizer=nothing, config=nothing, generation_config=nothing)
     assert ask(PadTokenIsEosToken(), special_token_ids=ids) is None

@@ -35,7 +35,7 @@ def test_the_fix_sets_a_better_pad_token_if_there_is_one() -> None:
         {"bos_token_id": None, "unk_token_id": None},
         {"pad_token": None, "pad_token_id": None, "bos_token_id": None, "unk_token_id": None},
     ],
-    ids=["three ids", "pad alone", "none at all"],
+    ids=["three ids", "pad alone", "no ids"],
 )
 def test_silent_if_pad_is_a_token_of_its_own(changes: dict[str, None]) -> None:
     assert ask(PadTokenIsSpecial(), tokenizer=tokenizer_facts(**changes)) is None

@@ -35,7 +35,7 @@ from padcheck.judging.rules.pad105_special_token_ids_disagree import SpecialToke
             "model.generation_config.eos_token_id = [7, 2]",
         ),
     ],
-    ids=["pad of config", "pad of generation_config", "pad of nobody else", "eos", "eos of config"],
+    ids=["pad of config", "pad of generation_config", "pad of the tokenizer only", "eos", "eos of config"],
 )
 def test_a_disagreement_about_pad_or_eos_is_a_warning(changes: dict[str, TokenIds], says: str, fix: str) -> None:
     found = finding(SpecialTokenIdsDisagree(), special_token_ids=special_token_ids(**changes))

@@ -88,7 +88,7 @@ def test_silent_if_it_is_not_the_batch_alone_that_changes_a_number(rows: tuple[R
 
 def test_fires_if_a_padded_row_is_right_alone_with_the_same_pads() -> None:
     found = finding(DependsOnBatch(), **probes(left=0.5, left_alone=0.0))
-    assert found.message.startswith("With the same pads prompt 1 is right alone and wrong beside its neighbours:")
+    assert found.message.startswith("With the same pads prompt 1 is right alone and wrong next to its neighbours:")
     assert (found.evidence["arm"], found.evidence["prompts"]) == ("left", [1])
 
 

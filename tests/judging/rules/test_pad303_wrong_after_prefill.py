@@ -54,7 +54,7 @@ def test_blames_nothing_if_it_is_wrong_without_a_cache_too() -> None:
     ("first", "fires"), [((1e-3, 100.0), True), ((1e-3, 1.0), False)], ids=["large logits", "small logits"]
 )
 def test_the_first_token_is_judged_by_its_own_allowance(first: tuple[float, float], fires: bool) -> None:
-    """A thousandth is rounding where logits are near 100, and is not where they are near 1."""
+    """A difference of a thousandth is rounding if logits are near 100, but not if they are near 1."""
     max_abs_diff, logit_scale = first
     steps = (difference(max_abs_diff, logit_scale=logit_scale).steps[0], difference(0.5).steps[0])
     rows = (unpadded_difference(0.0, 0.0), replace(difference(0.0), steps=steps))

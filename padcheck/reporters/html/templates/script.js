@@ -1,5 +1,5 @@
 "use strict";
-// Only conveniences: without this script the page says the same.
+// Only conveniences: the page shows everything without this script too.
 const root = document.documentElement;
 const all = (selector) => [...document.querySelectorAll(selector)];
 
@@ -14,8 +14,8 @@ for (const button of all("[data-theme-button]")) {
   });
 }
 
-for (const box of all("[data-arm-shown]")) {
-  box.addEventListener("change", () => root.classList.toggle(`without-${box.dataset.armShown}`, !box.checked));
+for (const box of all("[data-run-shown]")) {
+  box.addEventListener("change", () => root.classList.toggle(`without-${box.dataset.runShown}`, !box.checked));
 }
 
 for (const box of all("[data-only-changed]")) {
@@ -30,7 +30,7 @@ for (const button of all("[data-expand]")) {
   });
 }
 
-// A link into something folded unfolds it.
+// A link into a folded part unfolds it.
 const unfold = () => {
   const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
   for (let each = target; each; each = each.parentElement) if (each.tagName === "DETAILS") each.open = true;
@@ -44,7 +44,7 @@ async function copy(pre) {
     await navigator.clipboard.writeText(pre.textContent);
     return true;
   } catch {
-    // No permission, or not a secure context: by selection, which stays where this fails too.
+    // Without permission or a secure context, copy the selection. If that fails too, the text stays selected.
     getSelection().selectAllChildren(pre);
     return document.execCommand("copy");
   }

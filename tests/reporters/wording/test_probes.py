@@ -1,0 +1,95 @@
+"""The table of the probes and the notes below it."""
+
+import pytest
+from builders import (
+    CONTROLS,
+    HOSTILE,
+    differences,
+    in_half,
+    model_facts,
+    probes,
+    raised,
+    report,
+    row,
+    run_result,
+    runs,
+    sweep,
+)
+
+from padcheck.core.evidence import RunResult
+from padcheck.reporters.report.wording import probes as probe_wording
+from padcheck.reporters.report.wording import rounding, verdicts
+from padcheck.reporters.text.visible import visible
+
+
+def test_user_runs_have_verdicts_and_all_other_runs_are_probes() -> None:
+    found = report(**probes(uncached=0.0))
+    names = {description for description, _, _ in probe_wording.rows(found)}
+    assert [name for name, _, _ in verdicts.rows(found)] == ["left", "right"]
+    assert names == set(found.comparisons) - {"left", "right"}
+
+
+def test_probes_of_a_16_bit_model_say_if_they_did_not_run_in_float32() -> None:
+    found = report(**in_half("bfloat16", uncached=0.0, left_float32=1e-6))
+    names = {description for description, _, _ in probe_wording.rows(found)}
+    assert probe_wording.title(found) == "Probes, in float32"
+    assert names == set(found.comparisons) - {"left", "right", "replayed"} | {"replayed (in bfloat16)"}
+    assert probe_wording.title(report()) == "Probes"
+
+
+def test_without_float32_the_reason_is_given_and_the_probes_run_in_16_bit() -> None:
+    changes = probes(**dict.fromkeys(CONTROLS, 9.0)) | {"model": model_facts(dtype="bfloat16")}
+    error = "the model is quantized"
+    refused = RunResult(reference="single_float32", dtype="float32", padding_side="left", error=error)
+    changes["runs"] |= {"left_float32": refused}
+    found = report(**changes)
+    assert ("", "no run in float32: the model is quantized") in rounding.rows(found)
+    assert probe_wording.title(found) == "Probes"
+    assert not [name for name, _, _ in probe_wording.rows(found) if name.endswith("(in bfloat16)")]
+    assert found.status == "pass"
+
+
+def test_a_probe_gives_the_largest_difference_from_its_reference() -> None:
+    broken = {"runs": runs(scrambled=raised("left")), "differences": differences(scrambled=(), forward_again=())}
+    lines = {description or "scrambled": line for description, *line in probe_wording.rows(report(**broken))}
+    assert lines["scrambled"] == ["not run", "- from single"]
+    assert lines["forward_again"] == ["not run", "- from forward"]
+    assert lines["broken_mask"] == ["different", "0.5 from left_forward"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"left_out": ()}, ""),
+        (
+            {"left_out": ("shifted",)},
+            (
+                "Nothing is in doubt, so these expensive probes did not run (--thorough runs them): "
+                "shifted, more pad counts."
+            ),
+        ),
+        ({"left_out": (), "sweep": sweep({1: 0.0, 33: 0.5})}, "Prompt 0 also ran with 2 pad counts from 1 to 33."),
+        (
+            {"left_out": (), "screen": sweep({1: 0.0, 16: 0.0, 9: 0.0})},
+            "Pieces of prompt 0 also ran with 3 pad counts from 1 to 16.",
+        ),
+        (
+            {
+                "left_out": (),
+                "runs": runs(single=run_result(None, stand_in="forward()", rows=(row(0), row(1, stand_in="x")))),
+            },
+            "forward() stood in for generate() to run prompt 1 alone.",
+        ),
+        (
+            {"left_out": (), "sweep": sweep({1: 0.0}, error=f"IndexError: {HOSTILE}")},
+            f"Prompt 0 also ran with pad count 1 and then raised: IndexError: {visible(HOSTILE)}.",
+        ),
+        (
+            {"left_out": (), "sweep": sweep({}, error="IndexError: no")},
+            "Prompt 0 raised with other pad counts: IndexError: no.",
+        ),
+    ],
+    ids=["all ran", "none was needed", "pads", "pieces", "a stand-in", "pads until it raised", "no pads"],
+)
+def test_the_notes_name_pad_counts_stand_ins_and_probes_that_did_not_run(changes: dict[str, object], text: str) -> None:
+    assert probe_wording.notes(report(**changes)) == text
