@@ -113,7 +113,7 @@ def compare(
 
     The model runs in its dtype and on its device, with dropout off. Afterwards the model and the tokenizer are as they
     were before, also after an error: training flags, hooks, gradients, configs, padding settings, and the state of all
-    random number generators.
+    random number generators. Calls from several threads run one after the other.
 
         >>> from padcheck.demo import MODEL_FOLDER
         >>> from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -153,7 +153,7 @@ def compare(
 
     Raises:
         PadcheckError: There is no report. It is one of these two classes of `padcheck.errors`:
-        UsageError: An option is out of range, or does not fit this model or tokenizer.
+        UsageError: An option has the wrong type, is out of range, or does not fit this model or tokenizer.
         NotMeasuredError: Nothing can be measured: an encoder-decoder model, a model without a language modeling head,
             no token to pad with, or not enough memory.
     """
