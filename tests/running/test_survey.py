@@ -19,7 +19,7 @@ CONTRACT = ("left_generate", "right_generate", "left_forward_no_position_ids", "
 @pytest.fixture(scope="module")
 def outcome():
     """One survey that many tests use: several model types, in two processes."""
-    return run_in_process("survey", *MODEL_TYPES, "--jobs", 2, "--format", "json", timeout=300)
+    return run_in_process("survey", *MODEL_TYPES, "--jobs", 2, "--format", "json")
 
 
 @pytest.fixture(scope="module")
