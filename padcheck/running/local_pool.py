@@ -6,6 +6,7 @@ import signal
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import TimeoutError as CallTimeoutError  # in Python 3.10 not the built-in one
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import partial
@@ -137,7 +138,7 @@ def result_of(future: "Future[_Result]", seconds: float | None) -> _Result | Los
     """
     try:
         return future.result()
-    except TimeoutError:
+    except CallTimeoutError:
         return Lost(f"it did not end within {seconds:g} seconds")
     except ProcessExpired as error:
         return Lost(f"its process crashed (exit code {error.exitcode})")

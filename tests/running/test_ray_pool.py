@@ -34,6 +34,7 @@ def started_ray(**resources):
         patch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), str(ROOT / "tests"), *filter(None, sys.path)]))
         patch.setenv("RAY_TMPDIR", folder)
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        patch.setenv("RAY_worker_niceness", "0")  # by default, anything else on the machine comes before Ray's workers
         options = {"include_dashboard": False, "object_store_memory": ray_pool._STORE}
         ray = cluster_utils.Cluster(initialize_head=True, head_node_args=resources | options)
         try:
