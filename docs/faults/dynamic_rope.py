@@ -1,4 +1,4 @@
-"""Llama with dynamic NTK rotary positions: a prompt must get the same logits beside a longer one, and after it.
+"""Llama with dynamic NTK rotary positions: a prompt must get the same logits next to a longer one, and after it.
 
 dynamic_frequency_update (modeling_rope_utils.py, line 89) computes the frequencies from the longest row of the
 batch as soon as that passes config.max_position_embeddings (here 16). They hold for all rows: a long row changes
@@ -42,9 +42,9 @@ def difference_later(length, other):
     return (before - logits(model, length)).abs().max()
 
 
-print(f"right: 12 tokens, beside a row of 14 {difference(12, 14):.2g}")
+print(f"right: 12 tokens, with a row of 14 {difference(12, 14):.2g}")
 print(f"right: 12 tokens, before and after a prompt of 40 {difference_later(12, 40):.2g}")
 print(f"right: 20 tokens, before and after a prompt of 18 {difference_later(20, 18):.2g}")
-print(f"wrong: 12 tokens, beside a row of 40 {difference(12, 40):.2g}")
-print(f"wrong: 20 tokens, beside a row of 40 {difference(20, 40):.2g}")
+print(f"wrong: 12 tokens, with a row of 40 {difference(12, 40):.2g}")
+print(f"wrong: 20 tokens, with a row of 40 {difference(20, 40):.2g}")
 print(f"wrong: 20 tokens, before and after a prompt of 40 {difference_later(20, 40):.2g}")

@@ -47,5 +47,5 @@ with torch.no_grad():
     batch = model(rows, attention_mask=mask, position_ids=positions).logits
     right = model(rows[:1], attention_mask=mask[:1], position_ids=positions[:1]).logits
 print(f"right: forward(), 28 tokens, padded on the right to 36 {(first - right[0, :28]).abs().max():.2g}")
-print(f"right: forward(), 36 tokens beside 28 {(second - batch[1]).abs().max():.2g}")
-print(f"wrong: forward(), 28 tokens beside 36 {(first - batch[0, :28]).abs().max():.2g}")
+print(f"right: forward(), 36 tokens with 28 {(second - batch[1]).abs().max():.2g}")
+print(f"wrong: forward(), 28 tokens with 36 {(first - batch[0, :28]).abs().max():.2g}")

@@ -3,10 +3,16 @@
 Does not import modelling code, because that import takes as long as the rest of the command.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
+from transformers import PreTrainedTokenizerBase
+
+from padcheck.core.errors import NotMeasuredError
 from padcheck.core.evidence import Evidence
-from padcheck.core.facts import ModelFacts
+from padcheck.core.facts import ChatTemplateFacts, ModelFacts
 from padcheck.core.progress import Progress
 from padcheck.core.settings import MeasureSettings
 from padcheck.hf.calls.capture import captured_warnings, library_bars
@@ -17,14 +23,25 @@ from padcheck.hf.library.config_facts import (
     position_encoding,
     quantization,
 )
+from padcheck.hf.library.limits import CutOffError, call_limited
 from padcheck.hf.library.versions import environment
-from padcheck.hf.load.without_weights import LoadWithoutWeights, ModelWithoutWeights, load_without_weights
-from padcheck.hf.tokenizer.encoding import encode_prompts, render_prompts, tokenizer_samples
-from padcheck.hf.tokenizer.facts import (
-    special_token_ids,
-    tokenizer_facts,
+from padcheck.hf.load.value_types import require_value_types
+from padcheck.hf.load.without_weights import (
+    LoadWithoutWeights,
+    ModelWithoutWeights,
+    load_errors_explained,
+    load_for_inspection,
 )
+from padcheck.hf.tokenizer.encoding import EncodedPrompts, render_and_encode, seconds_to_encode
+from padcheck.hf.tokenizer.facts import chat_template_facts, special_token_ids, tokenizer_facts
 from padcheck.hf.tokenizer.pad_tokens import PadToken, choose_pad_token
+
+_Result = TypeVar("_Result")
+
+_TEMPLATE_SECONDS = 10
+"""A chat template takes milliseconds to render one message."""
+
+_NO_CONFIG = "There is no config.json: only the tokenizer was inspected."
 
 
 @dataclass(frozen=True)
@@ -37,9 +54,7 @@ class Inspected:
     evidence: Evidence
 
 
-def inspect(
-    settings: MeasureSettings, progress: Progress, load: LoadWithoutWeights = load_without_weights
-) -> Inspected:
+def inspect(settings: MeasureSettings, progress: Progress, load: LoadWithoutWeights = load_for_inspection) -> Inspected:
     """Loads and reads everything except the weights.
 
     Args:
@@ -53,40 +68,93 @@ def inspect(
     with library_bars(shown=progress.is_watched), captured_warnings() as messages:
         with progress.stage(f"loading the tokenizer of {settings.model}", "tokenizer", downloads=True):
             loaded = load(settings)
+        require_value_types(loaded)
         tokenizer = loaded.tokenizer
-        with progress.stage("tokenizing the prompts", "tokenize"):
+        with (
+            progress.stage("tokenizing the prompts", "tokenize"),
+            load_errors_explained(loaded.source, "encoding"),
+        ):
             pad_token = choose_pad_token(tokenizer, settings.pad_token)
             ids = special_token_ids(tokenizer, loaded.text_config, loaded.generation_config)
             rows = getattr(loaded.text_config, "vocab_size", None)
-            facts = tokenizer_facts(tokenizer, ids, pad_token, rows)
-            prompts = render_prompts(tokenizer, settings.prompts or loaded.prompts, chat=settings.chat)
-            encoded = encode_prompts(tokenizer, prompts)
-            samples = tokenizer_samples(tokenizer, prompts, pad_token)
+            template = _chat_template_facts(tokenizer, pad_token, messages)
+            facts = tokenizer_facts(tokenizer, ids, pad_token, rows, template)
+            encoded = _encode(tokenizer, settings.prompts or loaded.prompts, pad_token, settings, messages)
+    if loaded.is_only_a_tokenizer:
+        messages.append(_NO_CONFIG)
     evidence = Evidence(
         model=_model_facts(settings, loaded, rows),
         environment=environment(),
         tokenizer=facts,
         special_token_ids=ids,
         generation_config=generation_settings(loaded.generation_config),
-        prompts=prompts.texts,
-        num_prompt_tokens=tuple(len(input_ids) for input_ids in encoded),
-        num_pad_tokens_in_prompts=sum(input_ids.count(pad_token.token_id) for input_ids in encoded),
+        prompts=encoded.texts.texts,
+        num_prompt_tokens=tuple(map(len, encoded.input_ids)),
+        num_pad_tokens_in_prompts=sum(input_ids.count(pad_token.token_id) for input_ids in encoded.input_ids),
         max_new_tokens=settings.max_new_tokens,
-        samples=samples,
+        samples=encoded.samples,
         load_warnings=tuple(messages),
         settings=settings.given,
     )
-    return Inspected(loaded, pad_token, encoded, evidence)
+    return Inspected(loaded, pad_token, encoded.input_ids, evidence)
+
+
+def _chat_template_facts(
+    tokenizer: PreTrainedTokenizerBase, pad_token: PadToken, messages: list[str]
+) -> ChatTemplateFacts | None:
+    if not tokenizer.chat_template:
+        return None
+    try:
+        return _limited(partial(chat_template_facts, tokenizer, pad_token), _TEMPLATE_SECONDS, messages)
+    except CutOffError as error:
+        messages.append(f"The chat template was stopped while it rendered one message, and is not judged: {error}.")
+        return None
+
+
+def _encode(
+    tokenizer: PreTrainedTokenizerBase,
+    prompts: tuple[str, ...],
+    pad_token: PadToken,
+    settings: MeasureSettings,
+    messages: list[str],
+) -> EncodedPrompts:
+    try:
+        return _limited(
+            partial(render_and_encode, tokenizer, prompts, pad_token, chat=settings.chat),
+            seconds_to_encode(prompts),
+            messages,
+        )
+    except CutOffError as error:
+        raise NotMeasuredError(
+            f"The tokenizer of {settings.model} was stopped while it encoded the prompts: {error}.",
+            meaning=f"{'The chat template, the' if settings.chat else 'The'} normalizer or the pre-tokenizer makes "
+            "far too much of a text, or never ends.",
+            change="Shorten the prompts, or name another model's tokenizer with --tokenizer.",
+        ) from error
+
+
+def _limited(function: Callable[[], _Result], seconds: float, messages: list[str]) -> _Result:
+    """The result of the function, called in another process with limits; its warnings are added to `messages`."""
+    result, warned = call_limited(partial(_with_warnings, function), seconds=seconds)
+    messages.extend(message for message in warned if message not in messages)
+    return result
+
+
+def _with_warnings(function: Callable[[], _Result]) -> tuple[_Result, list[str]]:
+    with captured_warnings() as messages:
+        result = function()
+    return result, messages
 
 
 def _model_facts(settings: MeasureSettings, loaded: ModelWithoutWeights, embedding_rows: int | None) -> ModelFacts:
     # A toy-size model is not quantized.
     quantized, batch_dependent = (None, None) if settings.tiny else quantization(loaded.config)
+    class_name = "unknown" if loaded.is_only_a_tokenizer else type(loaded.config).__name__
     return ModelFacts(
         id=settings.model,
         revision=loaded.source.commit,
-        model_type=loaded.config.model_type,
-        architecture=next(iter(loaded.config.architectures or ()), type(loaded.config).__name__),
+        model_type="unknown" if loaded.is_only_a_tokenizer else loaded.config.model_type,
+        architecture=next(iter(loaded.config.architectures or ()), class_name),
         position_encoding=position_encoding(loaded.text_config),
         max_position_embeddings=max_position_embeddings(loaded.text_config),
         num_layers=num_layers(loaded.text_config),

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from padcheck.core.facts import PaddingSide
 from padcheck.core.report import Advice
 from padcheck.core.run_plans import SINGLE, RunName
-from padcheck.judging.rules import Case
+from padcheck.judging.case import Case
 
 
 class _Scoring(NamedTuple):

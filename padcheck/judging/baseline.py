@@ -59,14 +59,14 @@ def read(path: Path | None, *, may_be_new: bool) -> Baseline:
         raise UsageError(f"{path} is not a baseline: {error}.", change=again) from error
 
 
-def says_what_is_there(report: Report) -> bool:
-    """True if an absent finding means an absent problem; False if nothing was measured."""
+def was_measured(report: Report) -> bool:
+    """True if an absent finding means an absent problem. If nothing was measured, it means nothing."""
     return report.status != "not_measured"
 
 
 def updated(before: Baseline, check: Check) -> Baseline:
     """What the check found, and what was accepted before for models and rules that it did not look at."""
-    measured = [report for report in check.reports if isinstance(report, Report) and says_what_is_there(report)]
+    measured = [report for report in check.reports if isinstance(report, Report) and was_measured(report)]
     undecided = {report.evidence.model.id: {each.code for each in report.skipped} for report in measured}
     kept = [known for known in before.findings if known.code in undecided.get(known.model, {known.code})]
     found = [

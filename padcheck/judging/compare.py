@@ -40,17 +40,17 @@ def _compare_run(evidence: Evidence, name: str, tolerance: Tolerance) -> Compari
     if not rows or run.error is not None:
         reason = run.error or f"the run {reference} has no row to compare with"
         return Comparison(reference=reference, verdict=Verdict.NOT_RUN, reason=reason, rows=rows)
-    speaker = max(rows, key=lambda row: (row.verdict.rank, share_of_allowance(row.max_abs_diff, row.allowed)))
-    several = len(rows) > 1 and speaker.verdict is not Verdict.IDENTICAL
+    worst = max(rows, key=lambda row: (row.verdict.rank, share_of_allowance(row.max_abs_diff, row.allowed)))
+    several = len(rows) > 1 and worst.verdict is not Verdict.IDENTICAL
     flips = [row.first_different_token for row in rows if row.first_different_token is not None]
     return Comparison(
         reference=reference,
-        verdict=speaker.verdict,
-        max_abs_diff=speaker.max_abs_diff,
+        verdict=worst.verdict,
+        max_abs_diff=worst.max_abs_diff,
         max_kl=max((row.max_kl for row in rows if row.max_kl is not None), default=None),
-        allowed=speaker.allowed,
+        allowed=worst.allowed,
         first_different_token=min(flips, default=None),
-        reason=f"prompt {speaker.prompt_index}: {speaker.reason}" if several else speaker.reason,
+        reason=f"prompt {worst.prompt_index}: {worst.reason}" if several else worst.reason,
         rows=rows,
     )
 
@@ -61,7 +61,7 @@ def _compare_row(difference: RowDifference, tolerance: Tolerance) -> RowComparis
         Step(difference.prompt_index, difference.num_pad_tokens, step.max_abs_diff, tolerance.allowed(step.logit_scale))
         for step in difference.steps
     ]
-    number = max(range(len(steps)), key=lambda number: _gravity(steps[number]))
+    number = max(range(len(steps)), key=lambda number: _how_bad(steps[number]))
     furthest = steps[number]
     verdict, reason = _verdict(furthest, number, flipped=difference.flip is not None)
     return RowComparison(
@@ -78,7 +78,7 @@ def _compare_row(difference: RowDifference, tolerance: Tolerance) -> RowComparis
     )
 
 
-def _gravity(step: Step) -> tuple[bool, float]:
+def _how_bad(step: Step) -> tuple[bool, float]:
     """A step without a number counts as worse than any difference, also if nothing is allowed."""
     return step.max_abs_diff is None, share_of_allowance(step.max_abs_diff, step.allowed)
 

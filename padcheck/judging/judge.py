@@ -13,9 +13,11 @@ from padcheck.core.report import STATUS, Command, Finding, Report, Skipped
 from padcheck.core.run_plans import SINGLE
 from padcheck.core.settings import JudgeSettings
 from padcheck.judging.advice import advise
+from padcheck.judging.case import Case
 from padcheck.judging.compare import open_case
 from padcheck.judging.library_behaviour import library_behaviour
-from padcheck.judging.rules import RULES, Case, Rule
+from padcheck.judging.rule import Rule
+from padcheck.judging.rules import RULES
 from padcheck.judging.suppression import suppressed
 
 _BATCH = "PAD206"
@@ -91,11 +93,11 @@ def _exit_code(command: Command, case: Case, findings: list[Finding], settings: 
     """A model that was not measured never passes, whatever --fail-on says."""
     reference = case.evidence.runs.get(SINGLE)
     # A control that is not seen says nothing about padding. Neither does an error that is raised without padding.
-    silent = {"PAD903"} | ({"PAD902"} if reference is not None and reference.error is not None else set())
+    not_about_padding = {"PAD903"} | ({"PAD902"} if reference is not None and reference.error is not None else set())
     if case.undecidable() is not None:
-        silent.add(_BATCH)
-    telling = [finding for finding in findings if finding.code not in silent and not finding.known]
-    failing = any(settings.fails(finding.severity) for finding in telling)
+        not_about_padding.add(_BATCH)
+    counted = [finding for finding in findings if finding.code not in not_about_padding and not finding.known]
+    failing = any(settings.fails(finding.severity) for finding in counted)
     if command == "compare":
         padded = any(row.num_pad_tokens for comparison in case.comparisons.values() for row in comparison.rows)
         compared = case.ran(case.use.run)

@@ -11,7 +11,7 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import partial
 from threading import Thread
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from pebble import ProcessExpired, ProcessPool
 
@@ -27,22 +27,6 @@ class Lost:
     """A call without a result: its process crashed or was stopped."""
 
     reason: str
-
-
-class RunEach(Protocol):
-    """The signature of `run_each`, here and on a Ray cluster."""
-
-    def __call__(
-        self,
-        function: Callable[[_Argument], _Result],
-        arguments: Sequence[_Argument],
-        *,
-        prepare: Callable[[], None] | None = None,
-        processes: int | None = None,
-        seconds: float | None = None,
-    ) -> Iterator[tuple[_Argument, _Result | Lost]]:
-        """Each argument with its result, in the order in which the calls end."""
-        ...
 
 
 def run_each(

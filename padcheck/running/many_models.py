@@ -18,7 +18,7 @@ from padcheck.core.report import (
     UnmeasuredModel,
 )
 from padcheck.core.settings import JudgeSettings, MeasureSettings
-from padcheck.judging.baseline import Baseline, says_what_is_there
+from padcheck.judging.baseline import Baseline, was_measured
 from padcheck.judging.judge import require_known_codes
 from padcheck.running.failures import Failure, report_or_failure
 from padcheck.running.imports import importing
@@ -138,7 +138,7 @@ def _unmeasured(job: Job, failure: Failure) -> Unmeasured:
 
 def _vanished(report: Report) -> list[KnownFinding]:
     """The baseline's findings of this model that no longer occur. An undecided rule does not count."""
-    if not says_what_is_there(report):
+    if not was_measured(report):
         return []
     there = {finding.code for finding in report.findings} | {skipped.code for skipped in report.skipped}
     return [

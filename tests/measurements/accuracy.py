@@ -13,6 +13,7 @@ import random
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -82,7 +83,7 @@ def trials() -> Iterator[Trial]:
         yield from (Trial(number, *each) for each in itertools.product(DTYPES, range(prompt_sets)))
 
 
-def run_cell(cell: Cell) -> Outcome | None:
+def run_cell(cell: Cell, device: str) -> Outcome | None:
     """The outcome; None if the family does not have this attention implementation."""
     try:
         model = _built(cell)
@@ -90,15 +91,15 @@ def run_cell(cell: Cell) -> Outcome | None:
         return None
     if model.config._attn_implementation != cell.attention:
         return None
-    report = compare(model, _prompts(cell.seed, cell.batch_size, cell.num_pads), max_new_tokens=2)
+    report = compare(model.to(device), _prompts(cell.seed, cell.batch_size, cell.num_pads), max_new_tokens=2)
     return _outcome(f"{_name(cell.dtype)}, {cell.attention}", report)
 
 
-def run_trial(trial: Trial) -> Outcome:
+def run_trial(trial: Trial, device: str) -> Outcome:
     """The outcome; it is right if the code that names the cause is among the findings."""
     fault = FAULTS[trial.fault]
     settings = {"encoded": _prompts(trial.seed, 4, 12), "max_new_tokens": 3} | fault.settings
-    report = compare(fault.build(trial.dtype), **settings)
+    report = compare(fault.build(trial.dtype).to(device), **settings)
     outcome = _outcome(_name(trial.dtype), report)
     if trial.dtype not in fault.dtypes:
         return outcome._replace(status="silent", right=not outcome.codes & _ALARMS)
@@ -193,9 +194,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--write", action="store_true", help="write the tables into the README")
     parser.add_argument("--processes", type=int, default=multiprocessing.cpu_count())
+    parser.add_argument("--device", default="cpu", help="run every model there, such as cuda")
     arguments = parser.parse_args()
-    alarms_table, alarms = false_alarms(_run_all(run_cell, cells(), arguments.processes))
-    detection_table, missed = detection(_run_all(run_trial, trials(), arguments.processes))
+    alarms_table, alarms = false_alarms(
+        _run_all(partial(run_cell, device=arguments.device), cells(), arguments.processes)
+    )
+    detection_table, missed = detection(
+        _run_all(partial(run_trial, device=arguments.device), trials(), arguments.processes)
+    )
     text = f"{alarms_table}\n\n{detection_table}"
     print(text)
     if arguments.write:

@@ -67,7 +67,7 @@ def test_a_missing_model_is_reported_as_usual(padcheck, tmp_path):
 def test_it_is_wrong_usage_for_check_and_survey(command, padcheck):
     outcome = padcheck(*command, *ALL)
     assert (outcome.exit_code, outcome.stdout) == (2, "")
-    assert "--attn-implementation all belongs to `padcheck compare`" in outcome.stderr
+    assert "--attn-implementation all works only with `padcheck compare`" in outcome.stderr
 
 
 def model(**changes):

@@ -12,6 +12,7 @@ import json
 import os
 import re
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum, auto
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -34,8 +35,11 @@ class Fault(Enum):
     GATED_403 = auto()  # The repository is gated and the token's owner has no access.
     INVALID_TOKEN = auto()  # The token is mistyped, expired or revoked.
     SERVER_ERROR = auto()  # Every request is answered with status 500.
-    STALL = auto()  # Every request is accepted, but not answered before the hub closes.
-    TRUNCATED = auto()  # A download of weights breaks off halfway, every time the client resumes it.
+    STALL = auto()  # Every request is accepted and none is answered before the hub closes.
+    TRICKLE = auto()  # Every answer arrives byte by byte, too slowly to ever end.
+    TRICKLING_FILES = auto()  # The same, but only for the contents of files.
+    NO_ETAG = auto()  # Files are sent without the header that identifies their version, as by some mirrors.
+    TRUNCATED = auto()  # Weights break off halfway, however often the client resumes the download.
 
 
 class _RefusalError(Exception):
@@ -179,7 +183,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._send_tree(repo, asked["path"], recursive=recursive)
         else:
             siblings = [{"rfilename": path} for path in repo.files()]
-            self._send_json({"id": asked["repo_id"], "sha": repo.commit, "private": False, "siblings": siblings})
+            about = {"id": asked["repo_id"], "sha": repo.commit, "private": False, "siblings": siblings}
+            self._send_json(about, slow=repo.fault is Fault.TRICKLE)
 
     def _send_file(self, repo: _Repo, path: str) -> None:
         file = repo.files().get(path)
@@ -191,12 +196,14 @@ class _Handler(BaseHTTPRequestHandler):
         broken = repo.fault is Fault.TRUNCATED and file.suffix in (".bin", ".safetensors")
         headers = {
             "X-Repo-Commit": repo.commit,
-            "ETag": f'"{hashlib.sha256(content).hexdigest()}"',
+            **({} if repo.fault is Fault.NO_ETAG else {"ETag": f'"{hashlib.sha256(content).hexdigest()}"'}),
             "Content-Length": str(len(content) - start),
         }
         if resumed:
             headers["Content-Range"] = f"bytes {start}-{len(content) - 1}/{len(content)}"
-        self._send(206 if resumed else 200, content[start : len(content) // 2 if broken else None], headers)
+        slow = repo.fault in {Fault.TRICKLE, Fault.TRICKLING_FILES}
+        end = len(content) // 2 if broken else None
+        self._send(206 if resumed else 200, content[start:end], headers, slow=slow)
 
     def _send_tree(self, repo: _Repo, folder: str, *, recursive: bool) -> None:
         prefix = f"{folder}/" if folder else ""
@@ -211,13 +218,21 @@ class _Handler(BaseHTTPRequestHandler):
             ]
         )
 
-    def _send_json(self, answer: Any) -> None:
-        self._send(200, json.dumps(answer).encode(), {"Content-Type": "application/json"})
+    def _send_json(self, answer: Any, *, slow: bool = False) -> None:
+        self._send(200, json.dumps(answer).encode(), {"Content-Type": "application/json"}, slow=slow)
 
-    def _send(self, status: int, body: bytes, headers: dict[str, str]) -> None:
+    def _send(self, status: int, body: bytes, headers: dict[str, str], *, slow: bool = False) -> None:
         self.send_response(status)
         for name, value in {"Content-Length": str(len(body)), **headers}.items():
             self.send_header(name, value)
         self.end_headers()
-        if self.command != "HEAD":
+        if self.command == "HEAD":
+            return
+        if not slow:
             self.wfile.write(body)
+            return
+        with suppress(ConnectionError):  # The client gives up.
+            for value in body:
+                self.wfile.write(bytes([value]))
+                if self.server.closing.wait(0.1):
+                    return

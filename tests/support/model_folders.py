@@ -133,6 +133,20 @@ def tokenizer_that_ignores_the_side(folder: Path) -> Path:
     return _letters(folder, "StubbornTokenizer")
 
 
+def tokenizer_with_tokens_of_bytes(folder: Path) -> Path:
+    """Its tokens are bytes, and its vocabulary leaves out the special tokens, as in the first Qwen and in Hunyuan."""
+    shutil.copy(_OWN_CODE / "tokenization_bytes.py", folder)
+    (folder / "bytes.tiktoken").write_text("", encoding="utf-8")
+    write_json(
+        folder / "tokenizer_config.json",
+        {
+            "tokenizer_class": "BytesTokenizer",
+            "auto_map": {"AutoTokenizer": ["tokenization_bytes.BytesTokenizer", None]},
+        },
+    )
+    return save_model(folder, llama_config(vocab_size=257, pad_token_id=None, bos_token_id=None, eos_token_id=256))
+
+
 def chat_template_with_bos(folder: Path) -> Path:
     """The template writes bos, the tokenizer adds another, and each turn ends with eos, which is also the pad token."""
     save_tokenizer(folder, pad_token="</s>", chat_template="{{ bos_token }}" + _TURNS)
@@ -143,6 +157,43 @@ def chat_template_without_bos(folder: Path) -> Path:
     """The template leaves bos to the tokenizer, and the pad token is a separate token."""
     save_tokenizer(folder, chat_template=_TURNS)
     return save_model(folder, llama_config())
+
+
+def tokenizer_alone(folder: Path) -> Path:
+    """A tokenizer without a model."""
+    return save_tokenizer(folder)
+
+
+def chat_template_that_never_ends(folder: Path) -> Path:
+    """Three nested loops, each as long as the sandbox of transformers allows."""
+    loops = "".join(f"{{% for {name} in range(99999) %}}" for name in "abc")
+    save_tokenizer(folder, chat_template=loops + "{% endfor %}" * 3)
+    return save_model(folder, llama_config())
+
+
+def chat_template_that_takes_all_memory(folder: Path) -> Path:
+    """A short expression with a very long value."""
+    save_tokenizer(folder, chat_template="{{ 'x' * 10**11 }}")
+    return save_model(folder, llama_config())
+
+
+def normalizer_that_takes_all_memory(folder: Path) -> Path:
+    """Each step makes the text a thousand times as long."""
+    return _growing_text(folder, steps=4)
+
+
+def normalizer_that_makes_long_text(folder: Path) -> Path:
+    """One such step: it ends, but a short prompt has thousands of tokens."""
+    return _growing_text(folder, steps=1)
+
+
+def tokenizer_that_panics(folder: Path) -> Path:
+    """Its post-processor inserts a token that it does not define, which the Rust code does not expect."""
+    template = [{"SpecialToken": {"id": "<nowhere>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}]
+    return edit_json(
+        tokenizer_json(folder) / "tokenizer.json",
+        post_processor={"type": "TemplateProcessing", "single": template, "pair": template, "special_tokens": {}},
+    )
 
 
 def padding_in_tokenizer_json(folder: Path) -> Path:
@@ -329,6 +380,11 @@ def tokenizer_that_is_a_pointer(folder: Path) -> Path:
     return _pointer(tokenizer_model(folder) / "tokenizer.model")
 
 
+def config_that_is_a_pointer(folder: Path) -> Path:
+    """The same, of config.json."""
+    return _pointer(tokenizer_json(folder) / "config.json")
+
+
 def without_a_shard(folder: Path) -> Path:
     """One of the shards was not copied."""
     return _without(sharded(folder), min(path.name for path in folder.glob("model-*.safetensors")))
@@ -342,6 +398,11 @@ def weights_of_another_shape(folder: Path) -> Path:
 def weights_with_gaps(folder: Path) -> Path:
     """The config says three layers, but the weights have two."""
     return edit_json(tokenizer_json(folder) / "config.json", num_hidden_layers=3)
+
+
+def config_of_a_larger_model(folder: Path) -> Path:
+    """The config has no sizes except that of the vocabulary, so that it describes a model of 7 billion parameters."""
+    return write_json(tokenizer_json(folder) / "config.json", {"model_type": "llama", "vocab_size": VOCAB_SIZE})
 
 
 def base_checkpoint_with_gaps(folder: Path) -> Path:
@@ -443,6 +504,13 @@ def _trained_bpe(special_tokens: list[str]) -> ByteLevelBPETokenizer:
     bpe = ByteLevelBPETokenizer()
     bpe.train_from_iterator(_TEXT, vocab_size=VOCAB_SIZE, special_tokens=special_tokens, show_progress=False)
     return bpe
+
+
+def _growing_text(folder: Path, *, steps: int) -> Path:
+    step = {"type": "Replace", "pattern": {"String": "a"}, "content": "a" * 1000}
+    return edit_json(
+        tokenizer_json(folder) / "tokenizer.json", normalizer={"type": "Sequence", "normalizers": [step] * steps}
+    )
 
 
 def _letters(folder: Path, class_name: str) -> Path:

@@ -27,14 +27,19 @@ SETTINGS = MeasureSettings(max_new_tokens=4)
 
 
 def place_in(
-    model: PreTrainedModel, *, step: int = 0, prompt: int = MANY_PADS, side: PaddingSide = "left", **options: bool
+    model: PreTrainedModel,
+    *,
+    step: int = 0,
+    prompt: int = MANY_PADS,
+    side: PaddingSide = "left",
+    with_cache: bool = True,
 ) -> Place | None:
-    """The place at which the padded batch begins to differ from one prompt alone; `options` go to generate()."""
+    """The place at which the padded batch begins to differ from one prompt alone."""
     with neutral_generation_config(model, PAD):
         return find_place(
             model,
-            watched_generate(model, BATCH.alone()[prompt], 0, step, SETTINGS, **options),
-            watched_generate(model, BATCH.padded(side), prompt, step, SETTINGS, **options),
+            watched_generate(model, BATCH.alone()[prompt], 0, step, SETTINGS, with_cache=with_cache),
+            watched_generate(model, BATCH.padded(side), prompt, step, SETTINGS, with_cache=with_cache),
             partial(rounding_errors, model),
             prompt_index=prompt,
         )

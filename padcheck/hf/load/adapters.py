@@ -10,7 +10,9 @@ from transformers import PreTrainedModel
 
 from padcheck.core.errors import NotMeasuredError
 from padcheck.hf.library.exceptions import shortened
-from padcheck.hf.load.hub import Source, bounded_requests
+from padcheck.hf.load.bounded_requests import bounded_requests
+from padcheck.hf.load.git_lfs import pointer_error
+from padcheck.hf.load.hub import Source
 
 ADAPTER_CONFIG = "adapter_config.json"
 _WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")
@@ -93,7 +95,7 @@ def load_adapter_weights(model: PreTrainedModel, adapter: Adapter) -> None:
     try:
         model.load_adapter(str(adapter.folder))
     except Exception as error:
-        raise NotMeasuredError(
+        raise pointer_error(str(adapter.folder), "model") or NotMeasuredError(
             f"The adapter does not fit {adapter.base}: {type(error).__name__}: {shortened(error)}",
             meaning="It was trained on another model or another size of it, after resize_token_embeddings() (for an "
             "added pad token, for example), or with a newer peft.",

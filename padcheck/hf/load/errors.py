@@ -10,6 +10,7 @@ from pathlib import Path
 
 from huggingface_hub.errors import (
     EntryNotFoundError,
+    FileMetadataError,
     GatedRepoError,
     HfHubHTTPError,
     HFValidationError,
@@ -24,6 +25,7 @@ from padcheck.core.errors import NotMeasuredError
 from padcheck.hf.library.exceptions import OUT_OF_MEMORY_TYPES, OUT_OF_MEMORY_WORDS, shortened
 from padcheck.hf.load.error_case import LoadErrorCase
 from padcheck.hf.load.gguf_errors import GGUF_CASES
+from padcheck.hf.load.git_lfs import pointer_error
 
 _UNTRUSTED_CODE = LoadErrorCase(
     (),
@@ -67,6 +69,13 @@ _BAD_TOKEN = LoadErrorCase(
     "The token has expired or was revoked.",
     "Run `hf auth login` again, set HF_TOKEN to a valid token, or unset it.",
 )
+_NO_METADATA = LoadErrorCase(
+    (FileMetadataError,),
+    (),
+    "The hub's answer about the {part} of {source} is incomplete: {error}",
+    "A mirror or a proxy drops headers (ETag, Content-Length, X-Repo-Commit) that huggingface_hub needs.",
+    "Check HF_ENDPOINT and HTTPS_PROXY, or give a local folder.",
+)
 _OFFLINE = LoadErrorCase(
     (OfflineModeIsEnabled,),
     ("outgoing traffic has been disabled", "offline mode"),
@@ -98,7 +107,7 @@ _SERVER_ERROR = LoadErrorCase(
 )
 _UNREACHABLE = LoadErrorCase(
     (LocalEntryNotFoundError, ConnectionError),
-    ("ConnectError", "ConnectionError", "couldn't connect to"),
+    ("ConnectError", "ConnectionError", "UnsupportedProtocol", "couldn't connect to"),
     "The hub cannot be reached, and {source} is not in the cache.",
     "There is no network, a proxy is missing, or HF_ENDPOINT is wrong.",
     "Check the connection, HTTPS_PROXY and HF_ENDPOINT, or give a local folder.",
@@ -128,7 +137,7 @@ _BAD_JSON = LoadErrorCase(
     (json.JSONDecodeError, UnicodeDecodeError),
     ("not a valid JSON file",),
     "The {part} of {source} is not valid JSON: {error}",
-    "The file was cut off or edited by hand, or is a Git LFS pointer.",
+    "The file was cut off or edited by hand.",
     "Download it again, or correct it.",
 )
 _UNKNOWN_TYPE = LoadErrorCase(
@@ -149,16 +158,22 @@ _NO_TOKENIZER = LoadErrorCase(
     (BaseException,),
     (),
     "{source} has no tokenizer that transformers can load: {error}",
-    "One of its files (tokenizer.json, tokenizer.model, vocab.json, merges.txt) is missing, cut off, or a Git LFS "
-    "pointer.",
+    "One of its files (tokenizer.json, tokenizer.model, vocab.json, merges.txt) is missing or cut off.",
     "Download the files again, or name another model's tokenizer with --tokenizer.",
 )
 _BROKEN_WEIGHTS = LoadErrorCase(
     (SafetensorError, EOFError),
     ("UnpicklingError", "PytorchStreamReader", "invalid load key", "failed finding central directory"),
     "The weights of {source} cannot be read: {error}",
-    "The file is cut off or damaged, or is a Git LFS pointer instead of the weights.",
+    "The file is cut off or damaged.",
     "Download it again.",
+)
+_BROKEN_TOKENIZER = LoadErrorCase(
+    (BaseException,),
+    (),
+    "The tokenizer of {source} fails on a text: {kind}: {error}",
+    "Its files contradict each other, or its own Python code does not fit the installed transformers.",
+    "Check its files, or name another model's tokenizer with --tokenizer; --verbose shows where it failed.",
 )
 _ANYTHING_ELSE = LoadErrorCase(
     (BaseException,),
@@ -169,10 +184,11 @@ _ANYTHING_ELSE = LoadErrorCase(
 )
 
 _REFUSALS = (_GATED, _UNKNOWN_REVISION, _UNKNOWN_MODEL, _BAD_TOKEN)
-_OUTAGES = (_OFFLINE, _BROKEN_DOWNLOAD, _TIMEOUT, _SERVER_ERROR, _UNREACHABLE)
+_OUTAGES = (_NO_METADATA, _OFFLINE, _BROKEN_DOWNLOAD, _TIMEOUT, _SERVER_ERROR, _UNREACHABLE)
 _FILE_CASES = {
     "config": (_BAD_JSON, _UNKNOWN_TYPE),
     "tokenizer": (_NO_TOKENIZER,),
+    "encoding": (_BROKEN_TOKENIZER,),
     "generation_config": (_BAD_JSON,),
     "adapter": (_BAD_JSON,),
     "model": (_BROKEN_WEIGHTS, _NO_WEIGHTS, _BAD_JSON),
@@ -187,7 +203,7 @@ def explain_load_error(
     Args:
         error: The outermost exception.
         source: Hub id or folder.
-        part: "config", "tokenizer", "generation_config", "adapter" or "model".
+        part: "config", "tokenizer", "encoding" (use of the tokenizer), "generation_config", "adapter" or "model".
         revision: The requested branch, tag or commit; None for the default branch.
         gguf_file: The GGUF file that holds all parts; None for an ordinary model.
     """
@@ -195,6 +211,8 @@ def explain_load_error(
     file_cases = (_MISSING_PACKAGE, *_FILE_CASES[part]) if gguf_file is None else GGUF_CASES[part]
     cases = (_UNTRUSTED_CODE, _MISSING_CODE_FILE, _OUT_OF_MEMORY, *hub_cases, _HUB_ERROR, *file_cases, _ANYTHING_ELSE)
     case, cause = next((case, link) for case in cases for link in _chain(error) if case.matches(link))
+    if case in (*file_cases, _ANYTHING_ELSE) and (pointer := pointer_error(source, part, gguf_file)):
+        return pointer
     what, meaning, change = (
         text.format(
             source=source,

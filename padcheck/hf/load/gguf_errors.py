@@ -6,7 +6,7 @@ _NOT_GGUF = LoadErrorCase(
     (),
     ("GGUF magic",),
     "{file} of {source} is not a GGUF file: it does not start with the letters GGUF.",
-    "It is a Git LFS pointer, the web page of a failed download, or a file in another format.",
+    "It is the web page of a failed download, or a file in another format.",
     "Download it again, or name another file.",
 )
 _UNKNOWN_ARCHITECTURE = LoadErrorCase(
@@ -42,6 +42,7 @@ _UNREADABLE = LoadErrorCase(
 GGUF_CASES: dict[str, tuple[LoadErrorCase, ...]] = {
     "config": (_NOT_GGUF, _UNKNOWN_ARCHITECTURE, _PACKAGE, _UNREADABLE),
     "tokenizer": (_PACKAGE, _NO_TOKENIZER),
+    "encoding": (_NO_TOKENIZER,),
     "generation_config": (_UNREADABLE,),
     "adapter": (_UNREADABLE,),
     "model": (_UNKNOWN_ARCHITECTURE, _PACKAGE, _UNREADABLE),

@@ -4,9 +4,6 @@ transformers asks the hub again for each file and retries six times with pauses.
 even when all files are in the cache. Here the hub is asked once; if it does not answer, all files come from the cache.
 """
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +12,7 @@ import huggingface_hub
 from huggingface_hub import constants, try_to_load_from_cache
 from transformers.utils.hub import extract_commit_hash
 
+from padcheck.hf.load.bounded_requests import bounded_requests
 from padcheck.hf.load.errors import explain_load_error, is_outage
 
 
@@ -101,47 +99,3 @@ def _cached(name: str, file: str, revision: str | None) -> str | None:
     except huggingface_hub.errors.HFValidationError:
         return None
     return path if isinstance(path, str) else None
-
-
-@contextmanager
-def bounded_requests() -> Iterator[None]:
-    """Within the context, every request has a time limit, and weights are not converted by a third party.
-
-    huggingface_hub 1.0 and newer requests a model's metadata without a time limit: if a server accepts the connection
-    and never answers, padcheck would wait until Ctrl-C. Such requests get HF_HUB_DOWNLOAD_TIMEOUT (seconds). Older
-    clients set their own limits. If a repository has no safetensors, transformers asks an online service to convert its
-    weights; that is switched off.
-    """
-    with _environment(DISABLE_SAFETENSORS_CONVERSION="1"):
-        client: Any = huggingface_hub.get_session()
-        before = getattr(client, "event_hooks", None)
-        if before is None:
-            yield
-            return
-        client.event_hooks = {**before, "request": [*before["request"], _bound]}
-        try:
-            yield
-        finally:
-            client.event_hooks = before
-
-
-def _bound(request: Any) -> None:
-    limits = request.extensions.get("timeout") or {}
-    request.extensions["timeout"] = {
-        kind: limits.get(kind) or float(constants.HF_HUB_DOWNLOAD_TIMEOUT)
-        for kind in ("connect", "read", "write", "pool")
-    }
-
-
-@contextmanager
-def _environment(**values: str) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value

@@ -3,8 +3,9 @@
 import shutil
 import tempfile
 import weakref
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any
 
 import torch
@@ -29,6 +30,12 @@ _CHANGES = {
     "device_map": "Use auto, or leave it out.",
     "tp_plan": "Its architecture has no tensor parallel plan: use --device-map auto, without torchrun.",
 }
+
+_LARGE = 2**28
+"""Parameters: 1 GiB in float32. Building a model on the meta device takes time, which small models do not need."""
+
+_FAILS_ON_META = (NotImplementedError, RuntimeError, ValueError, TypeError, AttributeError)
+"""Raised if a model's own code needs the numbers of its weights. Another problem is raised again while loading."""
 
 _ANOTHER_CHECKPOINT = (
     "The checkpoint belongs to another architecture or size than the one in config.json",
@@ -58,18 +65,22 @@ def load_model(loaded: ModelWithoutWeights, settings: MeasureSettings) -> PreTra
             )
             model.generation_config = loaded.generation_config
         else:
-            model, info = auto_class(loaded.config).from_pretrained(
+            load = partial(
+                auto_class(loaded.config).from_pretrained,
                 loaded.source.name,
                 config=loaded.config,
                 trust_remote_code=settings.trust_remote_code,
                 attn_implementation=settings.attn_implementation,
                 output_loading_info=True,
                 ignore_mismatched_sizes=True,  # _require_all_weights() names all of them
-                **_placement_arguments(loaded, settings),
                 **loaded.source.revision_arguments,
                 **loaded.source.gguf_arguments,
                 **{DTYPE_ARGUMENT: dtype},
             )
+            placement = _placement_arguments(loaded, settings)
+            if _is_large(loaded, settings):
+                _compare_with_checkpoint(loaded.source, load)
+            model, info = load(**placement)
             _require_all_weights(loaded.source, model, info)
             if settings.tp_plan is not None:
                 share_logits(model)
@@ -117,6 +128,30 @@ def _offload_folder(loaded: ModelWithoutWeights) -> dict[str, str]:
     return {"offload_folder": folder}
 
 
+def _is_large(loaded: ModelWithoutWeights, settings: MeasureSettings) -> bool:
+    """True if the model that the config describes needs more than 1 GiB in float32, and its weights are not packed."""
+    if loaded.source.gguf_file is not None or getattr(loaded.config, "quantization_config", None) is not None:
+        return False
+    with suppress(*_FAILS_ON_META), torch.device("meta"):
+        model = auto_class(loaded.config).from_config(loaded.config, trust_remote_code=settings.trust_remote_code)
+        return bool(sum(parameter.numel() for parameter in model.parameters()) > _LARGE)
+    return False
+
+
+def _compare_with_checkpoint(source: Source, load: Callable[..., tuple[PreTrainedModel, dict[str, Any]]]) -> None:
+    """Compares the names and shapes in the checkpoint with the config, before memory is allocated for weights.
+
+    transformers would fill the gaps with random numbers: a config without sizes describes a model of many gigabytes.
+
+    Raises:
+        NotMeasuredError: Weights are missing or have another shape.
+        Exception: Whatever from_pretrained() raises, such as an error of the hub.
+    """
+    with suppress(*_FAILS_ON_META):
+        model, info = load(device_map="meta")
+        _require_all_weights(source, model, info)
+
+
 def _require_all_weights(source: Source, model: PreTrainedModel, info: dict[str, Any]) -> None:
     parameters = {parameter for parameter, _ in model.named_parameters()}
     # A checkpoint of the bare model has keys without the base model's prefix, and transformers 4 reports those.
@@ -129,7 +164,7 @@ def _require_all_weights(source: Source, model: PreTrainedModel, info: dict[str,
         (mismatched, "have another shape in the checkpoint"),
     ):
         if names:
-            shown = ", ".join(names[:3]) + (", ..." if len(names) > len(names[:3]) else "")
+            shown = ", ".join(names[:3]) + (" and others" if len(names) > len(names[:3]) else "")
             raise NotMeasuredError(
                 f"{len(names)} of the weights of {source.name} {problem}: {shown}.",
                 meaning=f"{why}. transformers would use random numbers instead.",

@@ -22,13 +22,19 @@ from padcheck.core.errors import NotMeasuredError, PadcheckError, UsageError
 from padcheck.core.settings import DEFAULT_PROMPTS, DEMO, MeasureSettings
 from padcheck.demo import MODEL_FOLDER, load_prompts
 from padcheck.hf.library.auto_classes import multimodal_model_types
+from padcheck.hf.library.exceptions import panics_as_errors
 from padcheck.hf.library.versions import READS_GENERATION_CONFIG_BESIDE_GGUF
 from padcheck.hf.load.adapters import ADAPTER_CONFIG, Adapter, find_adapter
+from padcheck.hf.load.bounded_requests import bounded_requests
 from padcheck.hf.load.decoder_only import require_decoder_only, require_language_model
 from padcheck.hf.load.errors import explain_load_error, is_missing_file, is_outage
 from padcheck.hf.load.gguf import choose_gguf_file, split_gguf_path
-from padcheck.hf.load.hub import Source, bounded_requests, find_source
+from padcheck.hf.load.git_lfs import pointer_error
+from padcheck.hf.load.hub import Source, find_source
 from padcheck.hf.toys.architectures import default_config, is_architecture_name, number_prompts, number_tokenizer
+
+_TOKENIZER_FILES = ("tokenizer_config.json", "tokenizer.json")
+"""AutoTokenizer can load a tokenizer without a config if one of them is there."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +43,7 @@ class ModelWithoutWeights:
 
     Attributes:
         source: Where its files are; for an adapter, the source of the base model.
-        config: Its config; for an adapter, the config of the base model.
+        config: Its config; for an adapter, the config of the base model. An empty one if there is only a tokenizer.
         tokenizer: Its tokenizer, or the one that was given with --tokenizer.
         generation_config: Its generation_config.json, or the one that generate() derives from the config.
         prompts: The prompts that suit it if the user gives none.
@@ -54,6 +60,11 @@ class ModelWithoutWeights:
     weights: Literal["pretrained", "random"] | None = "pretrained"
 
     @property
+    def is_only_a_tokenizer(self) -> bool:
+        """True if there is no config."""
+        return type(self.config) is PretrainedConfig
+
+    @property
     def text_config(self) -> PretrainedConfig:
         """The language model's part of a multimodal config; the config itself if it has no parts."""
         return self.config.get_text_config(decoder=True)
@@ -62,10 +73,24 @@ class ModelWithoutWeights:
 LoadWithoutWeights = Callable[[MeasureSettings], ModelWithoutWeights]
 
 
-def load_without_weights(settings: MeasureSettings) -> ModelWithoutWeights:
+def load_for_inspection(settings: MeasureSettings) -> ModelWithoutWeights:
+    """The same as `load_without_weights`, but a folder or repository may hold a tokenizer without a model.
+
+    Raises:
+        NotMeasuredError: The tokenizer cannot be loaded, or the model is not decoder-only.
+        UsageError: Options contradict each other.
+    """
+    return load_without_weights(settings, needs_config=False)
+
+
+def load_without_weights(settings: MeasureSettings, *, needs_config: bool = True) -> ModelWithoutWeights:
     """Loads config, tokenizer and generation_config of a hub id, a folder, a GGUF file or an adapter.
 
     With `tiny`, the model may also be the name of a model type: then its default config is built.
+
+    Args:
+        settings: What to load.
+        needs_config: If False, an empty config replaces a missing one, provided that there is a tokenizer.
 
     Raises:
         NotMeasuredError: One of them cannot be loaded, or the model is not decoder-only.
@@ -74,15 +99,22 @@ def load_without_weights(settings: MeasureSettings) -> ModelWithoutWeights:
     if settings.tiny and is_architecture_name(settings.model):
         return load_architecture(settings)
     given = source = _find(settings.model, settings.revision, settings.gguf_file)
+    has_config = needs_config or not _is_only_a_tokenizer(given)
+    if has_config:
+        _require_config(given)
     trust = {"trust_remote_code": settings.trust_remote_code}
     with load_errors_explained(given, "adapter"):
         adapter = find_adapter(given)
     if adapter is not None:
         source = _find_base(settings, adapter)
-    with load_errors_explained(source, "config"):
-        config = AutoConfig.from_pretrained(source.name, **source.revision_arguments, **source.gguf_arguments, **trust)
-    require_decoder_only(settings.model, config)
-    require_language_model(settings.model, config)
+    config = PretrainedConfig()
+    if has_config:
+        with load_errors_explained(source, "config"):
+            config = AutoConfig.from_pretrained(
+                source.name, **source.revision_arguments, **source.gguf_arguments, **trust
+            )
+        require_decoder_only(settings.model, config)
+        require_language_model(settings.model, config)
     tokenizer_source = given if given.has("tokenizer_config.json") else source
     if settings.tokenizer is not None:
         tokenizer_source = _find(settings.tokenizer, None)
@@ -108,6 +140,7 @@ def _find_base(settings: MeasureSettings, adapter: Adapter) -> Source:
             change=f"Leave out --tiny, or give {adapter.base}.",
         )
     base = _find(adapter.base, adapter.base_revision)
+    _require_config(base)
     with load_errors_explained(base, "config"):
         if base.has(ADAPTER_CONFIG) and not base.has("config.json"):
             raise NotMeasuredError(
@@ -170,25 +203,30 @@ def _find(model: str, revision: str | None, gguf_file: str | None = None) -> Sou
             f"There is no {'file' if is_gguf else 'folder'} {model}.",
             change="Check the path, or give a hub id such as gpt2.",
         )
-    source = choose_gguf_file(find_source(model, revision, gguf_file or "config.json"), gguf_file)
-    if path.is_dir() and source.gguf_file is None:
-        _require_config(path)
-    return source
+    return choose_gguf_file(find_source(model, revision, gguf_file or "config.json"), gguf_file)
 
 
-def _require_config(folder: Path) -> None:
-    if Source(str(folder)).has(ADAPTER_CONFIG):
-        return  # config.json is in the base model's folder
+def _is_only_a_tokenizer(source: Source) -> bool:
+    has_model = source.gguf_file is not None or source.has("config.json") or source.has(ADAPTER_CONFIG)
+    return not has_model and any(map(source.has, _TOKENIZER_FILES))
+
+
+def _require_config(source: Source) -> None:
+    folder = Path(source.name)
+    if not folder.is_dir() or source.gguf_file is not None or source.has(ADAPTER_CONFIG):
+        return  # on the hub, in the GGUF file, or in the base model's folder
     config = folder / "config.json"
     if not config.is_file():
         raise NotMeasuredError(
             f"The folder {folder} has no config.json.",
-            meaning="It is not a model's folder, or the model was not saved with save_pretrained().",
+            meaning="It holds a tokenizer without a model, so there is nothing to run."
+            if _is_only_a_tokenizer(source)
+            else "It is not a model's folder, or the model was not saved with save_pretrained().",
             change="Give the folder that contains config.json, the tokenizer's files and the weights.",
         )
     if "model_type" not in config.read_text(encoding="utf-8", errors="replace"):
         # transformers 4 would guess the model type from the folder's name.
-        raise NotMeasuredError(
+        raise pointer_error(source.name, "config") or NotMeasuredError(
             f"The config.json of {folder} has no model_type.",
             meaning="It was cut off, edited by hand, or does not belong to a transformers model.",
             change='Add a line with the architecture, such as "model_type": "llama".',
@@ -201,13 +239,13 @@ def load_errors_explained(source: Source, part: str) -> Iterator[None]:
 
     Args:
         source: What is loaded.
-        part: "config", "tokenizer", "generation_config", "adapter" or "model".
+        part: "config", "tokenizer", "encoding" (use of the tokenizer), "generation_config", "adapter" or "model".
 
     Raises:
         PadcheckError: The context raised an exception.
     """
     try:
-        with bounded_requests():
+        with bounded_requests(), panics_as_errors():
             yield
     except PadcheckError:
         raise

@@ -73,7 +73,6 @@ def watched_generate(
     step: int,
     settings: MeasureSettings,
     *,
-    with_mask: bool = True,
     with_cache: bool = True,
     forced: Mapping[int, tuple[int, ...]] | None = None,
 ) -> Watched:
@@ -90,7 +89,6 @@ def watched_generate(
             rows,
             settings,
             max_new_tokens=step + 1,
-            with_mask=with_mask,
             with_cache=with_cache,
             forced=forced,
         ),

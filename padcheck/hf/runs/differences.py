@@ -55,12 +55,12 @@ def furthest(row: RowTrace, other: RowTrace) -> float:
     return max(inf if step.max_abs_diff is None else step.max_abs_diff for step in steps)
 
 
-def precision_steps(index: int, left: RowTrace, alone: RowTrace, truth: RowTrace) -> Iterator[PrecisionStep]:
+def precision_steps(index: int, left: RowTrace, alone: RowTrace, in_float32: RowTrace) -> Iterator[PrecisionStep]:
     """The distances of a padded row and of the same prompt alone, both in 16 bit, from float32, step by step."""
     num_pads = left.padded.attention_mask.count(0)
     if not num_pads:
         return
-    pairs = zip(_distances(*shared_steps(left, truth)), _distances(*shared_steps(alone, truth)), strict=False)
+    pairs = zip(_distances(*shared_steps(left, in_float32)), _distances(*shared_steps(alone, in_float32)), strict=False)
     for step, (of_left, of_alone) in enumerate(pairs):
         if isfinite(of_left) and isfinite(of_alone):
             yield PrecisionStep(prompt_index=index, num_pad_tokens=num_pads, step=step, left=of_left, alone=of_alone)

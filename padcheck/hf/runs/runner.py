@@ -35,7 +35,7 @@ _CHEAP_PROBES = tuple(
     name for name, plan in RUN_PLANS.items() if not (plan.as_loaded or plan.expensive or name in HALF_ONLY)
 )
 _EXPENSIVE_PROBES = tuple(name for name, plan in RUN_PLANS.items() if plan.expensive)
-_TRUTH: tuple[RunName, RunName] = ("left_float32", "single_float32")
+_USER_RUNS_IN_FLOAT32: tuple[RunName, RunName] = ("left_float32", "single_float32")
 
 
 class Runner:
@@ -66,7 +66,7 @@ class Runner:
         """Adds one batch."""
         as_loaded = RunContext(self._runtime, batch)
         self._run_as_users_do(as_loaded, progress)
-        probing = self._in_float32(as_loaded, progress)
+        probing = self._context_of_probes(as_loaded, progress)
         with probing.runtime.opened():
             self._probe(probing, progress)
         if not self._thorough and not self._is_in_doubt(batch):
@@ -99,7 +99,7 @@ class Runner:
         measured = few.batch if self._runtime.in_half else context.batch.longest()
         self._measure_rounding(context, measured, progress)
 
-    def _in_float32(self, as_loaded: RunContext, progress: Progress) -> RunContext:
+    def _context_of_probes(self, as_loaded: RunContext, progress: Progress) -> RunContext:
         """The context of the probes: in float32 if the model is in 16 bit and can calculate in float32."""
         left = as_loaded.traces["left"]
         if self._float32_view is None or not left:
@@ -109,10 +109,10 @@ class Runner:
             self._runtime.model, self._runtime.settings, self._runtime.own_pad_token_id, self._float32_view, tokens
         )
         context = RunContext(runtime, as_loaded.batch, as_loaded.traces)
-        logs = [self.recorder.begin(name, context) for name in _TRUTH]
+        logs = [self.recorder.begin(name, context) for name in _USER_RUNS_IN_FLOAT32]
         try:
             with runtime.opened():
-                self._run_truth(context, progress)
+                self._run_as_users_do_in_float32(context, progress)
         except NotMeasuredError:
             raise
         except Exception as error:  # noqa: BLE001  the probes then run in 16 bit
@@ -120,12 +120,12 @@ class Runner:
                 log.error = error_text(error)
         return as_loaded if any(log.error for log in logs) else context
 
-    def _run_truth(self, context: RunContext, progress: Progress) -> None:
+    def _run_as_users_do_in_float32(self, context: RunContext, progress: Progress) -> None:
         """The left-padded batch and each prompt alone in float32, with the tokens of the 16-bit left-padded run."""
-        left, single = _TRUTH
+        left, single = _USER_RUNS_IN_FLOAT32
         self.recorder.execute(left, context, context, progress)
         self._complete_alone(single, context, progress)
-        for name in _TRUTH:
+        for name in _USER_RUNS_IN_FLOAT32:
             self.recorder.keep(name, context)
         self.recorder.run("replayed_float32", context, progress)
         traces = context.traces

@@ -7,14 +7,19 @@ from typing import NamedTuple
 
 from transformers import PreTrainedTokenizerBase
 
-from padcheck.core.errors import UsageError
+from padcheck.core.errors import NotMeasuredError, UsageError
 from padcheck.core.evidence import PositionsUsedBy, Row, Sample
 from padcheck.core.facts import PaddingSide
 from padcheck.core.padding import PaddedIds, position_ids_from_mask
+from padcheck.hf.library.exceptions import panics_as_errors
 from padcheck.hf.tokenizer.pad_tokens import PadToken, padding_with
 
-_UNKNOWN_ID = (IndexError, KeyError)
-"""Raised by slow tokenizers for an id without a token. Embedding tables often have such rows: a model may pick one."""
+_SECONDS = 60
+_SECONDS_PER_CHARACTER = 0.001
+"""A slow tokenizer in Python takes a hundredth of that."""
+
+_TOKENS_PER_CHARACTER = 100
+"""The longest normalization in Unicode makes 18 characters of one, and each has up to 4 bytes."""
 
 
 class PromptTexts(NamedTuple):
@@ -25,6 +30,34 @@ class PromptTexts(NamedTuple):
 
     texts: tuple[str, ...]
     add_special_tokens: bool
+
+
+class EncodedPrompts(NamedTuple):
+    """The prompts, the token ids of each one without padding, and the samples of the tokenizer's own padding."""
+
+    texts: PromptTexts
+    input_ids: tuple[tuple[int, ...], ...]
+    samples: dict[PaddingSide, Sample]
+
+
+def seconds_to_encode(prompts: tuple[str, ...]) -> float:
+    """The time after which a tokenizer that is still encoding the prompts will probably never end."""
+    return _SECONDS + _SECONDS_PER_CHARACTER * sum(map(len, prompts))
+
+
+def render_and_encode(
+    tokenizer: PreTrainedTokenizerBase, prompts: tuple[str, ...], pad_token: PadToken, *, chat: bool
+) -> EncodedPrompts:
+    """Renders the prompts if `chat` is set, and encodes them without padding and with the tokenizer's own padding.
+
+    Raises:
+        UsageError: `chat` is set, but the tokenizer has no chat template or the template fails; or a prompt has no
+            tokens.
+        NotMeasuredError: A prompt becomes far too many tokens.
+        Exception: Whatever the tokenizer raises.
+    """
+    texts = render_prompts(tokenizer, prompts, chat=chat)
+    return EncodedPrompts(texts, encode_prompts(tokenizer, texts), tokenizer_samples(tokenizer, texts, pad_token))
 
 
 def render_prompts(tokenizer: PreTrainedTokenizerBase, prompts: tuple[str, ...], *, chat: bool) -> PromptTexts:
@@ -43,6 +76,8 @@ def render_prompts(tokenizer: PreTrainedTokenizerBase, prompts: tuple[str, ...],
         )
     try:
         return PromptTexts(tuple(render_chat(tokenizer, prompt) for prompt in prompts), add_special_tokens=False)
+    except MemoryError:
+        raise
     except Exception as error:
         # A template is a program: it may refuse a conversation of one message.
         raise UsageError(
@@ -63,6 +98,7 @@ def encode_prompts(tokenizer: PreTrainedTokenizerBase, prompts: PromptTexts) -> 
 
     Raises:
         UsageError: A prompt has no tokens.
+        NotMeasuredError: A prompt becomes far too many tokens.
     """
     encoded = tuple(encode(tokenizer, text, add_special_tokens=prompts.add_special_tokens) for text in prompts.texts)
     for text, input_ids in zip(prompts.texts, encoded, strict=True):
@@ -72,12 +108,19 @@ def encode_prompts(tokenizer: PreTrainedTokenizerBase, prompts: PromptTexts) -> 
                 meaning="The tokenizer drops all its characters.",
                 change="Give another prompt.",
             )
+        if len(input_ids) > _TOKENS_PER_CHARACTER * (len(text) + 1):
+            raise NotMeasuredError(
+                f"The tokenizer makes {len(input_ids):,} tokens of a prompt of {len(text):,} characters.",
+                meaning="Its normalizer or pre-tokenizer adds text, again and again.",
+                change="Check normalizer and pre_tokenizer in tokenizer.json, or name another tokenizer: --tokenizer.",
+            )
     return encoded
 
 
 def encode(tokenizer: PreTrainedTokenizerBase, text: str, *, add_special_tokens: bool = True) -> tuple[int, ...]:
     """The token ids of one text. No mask is requested: then transformers skips the padding code, which may fail."""
-    encoded = tokenizer(text, add_special_tokens=add_special_tokens, return_attention_mask=False)
+    with panics_as_errors():
+        encoded = tokenizer(text, add_special_tokens=add_special_tokens, return_attention_mask=False)
     return tuple(encoded["input_ids"])
 
 
@@ -91,13 +134,16 @@ def tokenizer_samples(
 def _sample(tokenizer: PreTrainedTokenizerBase, prompts: PromptTexts, pad_token: PadToken, side: PaddingSide) -> Sample:
     with padding_with(tokenizer, pad_token.token):
         try:
-            batch = tokenizer(
-                list(prompts.texts),
-                add_special_tokens=prompts.add_special_tokens,
-                padding=True,
-                padding_side=side,
-                return_attention_mask=True,
-            )
+            with panics_as_errors():
+                batch = tokenizer(
+                    list(prompts.texts),
+                    add_special_tokens=prompts.add_special_tokens,
+                    padding=True,
+                    padding_side=side,
+                    return_attention_mask=True,
+                )
+        except MemoryError:
+            raise
         except Exception as error:  # noqa: BLE001  a tokenizer's own code may raise anything; the exception is the evidence
             return Sample(error=f"{type(error).__name__}: {error}")
     padded = zip(batch["input_ids"], batch["attention_mask"], strict=True)
@@ -164,25 +210,31 @@ def decode(
     """The text of the ids. Spaces are not cleaned up, because that would hide a difference."""
     try:
         return _decode(tokenizer, ids, skip_special_tokens=skip_special_tokens)
-    except _UNKNOWN_ID:
+    except Exception:  # noqa: BLE001  see token_text()
         return "".join(token_text(tokenizer, token_id) for token_id in ids)
 
 
 def token_text(tokenizer: PreTrainedTokenizerBase, token_id: int) -> str:
     """One token as text, with its leading space; as in the vocabulary if it is only part of a character."""
+    piece: str | bytes | None
     try:
         piece = tokenizer.convert_ids_to_tokens(token_id)
         text = _decode(tokenizer, [token_id])
-    except _UNKNOWN_ID:
+    except Exception:  # noqa: BLE001  no such token: a model may pick an id that has only a row of its embedding table
         piece = None
     if piece is None:
         return f"#{token_id}"
+    if isinstance(piece, bytes):  # a tokenizer with its own code, around tiktoken
+        piece = "".join(f"<0x{byte:02X}>" for byte in piece)
     if "▁" in piece:  # sentencepiece: its decoder drops a leading space
-        return str(piece.replace("▁", " "))
-    return str(piece) if not text or "\N{REPLACEMENT CHARACTER}" in text else text
+        return piece.replace("▁", " ")
+    return piece if not text or "\N{REPLACEMENT CHARACTER}" in text else text
 
 
 def _decode(
     tokenizer: PreTrainedTokenizerBase, ids: tuple[int, ...] | list[int], *, skip_special_tokens: bool = False
 ) -> str:
-    return str(tokenizer.decode(list(ids), skip_special_tokens=skip_special_tokens, clean_up_tokenization_spaces=False))
+    with panics_as_errors():
+        return str(
+            tokenizer.decode(list(ids), skip_special_tokens=skip_special_tokens, clean_up_tokenization_spaces=False)
+        )

@@ -35,7 +35,11 @@ def eos_ids(ids: SpecialTokenIds) -> set[int]:
 
 
 def tokenizer_facts(
-    tokenizer: PreTrainedTokenizerBase, ids: SpecialTokenIds, pad_token: PadToken, embedding_rows: int | None
+    tokenizer: PreTrainedTokenizerBase,
+    ids: SpecialTokenIds,
+    pad_token: PadToken,
+    embedding_rows: int | None,
+    chat_template: ChatTemplateFacts | None,
 ) -> TokenizerFacts:
     """Facts about the tokenizer as loaded, and about the pad token that is used.
 
@@ -44,6 +48,7 @@ def tokenizer_facts(
         ids: The special token ids of tokenizer, config and generation_config.
         pad_token: The pad token that is used.
         embedding_rows: The number of rows of the embedding table; None if unknown.
+        chat_template: Facts about its chat template; None if it has none.
     """
     # Read these first: the first call of the tokenizer clears the settings from tokenizer.json.
     backend = getattr(tokenizer, "backend_tokenizer", None)
@@ -72,7 +77,7 @@ def tokenizer_facts(
         pad_token_used_id=pad_token.token_id,
         pad_token_used_reason=pad_token.reason,
         pad_token_suggestion=suggest_pad_token(tokenizer, vocab, eos_ids(ids), embedding_rows),
-        chat_template=_chat_template_facts(tokenizer, pad_token),
+        chat_template=chat_template,
         saved_padding=saved_padding,
         saved_truncation=saved_truncation,
     )
@@ -83,11 +88,14 @@ def _source(tokenizer: PreTrainedTokenizerBase, attribute: str) -> str:
     return "tokenizer_config.json" if attribute in tokenizer.init_kwargs else "class default"
 
 
-def _chat_template_facts(tokenizer: PreTrainedTokenizerBase, pad_token: PadToken) -> ChatTemplateFacts | None:
+def chat_template_facts(tokenizer: PreTrainedTokenizerBase, pad_token: PadToken) -> ChatTemplateFacts | None:
+    """What the chat template makes of one message; None if there is no template."""
     if not tokenizer.chat_template:
         return None
     try:
         rendered = render_chat(tokenizer, "Hello")
+    except MemoryError:
+        raise
     except Exception:  # noqa: BLE001  a template is a program, and may refuse a single message
         return ChatTemplateFacts(leading_bos=0, pad_tokens=0)
     input_ids = encode(tokenizer, rendered)

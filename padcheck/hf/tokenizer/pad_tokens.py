@@ -1,7 +1,7 @@
 """Chooses the pad token to use, and suggests a better one from the vocabulary."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
 from transformers import PreTrainedTokenizerBase
@@ -41,7 +41,7 @@ def choose_pad_token(tokenizer: PreTrainedTokenizerBase, requested: str | None) 
         NotMeasuredError: No token is requested, and the tokenizer has none of the three.
     """
     if requested is not None:
-        token_id = tokenizer.get_vocab().get(requested)
+        token_id = _find_token(tokenizer, tokenizer.get_vocab(), requested)
         if token_id is None:
             raise UsageError(
                 f"The pad token {requested!r} is not in the vocabulary.",
@@ -79,7 +79,7 @@ def suggest_pad_token(
     if own is not None and own not in taken and 0 <= own < (embedding_rows or own + 1):
         return None
     for token, reason in _DEDICATED.items():
-        token_id = vocab.get(token)
+        token_id = _find_token(tokenizer, vocab, token)
         if token_id is not None and token_id not in taken and token_id < (embedding_rows or token_id + 1):
             return PadTokenSuggestion(token=token, token_id=token_id, reason=reason)
     if own is not None:
@@ -96,6 +96,19 @@ def suggest_pad_token(
             token_id=tokenizer.eos_token_id,
             reason="it is fine for generation if attention_mask is passed, but not for training",
         )
+    return None
+
+
+def _find_token(tokenizer: PreTrainedTokenizerBase, vocab: dict[str, int], token: str) -> int | None:
+    """The id of a token; None if there is no such token."""
+    if token in vocab:
+        return vocab[token]
+    # A tokenizer with its own code may leave its special tokens out of the vocabulary. For a token that it does not
+    # have, it gives the id of unk or None, or raises whatever its code raises.
+    with suppress(Exception):
+        token_id = tokenizer.convert_tokens_to_ids(token)
+        if isinstance(token_id, int) and tokenizer.convert_ids_to_tokens(token_id) == token:
+            return token_id
     return None
 
 

@@ -1,7 +1,6 @@
 """All rules, in the order of their codes. A new rule is a file in this folder, an import and a line in RULES."""
 
 from padcheck.core.errors import UsageError
-from padcheck.judging.case import Case
 from padcheck.judging.rule import Rule
 from padcheck.judging.rules.pad101_missing_pad_token import MissingPadToken
 from padcheck.judging.rules.pad102_pad_token_is_eos_token import PadTokenIsEosToken
@@ -37,7 +36,7 @@ from padcheck.judging.rules.pad901_no_padding import NoPadding
 from padcheck.judging.rules.pad902_arm_not_run import ArmNotRun
 from padcheck.judging.rules.pad903_control_not_seen import ControlNotSeen
 
-__all__ = ["RULES", "Case", "Rule", "find_rule"]
+__all__ = ["RULES", "Rule", "find_rule"]
 
 RULES: tuple[Rule, ...] = (
     MissingPadToken(),

@@ -61,7 +61,7 @@ class DependsOnBatch(Rule):
         if (reason := case.undecidable()) is not None:
             return self._by_construction(reason)
         if not rows:
-            return self._beside_neighbours(case)
+            return self._wrong_in_batch_only(case)
         furthest = worst(rows)
         run = next(name for name, found in wrong.items() if furthest in found)
         what = (
@@ -70,24 +70,26 @@ class DependsOnBatch(Rule):
             else f"has no pads in {_named(case, run)} and still differs from the prompt alone"
         )
         # Copies have no padded neighbours. If they are right, the neighbours' pads make the difference.
-        beside_pads = not any(wrong.get(name) for name in (*_COPIES, _AGAIN)) and case.right("batched")
+        by_neighbours = not any(wrong.get(name) for name in (*_COPIES, _AGAIN)) and case.right("batched")
         return self.found(
             f"Prompt {furthest.prompt_index} {what}: {how_far(furthest)}."
             + (
-                " A batch of copies is right, so it depends on which prompts are its neighbours." if beside_pads else ""
+                " A batch of copies is right, so it depends on which prompts are its neighbours."
+                if by_neighbours
+                else ""
             ),
             fix=f"# {EQUAL_LENGTH}: this model's rows depend on their neighbours"
-            if beside_pads
+            if by_neighbours
             else "# run prompts one by one: this model's rows depend on their batch",
             arm=run,
-            copies_are_right=beside_pads,
+            copies_are_right=by_neighbours,
             place=case.place,
             prompts=sorted({row.prompt_index for row in rows}),
             max_abs_diff=furthest.max_abs_diff,
             allowed=furthest.allowed,
         )
 
-    def _beside_neighbours(self, case: Case) -> Finding | None:
+    def _wrong_in_batch_only(self, case: Case) -> Finding | None:
         """Padded rows that are wrong from the first token on, and right in a batch of one with the same pads."""
         runs = case.evidence.runs
         if not case.ran(case.left, "left_alone") or runs[case.left].dtype != runs["left_alone"].dtype:

@@ -1,7 +1,6 @@
 """The report for a person at a terminal; the verdict comes last, so that it is on the screen when the command ends."""
 
 from rich.console import Console, Group, RenderableType
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -153,10 +152,10 @@ def _print_samples(report: Report, view: View, console: Console) -> None:
             section(console, prompts.sample_title(side), Text(visible(sample.error), style="red"))
             continue
         rows = sample.rows if view.verbose else sample.rows[:_MANY_PROMPTS]
-        lines = [
-            Padding(Group(Text(visible(str(list(row.input_ids)))), *grid(row, view.width)), (0, 0, 1, 0))
-            for row in rows
-        ]
+        lines: list[Text] = []
+        for row in rows:
+            # A blank line between two rows.
+            lines += [*([Text()] if lines else []), Text(visible(str(list(row.input_ids)))), *grid(row, view.width)]
         section(console, f"The prompts {prompts.sample_title(side)}", Group(*lines))
 
 

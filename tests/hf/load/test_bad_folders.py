@@ -1,7 +1,9 @@
 """Folders that cannot be measured: exit code 3, one message that says what to change, and no prompt for input."""
 
 import io
+import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import model_folders as folders
@@ -9,12 +11,17 @@ import pytest
 from conftest import Outcome, run_in_process
 from model_folders import Builder
 
+from padcheck.core.errors import NotMeasuredError
+from padcheck.core.progress import Silent
+from padcheck.core.settings import MeasureSettings
+from padcheck.hf.library.limits import call_limited
+from padcheck.hf.measure import measure_model
+
 FolderOf = Callable[[Builder], Path]
 Padcheck = Callable[..., Outcome]
 
 UNREADABLE_BY_EITHER_COMMAND: dict[Builder, tuple[str, ...]] = {
     folders.without_anything: ("no config.json",),
-    folders.without_config: ("no config.json",),
     folders.config_that_is_no_json: ("config.json", "JSON"),
     folders.config_without_model_type: ("model_type", "config.json"),
     folders.unknown_model_type: ("llama_of_the_future", "upgrade transformers"),
@@ -24,7 +31,8 @@ UNREADABLE_BY_EITHER_COMMAND: dict[Builder, tuple[str, ...]] = {
     folders.gpt2_without_tokenizer: ("no tokenizer", "--tokenizer"),
     folders.without_merges: ("tokenizer", "--tokenizer"),
     folders.broken_tokenizer: ("tokenizer", "cut off"),
-    folders.tokenizer_that_is_a_pointer: ("tokenizer", "Git LFS pointer"),
+    folders.tokenizer_that_is_a_pointer: ("tokenizer.model of", "is a Git LFS pointer"),
+    folders.config_that_is_a_pointer: ("config.json of", "is a Git LFS pointer"),
     folders.adapter_without_a_base: ("does not name its base model", "base_model_name_or_path"),
     folders.adapter_that_is_no_json: ("not valid JSON", "cut off"),
     folders.adapter_whose_base_is_no_name: ("does not name its base model", "is not a name"),
@@ -37,10 +45,11 @@ UNREADABLE_WITH_WEIGHTS: dict[Builder, tuple[str, ...]] = {
     folders.without_weights: ("no weights", "model.safetensors", "--tiny"),
     folders.truncated_weights: ("weights", "cut off", "Download it again"),
     folders.truncated_pytorch_bin: ("weights", "cut off", "Download it again"),
-    folders.weights_that_are_a_pointer: ("weights", "Git LFS pointer"),
+    folders.weights_that_are_a_pointer: ("model.safetensors of", "is a Git LFS pointer"),
     folders.without_a_shard: ("model-00001-of-", "Download"),
     folders.weights_of_another_shape: ("shape", "config.json"),
     folders.weights_with_gaps: ("missing", "model.layers.2.", "config.json"),
+    folders.config_of_a_larger_model: ("missing", "model.layers.10.", "config.json"),
     folders.base_checkpoint_with_gaps: ("missing", "h.2.", "config.json"),
     folders.weights_of_another_name: ("missing", "h.0.", "config.json"),
     folders.adapter_of_another_model: ("does not fit", "base_model_name_or_path"),
@@ -93,6 +102,14 @@ def test_compare_does_not_measure_weights_that_it_cannot_load(
     build: Builder, words: tuple[str, ...], folder_of: FolderOf, padcheck: Padcheck
 ) -> None:
     assert_explained(padcheck("compare", folder_of(build)), words)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits memory")
+def test_no_memory_is_taken_for_weights_that_the_checkpoint_does_not_have(folder_of: FolderOf) -> None:
+    """The config describes a model of 7 billion parameters; this process gets 1 GiB."""
+    settings = MeasureSettings(model=str(folder_of(folders.config_of_a_larger_model)))
+    with pytest.raises(NotMeasuredError, match="are missing from the checkpoint"):
+        call_limited(partial(measure_model, settings, Silent()), seconds=60)
 
 
 @pytest.mark.parametrize("build", UNREADABLE_WITH_WEIGHTS, ids=name_of)

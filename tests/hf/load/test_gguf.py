@@ -202,11 +202,17 @@ def test_a_file_that_was_cut_off(padcheck: Padcheck, tmp_path: Path, file: Path,
     assert_explained(padcheck(command, cut), "cut.gguf", "cut off or damaged", "download it again")
 
 
-@pytest.mark.parametrize("content", ["<html>404</html>" * 9, "version https://git-lfs.github.com/spec/v1\n"])
-def test_a_file_of_another_format(padcheck: Padcheck, tmp_path: Path, content: str) -> None:
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("<html>404</html>" * 9, ("not a GGUF file", "web page", "Download")),
+        ("version https://git-lfs.github.com/spec/v1\n", ("is a Git LFS pointer", "git lfs pull")),
+    ],
+)
+def test_a_file_of_another_format(padcheck: Padcheck, tmp_path: Path, content: str, words: tuple[str, ...]) -> None:
     page = tmp_path / "page.gguf"
     page.write_text(content, encoding="utf-8")
-    assert_explained(padcheck("compare", page), "page.gguf", "not a GGUF file", "Git LFS pointer", "Download")
+    assert_explained(padcheck("compare", page), "page.gguf", *words)
 
 
 def test_an_architecture_that_transformers_cannot_convert(padcheck: Padcheck, tmp_path: Path) -> None:

@@ -21,6 +21,9 @@ CASES = {
     "org/server-error": Fault.SERVER_ERROR,
     "org/stalls": Fault.STALL,
     "org/truncated": Fault.TRUNCATED,
+    "org/trickles": Fault.TRICKLE,
+    "org/trickling-files": Fault.TRICKLING_FILES,
+    "org/no-etag": Fault.NO_ETAG,
 }
 
 
@@ -44,8 +47,9 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Outcome]:
         for repo_id, fault in CASES.items():
             hub.add(repo_id, MODEL_FOLDER, fault=fault)
         names = [*CASES, "org/unknown", "org/good@v9"]
-        # Only if no answer comes, the client gives up soon: on a slow machine, any answer takes its time.
-        unanswered = [name for name in names if CASES.get(name) is Fault.STALL]
+        # Only if no answer comes to an end, the client gives up soon: on a slow machine, any answer takes its time.
+        endless = {Fault.STALL, Fault.TRICKLE, Fault.TRICKLING_FILES}
+        unanswered = [name for name in names if CASES.get(name) in endless]
         answered = [name for name in names if name not in unanswered]
         home = tmp_path_factory.mktemp("home")
         outcomes = [
@@ -82,6 +86,9 @@ def test_a_model_is_downloaded_and_measured_at_the_commit_that_the_hub_returns(o
         ("org/server-error", "server error"),
         ("org/stalls", "does not answer"),
         ("org/truncated", "broke off"),
+        ("org/trickles", "timed out"),
+        ("org/trickling-files", "timed out"),
+        ("org/no-etag", "does not have an ETag"),
         ("org/good@v9", "has no revision v9"),
     ],
 )

@@ -15,7 +15,8 @@ def expert_capacity(dtype: torch.dtype) -> PreTrainedModel:
     model = build_family(dtype)
 
     def drop(_mlp: torch.nn.Module, _args: tuple[torch.Tensor], output: torch.Tensor) -> torch.Tensor:
-        number = torch.arange(output.shape[:2].numel()).view(*output.shape[:2], 1)  # (batch, new, 1)
+        shape = output.shape[:2]
+        number = torch.arange(shape.numel(), device=output.device).view(*shape, 1)  # (batch, new, 1)
         return output.masked_fill(number >= _CAPACITY, 0.0)
 
     for layer in model.model.layers:

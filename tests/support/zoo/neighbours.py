@@ -58,12 +58,12 @@ def unpadded_batch(call: Call) -> torch.Tensor:
 
 def alone_from_the_cache(call: Call) -> torch.Tensor:
     """One new token of one row is a matrix times a vector, which has a special kernel."""
-    return torch.full((len(call.mask),), call.past > 0 and len(call.mask) == 1)
+    return call.mask.new_full((len(call.mask),), call.past > 0 and len(call.mask) == 1)
 
 
 def beyond_the_fourth(call: Call) -> torch.Tensor:
     """A kernel works on blocks of four rows, and all blocks except the first are wrong."""
-    return torch.arange(len(call.mask)) >= 4
+    return torch.arange(len(call.mask), device=call.mask.device) >= 4
 
 
 def ends_in_a_pad(call: Call) -> torch.Tensor:

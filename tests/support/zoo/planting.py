@@ -109,7 +109,7 @@ class Call:
     @property
     def slots(self) -> torch.Tensor:
         """The number of each column, (batch, past + new)."""
-        return torch.arange(self.mask.shape[1]).expand_as(self.mask)
+        return torch.arange(self.mask.shape[1], device=self.mask.device).expand_as(self.mask)
 
     @property
     def positions(self) -> torch.Tensor:
@@ -142,7 +142,8 @@ def plant(model: PreTrainedModel, fault: Fault) -> PreTrainedModel:
         input_ids = args[0] if args else kwargs["input_ids"]
         mask = kwargs["attention_mask"]
         if mask is None:
-            mask = torch.ones(len(input_ids), _past(kwargs.get("past_key_values")) + input_ids.shape[1])
+            width = _past(kwargs.get("past_key_values")) + input_ids.shape[1]
+            mask = torch.ones(len(input_ids), width, device=input_ids.device)
         return args, kwargs | fault(Call(base, input_ids, mask.bool()))
 
     model.base_model.register_forward_pre_hook(change, with_kwargs=True)

@@ -36,7 +36,8 @@ class PassesSlots(GPT2LMHeadModel):
     def prepare_inputs_for_generation(self, input_ids: torch.Tensor, *args: Any, **kwargs: Any) -> Arguments:
         inputs = super().prepare_inputs_for_generation(input_ids, *args, **kwargs)
         num_new = inputs["input_ids"].shape[1]
-        inputs["position_ids"] = torch.arange(input_ids.shape[1])[-num_new:].expand(len(input_ids), -1)
+        slots = torch.arange(input_ids.shape[1], device=input_ids.device)
+        inputs["position_ids"] = slots[-num_new:].expand(len(input_ids), -1)
         return inputs
 
 
