@@ -14,6 +14,11 @@ __all__ = ["Report", "__version__", "compare"]
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from padcheck import api  # noqa: PLC0415  keeps `import padcheck` and `padcheck --help` fast
+    import random  # noqa: PLC0415  keeps `import padcheck` and `padcheck --help` fast, as the import of api does
 
+    state = random.getstate()
+    from padcheck import api  # noqa: PLC0415
+
+    random.setstate(state)  # Rich draws a random number when it is imported
+    globals().update(Report=api.Report, compare=api.compare)
     return getattr(api, name)

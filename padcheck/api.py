@@ -21,9 +21,16 @@ A warning makes nothing fail, unless `fail_on` says so:
     ...
 """
 
-from collections.abc import Mapping, Sequence
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal, get_args
+import reprlib
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import fields, replace
+from enum import Enum
+from numbers import Number
+from types import MappingProxyType, NoneType
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin
+
+import msgspec
 
 from padcheck.core import report
 from padcheck.core.errors import UsageError
@@ -42,6 +49,17 @@ if TYPE_CHECKING:
 
 _VIEW = View(width=100)
 _NOTHING: Mapping[str, str] = MappingProxyType({})
+_Settings = TypeVar("_Settings", MeasureSettings, JudgeSettings)
+
+_IN_WORDS: dict[Any, str] = {
+    bool: "True or False",
+    int: "a whole number",
+    float: "a number",
+    str: "a text",
+    tuple[str, ...]: "a list of texts",
+    dict[str, str]: 'a reason for each code: {"PAD106": "why"}',
+    NoneType: "None",
+}
 
 
 class Report(report.Report, frozen=True, kw_only=True):
@@ -95,7 +113,7 @@ def compare(
 
     The model runs in its dtype and on its device, with dropout off. Afterwards the model and the tokenizer are as they
     were before, also after an error: training flags, hooks, gradients, configs, padding settings, and the state of all
-    random number generators.
+    random number generators. Calls from several threads run one after the other.
 
         >>> from padcheck.demo import MODEL_FOLDER
         >>> from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -135,25 +153,14 @@ def compare(
 
     Raises:
         PadcheckError: There is no report. It is one of these two classes of `padcheck.errors`:
-        UsageError: An option is out of range, or does not fit this model or tokenizer.
+        UsageError: An option has the wrong type, is out of range, or does not fit this model or tokenizer.
         NotMeasuredError: Nothing can be measured: an encoder-decoder model, a model without a language modeling head,
             no token to pad with, or not enough memory.
     """
     __tracebackhide__ = True
-    if not isinstance(ignore, Mapping):
-        raise UsageError(f"ignore is {ignore!r}.", change='Give each code its reason: ignore={"PAD106": "why"}.')
-    for option, texts in (("prompts", prompts), ("select", select)):
-        if isinstance(texts, str):
-            raise UsageError(f"{option} is a single text.", change=f"Give a list: {option}=[{texts!r}].")
-    for option, given, known in (
-        ("fail_on", fail_on, [severity.value for severity in Severity]),
-        ("task", task, get_args(Task)),
-        ("padding_side", padding_side, get_args(PaddingSide)),
-    ):
-        if given is not None and given not in known:
-            raise UsageError(f"{option} is {given!r}.", change=f"Use {', '.join(map(repr, known))} or None.")
-    measure = MeasureSettings(
-        prompts=tuple(prompts or ()),
+    measure = _settings(
+        MeasureSettings,
+        prompts=() if prompts is None else _as_tuple(prompts),
         chat=chat,
         max_new_tokens=max_new_tokens,
         do_sample=do_sample,
@@ -165,14 +172,63 @@ def compare(
         batch_size=batch_size,
         thorough=thorough,
     )
-    judgement = JudgeSettings(
+    judgement = _settings(
+        JudgeSettings,
         atol=atol,
         rtol=rtol,
-        select=tuple(code.upper() for code in select),
-        ignore={code.upper(): why for code, why in ignore.items()},
-        fail_on=None if fail_on is None else Severity(fail_on),
+        select=_as_tuple(select),
+        ignore=dict(ignore) if isinstance(ignore, Mapping) else ignore,
+        fail_on=fail_on,
         task=task,
         padding_side=padding_side,
     )
+    judgement = replace(
+        judgement,
+        select=tuple(code.upper() for code in judgement.select),
+        ignore={code.upper(): why for code, why in judgement.ignore.items()},
+    )
     judged = one_model.compare_in_memory(model, tokenizer, measure, judgement, Silent())
     return Report(**{name: getattr(judged, name) for name in judged.__struct_fields__})
+
+
+def _settings(kind: type[_Settings], **given: object) -> _Settings:
+    """The settings with these values.
+
+    Raises:
+        UsageError: A value has the wrong type or is out of range.
+    """
+    types = {each.name: each.type for each in fields(kind)}
+    return kind(**{option: _converted(option, value, types[option]) for option, value in given.items()})
+
+
+def _converted(option: str, value: object, kind: Any) -> Any:
+    try:
+        return msgspec.convert(_of_python(value), kind)
+    except (msgspec.ValidationError, UnicodeError, AttributeError):  # the last two for some strange objects
+        *others, last = _in_words(kind)
+        change = f"Use {', '.join(others)} or {last}." if others else f"Use {last}."
+        raise UsageError(f"{option} is {reprlib.repr(value)}.", change=change) from None
+
+
+def _as_tuple(texts: object) -> object:
+    """The texts of any iterable; anything else is returned as it is, also a single text."""
+    if isinstance(texts, Iterable) and not isinstance(texts, str | bytes | Mapping):
+        with suppress(TypeError):  # an array without dimensions
+            return tuple(map(_of_python, texts))
+    return texts
+
+
+def _of_python(value: object) -> object:
+    """A number or text of numpy as one of Python, which a report can be saved with; anything else as it is."""
+    return value.item() if isinstance(value, Number | str) and hasattr(value, "item") else value
+
+
+def _in_words(kind: Any) -> list[str]:
+    """What a setting of this type can be."""
+    if kind in _IN_WORDS:
+        return [_IN_WORDS[kind]]
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return [repr(member.value) for member in kind]
+    if get_origin(kind) is Literal:
+        return [repr(value) for value in get_args(kind)]
+    return [word for each in get_args(kind) for word in _in_words(each)]

@@ -31,7 +31,7 @@ class Padcheck:
         model: "Model", tokenizer: "Tokenizer", prompts: Sequence[str] | None = None, **options: Any
     ) -> "Report":
         """Returns the report, and never fails because of a finding."""
-        from padcheck.api import compare
+        from padcheck import compare
 
         return compare(model, tokenizer, prompts, **options)
 

@@ -63,7 +63,7 @@ def padcheck(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str])
     return run
 
 
-def run_in_process(*args: object, timeout: float = 100, **environ: str) -> Outcome:
+def run_in_process(*args: object, timeout: float = 300, **environ: str) -> Outcome:
     """Runs a command line in a new process, like a user's shell, with an empty stdin."""
     done = subprocess.run(
         [sys.executable, "-m", "padcheck", *map(str, args)],

@@ -1,9 +1,12 @@
 """padcheck.compare gives the same report as the command, and assert_ok() fails like the command does."""
 
 import doctest
+import inspect
+import re
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import torch
 import zoo
@@ -52,13 +55,13 @@ def test_two_calls_differ_only_in_their_times(demo):
 @pytest.mark.parametrize(
     "mode", [torch.enable_grad, torch.no_grad, torch.inference_mode], ids=lambda mode: mode.__name__
 )
-def test_it_works_in_any_grad_mode(demo, mode):
+def test_it_works_in_any_mode_of_grad(demo, mode):
     with mode():
         before = torch.is_grad_enabled(), torch.is_inference_mode_enabled()
         report = public.compare(*demo, max_new_tokens=2)
         assert (torch.is_grad_enabled(), torch.is_inference_mode_enabled()) == before
     assert report.status == "pass"
-    assert all(run.error is None for run in report.evidence.runs.values())
+    assert all(arm.error is None for arm in report.evidence.runs.values())
 
 
 def test_a_fault_fails_with_the_short_report():
@@ -104,8 +107,16 @@ def test_its_repr_is_one_line(demo):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"prompts": "one text"}, "prompts is a single text"),
-        ({"select": "PAD2"}, "select is a single text"),
+        ({"prompts": "one text"}, "prompts is 'one text'.\nUse a list of texts"),
+        ({"prompts": [5]}, "prompts is (5,).\nUse a list of texts"),
+        ({"select": "PAD2"}, "select is 'PAD2'.\nUse a list of texts"),
+        ({"select": None}, "select is None.\nUse a list of texts"),
+        ({"ignore": ["PAD106"]}, 'Use a reason for each code: {"PAD106": "why"}'),
+        ({"max_new_tokens": "5"}, "max_new_tokens is '5'.\nUse a whole number."),
+        ({"batch_size": None}, "batch_size is None.\nUse a whole number or 'auto'."),
+        ({"pad_token": 5}, "pad_token is 5.\nUse a text or None."),
+        ({"chat": "yes"}, "chat is 'yes'.\nUse True or False."),
+        ({"fail_on": 5}, "Use 'info', 'warning', 'error' or None"),
         ({"fail_on": "never"}, "fail_on is 'never'"),
         ({"task": "sing"}, "Use 'generate', 'score', 'train' or None"),
         ({"padding_side": "both"}, "Use 'left', 'right' or None"),
@@ -116,8 +127,69 @@ def test_its_repr_is_one_line(demo):
     ids=str,
 )
 def test_the_error_for_a_wrong_option_says_what_is_right(demo, options, message):
-    with pytest.raises(UsageError, match=message):
+    with pytest.raises(UsageError, match=re.escape(message)):
         public.compare(*demo, **options)
+
+
+class Unprintable:
+    def __repr__(self):
+        raise ValueError
+
+
+STRANGE_VALUES = (
+    *(None, True, -1, 1.5, 10**400, 1j, "5", "", "\udcff", b"5", ..., int, object(), Unprintable()),
+    *([5], [None], [["a"]], {5}, {"a": 1}, {1: "a"}, {"PAD1": None}, range(3)),
+    *(np.array(5), np.array([5]), torch.tensor(5), torch.tensor([1, 2])),
+)
+OPTIONS = tuple(inspect.signature(public.compare).parameters)[2:]
+
+
+class AcceptedError(Exception):
+    pass
+
+
+def accept(*_args):
+    raise AcceptedError
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_any_value_of_a_wrong_type_is_a_usage_error(option, monkeypatch):
+    monkeypatch.setattr("padcheck.running.one_model.compare_in_memory", accept)
+    for value in STRANGE_VALUES:
+        with pytest.raises((UsageError, AcceptedError)):
+            public.compare(None, None, **{option: value})
+    with pytest.raises(UsageError, match=f"^{option} is "):
+        public.compare(None, None, **{option: object()})
+    with pytest.raises(AcceptedError):
+        public.compare(None, None, **{option: inspect.signature(public.compare).parameters[option].default})
+
+
+def test_numbers_and_texts_of_numpy_are_accepted(demo):
+    report = public.compare(*demo, np.array(["Monday", "one two"]), max_new_tokens=np.int64(2), atol=np.float32(0.5))
+    assert json_io.dump(report)
+    assert report.judgement.atol == 0.5
+
+
+FIRST_CALL = """
+import random, numpy, torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+from padcheck.demo import MODEL_FOLDER
+
+def states():
+    return random.getstate(), str(numpy.random.get_state()), torch.get_rng_state().tolist()
+
+model, tokenizer = (kind.from_pretrained(MODEL_FOLDER) for kind in (AutoModelForCausalLM, AutoTokenizer))
+before = states()
+import padcheck
+report = padcheck.compare(model, tokenizer, max_new_tokens=2)
+print(report)
+assert states() == before
+"""
+
+
+def test_the_first_call_of_a_process_keeps_the_random_states():
+    done = subprocess.run([sys.executable, "-c", FIRST_CALL], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_importing_padcheck_imports_no_heavy_package():

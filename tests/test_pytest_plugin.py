@@ -123,7 +123,7 @@ def test_a_setting_that_does_not_work_on_this_machine_fails_the_model(tmp_path):
     assert "Traceback" not in ended.stdout
 
 
-def test_models_are_selected_like_tests(tmp_path):
+def test_models_are_selected_as_tests_are(tmp_path):
     (tmp_path / "test_other.py").write_text("def test_other(): pass\n")
     models = ("--padcheck", "demo", "--padcheck", "gpt2", "--collect-only", "-q")
     assert run_pytest(tmp_path, *models).stdout.splitlines()[:3] == [

@@ -1,6 +1,7 @@
 """Measures a model and a tokenizer that are already in memory, and restores both afterwards."""
 
 from dataclasses import dataclass, replace
+from threading import RLock
 from typing import Any, TypeAlias
 
 from torch import nn
@@ -22,9 +23,16 @@ Model: TypeAlias = nn.Module
 Tokenizer: TypeAlias = PreTrainedTokenizerBase
 """A fast or a slow tokenizer."""
 
+_ONE_AT_A_TIME = RLock()
+"""A second measurement waits for the first one, in any thread.
+
+Random states, sys.stdout, warning filters and log handlers belong to the whole process, and libraries also print from
+their own threads, so two measurements at a time cannot be kept apart.
+"""
+
 
 def measure_in_memory(model: Model, tokenizer: Tokenizer, settings: MeasureSettings, progress: Progress) -> Evidence:
-    """Measures the model in its own dtype and on its own device.
+    """Measures the model in its own dtype and on its own device. Waits while another thread measures.
 
     The model's own name replaces the one in `settings`. The active adapters of a peft model are measured with it.
 
@@ -45,7 +53,7 @@ def measure_in_memory(model: Model, tokenizer: Tokenizer, settings: MeasureSetti
     if inner is not model:
         name = f"{type(model).__name__} of {name}"
     given = _InMemory(inner, tokenizer)
-    with untouched(model, tokenizer):
+    with _ONE_AT_A_TIME, untouched(model, tokenizer):
         return measure_model(replace(settings, model=name), progress, given.without_weights, given.weights)
 
 
@@ -75,7 +83,8 @@ class _InMemory:
 
 def _without_wrapper(model: Any) -> PreTrainedModel:
     """The model without peft's wrapper. The layers of most adapters are inside the model."""
-    if hasattr(model, "get_base_model"):
+    is_module = isinstance(model, nn.Module)  # and not the class of one
+    if is_module and hasattr(model, "get_base_model"):
         if any(config.is_prompt_learning for config in model.peft_config.values()):
             raise NotMeasuredError(
                 f"The {type(model).__name__} is a learned prompt.",

@@ -3,13 +3,17 @@
 import multiprocessing
 import os
 import signal
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import as_completed
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import TimeoutError as CallTimeoutError  # in Python 3.10 not the built-in one
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from functools import partial
 from threading import Thread
-from typing import TypeVar, cast
+from typing import TypeVar
 
-from pebble import ProcessExpired, ProcessFuture, ProcessPool
+from pebble import ProcessExpired, ProcessPool
 
 _Argument = TypeVar("_Argument")
 _Result = TypeVar("_Result")
@@ -48,41 +52,82 @@ def run_each(
         Exception: What `function` raised.
     """
     processes = min(processes or min(available_cores(), _MOST_PROCESSES), len(arguments))
-    pool = start_pool(processes, threads=max(1, available_cores() // processes), prepare=prepare)
+    workers = [Worker(threads=max(1, available_cores() // processes), prepare=prepare) for _ in range(processes)]
+    idle, waiting = deque(workers), deque(arguments)
+    running: dict[Future[_Result], tuple[Worker, _Argument]] = {}
     try:
-        futures = {pool.schedule(function, args=(argument,), timeout=seconds): argument for argument in arguments}
-        # The type of as_completed() does not keep the class of the futures.
-        for future in cast("Iterator[ProcessFuture[_Result]]", as_completed(futures)):
-            result = result_of(future, seconds)
-            yield futures[future], result
+        while waiting or running:
+            while waiting and idle:
+                worker, argument = idle.popleft(), waiting.popleft()
+                running[worker.start(function, argument, seconds)] = worker, argument
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                worker, argument = running.pop(future)
+                idle.append(worker)
+                result = result_of(future, seconds)
+                yield argument, result
     finally:
+        for worker in workers:
+            worker.stop()
+        for worker in workers:
+            worker.join()
+
+
+class Worker:
+    """One process that makes one call at a time. It ends with this process, even if that is killed.
+
+    A process that is lost is replaced. Only the call that it made, or would have made next, has no result.
+    """
+
+    def __init__(self, *, threads: int, prepare: Callable[[], None] | None) -> None:
+        # A pool of one: Pebble gives up a pool, with all its calls, if a process is lost before it has a call.
+        self._new_pool = partial(
+            ProcessPool,
+            max_workers=1,
+            context=multiprocessing.get_context("spawn"),  # after torch has started threads, a fork may hang
+            initializer=_prepare,
+            initargs=(threads, prepare),
+        )
+        self._pool = self._new_pool()
+
+    def start(
+        self, function: Callable[[_Argument], _Result], argument: _Argument, seconds: float | None
+    ) -> "Future[_Result]":
+        """Starts a call. Call `result_of` with the future before the next call starts."""
+        try:
+            if not self._pool.active:
+                self.stop()
+                self.join()
+                self._pool = self._new_pool()
+            return self._pool.schedule(function, args=(argument,), timeout=seconds)
+        except RuntimeError as error:  # the process was lost at this moment, or the machine cannot start another one
+            future: Future[_Result] = Future()
+            future.set_exception(BrokenProcessPool(str(error)))
+            return future
+
+    def stop(self) -> None:
+        """Tells the process to end, even in the middle of a call."""
         # Pebble's own context manager would wait for running calls, also after Ctrl-C.
-        pool.stop()  # type: ignore[no-untyped-call]
-        pool.join()
+        self._pool.stop()  # type: ignore[no-untyped-call]
+
+    def join(self) -> None:
+        """Waits until the process has ended, after `stop`."""
+        self._pool.join()
 
 
-def start_pool(processes: int, *, threads: int, prepare: Callable[[], None] | None) -> ProcessPool:
-    """Worker processes with this number of threads each. They end with this process, even if it is killed."""
-    return ProcessPool(
-        max_workers=processes,
-        context=multiprocessing.get_context("spawn"),  # after torch has started threads, a fork may hang
-        initializer=_prepare,
-        initargs=(threads, prepare),
-    )
-
-
-def result_of(future: "ProcessFuture[_Result]", seconds: float | None) -> _Result | Lost:
-    """Waits for a call, and returns its result. `seconds` is the time limit that the pool was given.
+def result_of(future: "Future[_Result]", seconds: float | None) -> _Result | Lost:
+    """Waits for a call, and returns its result. `seconds` is the time limit that the call was given.
 
     Raises:
         Exception: What the function raised.
     """
     try:
         return future.result()
-    except TimeoutError:
+    except CallTimeoutError:
         return Lost(f"it did not end within {seconds:g} seconds")
     except ProcessExpired as error:
         return Lost(f"its process crashed (exit code {error.exitcode})")
+    except BrokenProcessPool:
+        return Lost("its process ended before the call began")
 
 
 def available_cores() -> int:

@@ -19,11 +19,9 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 from urllib.parse import urlsplit
 
-from pebble import ProcessPool
-
 from padcheck.core.errors import NotMeasuredError, UsageError
 from padcheck.core.version import __version__
-from padcheck.running.local_pool import Lost, result_of, start_pool
+from padcheck.running.local_pool import Lost, Worker, result_of
 
 _Argument = TypeVar("_Argument")
 _Result = TypeVar("_Result")
@@ -208,12 +206,12 @@ def call_here(call: bytes, versions: dict[str, str], folder: str) -> Any:
     if Path(folder).is_dir():
         os.chdir(folder)
     function, argument, prepare, seconds = pickle.loads(call)  # noqa: S301  Ray runs any code that it is sent
-    return result_of(_pool(prepare).schedule(function, args=(argument,), timeout=seconds), seconds)
+    return result_of(_worker(prepare).start(function, argument, seconds), seconds)
 
 
 @cache
-def _pool(prepare: Callable[[], None] | None) -> ProcessPool:
-    return start_pool(1, threads=1, prepare=prepare)
+def _worker(prepare: Callable[[], None] | None) -> Worker:
+    return Worker(threads=1, prepare=prepare)
 
 
 def _versions() -> dict[str, str]:

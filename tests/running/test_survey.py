@@ -1,7 +1,9 @@
 """The survey as a user runs it, on real architectures at toy size, also on some that cannot be judged."""
 
 import json
+from functools import partial
 
+import jobs
 import pytest
 from conftest import run_in_process
 
@@ -17,7 +19,7 @@ CONTRACT = ("left_generate", "right_generate", "left_forward_no_position_ids", "
 @pytest.fixture(scope="module")
 def outcome():
     """One survey that many tests use: several model types, in two processes."""
-    return run_in_process("survey", *MODEL_TYPES, "--jobs", 2, "--format", "json", timeout=300)
+    return run_in_process("survey", *MODEL_TYPES, "--jobs", 2, "--format", "json")
 
 
 @pytest.fixture(scope="module")
@@ -150,10 +152,20 @@ def test_an_architecture_that_does_not_run_on_text_is_listed_and_the_others_run(
     assert "audio codebooks" in of(outcome, "musicgen")["reason"]
 
 
-def test_an_architecture_that_takes_too_long_is_listed(padcheck):
+def test_an_architecture_that_takes_too_long_is_listed(padcheck, monkeypatch):
+    monkeypatch.setattr(survey, "_judge_architecture", jobs.hang)
     outcome = padcheck("survey", "llama", "--timeout", "0.01", "--format", "json")
     assert outcome.exit_code == 3
     assert of(outcome, "llama")["reason"] == "it did not end within 0.01 seconds"
+
+
+def test_a_worker_that_is_killed_while_it_starts_does_not_stop_the_others(padcheck, tmp_path, monkeypatch):
+    monkeypatch.setattr(survey, "_import_all", partial(jobs.die_the_first_time, str(tmp_path / "died")))
+    outcome = padcheck("survey", "llama", "gpt2", "--jobs", 1, "--format", "json")
+    assert outcome.exit_code == 3
+    assert of(outcome, "llama")["status"] == "not_built"
+    assert of(outcome, "llama")["reason"] == "its process ended before the call began"
+    assert of(outcome, "gpt2")["status"] == "judged"
 
 
 def test_a_model_that_counts_positions_its_own_way_has_a_right_cache(padcheck):
@@ -171,9 +183,10 @@ def test_in_16_bit_a_difference_of_generate_and_forward_is_no_fault_of_padding(p
 
 
 def test_an_attention_implementation_that_one_architecture_lacks_does_not_stop_the_others(padcheck):
-    outcome = padcheck("survey", "llama", "xlnet", "--attn-implementation", "flex_attention", "--format", "json")
+    # Not flex_attention: compiling it takes minutes on a slow machine.
+    outcome = padcheck("survey", "llama", "xlnet", "--attn-implementation", "sdpa", "--format", "json")
     assert of(outcome, "xlnet")["status"] == "not_built"
-    assert "flex_attention" in of(outcome, "xlnet")["reason"]
+    assert "sdpa" in of(outcome, "xlnet")["reason"]
     assert of(outcome, "llama")["status"] == "judged"
     assert outcome.exit_code == 3
 

@@ -84,6 +84,7 @@ class LoopbackHub(ThreadingHTTPServer):
 
     Attributes:
         endpoint: The hub's address, for the variable ``HF_ENDPOINT``.
+        requested: Set with the first request.
         requests: All requests, such as ``HEAD /org/name/resolve/main/config.json``, in order of arrival.
     """
 
@@ -92,6 +93,7 @@ class LoopbackHub(ThreadingHTTPServer):
         self.endpoint = f"http://127.0.0.1:{self.server_port}"
         self.requests: list[str] = []
         self.repos: dict[str, _Repo] = {}
+        self.requested = threading.Event()
         self.closing = threading.Event()
 
     def __enter__(self) -> LoopbackHub:
@@ -129,10 +131,14 @@ class LoopbackHub(ThreadingHTTPServer):
             "HF_HOME": str(home),
             "HF_HUB_DISABLE_TELEMETRY": "1",
             "HF_HUB_DISABLE_XET": "1",
-            "HF_HUB_DOWNLOAD_TIMEOUT": "1",
-            "HF_HUB_ETAG_TIMEOUT": "1",
+            "HF_HUB_DOWNLOAD_TIMEOUT": "100",
+            "HF_HUB_ETAG_TIMEOUT": "100",
             "NO_PROXY": "127.0.0.1",
         }
+
+
+SOON = {"HF_HUB_DOWNLOAD_TIMEOUT": "1", "HF_HUB_ETAG_TIMEOUT": "1"}
+"""Variables for a client that waits for an answer that does not come: the client gives up after a second."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -142,6 +148,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.requests.append(f"{self.command} {self.path}")
+        self.server.requested.set()
         try:
             self._answer()
         except _RefusalError as refusal:

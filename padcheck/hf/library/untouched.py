@@ -1,8 +1,9 @@
 """Restores the user's model and tokenizer after measuring, and a model between two runs."""
 
 import random
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -15,85 +16,109 @@ from transformers import GenerationConfig, PretrainedConfig, PreTrainedTokenizer
 def untouched(model: nn.Module, tokenizer: PreTrainedTokenizerBase) -> Iterator[None]:
     """Restores model, tokenizer and all random states when the context ends, also after an exception.
 
-    Restored for every module: the training flag, hooks, parameters, buffers and configs, and the numbers in buffers
-    that are calculated rather than loaded. Attributes that generate() adds, such as a static cache, are removed. The
-    numbers in weights and gradients are not copied: all runs use inference mode, in which nothing writes to them.
+    Restored for every module: the training flag, hooks, parameters, buffers and configs, the content of dicts, lists,
+    sets and deques, also nested ones, and the numbers in buffers and in other tensors that are not weights. Attributes
+    that generate() adds, such as a static cache, are removed. The numbers in weights and gradients are not copied,
+    because a copy would double the memory: all runs use inference mode, in which only a hook could write to them.
     """
-    with _random_numbers(model), untouched_state(model, tokenizer), _backend(tokenizer):
+    with _random_numbers(), untouched_state(model, tokenizer), _backend(tokenizer):
         yield
 
 
 @contextmanager
 def untouched_state(model: nn.Module, *others: object) -> Iterator[None]:
     """Restores the attributes of the modules and of `others`, so that a run cannot affect the next one."""
-    with ExitStack() as stack:
-        stack.enter_context(_calculated_buffers(model))
-        for owner in _owners(model, *others):
-            stack.enter_context(_attributes(owner))
+    before: list[tuple[Callable[[Any, Any], None], Any, Any]] = []
+    for value in _parts(model, *others):
+        if isinstance(value, torch.Tensor):
+            before.append((_restore_numbers, value, value.detach().clone()))
+        else:
+            before.append((_restore_content, value, dict(value) if isinstance(value, dict) else list(value)))
+    try:
         yield
+    finally:
+        for restore, value, content in before:
+            restore(value, content)
 
 
-@contextmanager
-def _calculated_buffers(model: nn.Module) -> Iterator[None]:
-    """Restores the buffers that are calculated, such as rotary frequencies that change with the length (longrope).
+def _parts(model: nn.Module, *others: object) -> Iterator[Any]:
+    """Everything in the modules and in `others` that can change in place, once each: containers and tensors.
 
-    Buffers that are saved with the weights are skipped: nothing writes to them in eval mode, and in a quantized model
-    they may be the weights.
+    An object with attributes is a dict of them. Only modules, configs and `others` are looked into.
     """
-    buffers = [
-        buffer
+    owners = [*model.modules(), *others]
+    entered = {id(owner) for owner in owners}
+    copied = _copied_tensors(model)
+    todo, seen = list[Any](owners), dict[int, Any]()
+    while todo:
+        value = todo.pop()
+        if id(value) in seen:
+            continue
+        if isinstance(value, nn.Module | PretrainedConfig | GenerationConfig) or id(value) in entered:
+            todo.append(vars(value))
+        elif isinstance(value, dict):
+            todo.extend(value.values())
+            yield value
+        elif isinstance(value, list | set | deque):
+            todo.extend(value)
+            yield value
+        elif isinstance(value, tuple):
+            todo.extend(value)
+        elif isinstance(value, torch.Tensor):
+            if copied(value):
+                yield value
+        else:
+            continue
+        seen[id(value)] = value
+
+
+def _copied_tensors(model: nn.Module) -> Callable[[torch.Tensor], bool]:
+    """True for a tensor whose numbers are restored: not for a weight.
+
+    In a quantized model, any tensor may hold weights, except for the buffers that are calculated, such as rotary
+    frequencies, which change with the length (longrope).
+    """
+    calculated = {
+        id(buffer)
         for module in model.modules()
         for name, buffer in module.named_buffers(recurse=False)
-        if name in module._non_persistent_buffers_set and buffer.is_floating_point()  # noqa: SLF001
-    ]
-    before = [buffer.clone() for buffer in buffers]
-    try:
-        yield
-    finally:
+        if name in module._non_persistent_buffers_set  # noqa: SLF001
+    }
+    is_quantized = any(getattr(module, "is_quantized", False) for module in model.modules())
+
+    def is_copied(tensor: torch.Tensor) -> bool:
+        if type(tensor) is not torch.Tensor or tensor.is_meta or tensor.layout is not torch.strided:
+            return False  # parameters, and tensors that cannot be compared
+        return id(tensor) in calculated or not is_quantized
+
+    return is_copied
+
+
+def _restore_numbers(tensor: torch.Tensor, before: torch.Tensor) -> None:
+    # An unchanged tensor is not written to: backward() would refuse a graph that was made with it before.
+    if not torch.equal(tensor, before):
         with torch.inference_mode():
-            for buffer, numbers in zip(buffers, before, strict=True):
-                buffer.copy_(numbers)
+            tensor.copy_(before)
 
 
-def _owners(model: nn.Module, *others: object) -> list[object]:
-    """The modules, the others, and all configs among their attributes with their parts; each object once."""
-    owners: dict[int, object] = {}
-
-    def add(owner: object) -> None:
-        if id(owner) in owners:
-            return
-        owners[id(owner)] = owner
-        for value in vars(owner).values():
-            if isinstance(value, PretrainedConfig | GenerationConfig):
-                add(value)
-
-    for owner in (*model.modules(), *others):
-        add(owner)
-    return list(owners.values())
-
-
-@contextmanager
-def _attributes(owner: object) -> Iterator[None]:
-    """Restores an object's attributes and the content of its containers: a module keeps its hooks in dicts."""
-    attributes = vars(owner)
-    before = dict(attributes)
-    containers = [(value, value.copy()) for value in before.values() if isinstance(value, dict | list | set)]
-    try:
-        yield
-    finally:
-        for name in attributes.keys() - before.keys():
-            del attributes[name]
-        attributes.update(before)
-        for container, content in containers:
-            _refill(container, content)
-
-
-def _refill(container: Any, content: Any) -> None:
-    container.clear()
-    if isinstance(container, list):
-        container.extend(content)
+def _restore_content(container: Any, before: Any) -> None:
+    """Refills a container that has changed, with the methods of the base class: ModelOutput forbids update()."""
+    if _ids(container) == _ids(before):
+        return
+    if isinstance(container, dict):
+        kind = OrderedDict if isinstance(container, OrderedDict) else dict
+        kind.clear(container)
+        kind.update(container, before)
     else:
-        container.update(content)
+        container.clear()
+        add_all = container.update if isinstance(container, set) else container.extend
+        add_all(before)
+
+
+def _ids(container: Any) -> list[int]:
+    """The identity of everything in a container, in order."""
+    values = container.values() if isinstance(container, dict) else ()
+    return [id(each) for each in (*container, *values)]
 
 
 @contextmanager
@@ -119,13 +144,23 @@ def _backend(tokenizer: PreTrainedTokenizerBase) -> Iterator[None]:
 
 
 @contextmanager
-def _random_numbers(model: nn.Module) -> Iterator[None]:
-    """Restores the random states of Python, numpy and torch, including those of the model's CUDA devices."""
-    python, of_numpy = random.getstate(), np.random.get_state()
-    devices = {parameter.device for parameter in model.parameters() if parameter.device.type == "cuda"}
-    with torch.random.fork_rng(list(devices)):
-        try:
-            yield
-        finally:
-            random.setstate(python)
-            np.random.set_state(of_numpy)
+def _random_numbers() -> Iterator[None]:
+    """Restores the random states of Python, numpy and torch, on the CPU and on every accelerator in use."""
+    before = [(put_back, get()) for get, put_back in _random_states()]
+    try:
+        yield
+    finally:
+        for put_back, state in before:
+            put_back(state)
+
+
+def _random_states() -> Iterator[tuple[Callable[[], Any], Callable[[Any], object]]]:
+    """Pairs of functions: one returns a random state, the other one sets it."""
+    yield random.getstate, random.setstate
+    yield np.random.get_state, np.random.set_state
+    yield torch.get_rng_state, torch.set_rng_state
+    for accelerator in (torch.cuda, torch.xpu):
+        if accelerator.is_initialized():
+            yield accelerator.get_rng_state_all, accelerator.set_rng_state_all
+    if torch.backends.mps.is_available():
+        yield torch.mps.get_rng_state, torch.mps.set_rng_state

@@ -1,20 +1,25 @@
 """compare() restores the model and the tokenizer, also after an exception."""
 
+import collections
 import copy
 import logging
 import random
+import sys
+import threading
 import warnings
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import model_folders as folders
 import numpy as np
 import pytest
 import torch
+from jobs import PATIENCE
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, PreTrainedModel, PreTrainedTokenizerBase
+from transformers.modeling_outputs import CausalLMOutput
 
 import padcheck as public
-import padcheck.api  # imported here because Rich draws a random number on import
 from padcheck.hf.library.untouched import untouched
 
 LOGGERS = ("transformers", "huggingface_hub", "accelerate", "peft", "bitsandbytes")
@@ -124,6 +129,61 @@ def test_every_kind_of_change_is_undone(tmp_path):
     assert list(model.model._modules) == ["embed_tokens", "layers", "norm", "rotary_emb"]
 
 
+def test_what_a_hook_changes_in_place_is_restored(tmp_path):
+    model, tokenizer = in_training(tmp_path)
+    model.register_buffer("calls", torch.zeros(2, dtype=torch.int64))
+    model.register_buffer("mask", torch.zeros(2, dtype=torch.bool), persistent=False)
+    model.last = torch.zeros(2)
+    model.stats = {"layers": [{"calls": 0}, collections.Counter(a=1)], "order": collections.OrderedDict(b=1, a=2)}
+    model.recent = (collections.deque([1, 2], maxlen=2), {3})
+    model.output = CausalLMOutput(logits=torch.zeros(2))
+    model.config.notes = {"seen": []}
+    kept = model.stats["layers"], model.recent[0], model.output
+
+    def change(model, _args, _output):
+        for tensor in (model.calls, model.mask, model.last, model.output.logits, model.calls.data):
+            tensor.add_(1)
+        model.stats["layers"][0]["calls"] += 1
+        model.stats["layers"][1].update("ab")
+        model.stats["layers"].append(model.calls)
+        model.stats["order"].move_to_end("b")
+        model.recent[0].append(3)
+        model.recent[1].clear()
+        model.output["loss"] = model.calls
+        model.config.notes["seen"].append(1)
+
+    handle = model.register_forward_hook(change)
+    public.compare(model, tokenizer, max_new_tokens=2)
+    handle.remove()
+    assert (model.calls.tolist(), model.mask.tolist(), model.last.tolist()) == ([0, 0], [False, False], [0, 0])
+    assert model.stats == {"layers": [{"calls": 0}, {"a": 1}], "order": {"b": 1, "a": 2}}
+    assert list(model.stats["order"]) == ["b", "a"]
+    assert model.recent == (collections.deque([1, 2]), {3})
+    assert list(model.output) == ["logits"]
+    assert model.output.logits.tolist() == [0, 0]
+    assert model.config.notes == {"seen": []}
+    assert all(a is b for a, b in zip(kept, (model.stats["layers"], model.recent[0], model.output), strict=True))
+
+
+def test_the_weights_of_a_quantized_model_are_not_copied(tmp_path, monkeypatch):
+    model, tokenizer = in_training(tmp_path)
+    model.register_buffer("packed", torch.zeros(2, dtype=torch.int32))
+    model.register_buffer("calculated", torch.zeros(2), persistent=False)
+    model.is_quantized = True
+    with untouched(model, tokenizer):
+        model.packed.add_(1)
+        model.calculated.add_(1)
+    assert (model.packed.tolist(), model.calculated.tolist()) == ([1, 1], [0, 0])
+
+
+def test_a_loss_from_before_can_still_go_backward(tmp_path):
+    model, tokenizer = in_training(tmp_path)
+    model.register_buffer("scale", torch.ones(1))
+    loss = (model.scale * model.lm_head.weight).sum()
+    public.compare(model, tokenizer, max_new_tokens=2)
+    loss.backward()
+
+
 def test_everything_is_restored_with_a_static_cache(tmp_path):
     model, tokenizer = in_training(tmp_path)
     model.generation_config.update(do_sample=False, temperature=None, cache_implementation="static")
@@ -173,6 +233,58 @@ def test_the_random_states_are_restored(tmp_path):
     before = state(model, tokenizer)
     public.compare(model, tokenizer, max_new_tokens=2)
     assert_same(state(model, tokenizer), before)
+
+
+def test_the_random_states_of_all_accelerators_are_restored(tmp_path, monkeypatch):
+    """With stand-ins for the accelerators that this machine does not have."""
+    model, tokenizer = in_training(tmp_path)
+    states = {"cuda": [1, 2], "xpu": [3], "mps": 4}
+    for name in ("cuda", "xpu"):
+        monkeypatch.setattr(f"torch.{name}.is_initialized", lambda: True)
+        monkeypatch.setattr(f"torch.{name}.get_rng_state_all", lambda name=name: states[name])
+        monkeypatch.setattr(f"torch.{name}.set_rng_state_all", lambda state, name=name: states.update({name: state}))
+    monkeypatch.setattr("torch.backends.mps.is_available", lambda: True)
+    monkeypatch.setattr("torch.mps.get_rng_state", lambda: states["mps"])
+    monkeypatch.setattr("torch.mps.set_rng_state", lambda state: states.update(mps=state))
+    before = dict(states)
+    with untouched(model, tokenizer):
+        states.update(cuda=[5, 6], xpu=[7], mps=8)
+    assert states == before
+
+
+def test_a_second_thread_waits_and_everything_is_restored(tmp_path, monkeypatch):
+    first, second = in_training(tmp_path), in_training(tmp_path)
+    lock, arrivals, order = threading.RLock(), threading.Semaphore(0), []
+    first_runs = threading.Event()
+
+    class WatchedLock:
+        def __enter__(self):
+            arrivals.release()
+            lock.acquire()
+
+        def __exit__(self, *_exc_info):
+            lock.release()
+
+    def wait_for_the_second(*_args):
+        if not first_runs.is_set():
+            first_runs.set()
+            assert all(arrivals.acquire(timeout=PATIENCE) for _ in range(2))
+        order.append(1)
+
+    monkeypatch.setattr("padcheck.hf.in_memory._ONE_AT_A_TIME", WatchedLock())
+    first[0].register_forward_hook(wait_for_the_second)
+    second[0].register_forward_hook(lambda *_args: order.append(2))
+    before, stdout = [state(*first), state(*second)], sys.stdout
+    with ThreadPoolExecutor(2) as executor:
+        reports = [executor.submit(public.compare, *first, max_new_tokens=2)]
+        assert first_runs.wait(PATIENCE)
+        reports.append(executor.submit(public.compare, *second, max_new_tokens=2))
+        assert all(not run.error for report in reports for run in report.result().evidence.runs.values())
+    assert sorted(order) == order
+    assert set(order) == {1, 2}
+    assert sys.stdout is stdout
+    for given, was in zip((first, second), before, strict=True):
+        assert_same(state(*given), was)
 
 
 def test_a_tokenizer_without_a_pad_token_does_not_get_one(tmp_path):

@@ -27,7 +27,7 @@ except ImportError:
 
 needs_ranks = pytest.mark.skipif(not possible, reason="transformers.distributed.DistributedConfig has no tp_plan here")
 FEW = ("--max-new-tokens", "3")
-SECONDS = 100
+SECONDS = 300
 CHANGED = """
 import os, signal, sys, time
 from padcheck.cli.app import main

@@ -188,7 +188,7 @@ def test_a_fix_is_copied(browser):
     button = browser.find(".finding [data-copy]")[0]
     fix = browser.find(".finding pre")[0].text
     button.click()
-    WebDriverWait(browser.driver, 10).until(lambda _: button.text == "Copied")
+    WebDriverWait(browser.driver, 100).until(lambda _: button.text == "Copied")
     copied = browser.driver.execute_async_script("navigator.clipboard.readText().then(arguments[0])")
     assert copied == fix == PAGES["compare"].findings[0].fix
 
