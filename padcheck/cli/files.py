@@ -1,4 +1,4 @@
-"""The files that a command writes: checked before anything runs, and written whole or not at all."""
+"""The files that a command writes: checked before anything runs, and never left half written."""
 
 import os
 import sys
@@ -143,7 +143,7 @@ def write_file(option: str, path: Path, text: str, output: OutputSettings) -> No
 
 
 def own_stream(path: Path) -> TextIO | None:
-    """Stdout or stderr if the path is one of them, such as /dev/stdout: a file behind it must not be replaced."""
+    """Stdout or stderr if the path is one of them, such as /dev/stdout: a file that it leads to must not be replaced."""
     return next((stream for stream in (sys.stdout, sys.stderr) if path.exists() and _is(path, stream)), None)
 
 
