@@ -143,7 +143,7 @@ def write_file(option: str, path: Path, text: str, output: OutputSettings) -> No
 
 
 def own_stream(path: Path) -> TextIO | None:
-    """Stdout or stderr if the path is one of them, such as /dev/stdout: a file that it leads to must not be replaced."""
+    """Stdout or stderr if the path is one of them, such as /dev/stdout. The file that it leads to must stay."""
     return next((stream for stream in (sys.stdout, sys.stderr) if path.exists() and _is(path, stream)), None)
 
 

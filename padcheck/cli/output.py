@@ -9,6 +9,8 @@ from typing import NoReturn
 
 from msgspec.structs import replace
 from rich.console import Console
+from rich.live import Live
+from rich.spinner import Spinner as Dots
 from rich.table import Table
 from rich.text import Text
 
@@ -45,21 +47,28 @@ class Spinner:
             self._console.print(Text(visible(description), style="dim"))
             yield
         else:
-            with self._console.status(Text(visible(description))):
+            with self._spinning(description):
                 yield
 
     @contextmanager
     def steps(self, description: str, total: int) -> Iterator[Callable[[str], None]]:
         """Shows how many steps are done, and the last one. The line disappears at the end."""
         done = 0
-        with self._console.status(Text(visible(f"{description} {total}"))) as status:
+        with self._spinning(f"{description} {total}") as dots:
 
             def step(name: str) -> None:
                 nonlocal done
                 done += 1
-                status.update(Text(visible(f"{description} {done} of {total}: {name}")))
+                dots.update(text=Text(visible(f"{description} {done} of {total}: {name}")))
 
             yield step
+
+    @contextmanager
+    def _spinning(self, text: str) -> Iterator[Dots]:
+        dots = Dots("dots", Text(visible(text)), style="status.spinner")
+        # Redirected, sys.stderr would no longer escape what libraries write.
+        with Live(dots, console=self._console, transient=True, redirect_stdout=False, redirect_stderr=False):
+            yield dots
 
 
 def progress_for(output: OutputSettings) -> Progress:

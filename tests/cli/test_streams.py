@@ -1,5 +1,6 @@
 """stdout and stderr: what is escaped, and what happens if they are closed or full."""
 
+import io
 import os
 import subprocess
 import sys
@@ -7,8 +8,10 @@ from pathlib import Path
 
 import pytest
 from conftest import run_in_process
+from rich.console import Console
 
 from padcheck.cli.app import app
+from padcheck.cli.output import Spinner
 from padcheck.cli.streams import safe_streams
 
 QUICK = ("compare", "demo", "--tiny", "--max-new-tokens", "2")
@@ -99,3 +102,18 @@ def test_a_library_cannot_act_on_the_terminal_and_its_progress_bars_can_move_the
     text = capfd.readouterr().err
     assert text.startswith("x\\x1b[31mred\\x07\\x9b2J\\u202e.txt\n")
     assert text.endswith("\r 50%\x1b[A")
+
+
+def test_progress_escapes_names_and_leaves_stderr_as_it_is():
+    terminal, stderr = io.StringIO(), sys.stderr
+    spinner = Spinner(Console(file=terminal, force_terminal=True))
+    with spinner.stage(HOSTILE, "one"):
+        assert sys.stderr is stderr
+    with spinner.stage(HOSTILE, "two", downloads=True):
+        assert sys.stderr is stderr
+    with spinner.steps(HOSTILE, 2) as step:
+        step(HOSTILE)
+        assert sys.stderr is stderr
+    assert "x\\x1b[31mred" in terminal.getvalue()
+    assert not set("\x07\x9b\u202e") & set(terminal.getvalue())
+    assert "x\x1b[31m" not in terminal.getvalue()
