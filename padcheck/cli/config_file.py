@@ -17,7 +17,8 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from padcheck.cli.prompts_file import load_prompts
+from padcheck.cli.files import possible_path
+from padcheck.cli.prompts_file import load_prompts, path_of
 from padcheck.core.errors import UsageError
 from padcheck.core.report import ConfigurationFile
 from padcheck.core.settings import JudgeSettings, MeasureSettings, belonging_to
@@ -117,6 +118,13 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
                 )
         return [self._job(name, given) for name in names]
 
+    @property
+    def inputs(self) -> list[Path]:
+        """The file itself, its baseline, and its prompts files."""
+        layers = (self.shared, *self.tables.values())
+        prompts = (layer.get("prompts_file") for layer in layers)
+        return [each for each in (self.path, self.baseline, *prompts) if each is not None]
+
     def file(self, jobs: Sequence[Job]) -> ConfigurationFile | None:
         """The file, and the line of each model; None if there is no file."""
         if self.path is None:
@@ -176,13 +184,13 @@ def read(path: Path | None, folder: Path = Path()) -> Configuration:
 
 def _read(path: Path) -> Configuration | None:
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = possible_path("The configuration", path).read_text(encoding="utf-8-sig")
         document: dict[str, Any] = msgspec.toml.decode(text)
     except OSError as error:
         raise UsageError(
             f"The configuration {path} cannot be read: {error.strerror or error}.", change="Check the path."
         ) from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UsageError(
             f"The configuration {path} is not TOML: {error}.", change="Fix that line. A text needs quotes."
         ) from error
@@ -212,8 +220,11 @@ def _configuration(path: Path, text: str, section: dict[str, Any]) -> Configurat
         path=path,
         text=text,
         models=tuple(own.get("models", ())),
-        baseline=path.parent / own["baseline"] if "baseline" in own else None,
-        reports={name: str(path.parent / file) for name, file in own.get("report", {}).items()},
+        baseline=possible_path(f"{path}: baseline", path.parent / own["baseline"]) if "baseline" in own else None,
+        reports={
+            name: str(possible_path(f"{path}: report {name}", path.parent / file))
+            for name, file in own.get("report", {}).items()
+        },
         shared=_as_settings(shared, path.parent),
         tables={name: _as_settings(_given(table), path.parent) for name, table in own.get("model", {}).items()},
     )
@@ -268,8 +279,10 @@ def _as_settings(table: dict[str, Any], folder: Path) -> dict[str, Any]:
     settings = dict(table)
     if "prompts" in table or "prompts_file" in table:
         file = settings.pop("prompts_file", None)
-        of_file = () if file is None else load_prompts(file if file == "-" else str(folder / file))
-        settings["prompts"] = (*table.get("prompts", ()), *of_file)
+        if file is not None:
+            file = file if file == "-" else str(folder / file)
+            settings["prompts_file"] = path_of(file)
+        settings["prompts"] = (*table.get("prompts", ()), *(load_prompts(file) if file is not None else ()))
     if "select" in table:
         settings["select"] = tuple(code.upper() for code in table["select"])
     if "ignore" in table:

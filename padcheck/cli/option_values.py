@@ -4,11 +4,16 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Any, TypeVar
 
+from padcheck.cli.files import possible_path
 from padcheck.cli.options import FailOn
+from padcheck.cli.prompts_file import load_prompts, path_of
 from padcheck.core.errors import UsageError
 from padcheck.core.settings import JudgeSettings, MeasureSettings, OutputSettings, SurveySettings, belonging_to
 
 Settings = TypeVar("Settings", MeasureSettings, JudgeSettings, OutputSettings, SurveySettings)
+
+_PATHS = {"--config": "config", "--baseline": "baseline", "--output": "path"}
+"""The options that name a file, apart from --prompts and --report."""
 
 
 def option_values(asked: Mapping[str, Any]) -> dict[str, Any]:
@@ -18,9 +23,11 @@ def option_values(asked: Mapping[str, Any]) -> dict[str, Any]:
         asked: What Typer parsed, by option; None for an option that was not given.
 
     Raises:
-        UsageError: A value is invalid, or a prompts file cannot be read.
+        UsageError: A value is invalid, no file can have a given name, or a prompts file cannot be read.
     """
     values = {name: each.value if isinstance(each, Enum) else each for name, each in asked.items() if each is not None}
+    if "prompts" in values:
+        values["prompts_file"] = path_of(values["prompts"])
     if "prompt" in values or "prompts" in values:
         values["prompts"] = _prompts(values.pop("prompt", []), values.get("prompts"))
     if "batch_size" in values:
@@ -35,7 +42,16 @@ def option_values(asked: Mapping[str, Any]) -> dict[str, Any]:
         from padcheck.reporters import files_by_format
 
         values["reports"] = files_by_format(values["reports"])
+    _require_possible_paths(values)
     return values
+
+
+def _require_possible_paths(values: Mapping[str, Any]) -> None:
+    paths = {option: values.get(name) for option, name in _PATHS.items()}
+    paths |= {f"--report {name}": path for name, path in values.get("reports", {}).items()}
+    for option, path in paths.items():
+        if path is not None:
+            possible_path(option, path)
 
 
 def build(kind: type[Settings], values: Mapping[str, Any], **more: Any) -> Settings:
@@ -69,11 +85,7 @@ def _batch_size(text: str) -> int | str:
 
 
 def _prompts(prompts: list[str], file: str | None) -> tuple[str, ...]:
-    if file is None:
-        return tuple(prompts)
-    from padcheck.cli.prompts_file import load_prompts
-
-    return (*prompts, *load_prompts(file))
+    return tuple(prompts) if file is None else (*prompts, *load_prompts(file))
 
 
 def _codes(options: list[str]) -> list[str]:

@@ -5,11 +5,17 @@ from pathlib import Path
 
 import msgspec
 
+from padcheck.cli.files import STDIN, possible_path
 from padcheck.core.errors import UsageError
 
 
 class _PromptLine(msgspec.Struct):
     prompt: str
+
+
+def path_of(file: str) -> Path:
+    """The path that the name of a prompts file stands for."""
+    return STDIN if file == "-" else Path(file)
 
 
 def load_prompts(file: str) -> tuple[str, ...]:
@@ -22,7 +28,7 @@ def load_prompts(file: str) -> tuple[str, ...]:
     try:
         if file == "-" and sys.stdin is None:
             raise UsageError("--prompts - reads standard input, which is closed.", change="Pipe the prompts in.")
-        raw = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+        raw = sys.stdin.buffer.read() if file == "-" else possible_path("The prompts file", Path(file)).read_bytes()
         text = raw.decode("utf-8-sig")
     except OSError as error:
         raise UsageError(

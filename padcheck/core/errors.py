@@ -49,3 +49,17 @@ def memory_ran_out() -> NotMeasuredError:
         meaning="The model does not fit into this machine's memory.",
         change="Use --dtype bfloat16 or --device-map auto, or --tiny to test only the architecture.",
     )
+
+
+def caused_by_the_machine(error: Exception) -> NotMeasuredError | None:
+    """The error to show if memory, a file or a limit of the operating system is the cause; None if it is a bug."""
+    if isinstance(error, MemoryError):
+        return memory_ran_out()
+    if isinstance(error, OSError):
+        reason = error.strerror or error
+        return NotMeasuredError(
+            f"{reason}." if error.filename is None else f"{error.filename}: {reason}.",
+            meaning="The operating system refused to read or write a file, or a limit was reached.",
+            change="Check the names, the free disk space and the limits (ulimit -a).",
+        )
+    return None

@@ -4,7 +4,7 @@ import traceback
 from collections.abc import Callable
 from typing import NamedTuple
 
-from padcheck.core.errors import ISSUES, NotMeasuredError, PadcheckError, UsageError, memory_ran_out
+from padcheck.core.errors import ISSUES, NotMeasuredError, PadcheckError, UsageError, caused_by_the_machine
 from padcheck.core.exit_codes import ExitCode
 from padcheck.core.report import Report
 
@@ -36,9 +36,10 @@ def report_or_failure(compare: Callable[[], Report], *, raise_usage_errors: bool
         return Failure(ExitCode.NOT_MEASURED, error)
     except NotMeasuredError as error:
         return Failure(error.exit_code, error)
-    except MemoryError:
-        return Failure(ExitCode.NOT_MEASURED, memory_ran_out())
     except Exception as error:  # noqa: BLE001  a bug must not stop the other models
+        explained = caused_by_the_machine(error)
+        if explained is not None:
+            return Failure(explained.exit_code, explained)
         bug = PadcheckError(
             f"A bug in padcheck: {type(error).__name__}: {error}", change=f"Please report it: {ISSUES}."
         )

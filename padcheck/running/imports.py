@@ -1,11 +1,11 @@
-"""Imports torch and transformers: quickly, and with a message if an environment variable is wrong."""
+"""Imports torch and transformers: quickly, and with a message if they cannot be imported."""
 
 import gc
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from padcheck.core.errors import UsageError
+from padcheck.core.errors import NotMeasuredError, UsageError
 
 
 @contextmanager
@@ -16,6 +16,7 @@ def importing() -> Iterator[None]:
 
     Raises:
         UsageError: A library read an environment variable that it does not understand.
+        NotMeasuredError: A library cannot be imported.
     """
     was_enabled = gc.isenabled()
     gc.disable()
@@ -30,6 +31,12 @@ def importing() -> Iterator[None]:
             f"The environment variable {wrong[0]} has a value that cannot be used: {os.environ[wrong[0]]}",
             meaning=f"A library that padcheck imports rejects it: {error}",
             change="Correct it or unset it. A time limit, for example, is a whole number of seconds.",
+        ) from error
+    except ImportError as error:
+        raise NotMeasuredError(
+            f"torch or transformers cannot be imported: {error}.",
+            meaning="The installation is incomplete, or memory ran out.",
+            change="Install padcheck in a new environment, or raise the limit of memory (ulimit -v).",
         ) from error
     finally:
         if was_enabled:

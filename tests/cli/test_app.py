@@ -1,10 +1,10 @@
 """The commands as a user types them: help, version, prompts of every kind, output, exit codes."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
-import time
 from itertools import pairwise
 
 import pytest
@@ -175,20 +175,20 @@ def test_a_stream_that_is_not_utf8_gets_escapes_and_no_crash():
     assert outcome.stdout.isascii()
 
 
-def test_ctrl_c_ends_with_not_measured_and_one_line():
-    command = [sys.executable, "-m", "padcheck", "compare", "demo", "--prompts", "-"]
+def test_ctrl_c_ends_with_not_measured_and_one_line(tmp_path):
+    prompts = tmp_path / "prompts"
+    os.mkfifo(prompts)
     running = subprocess.Popen(
-        command,
-        stdin=subprocess.PIPE,
+        [sys.executable, "-m", "padcheck", "compare", "demo", "--prompts", prompts],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         # A shell makes background processes ignore SIGINT.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509  no thread runs here
     )
-    time.sleep(1.5)  # by then it reads its prompts from stdin
-    running.send_signal(signal.SIGINT)
-    stdout, stderr = running.communicate(timeout=30)
+    with prompts.open("w"):  # returns as soon as padcheck reads its prompts
+        running.send_signal(signal.SIGINT)
+        stdout, stderr = running.communicate(timeout=30)
     assert (running.returncode, stdout, stderr) == (3, "", "padcheck: Interrupted: nothing was measured.\n")
 
 

@@ -83,12 +83,12 @@ def test_standard_output_that_goes_to_a_file_is_not_replaced(tmp_path):
 
 
 def test_a_baseline_that_cannot_be_written_is_wrong_usage(padcheck, monkeypatch):
-    from padcheck.cli import output
+    from padcheck.cli import files
 
     def full(path, text):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(output, "_replace", full)
+    monkeypatch.setattr(files, "_replace", full)
     done = padcheck("check", "demo", *TWO_TOKENS, "--baseline", "known.json", "--write-baseline")
     assert done.exit_code == 2
     assert "--baseline known.json cannot be written: No space left on device." in done.stderr
