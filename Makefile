@@ -52,7 +52,7 @@ test-oldest: constraints-oldest.txt ## run the tests with the oldest supported t
 LOWEST := .venv-lowest
 QUICK_TESTS := tests/core tests/judging tests/reporters tests/cli tests/running/test_many_models.py tests/test_api.py
 
-# torch is not the lowest: builds before 2.6 without CUDA are not on every index, and the others have several gigabytes.
+# torch is not the lowest: the oldest builds bring several gigabytes of CUDA libraries.
 $(LOWEST)/installed: pyproject.toml
 	$(PYTHON) -m venv $(LOWEST)
 	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check uv
