@@ -16,7 +16,7 @@ from padcheck.core.settings import EVERY_ATTENTION, MeasureSettings
 from padcheck.hf.library.auto_classes import auto_class
 from padcheck.hf.library.devices import default_device
 from padcheck.hf.library.malloc import return_large_blocks
-from padcheck.hf.library.versions import DTYPE_ARGUMENT
+from padcheck.hf.library.versions import DTYPE_ARGUMENT, WITHOUT_INITIAL_VALUES
 from padcheck.hf.load.adapters import load_adapter_weights, require_loadable
 from padcheck.hf.load.gguf import conversion_bar
 from padcheck.hf.load.gguf_errors import INCOMPLETE_GGUF
@@ -148,7 +148,7 @@ def _compare_with_checkpoint(source: Source, load: Callable[..., tuple[PreTraine
         Exception: Whatever from_pretrained() raises, such as an error of the hub.
     """
     with suppress(*_FAILS_ON_META):
-        model, info = load(device_map="meta")
+        model, info = load(device_map="meta", **WITHOUT_INITIAL_VALUES)
         _require_all_weights(source, model, info)
 
 
