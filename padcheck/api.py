@@ -126,7 +126,7 @@ def compare(
         (True, None)
 
     Args:
-        model: A causal language model of transformers, or peft's wrapper around one.
+        model: A causal language model of transformers, or peft's wrapper around one; a classifier for that task.
         tokenizer: Its tokenizer.
         prompts: Texts of different lengths; None for two built-in prompts.
         chat: Render each prompt with the chat template, as one user message.
@@ -145,7 +145,8 @@ def compare(
         ignore: The reason for each code, or prefix of codes, that does not count.
         fail_on: The lowest severity that makes the report fail. None if no finding does; a report without a
             measurement still fails.
-        task: What your code does: "generate", "score" or "train". Only this task is judged.
+        task: What your code does: "generate", "score", "train" or "classify". Only this task is judged. For "classify"
+            the model has a sequence classification head: a classifier or a reward model.
         padding_side: The side that your code pads on: "left" or "right". Only this side is judged.
 
     Returns:
@@ -171,6 +172,7 @@ def compare(
         pad_token=pad_token,
         batch_size=batch_size,
         thorough=thorough,
+        task=task,
     )
     judgement = _settings(
         JudgeSettings,

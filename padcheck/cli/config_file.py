@@ -49,10 +49,11 @@ ModelTable: Any = msgspec.defstruct(
     "ModelTable",
     [
         *(
-            (each.name, _optional(_WRITTEN_OTHERWISE.get(each.name, each.type)), UNSET)
-            for settings in (MeasureSettings, JudgeSettings)
-            for each in fields(settings)
-            if each.name not in _NOT_IN_A_FILE
+            (name, _optional(_WRITTEN_OTHERWISE.get(name, kind)), UNSET)
+            for name, kind in {
+                each.name: each.type for settings in (MeasureSettings, JudgeSettings) for each in fields(settings)
+            }.items()
+            if name not in _NOT_IN_A_FILE
         ),
         ("prompts_file", _optional(str), UNSET),
     ],

@@ -33,6 +33,7 @@ class Task(str, Enum):
     GENERATE = "generate"
     SCORE = "score"
     TRAIN = "train"
+    CLASSIFY = "classify"
 
 
 class Side(str, Enum):
@@ -162,8 +163,7 @@ MaxNewTokens = Annotated[
 DoSample = Annotated[
     bool | None,
     typer.Option(
-        "--do-sample",
-        help="Sample the tokens. All runs use the same random numbers, so they can be compared.",
+        "--do-sample", help="Sample the tokens. All runs use the same random numbers, so they can be compared."
     ),
 ]
 Temperature = Annotated[
@@ -224,7 +224,7 @@ Timeout = Annotated[
 
 TaskOption = Annotated[
     Task | None,
-    typer.Option("--task", help="What your code does with the model. Only this task is judged. [default: all]"),
+    typer.Option("--task", help="What your code does with the model; only this is judged. [default: all but classify]"),
 ]
 PaddingSideOption = Annotated[
     Side | None,

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from padcheck.core.facts import Environment, ModelFacts, PaddingSide, SpecialTokenIds, TokenizerFacts
+from padcheck.core.task_evidence import TaskEvidence
 
 PositionsUsedBy = Literal["table", "rotary"]
 
@@ -265,6 +266,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
         screen: A sweep over a few pad counts, which every model gets.
         sweep: The expensive sweep over many pad counts.
         places: The first module that differs, by the name of the run.
+        task: What a task gave, such as classifying; None if none ran.
         settings: The `MeasureSettings` that differ from their defaults.
     """
 
@@ -292,4 +294,5 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     screen: PadCountSweep | None = None
     sweep: PadCountSweep | None = None
     places: dict[str, Place] = {}
+    task: TaskEvidence | None = None
     settings: dict[str, object] = {}

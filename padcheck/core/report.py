@@ -123,7 +123,7 @@ class Advice(msgspec.Struct, frozen=True, kw_only=True):
         line: A line of code to paste.
     """
 
-    task: Literal["generating", "scoring", "training"]
+    task: Literal["generating", "scoring", "training", "classifying"]
     padding_side: PaddingSide | None
     position_ids: bool
     attention_mask: bool
@@ -133,10 +133,10 @@ class Advice(msgspec.Struct, frozen=True, kw_only=True):
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """What was measured of one model, and the verdict.
 
-    `library_behaviour` holds what `padcheck.judging.library_behaviour` observed in the installed transformers.
-    `seconds` holds the time of each stage. A run's stage has the run's name. `stand_ins` are the prompts that did not
-    go through generate(), `noise` measures rounding, `screen` and `pad_counts` are the sweeps, and `place` is the
-    search for the first module that differs.
+    `task_comparisons` holds the verdicts on the runs of a task, such as classifying. `library_behaviour` holds what
+    `padcheck.judging.library_behaviour` observed in the installed transformers. `seconds` holds the time of each stage.
+    A run's stage has the run's name. `stand_ins` are the prompts that did not go through generate(), `noise` measures
+    rounding, `screen` and `pad_counts` are the sweeps, and `place` is the search for the first module that differs.
     """
 
     command: Command
@@ -145,6 +145,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     judgement: JudgeSettings = msgspec.field(default_factory=JudgeSettings)
     evidence: Evidence
     comparisons: dict[str, Comparison] = {}
+    task_comparisons: dict[str, Comparison] = {}
     noise_floor: NoiseFloor | None = None
     precision_test: PrecisionTest | None = None
     findings: tuple[Finding, ...] = ()

@@ -7,7 +7,10 @@ import msgspec
 from padcheck.core.facts import PaddingSide
 from padcheck.core.run_plans import RunName
 
-Task = Literal["generate", "score", "train"]
+Task = Literal["generate", "score", "train", "classify"]
+
+HEADS: tuple[Task, ...] = ("classify",)
+"""The tasks that load a model without a language model's head: it generates nothing, and only the task itself runs."""
 
 
 class UseCase(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,7 +26,7 @@ class UseCase(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def run(self) -> RunName:
-        """The run that decides the verdict.
+        """The run of a language model that decides the verdict.
 
         Without a task it is a generating run. Without a side it is the usual one: left for generating, right otherwise.
         """
@@ -36,5 +39,6 @@ class UseCase(msgspec.Struct, frozen=True, kw_only=True):
         return side is None or self.padding_side in (None, side)
 
     def __str__(self) -> str:
-        task = {None: "any task", "generate": "generating", "score": "scoring", "train": "training"}[self.task]
+        names = {"generate": "generating", "score": "scoring", "train": "training", "classify": "classifying"}
+        task = "any task" if self.task is None else names[self.task]
         return task if self.padding_side is None else f"{task} with padding on the {self.padding_side}"

@@ -5,15 +5,17 @@ from threading import RLock
 from typing import Any, TypeAlias
 
 from torch import nn
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from padcheck.core.errors import NotMeasuredError, UsageError
 from padcheck.core.evidence import Evidence
 from padcheck.core.progress import Progress
 from padcheck.core.settings import DEFAULT_PROMPTS, MeasureSettings
+from padcheck.core.use_case import HEADS
 from padcheck.hf.library.untouched import untouched
 from padcheck.hf.load.decoder_only import require_decoder_only
 from padcheck.hf.load.hub import Source
+from padcheck.hf.load.weights import LoadedModel
 from padcheck.hf.load.without_weights import ModelWithoutWeights
 from padcheck.hf.measure import measure_model
 
@@ -49,7 +51,9 @@ def measure_in_memory(model: Model, tokenizer: Tokenizer, settings: MeasureSetti
     inner = _without_wrapper(model)
     _require_tokenizer(tokenizer)
     name = inner.name_or_path or type(inner).__name__
-    _require_generating(name, inner)
+    _require_weights(name, inner)
+    if settings.task not in HEADS:
+        _require_generating(name, inner)
     if inner is not model:
         name = f"{type(model).__name__} of {name}"
     given = _InMemory(inner, tokenizer)
@@ -71,14 +75,14 @@ class _InMemory:
             source=Source(settings.model, commit=getattr(config, "_commit_hash", None)),
             config=config,
             tokenizer=self.tokenizer,
-            generation_config=self.model.generation_config,
+            generation_config=getattr(self.model, "generation_config", None) or GenerationConfig(),
             prompts=DEFAULT_PROMPTS,
             weights=None,
         )
 
-    def weights(self, _loaded: ModelWithoutWeights, _settings: MeasureSettings) -> PreTrainedModel:
+    def weights(self, _loaded: ModelWithoutWeights, _settings: MeasureSettings) -> LoadedModel:
         """The model itself."""
-        return self.model
+        return LoadedModel(self.model)
 
 
 def _without_wrapper(model: Any) -> PreTrainedModel:
@@ -116,8 +120,11 @@ def _require_generating(name: str, model: PreTrainedModel) -> None:
         raise NotMeasuredError(
             f"{type(model).__name__} generates no text.",
             meaning="It is a bare model, or has the head of another task, such as classification.",
-            change="Load it with AutoModelForCausalLM.",
+            change='Load it with AutoModelForCausalLM, or give task="classify" to measure a classifier.',
         )
+
+
+def _require_weights(name: str, model: PreTrainedModel) -> None:
     if model.device.type == "meta":
         raise NotMeasuredError(
             f"{name} is on the device meta, which has no weights.",

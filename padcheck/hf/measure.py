@@ -10,16 +10,18 @@ from padcheck.core.evidence import Evidence
 from padcheck.core.facts import ModelFacts
 from padcheck.core.progress import Progress
 from padcheck.core.settings import MeasureSettings
+from padcheck.core.use_case import HEADS
 from padcheck.hf.calls.capture import captured_warnings, library_bars
 from padcheck.hf.calls.generation import overridden_settings
 from padcheck.hf.inspection import Inspected, inspect
 from padcheck.hf.library.config_facts import num_layers
 from padcheck.hf.library.devices import device_names
-from padcheck.hf.load.weights import load_model
+from padcheck.hf.load.weights import LoadedModel, load_model
 from padcheck.hf.load.without_weights import LoadWithoutWeights, ModelWithoutWeights, load_without_weights
 from padcheck.hf.parallel.ranks import in_step, number_of_ranks
 from padcheck.hf.runs.attention import implementations
 from padcheck.hf.runs.in_batches import Measured, not_run, run_in_batches
+from padcheck.hf.tasks.measuring import Head, TaskMeasured, measure_task
 from padcheck.hf.tokenizer.labels import labels_keep_eos
 
 
@@ -27,7 +29,7 @@ def measure_model(
     settings: MeasureSettings,
     progress: Progress,
     load: LoadWithoutWeights = load_without_weights,
-    load_weights: Callable[[ModelWithoutWeights, MeasureSettings], PreTrainedModel] = load_model,
+    load_weights: Callable[[ModelWithoutWeights, MeasureSettings], LoadedModel] = load_model,
 ) -> Evidence:
     """Measures one model, without judging it.
 
@@ -35,7 +37,7 @@ def measure_model(
         settings: What to measure, and how.
         progress: Receives the stages.
         load: Loads everything except the weights.
-        load_weights: Loads the weights; it receives the result of `load`, and returns the model.
+        load_weights: Loads the weights; it receives the result of `load`.
 
     Raises:
         PadcheckError: Something cannot be loaded, does not fit into memory, or does not fit the settings.
@@ -49,9 +51,14 @@ def measure_model(
         captured_warnings() as messages,
         in_step(),
     ):
-        model = load_weights(inspected.loaded, settings)
+        model, has_random_head = load_weights(inspected.loaded, settings)
     embedding_rows = _embedding_rows(model)
-    measured = _run_prompts(model, inspected, embedding_rows, settings, progress)
+    _require_known_ids(inspected, embedding_rows)
+    if settings.task in HEADS:
+        head = "random" if has_random_head else inspected.loaded.weights
+        measured: Measured | TaskMeasured = _run_task(model, inspected, embedding_rows, settings, progress, head=head)
+    else:
+        measured = _run_prompts(model, inspected, embedding_rows, settings, progress)
     evidence = inspected.evidence
     return msgspec.structs.replace(
         evidence,
@@ -67,7 +74,7 @@ def measure_model(
 def _embedding_rows(model: PreTrainedModel) -> int:
     try:
         return int(model.get_input_embeddings().weight.shape[0])
-    except NotImplementedError as error:
+    except (NotImplementedError, AttributeError) as error:  # Perceiver has a bare parameter
         raise NotMeasuredError(
             f"{type(model).__name__} does not say which of its parts embeds text.",
             meaning="It combines several models, and takes more than text.",
@@ -79,6 +86,8 @@ def _require_enough_positions(inspected: Inspected) -> None:
     """Checks that the learned positions are enough: beyond their table, the run would end in an IndexError."""
     model, longest = inspected.evidence.model, max(inspected.evidence.num_prompt_tokens)
     limit, needed = model.max_position_embeddings, longest + inspected.evidence.max_new_tokens
+    if inspected.evidence.settings.get("task") in HEADS:
+        needed = longest
     if model.position_encoding == "learned" and limit is not None and needed > limit:
         raise NotMeasuredError(
             f"The longest prompt has {longest} tokens, {needed} with {inspected.evidence.max_new_tokens} new ones, but "
@@ -93,17 +102,10 @@ def _require_enough_positions(inspected: Inspected) -> None:
 def _run_prompts(
     model: PreTrainedModel, inspected: Inspected, embedding_rows: int, settings: MeasureSettings, progress: Progress
 ) -> Measured:
-    largest = max(max(input_ids) for input_ids in inspected.encoded)
-    if largest >= embedding_rows:
-        raise NotMeasuredError(
-            f"A prompt contains token id {largest}, but the model has {embedding_rows} embedding rows.",
-            meaning="The tokenizer belongs to another model, or tokens were added only to the tokenizer.",
-            change="Use the tokenizer of this model, or call model.resize_token_embeddings(len(tokenizer)).",
-        )
     pad_id = inspected.pad_token.token_id
     if not 0 <= pad_id < embedding_rows:
         # On CUDA, looking it up would make the device unusable for the whole process.
-        return not_run(f"not run: pad token id {pad_id} has no embedding row (the model has {embedding_rows})")
+        return not_run(_no_embedding_row(pad_id, embedding_rows))
     return run_in_batches(
         model,
         inspected.loaded.tokenizer,
@@ -112,6 +114,47 @@ def _run_prompts(
         settings=settings,
         progress=progress,
     )
+
+
+def _run_task(
+    model: PreTrainedModel,
+    inspected: Inspected,
+    embedding_rows: int,
+    settings: MeasureSettings,
+    progress: Progress,
+    *,
+    head: Head | None,
+) -> TaskMeasured:
+    pad_id = inspected.pad_token.token_id
+    if not 0 <= pad_id < embedding_rows:
+        raise NotMeasuredError(
+            f"The task was {_no_embedding_row(pad_id, embedding_rows)}.",
+            meaning="The pad token was added to the tokenizer only, or the tokenizer belongs to another model.",
+            change="Give an existing token with --pad-token, or call model.resize_token_embeddings(len(tokenizer)).",
+        )
+    return measure_task(
+        model,
+        inspected.loaded.tokenizer,
+        inspected.encoded,
+        inspected.pad_token,
+        head=head,
+        settings=settings,
+        progress=progress,
+    )
+
+
+def _no_embedding_row(pad_id: int, embedding_rows: int) -> str:
+    return f"not run: pad token id {pad_id} has no embedding row (the model has {embedding_rows})"
+
+
+def _require_known_ids(inspected: Inspected, embedding_rows: int) -> None:
+    largest = max(max(input_ids) for input_ids in inspected.encoded)
+    if largest >= embedding_rows:
+        raise NotMeasuredError(
+            f"A prompt contains token id {largest}, but the model has {embedding_rows} embedding rows.",
+            meaning="The tokenizer belongs to another model, or tokens were added only to the tokenizer.",
+            change="Use the tokenizer of this model, or call model.resize_token_embeddings(len(tokenizer)).",
+        )
 
 
 def _add_facts_of_weights(

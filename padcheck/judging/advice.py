@@ -6,6 +6,7 @@ from padcheck.core.facts import PaddingSide
 from padcheck.core.report import Advice
 from padcheck.core.run_plans import SINGLE, RunName
 from padcheck.judging.case import Case
+from padcheck.judging.task_advice import advise_for_task
 
 
 class _Scoring(NamedTuple):
@@ -39,8 +40,11 @@ _POSITIONS = "position_ids=(inputs.attention_mask.cumsum(-1) - 1).clamp(min=0)"
 def advise(case: Case) -> tuple[Advice, ...]:
     """One line each for generating, scoring and training.
 
-    Empty if the prompts alone did not run, nothing was padded, or a fault would not have shown.
+    If only a task was measured, one line for the task. Empty if the prompts alone did not run, nothing was padded, or a
+    fault would not have shown.
     """
+    if case.task is not None and not case.evidence.runs:
+        return advise_for_task(case.task, case)
     rows = [row for comparison in case.comparisons.values() for row in comparison.rows]
     if SINGLE not in case.evidence.runs or not any(row.num_pad_tokens for row in rows):
         return ()

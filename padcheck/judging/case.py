@@ -9,6 +9,7 @@ from padcheck.core.report import Comparison, RowComparison, Verdict
 from padcheck.core.run_plans import CONTROLS, RUN_PLANS, SINGLE, RunName
 from padcheck.core.tolerances import Tolerance, share_of_allowance
 from padcheck.core.use_case import UseCase
+from padcheck.judging.task_case import TaskCase
 
 Reads = tuple[RunName | tuple[RunName, ...], ...]
 """The runs that a rule needs. Of a tuple of runs one is enough; the reason for being undecided names its first run."""
@@ -47,6 +48,7 @@ class Case(NamedTuple):
         tolerances: What rounding explains in each run.
         use: What the caller does with the model.
         precision: The test of what 16 bit adds; None if it does not apply.
+        task: The case of the task that was measured, such as classifying; None if none was.
     """
 
     evidence: Evidence
@@ -54,6 +56,7 @@ class Case(NamedTuple):
     tolerances: dict[str, Tolerance]
     use: UseCase = UseCase()
     precision: PrecisionTest | None = None
+    task: TaskCase | None = None
 
     @property
     def left(self) -> RunName:
@@ -78,6 +81,8 @@ class Case(NamedTuple):
         return None
 
     def _why_not_run(self, name: RunName) -> str:
+        if not self.evidence.runs and self.evidence.task is not None:
+            return f"with --task {self.evidence.task.name} nothing is generated"
         if not self.evidence.runs:
             return "only the tokenizer was inspected"
         run = self.evidence.runs.get(name)

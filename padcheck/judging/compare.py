@@ -8,6 +8,7 @@ from padcheck.core.run_plans import SINGLE
 from padcheck.core.tolerances import Tolerance, share_of_allowance
 from padcheck.core.use_case import UseCase
 from padcheck.judging.case import Case, Step, how_far
+from padcheck.judging.compare_task import open_task_case
 
 _ANY_USE = UseCase()
 
@@ -29,7 +30,8 @@ def open_case(
     }
     # The test is about rounding; it does not apply if the user gave the tolerance.
     precision = None if floor.method == "given" else precision_test(evidence.precision)
-    return Case(evidence, comparisons, tolerances, use, precision), floor
+    task = open_task_case(evidence, atol, rtol, use)
+    return Case(evidence, comparisons, tolerances, use, precision, task), floor
 
 
 def _compare_run(evidence: Evidence, name: str, tolerance: Tolerance) -> Comparison:

@@ -12,6 +12,7 @@ from padcheck.core.exit_codes import ExitCode
 from padcheck.core.report import STATUS, Command, Finding, Report, Skipped
 from padcheck.core.run_plans import SINGLE
 from padcheck.core.settings import JudgeSettings
+from padcheck.core.use_case import HEADS
 from padcheck.judging.advice import advise
 from padcheck.judging.case import Case
 from padcheck.judging.compare import open_case
@@ -42,6 +43,7 @@ def judge(command: Command, evidence: Evidence, settings: JudgeSettings) -> Repo
         judgement=settings,
         evidence=evidence,
         comparisons=comparisons,
+        task_comparisons={} if case.task is None else case.task.comparisons,
         noise_floor=floor if comparisons else None,
         precision_test=case.precision,
         findings=tuple(findings),
@@ -98,6 +100,8 @@ def _exit_code(command: Command, case: Case, findings: list[Finding], settings: 
         not_about_padding.add(_BATCH)
     counted = [finding for finding in findings if finding.code not in not_about_padding and not finding.known]
     failing = any(settings.fails(finding.severity) for finding in counted)
+    if command == "compare" and settings.task in HEADS:
+        return _exit_code_of_task(case, failing=failing)
     if command == "compare":
         padded = any(row.num_pad_tokens for comparison in case.comparisons.values() for row in comparison.rows)
         compared = case.ran(case.use.run)
@@ -107,6 +111,13 @@ def _exit_code(command: Command, case: Case, findings: list[Finding], settings: 
         if not failing and (unseen or case.undecidable() is not None):
             return ExitCode.NOT_MEASURED
     return ExitCode.FINDINGS if failing else ExitCode.OK
+
+
+def _exit_code_of_task(case: Case, *, failing: bool) -> ExitCode:
+    """The exit code if only a task was measured."""
+    if failing and case.task is not None and case.task.padded():
+        return ExitCode.FINDINGS
+    return ExitCode.OK if case.task is not None and case.task.measured() else ExitCode.NOT_MEASURED
 
 
 def require_known_codes(settings: JudgeSettings) -> None:

@@ -79,8 +79,8 @@ class Batch:
         """One call with all prompts, padded on this side to the width of the batch."""
         return [(index, pad_ids(ids, self.width, self.pad_token_id, side)) for index, ids in self.prompts.items()]
 
-    def scrambled(self) -> Rows:
-        """The left-padded batch with random ids in place of the pads, still masked.
+    def scrambled(self, side: PaddingSide = "left") -> Rows:
+        """The batch, padded on this side, with random ids in place of the pads, still masked.
 
         If a model respects the mask, its output for the real tokens does not change.
         """
@@ -95,7 +95,7 @@ class Batch:
                     )
                 ),
             )
-            for index, padded in self.padded("left")
+            for index, padded in self.padded(side)
         ]
 
     def mask_broken(self) -> Rows:

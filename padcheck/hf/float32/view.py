@@ -25,6 +25,9 @@ from padcheck.hf.toys.architectures import ordinary_ids
 
 __all__ = ["HALF", "AtOnce", "Float32View", "NotOpenError", "error_text", "free_memory", "in_float32"]
 
+Probe = Callable[..., torch.Tensor]
+"""Calls a model with input_ids and attention_mask, and returns floating point numbers that it gives."""
+
 AtOnce = Literal["part", "outside", "whole"]
 """What is in float32 at a time.
 
@@ -48,10 +51,16 @@ def error_text(error: Exception) -> str:
 
 
 class Float32View:
-    """Runs a model in float32, with as few float32 weights at a time as possible. The first use finds out how few."""
+    """Runs a model in float32, with as few float32 weights at a time as possible. The first use finds out how few.
 
-    def __init__(self, model: PreTrainedModel) -> None:
+    Args:
+        model: In 16 bit and in eval mode.
+        probes: The calls that must work in float32, the most demanding first; None for those of a language model.
+    """
+
+    def __init__(self, model: PreTrainedModel, probes: tuple[Probe, ...] | None = None) -> None:
         self._model = model
+        self._probes = probes or (_generate, _forward)
         self._at_once: AtOnce | None = None
         self._refusal: str | None = None
 
@@ -69,7 +78,7 @@ class Float32View:
     def _chosen(self) -> AtOnce:
         if self._at_once is None and self._refusal is None:
             try:
-                self._at_once = _smallest_that_works(self._model)
+                self._at_once = _smallest_that_works(self._model, self._probes)
             except NotOpenError as error:
                 self._refusal = str(error)
         if self._at_once is None:
@@ -155,10 +164,10 @@ def _with_dtype(model: nn.Module) -> Iterator[None]:
         yield
 
 
-def _smallest_that_works(model: PreTrainedModel) -> AtOnce:
-    """The smallest choice that generate() works with; if it works with none, the smallest that forward() works with."""
+def _smallest_that_works(model: PreTrainedModel, probes: tuple[Probe, ...]) -> AtOnce:
+    """The smallest choice that the first probe works with; if it works with none, the same for the next probe."""
     reasons: list[str] = []
-    for probe in (_generate, _forward):
+    for probe in probes:
         for at_once in get_args(AtOnce):
             reason = _reason_against(model, probe, at_once)
             if reason is None:
@@ -168,7 +177,7 @@ def _smallest_that_works(model: PreTrainedModel) -> AtOnce:
     raise NotOpenError(f"layer by layer: {reasons[-3]}; as a whole: {reasons[-1]}")
 
 
-def _reason_against(model: PreTrainedModel, probe: Callable[..., torch.Tensor], at_once: AtOnce) -> str | None:
+def _reason_against(model: PreTrainedModel, probe: Probe, at_once: AtOnce) -> str | None:
     """Why the model cannot calculate in float32 this way; None if it can. Raises an error that no other way avoids."""
     try:
         with in_step(), in_float32(model, at_once=at_once):
@@ -180,7 +189,7 @@ def _reason_against(model: PreTrainedModel, probe: Callable[..., torch.Tensor], 
     return None
 
 
-def _require_float32(model: PreTrainedModel, probe: Callable[..., torch.Tensor], *, strict: bool) -> None:
+def _require_float32(model: PreTrainedModel, probe: Probe, *, strict: bool) -> None:
     """Runs two tokens, and raises if that fails; if `strict`, also if anything is calculated in 16 bit."""
     input_ids = torch.tensor([ordinary_ids(model.config)[:2]], device=input_device(model))  # (1, 2)
     with ExitStack() as stack:

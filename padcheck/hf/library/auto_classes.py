@@ -1,15 +1,30 @@
-"""Finds the Auto class for a model type: AutoModelForCausalLM, or a multimodal class with a language model."""
+"""Finds the Auto class for a model type: of a language model, or of the head that a task needs."""
 
 from typing import Any
 
 import transformers
-from transformers import AutoModelForCausalLM, AutoModelForImageTextToText, PretrainedConfig
+from transformers import (
+    AutoModelForCausalLM,
+    AutoModelForImageTextToText,
+    AutoModelForSequenceClassification,
+    PretrainedConfig,
+)
 from transformers.models.auto import modeling_auto
+
+from padcheck.core.use_case import Task
 
 _CAUSAL = modeling_auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 _IMAGE_TEXT = modeling_auto.MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES
 _MULTIMODAL = getattr(modeling_auto, "MODEL_FOR_MULTIMODAL_LM_MAPPING_NAMES", {})  # sound too, since transformers 5
 _ENCODERS = modeling_auto.MODEL_FOR_MASKED_LM_MAPPING_NAMES
+
+_HEADS: dict[Task, tuple[Any, Any]] = {
+    "classify": (
+        AutoModelForSequenceClassification,
+        modeling_auto.MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES,
+    ),
+}
+"""For each task with a head: the Auto class, and the model types that have such a class."""
 
 
 def causal_model_types() -> tuple[str, ...]:
@@ -27,14 +42,29 @@ def is_encoder(model_type: str) -> bool:
     return model_type in _ENCODERS
 
 
+def model_types_for(task: Task | None) -> tuple[str, ...]:
+    """All model types for which the installed transformers has the class that a task needs, sorted."""
+    if task in _HEADS:
+        return tuple(sorted(_HEADS[task][1]))
+    return tuple(sorted({*causal_model_types(), *multimodal_model_types()}))
+
+
+def has_head(config: PretrainedConfig, task: Task) -> bool:
+    """True if an Auto class, or code that comes with the model, has the head of this task for this config."""
+    auto, model_types = _HEADS[task]
+    return config.model_type in model_types or auto.__name__ in (getattr(config, "auto_map", None) or {})
+
+
 def has_language_model(config: PretrainedConfig) -> bool:
     """True if an Auto class, or code that comes with the model, has a language model for this config."""
     known = config.model_type in (_CAUSAL.keys() | _IMAGE_TEXT.keys() | _MULTIMODAL.keys())
     return known or "AutoModelForCausalLM" in (getattr(config, "auto_map", None) or {})
 
 
-def auto_class(config: PretrainedConfig) -> Any:
-    """The Auto class that loads the language model of `config`."""
+def auto_class(config: PretrainedConfig, task: Task | None = None) -> Any:
+    """The Auto class that loads the model of `config` for a task; the language model if the task has no head."""
+    if task in _HEADS:
+        return _HEADS[task][0]
     if config.model_type in multimodal_model_types():
         return (
             AutoModelForImageTextToText if config.model_type in _IMAGE_TEXT else transformers.AutoModelForMultimodalLM

@@ -1,11 +1,35 @@
-"""Refuses models that are not decoder-only language models, by their config."""
+"""Refuses models that do not suit the task, by their config: for most tasks, all but decoder-only language models."""
 
 from transformers import PretrainedConfig
 
 from padcheck.core.errors import NotMeasuredError
-from padcheck.hf.library.auto_classes import has_language_model, is_encoder
+from padcheck.core.use_case import HEADS, Task
+from padcheck.hf.library.auto_classes import has_head, has_language_model, is_encoder
 
-_GIVE_ANOTHER = "Give a decoder-only (causal) language model."
+_GIVE_ANOTHER = "Give a decoder-only (causal) language model, or classify texts with it: --task classify."
+_HEAD_NAMES: dict[Task, str] = {"classify": "sequence classifier"}
+
+
+def require_suitable(name: str, config: PretrainedConfig, task: Task | None) -> None:
+    """Checks that there is a class that loads the model for this task.
+
+    Args:
+        name: The model's name, for the message.
+        config: The model's config.
+        task: What the caller does with the model.
+
+    Raises:
+        NotMeasuredError: The model does not suit the task.
+    """
+    if task not in HEADS:
+        require_decoder_only(name, config)
+        require_language_model(name, config)
+    elif not has_head(config, task):
+        raise NotMeasuredError(
+            f"{name} ({config.model_type}) has no {_HEAD_NAMES[task]} that transformers knows.",
+            meaning="No Auto class of transformers lists this head for its model type.",
+            change=f"Leave out --task {task}, or give a model that has this head.",
+        )
 
 
 def require_decoder_only(name: str, config: PretrainedConfig) -> None:

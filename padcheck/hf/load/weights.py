@@ -6,13 +6,14 @@ import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from transformers import PreTrainedModel
 
 from padcheck.core.errors import NotMeasuredError, UsageError
 from padcheck.core.settings import EVERY_ATTENTION, MeasureSettings
+from padcheck.core.use_case import HEADS, Task
 from padcheck.hf.library.auto_classes import auto_class
 from padcheck.hf.library.devices import default_device
 from padcheck.hf.library.malloc import return_large_blocks
@@ -43,14 +44,24 @@ _ANOTHER_CHECKPOINT = (
 )
 
 
-def load_model(loaded: ModelWithoutWeights, settings: MeasureSettings) -> PreTrainedModel:
-    """Loads the weights, or with `tiny` builds a toy-size model; returns it in eval mode, on its device.
+class LoadedModel(NamedTuple):
+    """A model in eval mode, on its device; and whether its head has random weights, since the checkpoint has none."""
+
+    model: PreTrainedModel
+    has_random_head: bool = False
+
+
+def load_model(loaded: ModelWithoutWeights, settings: MeasureSettings) -> LoadedModel:
+    """Loads the weights, or with `tiny` builds a toy-size model.
+
+    For a task with a head, the head's weights may be missing: then they are random, the same for each seed.
 
     Raises:
         NotMeasuredError: The weights cannot be loaded, do not belong to this config, or do not fit into memory.
         UsageError: torch or the model does not support the dtype, the device or another option.
     """
     dtype, device = dtype_and_device(settings)
+    has_random_head = False
     return_large_blocks()
     if loaded.adapter is not None:
         require_loadable(settings.model, loaded.adapter)
@@ -62,11 +73,13 @@ def load_model(loaded: ModelWithoutWeights, settings: MeasureSettings) -> PreTra
                 dtype=torch.float32 if dtype == "auto" else dtype,
                 attn_implementation=settings.attn_implementation,
                 trust_remote_code=settings.trust_remote_code,
+                task=settings.task,
             )
-            model.generation_config = loaded.generation_config
+            if settings.task not in HEADS:
+                model.generation_config = loaded.generation_config
         else:
             load = partial(
-                auto_class(loaded.config).from_pretrained,
+                auto_class(loaded.config, settings.task).from_pretrained,
                 loaded.source.name,
                 config=loaded.config,
                 trust_remote_code=settings.trust_remote_code,
@@ -79,16 +92,18 @@ def load_model(loaded: ModelWithoutWeights, settings: MeasureSettings) -> PreTra
             )
             placement = _placement_arguments(loaded, settings)
             if _is_large(loaded, settings):
-                _compare_with_checkpoint(loaded.source, load)
-            model, info = load(**placement)
-            _require_all_weights(loaded.source, model, info)
+                _compare_with_checkpoint(loaded.source, load, settings.task)
+            with torch.random.fork_rng(devices=[]):
+                torch.default_generator.manual_seed(settings.seed)  # for a head that the checkpoint does not have
+                model, info = load(**placement)
+            has_random_head = _require_all_weights(loaded.source, model, info, settings.task)
             if settings.tp_plan is not None:
                 share_logits(model)
             if loaded.adapter is not None:
                 load_adapter_weights(model, loaded.adapter)
         if settings.device_map is None and settings.tp_plan is None:
             model.to(device)
-    return model.eval()
+    return LoadedModel(model.eval(), has_random_head)
 
 
 @contextmanager
@@ -133,12 +148,15 @@ def _is_large(loaded: ModelWithoutWeights, settings: MeasureSettings) -> bool:
     if loaded.source.gguf_file is not None or getattr(loaded.config, "quantization_config", None) is not None:
         return False
     with suppress(*_FAILS_ON_META), torch.device("meta"):
-        model = auto_class(loaded.config).from_config(loaded.config, trust_remote_code=settings.trust_remote_code)
+        auto = auto_class(loaded.config, settings.task)
+        model = auto.from_config(loaded.config, trust_remote_code=settings.trust_remote_code)
         return bool(sum(parameter.numel() for parameter in model.parameters()) > _LARGE)
     return False
 
 
-def _compare_with_checkpoint(source: Source, load: Callable[..., tuple[PreTrainedModel, dict[str, Any]]]) -> None:
+def _compare_with_checkpoint(
+    source: Source, load: Callable[..., tuple[PreTrainedModel, dict[str, Any]]], task: Task | None
+) -> None:
     """Compares the names and shapes in the checkpoint with the config, before memory is allocated for weights.
 
     transformers would fill the gaps with random numbers: a config without sizes describes a model of many gigabytes.
@@ -149,14 +167,24 @@ def _compare_with_checkpoint(source: Source, load: Callable[..., tuple[PreTraine
     """
     with suppress(*_FAILS_ON_META):
         model, info = load(device_map="meta", **WITHOUT_INITIAL_VALUES)
-        _require_all_weights(source, model, info)
+        _require_all_weights(source, model, info, task)
 
 
-def _require_all_weights(source: Source, model: PreTrainedModel, info: dict[str, Any]) -> None:
+def _require_all_weights(source: Source, model: PreTrainedModel, info: dict[str, Any], task: Task | None) -> bool:
+    """Checks that no weight is random, except for those of a task's head.
+
+    Returns:
+        True if weights of the head are missing.
+
+    Raises:
+        NotMeasuredError: Other weights are missing, or weights have another shape.
+    """
     parameters = {parameter for parameter, _ in model.named_parameters()}
     # A checkpoint of the bare model has keys without the base model's prefix, and transformers 4 reports those.
     prefix = f"{model.base_model_prefix}."
     missing = sorted(key for key in info["missing_keys"] if key in parameters or prefix + key in parameters)
+    head = {key for key in missing if task in HEADS and not _is_in_base_model(key, parameters, prefix)}
+    missing = [key for key in missing if key not in head]
     mismatched = sorted(str(entry[0] if isinstance(entry, tuple) else entry) for entry in info["mismatched_keys"])
     why, change = INCOMPLETE_GGUF if source.gguf_file else _ANOTHER_CHECKPOINT
     for names, problem in (
@@ -170,6 +198,13 @@ def _require_all_weights(source: Source, model: PreTrainedModel, info: dict[str,
                 meaning=f"{why}. transformers would use random numbers instead.",
                 change=f"{change} --tiny measures the architecture without weights.",
             )
+    return bool(head)
+
+
+def _is_in_base_model(key: str, parameters: set[str], prefix: str) -> bool:
+    """True if a missing key belongs to the part of the model that all its heads share; a pooler belongs to the head."""
+    name = key if key in parameters else prefix + key
+    return name.startswith(prefix) and not name.startswith(f"{prefix}pooler.")
 
 
 def dtype_and_device(settings: MeasureSettings) -> tuple[Any, torch.device]:

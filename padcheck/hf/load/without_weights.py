@@ -20,13 +20,14 @@ from transformers import (
 
 from padcheck.core.errors import NotMeasuredError, PadcheckError, UsageError
 from padcheck.core.settings import DEFAULT_PROMPTS, DEMO, MeasureSettings
+from padcheck.core.use_case import HEADS
 from padcheck.demo import MODEL_FOLDER, load_prompts
 from padcheck.hf.library.auto_classes import multimodal_model_types
 from padcheck.hf.library.exceptions import panics_as_errors
 from padcheck.hf.library.versions import READS_GENERATION_CONFIG_BESIDE_GGUF
 from padcheck.hf.load.adapters import ADAPTER_CONFIG, Adapter, find_adapter
 from padcheck.hf.load.bounded_requests import bounded_requests
-from padcheck.hf.load.decoder_only import require_decoder_only, require_language_model
+from padcheck.hf.load.decoder_only import require_suitable
 from padcheck.hf.load.errors import explain_load_error, is_missing_file, is_outage
 from padcheck.hf.load.gguf import choose_gguf_file, split_gguf_path
 from padcheck.hf.load.git_lfs import pointer_error
@@ -82,7 +83,7 @@ def load_for_inspection(settings: MeasureSettings) -> ModelWithoutWeights:
     """The same as `load_without_weights`, but a folder or repository may hold a tokenizer without a model.
 
     Raises:
-        NotMeasuredError: The tokenizer cannot be loaded, or the model is not decoder-only.
+        NotMeasuredError: The tokenizer cannot be loaded, or the model does not suit the task.
         UsageError: Options contradict each other.
     """
     return load_without_weights(settings, needs_config=False)
@@ -98,10 +99,10 @@ def load_without_weights(settings: MeasureSettings, *, needs_config: bool = True
         needs_config: If False, an empty config replaces a missing one, provided that there is a tokenizer.
 
     Raises:
-        NotMeasuredError: One of them cannot be loaded, or the model is not decoder-only.
+        NotMeasuredError: One of them cannot be loaded, or the model does not suit the task.
         UsageError: Options contradict each other.
     """
-    if settings.tiny and is_architecture_name(settings.model):
+    if settings.tiny and is_architecture_name(settings.model, settings.task):
         return load_architecture(settings)
     given = source = _find(settings.model, settings.revision, settings.gguf_file)
     has_config = needs_config or not _is_only_a_tokenizer(given)
@@ -118,8 +119,7 @@ def load_without_weights(settings: MeasureSettings, *, needs_config: bool = True
             config = AutoConfig.from_pretrained(
                 source.name, **source.revision_arguments, **source.gguf_arguments, **trust
             )
-        require_decoder_only(settings.model, config)
-        require_language_model(settings.model, config)
+        require_suitable(settings.model, config, settings.task)
     tokenizer_source = given if given.has("tokenizer_config.json") else source
     if settings.tokenizer is not None:
         tokenizer_source = _find(settings.tokenizer, None)
@@ -181,14 +181,17 @@ def load_architecture(settings: MeasureSettings) -> ModelWithoutWeights:
             )
     source = Source(settings.model)
     with load_errors_explained(source, "config"):
-        config = default_config(settings.model)
-        if config.is_encoder_decoder and settings.model in multimodal_model_types():
+        config = default_config(settings.model, settings.task)
+        if settings.task not in HEADS and config.is_encoder_decoder and settings.model in multimodal_model_types():
             raise NotMeasuredError(f"{settings.model} is an encoder-decoder model.")
         bos = getattr(config.get_text_config(decoder=True), "bos_token_id", None)
         generation_config = GenerationConfig(bos_token_id=bos)
-        return ModelWithoutWeights(
-            source, config, number_tokenizer(config), generation_config, number_prompts(config), weights="random"
-        )
+        tokenizer, prompts = number_tokenizer(config), number_prompts(config)
+        if settings.task in HEADS:
+            tokenizer.padding_side = "right"  # as most tokenizers of such models
+            if config.is_encoder_decoder and tokenizer.eos_token is not None:
+                prompts = tuple(f"{prompt} {tokenizer.eos_token}" for prompt in prompts)  # some heads read at the eos
+        return ModelWithoutWeights(source, config, tokenizer, generation_config, prompts, weights="random")
 
 
 def _find(model: str, revision: str | None, gguf_file: str | None = None) -> Source:

@@ -1,10 +1,11 @@
 """Runs all prompts, batch after batch, with a batch size that fits into memory."""
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import TypeVar
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
@@ -22,6 +23,9 @@ from padcheck.hf.tokenizer.pad_tokens import PadToken
 
 _LARGEST_BATCH = 64
 """The largest batch that is tried if padcheck chooses the size; larger ones are no faster."""
+
+
+_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True)
@@ -58,14 +62,29 @@ def run_in_batches(
     Raises:
         NotMeasuredError: Memory ran out.
     """
-    *larger, last = _batch_sizes(settings, len(encoded))
     run_in = partial(_run_in_batches, model, tokenizer, encoded, pad_token, settings=settings, progress=progress)
+    measured, too_large = until_it_fits(model, settings, len(encoded), run_in)
+    return replace(measured, batch_sizes_too_large=too_large)
+
+
+def until_it_fits(
+    model: PreTrainedModel, settings: MeasureSettings, num_prompts: int, run_in: Callable[[int], _Result]
+) -> tuple[_Result, tuple[int, ...]]:
+    """Calls `run_in` with a batch size, and again with half of it each time that memory runs out.
+
+    Returns:
+        The result, and the sizes with which memory ran out.
+
+    Raises:
+        NotMeasuredError: Memory ran out with the smallest size, or with the user's.
+    """
+    *larger, last = _batch_sizes(settings, num_prompts)
     for tried, size in enumerate(larger):
         with suppress(OutOfMemoryError):
-            return replace(run_in(size), batch_sizes_too_large=tuple(larger[:tried]))
+            return run_in(size), tuple(larger[:tried])
         gc.collect()
         empty_cache(model)
-    return replace(run_in(last), batch_sizes_too_large=tuple(larger))
+    return run_in(last), tuple(larger)
 
 
 def not_run(error: str) -> Measured:
@@ -85,7 +104,7 @@ def _run_in_batches(
     progress: Progress,
 ) -> Measured:
     runner = Runner(model, tokenizer, settings)
-    batches = list(_batches(model, encoded, pad_token, size, settings.seed))
+    batches = list(batches_of(model, encoded, pad_token, size, settings.seed))
     with evaluating(model), neutral_generation_config(model, pad_token.token_id):
         for number, batch in enumerate(batches, start=1):
             runner.run(batch, OfBatch(progress, number, len(batches)))
@@ -112,9 +131,10 @@ def _batch_sizes(settings: MeasureSettings, num_prompts: int) -> list[int]:
     return sizes
 
 
-def _batches(
+def batches_of(
     model: PreTrainedModel, encoded: tuple[tuple[int, ...], ...], pad_token: PadToken, size: int, seed: int
 ) -> Iterator[Batch]:
+    """The prompts in batches of this size, the last one possibly smaller."""
     embedding_rows = model.get_input_embeddings().weight.shape[0]
     for start in range(0, len(encoded), size):
         chosen = range(start, min(start + size, len(encoded)))

@@ -1,7 +1,7 @@
 """Executes single runs and records what they give: rows, differences, warnings, or the error that they raised."""
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from transformers import PreTrainedTokenizerBase
 
@@ -25,6 +25,44 @@ _Result = TypeVar("_Result")
 
 class OutOfMemoryError(NotMeasuredError):
     """A batch does not fit into memory."""
+
+
+class Log(Protocol):
+    """What a run gave so far: see `RunLog`."""
+
+    dtype: str | None
+    error: str | None
+
+    def say(self, messages: list[str]) -> None:
+        """Adds warnings."""
+        ...
+
+
+def guarded(log: Log, call: Callable[[], _Result]) -> _Result | None:
+    """What the call gives. If it raises, the log keeps the error, and the result is None.
+
+    Raises:
+        OutOfMemoryError: Memory ran out in the model's own dtype.
+        NotMeasuredError: The call ended the measurement.
+    """
+    with captured_warnings() as messages:
+        try:
+            with in_step():
+                found = call()
+        except NotMeasuredError:
+            raise
+        except Exception as error:
+            if is_out_of_memory(error) and log.dtype is None:
+                raise OutOfMemoryError(
+                    f"Memory ran out: {error}",
+                    meaning="The model, its cache or the logits of a batch do not fit.",
+                    change="Use a smaller --batch-size, or auto, fewer --max-new-tokens, --dtype bfloat16, "
+                    "--device-map auto or --tiny.",
+                ) from error
+            log.error = error_text(error)
+            found = None
+    log.say(messages)
+    return found
 
 
 class Recorder:
@@ -75,25 +113,7 @@ class Recorder:
             OutOfMemoryError: Memory ran out in the model's own dtype.
             NotMeasuredError: The call ended the measurement.
         """
-        log = self.logs[name]
-        with captured_warnings() as messages:
-            try:
-                with in_step():
-                    found = call()
-            except NotMeasuredError:
-                raise
-            except Exception as error:
-                if is_out_of_memory(error) and log.dtype is None:
-                    raise OutOfMemoryError(
-                        f"Memory ran out: {error}",
-                        meaning="The model, its cache or the logits of a batch do not fit.",
-                        change="Use a smaller --batch-size, or auto, fewer --max-new-tokens, --dtype bfloat16, "
-                        "--device-map auto or --tiny.",
-                    ) from error
-                log.error = error_text(error)
-                found = None
-        log.say(messages)
-        return found
+        return guarded(self.logs[name], call)
 
     def results(self) -> dict[str, RunResult]:
         """Every run that was executed, in the order of the report."""

@@ -15,7 +15,8 @@ from tokenizers.pre_tokenizers import WhitespaceSplit
 from transformers import AutoConfig, PretrainedConfig, PreTrainedTokenizerFast
 
 from padcheck.core.errors import NotMeasuredError
-from padcheck.hf.library.auto_classes import causal_model_types, is_encoder, multimodal_model_types
+from padcheck.core.use_case import HEADS, Task
+from padcheck.hf.library.auto_classes import is_encoder, model_types_for
 
 _VOCAB_SIZE = 512
 _PROMPT_LENGTHS = (20, 19, 13, 4)
@@ -87,14 +88,15 @@ _VOCAB_SIZE_KEY = re.compile(r"(\w+_)?vocab_size(_per_layer_input)?|n_words")
 _TOKEN_ID_KEY = re.compile(r"\w+_(token|tok)_(ids?|index)|pad_index")
 
 
-def is_architecture_name(name: str) -> bool:
-    """True if the name is a model type, and neither a folder here nor an id on the hub."""
-    known = (*causal_model_types(), *multimodal_model_types())
-    return name in known and name not in _HUB_IDS and not Path(name).is_dir()
+def is_architecture_name(name: str, task: Task | None = None) -> bool:
+    """True if the name is a model type that has a class for the task, and neither a folder here nor a hub id."""
+    return name in model_types_for(task) and name not in _HUB_IDS and not Path(name).is_dir()
 
 
-def default_config(model_type: str) -> PretrainedConfig:
-    """The default config of transformers' own class, as a causal language model with a vocabulary of at most 512.
+def default_config(model_type: str, task: Task | None = None) -> PretrainedConfig:
+    """The default config of transformers' own class, with a vocabulary of at most 512.
+
+    It is that of a causal language model, unless the task has a head: then an encoder attends in both directions.
 
     It always has a pad token that is not eos: if the default has none, the first id without a special meaning.
 
@@ -105,7 +107,9 @@ def default_config(model_type: str) -> PretrainedConfig:
     if model_type in _NO_PROMPT:
         raise NotMeasuredError(f"{model_type} does not run on text only: {_NO_PROMPT[model_type]}.")
     settings = _COMPLETED.get(model_type, {})
-    if is_encoder(model_type):
+    if task in HEADS:
+        settings = {key: value for key, value in settings.items() if key not in ("is_decoder", "causal")}
+    elif is_encoder(model_type):
         settings = settings | {"is_decoder": True}  # without it, an encoder attends in both directions
     config = AutoConfig.for_model(model_type, **settings)
     parts = {
@@ -119,6 +123,8 @@ def default_config(model_type: str) -> PretrainedConfig:
     if pad is None or pad < 0 or pad in _listed(getattr(text, "eos_token_id", None)):
         # The text part of an encoder-decoder's config is a copy, so both are set.
         config.pad_token_id = text.pad_token_id = ordinary_ids(config)[0]
+    if task in HEADS and config.is_encoder_decoder and getattr(config, "decoder_start_token_id", None) is None:
+        config.decoder_start_token_id = config.pad_token_id  # as in checkpoints of T5
     return config
 
 

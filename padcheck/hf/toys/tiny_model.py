@@ -4,6 +4,7 @@ import torch
 from torch import nn
 from transformers import PretrainedConfig, PreTrainedModel
 
+from padcheck.core.use_case import Task
 from padcheck.hf.library.auto_classes import auto_class
 from padcheck.hf.library.versions import DTYPE_ARGUMENT
 from padcheck.hf.toys.tiny_config import shrink_config
@@ -19,8 +20,9 @@ def build_tiny_model(
     dtype: torch.dtype = torch.float32,
     attn_implementation: str | None = None,
     trust_remote_code: bool = False,
+    task: Task | None = None,
 ) -> PreTrainedModel:
-    """Builds the causal language model of `config` at toy size, in eval mode on the CPU.
+    """Builds the language model of `config`, or its model with a task's head, at toy size, in eval mode on the CPU.
 
     The weights depend only on `config` and `seed`: another dtype rounds the same numbers. The global random state does
     not change.
@@ -31,6 +33,7 @@ def build_tiny_model(
         dtype: The dtype of the weights.
         attn_implementation: The attention implementation; None for transformers' default.
         trust_remote_code: Whether code that comes with the model may run.
+        task: What the caller does with the model.
 
     Raises:
         Exception: Whatever transformers raises if the architecture cannot be built.
@@ -38,7 +41,7 @@ def build_tiny_model(
     toy_config = shrink_config(config)
 
     def build(dtype: torch.dtype) -> PreTrainedModel:
-        model: PreTrainedModel = auto_class(config).from_config(
+        model: PreTrainedModel = auto_class(config, task).from_config(
             toy_config,
             attn_implementation=attn_implementation,
             trust_remote_code=trust_remote_code,

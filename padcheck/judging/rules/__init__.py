@@ -32,6 +32,15 @@ from padcheck.judging.rules.pad401_forward_needs_position_ids import ForwardNeed
 from padcheck.judging.rules.pad402_right_padded_scores_differ import RightPaddedScoresDiffer
 from padcheck.judging.rules.pad403_labels_lose_eos import LabelsLoseEos
 from padcheck.judging.rules.pad404_left_padded_scores_differ import LeftPaddedScoresDiffer
+from padcheck.judging.rules.pad405_padded_results_differ import PaddedResultsDiffer
+from padcheck.judging.rules.pad407_task_needs_position_ids import TaskNeedsPositionIds
+from padcheck.judging.rules.pad408_task_reads_pads import TaskReadsPads
+from padcheck.judging.rules.pad409_task_depends_on_batch import TaskDependsOnBatch
+from padcheck.judging.rules.pad411_head_needs_pad_id import HeadNeedsPadId
+from padcheck.judging.rules.pad412_head_reads_wrong_token import HeadReadsWrongToken
+from padcheck.judging.rules.pad413_head_skips_eos import HeadSkipsEos
+from padcheck.judging.rules.pad414_head_is_random import HeadIsRandom
+from padcheck.judging.rules.pad415_embeds_hide_pads import EmbedsHidePads
 from padcheck.judging.rules.pad901_no_padding import NoPadding
 from padcheck.judging.rules.pad902_arm_not_run import ArmNotRun
 from padcheck.judging.rules.pad903_control_not_seen import ControlNotSeen
@@ -69,6 +78,15 @@ RULES: tuple[Rule, ...] = (
     RightPaddedScoresDiffer(),
     LabelsLoseEos(),
     LeftPaddedScoresDiffer(),
+    PaddedResultsDiffer(),
+    TaskNeedsPositionIds(),
+    TaskReadsPads(),
+    TaskDependsOnBatch(),
+    HeadNeedsPadId(),
+    HeadReadsWrongToken(),
+    HeadSkipsEos(),
+    HeadIsRandom(),
+    EmbedsHidePads(),
     NoPadding(),
     ArmNotRun(),
     ControlNotSeen(),

@@ -29,8 +29,10 @@ class NoPadding(Rule):
     def decide(self, case: Case) -> Finding | None:
         """Fires if padded batches ran and no row has a pad."""
         runs = [run for run in case.evidence.runs.values() if run.padding_side is not None]
-        rows = [row for run in runs for row in run.rows]
-        if not rows or any(row.num_pad_tokens for row in rows):
+        pad_counts = [row.num_pad_tokens for run in runs for row in run.rows]
+        if case.task is not None:
+            pad_counts += case.task.pad_counts()
+        if not pad_counts or any(pad_counts):
             return None
         lengths = sorted(set(case.evidence.num_prompt_tokens))
         what = "There is one prompt" if len(case.evidence.prompts) == 1 else f"All prompts have {lengths[0]} tokens"

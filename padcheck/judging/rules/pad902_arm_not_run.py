@@ -3,6 +3,7 @@
 from padcheck.core.report import Finding
 from padcheck.core.run_plans import USER_RUNS
 from padcheck.core.severity import Severity
+from padcheck.core.task_plans import TASK_USER_RUNS
 from padcheck.judging.case import Case
 from padcheck.judging.rule import Rule
 
@@ -26,7 +27,7 @@ class ArmNotRun(Rule):
     code = "PAD902"
     name = "arm-not-run"
     severity = Severity.ERROR
-    suppressed_by = ("PAD104",)
+    suppressed_by = ("PAD104", "PAD411")
 
     def decide(self, case: Case) -> Finding | None:
         """An error if the prompts alone or the left-padded batch raised, a warning if only the right-padded one did."""
@@ -35,7 +36,7 @@ class ArmNotRun(Rule):
             name: run.error
             for name, run in case.evidence.runs.items()
             if run.error and name in USER_RUNS and case.use.pads(run.padding_side)
-        }
+        } | _errors_of_task(case)
         if not errors:
             return None
         only_right = set(errors) == {"right"}
@@ -47,3 +48,13 @@ class ArmNotRun(Rule):
             else "# see the error above: the model does not run like this",
             errors=errors,
         )
+
+
+def _errors_of_task(case: Case) -> dict[str, str]:
+    """What the user runs of a task raised."""
+    runs = {} if case.task is None else case.task.evidence.runs
+    return {
+        name: run.error
+        for name, run in runs.items()
+        if run.error and name in TASK_USER_RUNS and case.use.pads(run.padding_side)
+    }

@@ -4,6 +4,7 @@ from padcheck.core.report import Finding
 from padcheck.core.severity import Severity
 from padcheck.judging.case import Case, how_far, worst
 from padcheck.judging.rule import Rule
+from padcheck.judging.task_case import SIDES, TaskCase
 
 
 class ControlNotSeen(Rule):
@@ -27,10 +28,12 @@ class ControlNotSeen(Rule):
     code = "PAD903"
     name = "control-not-seen"
     severity = Severity.WARNING
-    suppressed_by = ("PAD206", "PAD901", "PAD902")
+    suppressed_by = ("PAD206", "PAD409", "PAD901", "PAD902")
 
     def decide(self, case: Case) -> Finding | None:
         """Fires if no control changes a padded row, and left padding does not either."""
+        if case.task is not None and not case.evidence.runs:
+            return self._about_task(case.task)
         padded = any(row.num_pad_tokens for run in case.evidence.runs.values() for row in run.rows)
         if not padded or case.control_was_seen() is not False or case.harmed():
             return None
@@ -41,4 +44,15 @@ class ControlNotSeen(Rule):
             fix="padcheck compare MODEL --dtype float32  # and prompts of very different lengths",
             max_abs_diff=control.max_abs_diff,
             allowed=control.allowed,
+        )
+
+    def _about_task(self, task: TaskCase) -> Finding | None:
+        """Fires if no control changes a padded row of a task, and neither side is wrong."""
+        if not task.padded() or task.control_was_seen() or any(map(task.harmed, SIDES)):
+            return None
+        control = task.comparisons.get("broken_mask")
+        seen = how_far(worst(control.rows)) if control is not None and control.rows else "it could not be run"
+        return self.found(
+            f"The mask was broken on purpose and nothing shows: {seen}. A real fault would not show either.",
+            fix="padcheck compare MODEL --dtype float32  # and prompts of very different lengths",
         )

@@ -17,7 +17,16 @@ from padcheck.core.run_plans import USER_RUNS
 from padcheck.reporters.check import wording as check_wording
 from padcheck.reporters.html import alignment, page
 from padcheck.reporters.report import positions, reproduction
-from padcheck.reporters.report.wording import conclusion, findings, probes, prompts, rounding, verdicts, what_was_run
+from padcheck.reporters.report.wording import (
+    conclusion,
+    findings,
+    probes,
+    prompts,
+    rounding,
+    task,
+    verdicts,
+    what_was_run,
+)
 from padcheck.reporters.survey import wording as survey_wording
 from padcheck.reporters.text.view import View
 from padcheck.reporters.text.visible import visible, visible_edges, visible_lines, visible_pads
@@ -51,6 +60,7 @@ def _environment() -> Environment:
         "probes": probes,
         "prompts": prompts,
         "rounding": rounding,
+        "task": task,
         "verdicts": verdicts,
         "what_was_run": what_was_run,
         "user_runs": USER_RUNS,

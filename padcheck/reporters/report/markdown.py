@@ -4,9 +4,10 @@ from collections.abc import Iterator
 
 from padcheck.core.evidence import Row
 from padcheck.core.report import Finding, Report
+from padcheck.core.task_evidence import TaskEvidence
 from padcheck.reporters.report.grid import grid
 from padcheck.reporters.report.positions import table_offset
-from padcheck.reporters.report.wording import findings, probes, prompts, rounding, verdicts, what_was_run
+from padcheck.reporters.report.wording import findings, probes, prompts, rounding, task, verdicts, what_was_run
 from padcheck.reporters.report.wording.conclusion import conclusion
 from padcheck.reporters.text.markup import block, code, escape, table
 from padcheck.reporters.text.view import View
@@ -29,6 +30,8 @@ def _lines(report: Report) -> Iterator[str]:
     yield ""
     if report.comparisons:
         yield from _verdicts(report)
+    if evidence.task is not None:
+        yield from _task(report, evidence.task)
     if report.findings:
         yield "## Findings"
         yield ""
@@ -70,6 +73,15 @@ def _verdicts(report: Report) -> Iterator[str]:
             yield escape(notes)
             yield ""
     yield from table(("rounding", ""), rounding.rows(report))
+
+
+def _task(report: Report, ran: TaskEvidence) -> Iterator[str]:
+    yield f"## {task.title(ran)}"
+    yield ""
+    yield from table(task.VERDICT_HEADINGS, task.verdict_rows(report))
+    yield from table(task.HEADINGS, task.rows(report))
+    yield from table(task.PROBE_HEADINGS, task.probe_rows(report))
+    yield from table(("rounding", ""), task.rounding_rows(report))
 
 
 def _prompts(report: Report) -> Iterator[str]:

@@ -6,6 +6,7 @@ from rich.text import Text
 
 from padcheck.core.report import Report, Unmeasured
 from padcheck.reporters.report.blocks import print_conclusion, print_finding, verdicts
+from padcheck.reporters.report.task_block import task_verdicts
 from padcheck.reporters.report.wording import findings, what_was_run
 from padcheck.reporters.report.wording.conclusion import conclusion
 from padcheck.reporters.text.layout import captured
@@ -28,6 +29,8 @@ def print_short(report: Report | Unmeasured, console: Console) -> None:
     console.print(Text(what_was_run.short_header(report), style="dim"))
     if report.comparisons:
         console.print(verdicts(report))
+    if report.task_comparisons:
+        console.print(task_verdicts(report))
     in_full, by_name = findings.sort_out(report)
     for finding in in_full:
         console.print()

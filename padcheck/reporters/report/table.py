@@ -9,6 +9,7 @@ from padcheck.core.report import Report, Verdict
 from padcheck.reporters.report.blocks import VERDICT_STYLE, print_conclusion, print_finding, verdicts
 from padcheck.reporters.report.grid import grid
 from padcheck.reporters.report.positions import table_offset
+from padcheck.reporters.report.task_block import print_task
 from padcheck.reporters.report.wording import findings, probes, prompts, rounding, what_was_run
 from padcheck.reporters.report.wording.conclusion import conclusion
 from padcheck.reporters.text.layout import captured, headed_table, pairs, section, section_title
@@ -52,6 +53,7 @@ def _print_judgement(report: Report, console: Console) -> None:
                 console.print(Text(notes, style="dim"))
         section(console, rounding.TITLE, pairs(rounding.rows(report)))
         section(console, "Verdict", verdicts(report))
+    print_task(report, console)
     if report.findings:
         section_title(console, "Findings")
         for number, finding in enumerate(report.findings):

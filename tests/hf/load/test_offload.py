@@ -75,6 +75,6 @@ def test_auto_puts_weights_on_disk_that_do_not_fit_into_memory(folder_of: Folder
 def test_inputs_go_to_the_device_that_the_weights_are_loaded_to(folder_of: FolderOf) -> None:
     settings = MeasureSettings(model=str(folder_of(tokenizer_json)), device_map={"": "disk"})
     loaded = load_without_weights(settings)
-    model = load_model(loaded, settings)
+    model = load_model(loaded, settings).model
     assert model.device.type == "meta"
     assert input_device(model) == torch.device("cpu")

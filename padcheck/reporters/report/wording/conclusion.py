@@ -3,6 +3,8 @@
 from padcheck.core.report import Report, Unmeasured, Verdict
 from padcheck.core.run_plans import RunName
 from padcheck.core.severity import Severity
+from padcheck.core.use_case import HEADS
+from padcheck.reporters.report.wording import task
 from padcheck.reporters.report.wording.findings import counts
 from padcheck.reporters.report.wording.verdicts import deciding_run
 from padcheck.reporters.text.visible import visible
@@ -25,6 +27,8 @@ def conclusion(report: Report | Unmeasured) -> str:
         return "NOT MEASURED: no verdict on padding" + findings
     if report.command == "inspect-tokenizer":
         return _pass_or_fail(report) + (findings or ": nothing to report")
+    if report.judgement.task in HEADS:
+        return f"{_pass_or_fail(report)}: {task.conclusion(report)}{findings}"
     return f"{_pass_or_fail(report)}: {_in_words(report)}{_right_too(report)}{findings}"
 
 

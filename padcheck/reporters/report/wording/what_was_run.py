@@ -114,6 +114,8 @@ def settings_text(settings: dict[str, object]) -> str:
 def warnings(evidence: Evidence) -> list[tuple[str, str]]:
     """The warnings of the libraries, each with the run in which they came."""
     said = {"loading": evidence.load_warnings} | {name: run.warnings for name, run in evidence.runs.items()}
+    if evidence.task is not None:
+        said |= {f"{evidence.task.name}, {name}": run.warnings for name, run in evidence.task.runs.items()}
     return [(name, visible(message)) for name, messages in said.items() for message in messages]
 
 
@@ -144,6 +146,9 @@ def _settings(report: Report) -> str:
 
 
 def _decoding(evidence: Evidence) -> str:
+    if evidence.task is not None and not evidence.runs:
+        head = " with random weights" if evidence.task.head == "random" else ""
+        return f"{evidence.task.numbers}, head{head or ' as loaded'}"
     how = "sampled, with the same random numbers in every run" if evidence.sampled else "greedy"
     return f"{evidence.max_new_tokens} new tokens, {how}"
 

@@ -1,0 +1,102 @@
+"""What was measured of one task, such as classifying: the numbers of each text, alone and padded. Plain values only."""
+
+from typing import Literal
+
+import msgspec
+
+from padcheck.core.facts import PaddingSide
+
+
+class TaskDifference(msgspec.Struct, frozen=True, kw_only=True):
+    """How far the numbers of a row are from those of the same text in the reference.
+
+    Attributes:
+        max_abs_diff: The largest absolute difference; None if either side has a NaN, or an infinity that the other side
+            lacks.
+        scale: The largest absolute number of the reference: rounding grows with it.
+    """
+
+    max_abs_diff: float | None
+    scale: float
+
+
+class TaskRow(msgspec.Struct, frozen=True, kw_only=True):
+    """What one text gave in one run.
+
+    Attributes:
+        prompt_index: The number of the text, from 0.
+        num_pad_tokens: The pad count.
+        num_tokens: How many tokens the text has, without pads.
+        numbers: What a caller reads, by name; None for NaN and infinity. If there are many, the largest ones.
+        outcome: What a caller concludes from them, such as the predicted class; None if there is nothing to conclude.
+        read_at: The columns of the row that the numbers were read from; None if unknown.
+        read_at_token: The number of the text's token in each of these columns, from 0; None for a pad.
+        read_tokens: The text of the token in each of these columns.
+        difference: How far the numbers are from those of the run's reference; None if they are not compared.
+    """
+
+    prompt_index: int
+    num_pad_tokens: int
+    num_tokens: int
+    numbers: dict[str, float | None]
+    outcome: str | None = None
+    read_at: tuple[int, ...] | None = None
+    read_at_token: tuple[int | None, ...] = ()
+    read_tokens: tuple[str, ...] = ()
+    difference: TaskDifference | None = None
+
+
+class TaskRun(msgspec.Struct, frozen=True, kw_only=True):
+    """What one run gave, and what the libraries said while it ran.
+
+    Attributes:
+        description: How the texts were run.
+        reference: The run that it is compared with; None if it is not compared.
+        dtype: None if it ran in the model's dtype.
+        padding_side: None if nothing was padded.
+        warnings: The distinct warnings and log messages of the libraries.
+        rows: One per text that ran; fewer if the run raised.
+        error: What the run raised; None if it ended.
+    """
+
+    description: str
+    reference: str | None = None
+    dtype: str | None = None
+    padding_side: PaddingSide | None
+    warnings: tuple[str, ...] = ()
+    rows: tuple[TaskRow, ...] = ()
+    error: str | None = None
+
+
+class TaskNoise(msgspec.Struct, frozen=True, kw_only=True):
+    """How far random rounding errors move the numbers of the texts alone.
+
+    Attributes:
+        max_abs_diff: The largest movement; None if it was not measured.
+        samples: How many times a number was compared.
+        error: Why it was not measured; None if it was.
+    """
+
+    max_abs_diff: float | None
+    samples: int = 0
+    error: str | None = None
+
+
+class TaskEvidence(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that was measured of one task.
+
+    Attributes:
+        name: The task.
+        numbers: What its numbers are, such as `class logits`.
+        head: Whether the weights of the head come from the checkpoint; None if unknown, as for a model in memory.
+        runs: What each run gave, by its name.
+        noise: What rounding does, by dtype.
+        float32_error: Why a 16-bit model did not run in float32; None if it did, or is not in 16 bit.
+    """
+
+    name: str
+    numbers: str
+    head: Literal["pretrained", "random"] | None = None
+    runs: dict[str, TaskRun] = {}
+    noise: dict[str, TaskNoise] = {}
+    float32_error: str | None = None

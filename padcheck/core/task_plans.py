@@ -1,0 +1,76 @@
+"""The runs of a task, such as classifying: what each one is for, and which run it is compared with.
+
+`padcheck.hf.tasks.table` executes them. The runs of generate() and of next-token logits are in
+`padcheck.core.run_plans`.
+"""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from padcheck.core.facts import PaddingSide
+
+TaskRunName = Literal[
+    "alone",
+    "left",
+    "right",
+    "copies",
+    "left_positions",
+    "left_no_mask",
+    "right_no_mask",
+    "left_other_ids",
+    "right_other_ids",
+    "left_pad_id",
+    "right_pad_id",
+    "left_embeds",
+    "right_embeds",
+    "ends_in_eos",
+    "broken_mask",
+]
+
+ALONE: Final = "alone"
+"""Each text alone, without padding: the reference of the other runs."""
+
+IN_FLOAT32 = "_float32"
+"""The end of the name of a user run that a 16-bit model repeats in float32."""
+
+
+@dataclass(frozen=True)
+class TaskPlan:
+    """What a run is for.
+
+    Attributes:
+        description: What is different about it, for the report.
+        reference: The run that it is compared with; None if it is not compared.
+        padding_side: None if nothing is padded.
+        by_users: Users run texts like this. The other runs are probes.
+        control: It has a fault made on purpose. If no control changes a padded row, no fault could be seen.
+    """
+
+    description: str
+    reference: TaskRunName | None
+    padding_side: PaddingSide | None = None
+    by_users: bool = False
+    control: bool = False
+
+
+TASK_PLANS: dict[TaskRunName, TaskPlan] = {
+    "alone": TaskPlan("each text alone", None, by_users=True),
+    "left": TaskPlan("the left-padded batch", ALONE, "left", by_users=True),
+    "right": TaskPlan("the right-padded batch", ALONE, "right", by_users=True),
+    "copies": TaskPlan("a batch of copies of one text, nothing padded", ALONE),
+    "left_positions": TaskPlan("left, position_ids from the mask", ALONE, "left"),
+    "left_no_mask": TaskPlan("left, no attention_mask", ALONE, "left", control=True),
+    "right_no_mask": TaskPlan("right, no attention_mask", ALONE, "right"),
+    "left_other_ids": TaskPlan("left, other ids under the mask", "left", "left"),
+    "right_other_ids": TaskPlan("right, other ids under the mask", "right", "right"),
+    "left_pad_id": TaskPlan("left, pad id set in the config", ALONE, "left"),
+    "right_pad_id": TaskPlan("right, pad id set in the config", ALONE, "right"),
+    "left_embeds": TaskPlan("left, inputs_embeds in place of ids", ALONE, "left"),
+    "right_embeds": TaskPlan("right, inputs_embeds in place of ids", ALONE, "right"),
+    "ends_in_eos": TaskPlan("each text alone, eos at its end", None),
+    "broken_mask": TaskPlan("the mask broken on purpose", ALONE, "left", control=True),
+}
+"""All runs of tasks, in the order of the report."""
+
+TASK_USER_RUNS = tuple(name for name, plan in TASK_PLANS.items() if plan.by_users)
+TASK_CONTROLS = tuple(name for name, plan in TASK_PLANS.items() if plan.control)

@@ -1,0 +1,85 @@
+"""Measures one task of a model: runs all texts, batch after batch, with a batch size that fits into memory."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from padcheck.core.evidence import Place
+from padcheck.core.progress import OfBatch, Progress
+from padcheck.core.settings import MeasureSettings
+from padcheck.core.task_evidence import TaskEvidence
+from padcheck.core.use_case import Task
+from padcheck.hf.runs.in_batches import batches_of, evaluating, until_it_fits
+from padcheck.hf.tasks.classify import Classifying
+from padcheck.hf.tasks.reading import Reader
+from padcheck.hf.tasks.runner import TaskRunner
+from padcheck.hf.tokenizer.pad_tokens import PadToken
+
+Head = Literal["pretrained", "random"]
+
+_READERS: dict[Task, type[Reader]] = {"classify": Classifying}
+
+
+@dataclass(frozen=True)
+class TaskMeasured:
+    """What a task gave, under the names of `Evidence`."""
+
+    task: TaskEvidence
+    places: dict[str, Place] = field(default_factory=dict)
+    batch_size: int | None = None
+    batch_sizes_too_large: tuple[int, ...] = ()
+
+
+def measure_task(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    encoded: tuple[tuple[int, ...], ...],
+    pad_token: PadToken,
+    *,
+    head: Head | None,
+    settings: MeasureSettings,
+    progress: Progress,
+) -> TaskMeasured:
+    """Executes the runs of the task in `settings`. The model is left as it was found.
+
+    Args:
+        model: The model with the head of the task.
+        tokenizer: Its tokenizer.
+        encoded: The token ids of each text.
+        pad_token: The token to pad with.
+        head: Where the weights of the head come from; None if unknown.
+        settings: The task, and how to run it.
+        progress: Receives the stages.
+
+    Raises:
+        NotMeasuredError: The model does not give what the task reads, or memory ran out.
+    """
+    if settings.task is None:
+        raise ValueError("no task is given")
+    name: Task = settings.task
+    reader = _READERS[name]()
+
+    def run_in(size: int) -> TaskRunner:
+        runner = TaskRunner(model, tokenizer, reader, seed=settings.seed, eos_id=tokenizer.eos_token_id)
+        batches = list(batches_of(model, encoded, pad_token, size, settings.seed))
+        with evaluating(model):
+            for number, batch in enumerate(batches, start=1):
+                runner.run(batch, OfBatch(progress, number, len(batches)))
+        return runner
+
+    runner, too_large = until_it_fits(model, settings, len(encoded), run_in)
+    size = settings.batch_size if isinstance(settings.batch_size, int) else None
+    return TaskMeasured(
+        task=TaskEvidence(
+            name=name,
+            numbers=reader.numbers,
+            head=head,
+            runs=runner.runs(),
+            noise=runner.noise,
+            float32_error=runner.float32_error,
+        ),
+        places=runner.places,
+        batch_size=size,
+        batch_sizes_too_large=too_large,
+    )

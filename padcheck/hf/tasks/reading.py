@@ -1,0 +1,70 @@
+"""What a task reads from one row of a batch, and how far two readings are apart."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import torch
+from transformers import PreTrainedModel
+
+from padcheck.core.task_evidence import TaskDifference
+from padcheck.core.task_plans import TaskRunName
+from padcheck.hf.calls.batches import Rows
+from padcheck.hf.tasks.call import Way
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a task reads from one row.
+
+    Attributes:
+        values: The numbers that are compared, (numbers,), float32 on the CPU.
+        shown: The numbers that a report shows, by name.
+        outcome: What a caller concludes from them; None if there is nothing to conclude.
+    """
+
+    values: torch.Tensor
+    shown: Mapping[str, float] = field(default_factory=dict)
+    outcome: str | None = None
+
+
+class Reader(Protocol):
+    """A task: which runs it has, and what it reads from a batch.
+
+    Attributes:
+        numbers: What its numbers are, such as `class logits`.
+        runs: The runs that it has, besides those that every task has.
+    """
+
+    @property
+    def numbers(self) -> str: ...  # noqa: D102
+    @property
+    def runs(self) -> tuple[TaskRunName, ...]: ...  # noqa: D102
+
+    def run(self, model: PreTrainedModel, rows: Rows, way: Way) -> torch.Tensor:
+        """Runs one batch; the numbers of each row, (batch, numbers), in the dtype and on the device of the model."""
+        ...
+
+    def reading(self, model: PreTrainedModel, values: torch.Tensor) -> Reading:
+        """What a caller reads from the numbers of one row, (numbers,), float32 on the CPU."""
+        ...
+
+
+def read(reader: Reader, model: PreTrainedModel, rows: Rows, way: Way) -> list[Reading]:
+    """Runs one batch in inference mode and reads each row."""
+    with torch.inference_mode():
+        return [reader.reading(model, values) for values in reader.run(model, rows, way).float().cpu()]
+
+
+def distance(reference: Reading, reading: Reading) -> TaskDifference:
+    """How far two readings of one text are apart. An infinity that both have counts as equal."""
+    expected, found = reference.values, reading.values
+    same = (expected == found) | (expected.isnan() & found.isnan())
+    far = (found - expected).abs().masked_fill(same, 0.0)
+    sizes = expected.abs().masked_fill(~expected.isfinite(), 0.0)
+    furthest = far.max().item() if far.numel() else 0.0
+    return TaskDifference(
+        # Comparisons with NaN are false.
+        max_abs_diff=furthest if furthest < float("inf") else None,
+        scale=sizes.max().item() if sizes.numel() else 0.0,
+    )

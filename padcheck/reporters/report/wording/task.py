@@ -1,0 +1,146 @@
+"""What a task gave, such as classifying: the numbers of each text in each user run, the probes, and the verdicts."""
+
+from padcheck.core.report import Report, Verdict
+from padcheck.core.task_evidence import TaskEvidence, TaskRow
+from padcheck.core.task_plans import ALONE, IN_FLOAT32, TASK_USER_RUNS
+from padcheck.core.tolerances import FACTOR
+from padcheck.reporters.report.wording.verdicts import in_words
+from padcheck.reporters.text.visible import visible, visible_token
+
+HEADINGS = ("text", "run", "outcome", "numbers", "read at", "compared")
+PROBE_HEADINGS = ("probe", "verdict", "largest difference")
+VERDICT_HEADINGS = ("run", "verdict", "reason")
+
+_MOST_READ = 2
+"""Columns whose tokens are named; a head that reads more of them reads the whole text."""
+
+
+def title(task: TaskEvidence) -> str:
+    """The heading, such as `Task classify: class logits`."""
+    return f"Task {task.name}: {task.numbers}"
+
+
+def rows(report: Report) -> list[tuple[str, str, str, str, str, str]]:
+    """Each text in each user run: outcome, numbers, the token that was read, and how it compares with the reference."""
+    task = report.evidence.task
+    if task is None:
+        return []
+    ran = [
+        (index, name, row)
+        for index in range(len(report.evidence.prompts))
+        for name in TASK_USER_RUNS
+        if (row := _row(task, name, index)) is not None
+    ]
+    return [
+        (
+            str(index) if name == ALONE else "",
+            name,
+            visible(row.outcome or ""),
+            ", ".join(f"{visible(label)} {_number(value)}" for label, value in row.numbers.items()),
+            _read(task, name, index),
+            _how(report, name, index),
+        )
+        for index, name, row in ran
+    ]
+
+
+def probe_rows(report: Report) -> list[tuple[str, str, str]]:
+    """What is different about a probe, its verdict, and how far it is from its reference."""
+    task = report.evidence.task
+    if task is None:
+        return []
+    found = []
+    for name, comparison in report.task_comparisons.items():
+        if name in TASK_USER_RUNS:
+            continue
+        run = task.runs[name]
+        dtype = "" if run.dtype is None else f" (in {visible(run.dtype)})"
+        far = "-" if comparison.max_abs_diff is None else f"{comparison.max_abs_diff:.2g}"
+        outcome = f"raised {visible(run.error)}" if run.error is not None else f"{far} from {comparison.reference}"
+        found.append((run.description + dtype, in_words(comparison.verdict), outcome))
+    return found
+
+
+def verdict_rows(report: Report) -> list[tuple[str, str, str]]:
+    """Run, verdict and reason for each padded user run."""
+    return [
+        (name, in_words(comparison.verdict), visible(comparison.reason))
+        for name, comparison in report.task_comparisons.items()
+        if name in TASK_USER_RUNS
+    ]
+
+
+def verdict_of(report: Report, name: str) -> Verdict:
+    """The verdict on a user run."""
+    return report.task_comparisons[name].verdict
+
+
+def rounding_rows(report: Report) -> list[tuple[str, str]]:
+    """How far rounding moves the numbers, by dtype, and what is allowed."""
+    task = report.evidence.task
+    if task is None:
+        return []
+    found = []
+    for dtype, noise in task.noise.items():
+        moved = "not measured" if noise.max_abs_diff is None else f"up to {noise.max_abs_diff:.2g}"
+        found.append((dtype, f"random rounding errors move the {task.numbers} by {moved}"))
+    if task.float32_error is not None:
+        found.append(("", f"no run in float32: {visible(task.float32_error)}"))
+    found.append(("allowed", f"{FACTOR:g} × what was measured, or the least of the dtype if that is more"))
+    return found
+
+
+def conclusion(report: Report) -> str:
+    """What padding on the caller's side does to the task, and what it does on the other side if that differs."""
+    side = report.judgement.padding_side or report.evidence.tokenizer.padding_side
+    other = "right" if side == "left" else "left"
+    what = f"{side} padding {_does(report, side)}"
+    with_pad_id = report.task_comparisons.get(f"{side}_pad_id")
+    if not _is_right(report, side) and with_pad_id is not None and with_pad_id.verdict.within_rounding:
+        what += ", except with the pad id in the config"
+    if report.judgement.padding_side is None and _is_right(report, side) != _is_right(report, other):
+        what += f", {other} padding {_does(report, other)}"
+    return what
+
+
+def _does(report: Report, side: str) -> str:
+    numbers = "numbers" if report.evidence.task is None else report.evidence.task.numbers
+    if report.task_comparisons[side].verdict is Verdict.NOT_RUN:
+        return "raises"
+    return f"does not change the {numbers}" if _is_right(report, side) else f"changes the {numbers}"
+
+
+def _is_right(report: Report, side: str) -> bool:
+    runs = [report.task_comparisons[name] for name in (side, side + IN_FLOAT32) if name in report.task_comparisons]
+    return bool(runs) and all(run.verdict.within_rounding for run in runs)
+
+
+def _row(task: TaskEvidence, name: str, index: int) -> TaskRow | None:
+    rows = task.runs[name].rows if name in task.runs else ()
+    return next((row for row in rows if row.prompt_index == index), None)
+
+
+def _number(value: float | None) -> str:
+    return "NaN" if value is None else f"{value:.4g}"
+
+
+def _read(task: TaskEvidence, name: str, index: int) -> str:
+    """The token that was read; in float32 if that is where it was looked up. Empty if it is unknown."""
+    for run in (name, name + IN_FLOAT32):
+        row = _row(task, run, index)
+        if row is not None and row.read_at is not None:
+            if len(row.read_at) > _MOST_READ:
+                return f"{len(row.read_at)} columns"
+            return ", ".join(
+                "pad" if token is None else f"{token} {visible_token(text)}"
+                for token, text in zip(row.read_at_token, row.read_tokens, strict=True)
+            )
+    return ""
+
+
+def _how(report: Report, name: str, index: int) -> str:
+    if name == ALONE:
+        return "the reference"
+    comparison = report.task_comparisons.get(name)
+    rows = comparison.rows if comparison is not None else ()
+    return next((in_words(row.verdict) for row in rows if row.prompt_index == index), "not compared")

@@ -1,0 +1,81 @@
+"""Builders of the evidence of a task. By default padding changes nothing, so a test changes only what it is about."""
+
+from msgspec.structs import replace
+
+from padcheck.core.task_evidence import TaskDifference, TaskEvidence, TaskNoise, TaskRow, TaskRun
+from padcheck.core.task_plans import TASK_CONTROLS, TASK_PLANS, TASK_USER_RUNS, TaskRunName
+from padcheck.judging.rules import RULES
+from padcheck.judging.task_rule import TaskRule
+
+TASK_CODES = tuple(rule.code for rule in RULES if isinstance(rule, TaskRule))
+"""The codes of the rules about a task, which are undecided if no task ran."""
+
+LENGTHS = (3, 1)
+"""The lengths of the two texts in tokens. In a batch the second one gets two pads."""
+
+_NOT_BY_DEFAULT = ("left_pad_id", "right_pad_id")
+"""They run only if the config names another pad id."""
+
+
+def task_row(index: int, name: str, far: float | None = 0.0, *, read: int | None = -1, **changes: object) -> TaskRow:
+    """One row. `read` is the token of the text that the head reads, negative from its end; None if it reads a pad."""
+    plan = TASK_PLANS[name.removesuffix("_float32")]
+    length = LENGTHS[index] + (name == "ends_in_eos")
+    pads = max(LENGTHS) - length if plan.padding_side is not None else 0
+    token = None if read is None else read % length
+    first = pads if plan.padding_side == "left" else 0
+    pad_column = 0 if plan.padding_side == "left" else length
+    row = TaskRow(
+        prompt_index=index,
+        num_pad_tokens=pads,
+        num_tokens=length,
+        numbers={"BAD": 1.0, "GOOD": 2.0},
+        outcome="GOOD",
+        read_at=(pad_column if token is None else first + token,),
+        read_at_token=(token,),
+        read_tokens=("<pad>" if token is None else f" t{token}",),
+        difference=None if plan.reference is None else TaskDifference(max_abs_diff=far, scale=2.0),
+    )
+    return replace(row, **changes)
+
+
+def task_run(name: str, *rows: TaskRow, **changes: object) -> TaskRun:
+    plan = TASK_PLANS[name.removesuffix("_float32")]
+    rows = rows or tuple(task_row(index, name) for index in range(2))
+    run = TaskRun(description=plan.description, reference=plan.reference, padding_side=plan.padding_side, rows=rows)
+    return replace(run, **changes)
+
+
+def off(name: str, far: float | None = 0.5, **changes: object) -> TaskRun:
+    """A run whose padded row differs this much, and whose other row is right."""
+    return task_run(name, task_row(0, name), task_row(1, name, far, **changes))
+
+
+def raised(name: str, error: str = "ValueError: no") -> TaskRun:
+    return task_run(name, error=error, rows=())
+
+
+def classified(**runs: TaskRun) -> dict[str, object]:
+    """Changes for evidence of a classifier, with these runs in place of healthy ones."""
+    names: list[TaskRunName] = [name for name in TASK_PLANS if name not in _NOT_BY_DEFAULT]
+    healthy = {name: off(name) if name in TASK_CONTROLS else task_run(name) for name in names}
+    task = TaskEvidence(
+        name="classify",
+        numbers="class logits",
+        head="pretrained",
+        runs=healthy | runs,
+        noise={"float32": TaskNoise(max_abs_diff=1e-6, samples=4)},
+    )
+    return {"runs": {}, "differences": {}, "left_out": (), "task": task}
+
+
+def in_half(**runs: TaskRun) -> dict[str, object]:
+    """The same for a model in bfloat16, which repeated the user runs in float32."""
+    in_float32 = {}
+    for name in TASK_USER_RUNS:
+        reference = None if TASK_PLANS[name].reference is None else f"{TASK_PLANS[name].reference}_float32"
+        run = runs.pop(f"{name}_float32", task_run(f"{name}_float32"))
+        in_float32[f"{name}_float32"] = replace(run, dtype="float32", reference=reference)
+    changes = classified(**runs, **in_float32)
+    noise = {"bfloat16": TaskNoise(max_abs_diff=0.2, samples=64), "float32": TaskNoise(max_abs_diff=1e-6, samples=4)}
+    return changes | {"task": replace(changes["task"], noise=noise)}
