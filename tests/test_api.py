@@ -118,7 +118,7 @@ def test_its_repr_is_one_line(demo):
         ({"chat": "yes"}, "chat is 'yes'.\nUse True or False."),
         ({"fail_on": 5}, "Use 'info', 'warning', 'error' or None"),
         ({"fail_on": "never"}, "fail_on is 'never'"),
-        ({"task": "sing"}, "Use 'generate', 'score', 'train', 'classify' or None"),
+        ({"task": "sing"}, "Use 'generate', 'score', 'train', 'classify', 'embed' or None"),
         ({"padding_side": "both"}, "Use 'left', 'right' or None"),
         ({"select": ["PAD999"]}, "PAD999 names no rule"),
         ({"max_new_tokens": 0}, "max-new-tokens is 0"),

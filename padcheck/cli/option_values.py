@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Any, TypeVar
 
+from padcheck.cli.choices import FailOn
 from padcheck.cli.files import possible_path
-from padcheck.cli.options import FailOn
 from padcheck.cli.prompts_file import load_prompts, path_of
 from padcheck.core.errors import UsageError
 from padcheck.core.settings import JudgeSettings, MeasureSettings, OutputSettings, SurveySettings, belonging_to

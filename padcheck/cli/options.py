@@ -3,44 +3,13 @@
 No option has a default here: the default comes from the settings or from a configuration file.
 """
 
-from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from padcheck.core.severity import Severity
+from padcheck.cli.choices import FailOn, Side, Task
 from padcheck.reporters import Format
-
-
-class FailOn(str, Enum):
-    """The lowest severity that makes the command fail."""
-
-    ERROR = "error"
-    WARNING = "warning"
-    INFO = "info"
-    NEVER = "never"
-
-    @property
-    def severity(self) -> Severity | None:
-        """None for never."""
-        return None if self is FailOn.NEVER else Severity(self.value)
-
-
-class Task(str, Enum):
-    """What the caller does with the model."""
-
-    GENERATE = "generate"
-    SCORE = "score"
-    TRAIN = "train"
-    CLASSIFY = "classify"
-
-
-class Side(str, Enum):
-    """The side that the caller pads on."""
-
-    LEFT = "left"
-    RIGHT = "right"
 
 
 def _reports(incomplete: str) -> list[str]:
@@ -224,7 +193,7 @@ Timeout = Annotated[
 
 TaskOption = Annotated[
     Task | None,
-    typer.Option("--task", help="What your code does with the model; only this is judged. [default: all but classify]"),
+    typer.Option("--task", help="What your code does with the model. Only this is judged. [default: the first three]"),
 ]
 PaddingSideOption = Annotated[
     Side | None,

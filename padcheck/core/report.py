@@ -123,7 +123,7 @@ class Advice(msgspec.Struct, frozen=True, kw_only=True):
         line: A line of code to paste.
     """
 
-    task: Literal["generating", "scoring", "training", "classifying"]
+    task: Literal["generating", "scoring", "training", "classifying", "embedding"]
     padding_side: PaddingSide | None
     position_ids: bool
     attention_mask: bool

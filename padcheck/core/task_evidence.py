@@ -88,7 +88,9 @@ class TaskEvidence(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         name: The task.
         numbers: What its numbers are, such as `class logits`.
-        head: Whether the weights of the head come from the checkpoint; None if unknown, as for a model in memory.
+        head: Whether the weights of the head come from the checkpoint; None if unknown, as for a model in memory, and
+            for a task without a head.
+        pooling: The pooling modes of a sentence-transformers model; empty for any other.
         runs: What each run gave, by its name.
         noise: What rounding does, by dtype.
         float32_error: Why a 16-bit model did not run in float32; None if it did, or is not in 16 bit.
@@ -97,6 +99,7 @@ class TaskEvidence(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     numbers: str
     head: Literal["pretrained", "random"] | None = None
+    pooling: tuple[str, ...] = ()
     runs: dict[str, TaskRun] = {}
     noise: dict[str, TaskNoise] = {}
     float32_error: str | None = None

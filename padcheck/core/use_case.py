@@ -7,9 +7,9 @@ import msgspec
 from padcheck.core.facts import PaddingSide
 from padcheck.core.run_plans import RunName
 
-Task = Literal["generate", "score", "train", "classify"]
+Task = Literal["generate", "score", "train", "classify", "embed"]
 
-HEADS: tuple[Task, ...] = ("classify",)
+HEADS: tuple[Task, ...] = ("classify", "embed")
 """The tasks that load a model without a language model's head: it generates nothing, and only the task itself runs."""
 
 
@@ -39,6 +39,12 @@ class UseCase(msgspec.Struct, frozen=True, kw_only=True):
         return side is None or self.padding_side in (None, side)
 
     def __str__(self) -> str:
-        names = {"generate": "generating", "score": "scoring", "train": "training", "classify": "classifying"}
+        names = {
+            "generate": "generating",
+            "score": "scoring",
+            "train": "training",
+            "classify": "classifying",
+            "embed": "embedding",
+        }
         task = "any task" if self.task is None else names[self.task]
         return task if self.padding_side is None else f"{task} with padding on the {self.padding_side}"

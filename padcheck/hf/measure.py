@@ -55,7 +55,7 @@ def measure_model(
     embedding_rows = _embedding_rows(model)
     _require_known_ids(inspected, embedding_rows)
     if settings.task in HEADS:
-        head = "random" if has_random_head else inspected.loaded.weights
+        head = None if settings.task == "embed" else "random" if has_random_head else inspected.loaded.weights
         measured: Measured | TaskMeasured = _run_task(model, inspected, embedding_rows, settings, progress, head=head)
     else:
         measured = _run_prompts(model, inspected, embedding_rows, settings, progress)
@@ -138,6 +138,7 @@ def _run_task(
         inspected.encoded,
         inspected.pad_token,
         head=head,
+        pooling=inspected.loaded.pooling,
         settings=settings,
         progress=progress,
     )

@@ -81,6 +81,6 @@ def _reason(row: RowComparison, expected: str | None, outcome: str | None) -> st
         return "NaN or infinity"
     if row.verdict is Verdict.IDENTICAL:
         return "same numbers to the last bit"
-    flips = f"; {expected} becomes {outcome}" if expected != outcome else ""
+    flips = f"; {expected} becomes {outcome}" if None not in (expected, outcome) and expected != outcome else ""
     near = " (a near tie)" if flips and row.verdict is Verdict.EQUIVALENT else ""
     return how_far(row) + flips + near

@@ -69,6 +69,12 @@ def classified(**runs: TaskRun) -> dict[str, object]:
     return {"runs": {}, "differences": {}, "left_out": (), "task": task}
 
 
+def embedded(**runs: TaskRun) -> dict[str, object]:
+    """Changes for evidence of an embedder, with these runs in place of healthy ones."""
+    changes = classified(**runs)
+    return changes | {"task": replace(changes["task"], name="embed", numbers="embeddings", head=None)}
+
+
 def in_half(**runs: TaskRun) -> dict[str, object]:
     """The same for a model in bfloat16, which repeated the user runs in float32."""
     in_float32 = {}

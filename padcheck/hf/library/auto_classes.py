@@ -4,6 +4,7 @@ from typing import Any
 
 import transformers
 from transformers import (
+    AutoModel,
     AutoModelForCausalLM,
     AutoModelForImageTextToText,
     AutoModelForSequenceClassification,
@@ -23,6 +24,7 @@ _HEADS: dict[Task, tuple[Any, Any]] = {
         AutoModelForSequenceClassification,
         modeling_auto.MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES,
     ),
+    "embed": (AutoModel, modeling_auto.MODEL_MAPPING_NAMES),
 }
 """For each task with a head: the Auto class, and the model types that have such a class."""
 
@@ -44,6 +46,9 @@ def is_encoder(model_type: str) -> bool:
 
 def model_types_for(task: Task | None) -> tuple[str, ...]:
     """All model types for which the installed transformers has the class that a task needs, sorted."""
+    if task == "embed":  # the mapping also has models without text
+        texts = _CAUSAL.keys() | _ENCODERS.keys() | _HEADS["classify"][1].keys()
+        return tuple(sorted(texts & _HEADS["embed"][1].keys()))
     if task in _HEADS:
         return tuple(sorted(_HEADS[task][1]))
     return tuple(sorted({*causal_model_types(), *multimodal_model_types()}))

@@ -6,8 +6,8 @@ from padcheck.core.errors import NotMeasuredError
 from padcheck.core.use_case import HEADS, Task
 from padcheck.hf.library.auto_classes import has_head, has_language_model, is_encoder
 
-_GIVE_ANOTHER = "Give a decoder-only (causal) language model, or classify texts with it: --task classify."
-_HEAD_NAMES: dict[Task, str] = {"classify": "sequence classifier"}
+_GIVE_ANOTHER = "Give a decoder-only (causal) language model, or add --task classify or --task embed."
+_HEAD_NAMES: dict[Task, str] = {"classify": "sequence classifier", "embed": "model without a head"}
 
 
 def require_suitable(name: str, config: PretrainedConfig, task: Task | None) -> None:

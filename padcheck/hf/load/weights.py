@@ -183,7 +183,7 @@ def _require_all_weights(source: Source, model: PreTrainedModel, info: dict[str,
     # A checkpoint of the bare model has keys without the base model's prefix, and transformers 4 reports those.
     prefix = f"{model.base_model_prefix}."
     missing = sorted(key for key in info["missing_keys"] if key in parameters or prefix + key in parameters)
-    head = {key for key in missing if task in HEADS and not _is_in_base_model(key, parameters, prefix)}
+    head = {key for key in missing if task in HEADS and _belongs_to_head(key, model, parameters)}
     missing = [key for key in missing if key not in head]
     mismatched = sorted(str(entry[0] if isinstance(entry, tuple) else entry) for entry in info["mismatched_keys"])
     why, change = INCOMPLETE_GGUF if source.gguf_file else _ANOTHER_CHECKPOINT
@@ -201,10 +201,13 @@ def _require_all_weights(source: Source, model: PreTrainedModel, info: dict[str,
     return bool(head)
 
 
-def _is_in_base_model(key: str, parameters: set[str], prefix: str) -> bool:
-    """True if a missing key belongs to the part of the model that all its heads share; a pooler belongs to the head."""
+def _belongs_to_head(key: str, model: PreTrainedModel, parameters: set[str]) -> bool:
+    """True if a missing key is outside of the layers that all heads share; a pooler belongs to the head."""
+    prefix = f"{model.base_model_prefix}."
     name = key if key in parameters else prefix + key
-    return name.startswith(prefix) and not name.startswith(f"{prefix}pooler.")
+    if name.removeprefix(prefix).startswith("pooler."):
+        return True
+    return model.base_model is not model and not name.startswith(prefix)
 
 
 def dtype_and_device(settings: MeasureSettings) -> tuple[Any, torch.device]:

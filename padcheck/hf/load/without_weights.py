@@ -32,6 +32,7 @@ from padcheck.hf.load.errors import explain_load_error, is_missing_file, is_outa
 from padcheck.hf.load.gguf import choose_gguf_file, split_gguf_path
 from padcheck.hf.load.git_lfs import pointer_error
 from padcheck.hf.load.hub import Source, find_source
+from padcheck.hf.load.pooling import find_pooling
 from padcheck.hf.toys.architectures import default_config, is_architecture_name, number_prompts, number_tokenizer
 
 _TOKENIZER_FILES = ("tokenizer_config.json", "tokenizer.json")
@@ -50,6 +51,7 @@ class ModelWithoutWeights:
         prompts: The prompts that suit it if the user gives none.
         adapter: The adapter to add to it; None if the name does not mean an adapter.
         weights: What the weights will be; None if unknown, as for a model in memory.
+        pooling: The pooling modes of a sentence-transformers model; read for the task embed only.
     """
 
     source: Source
@@ -59,6 +61,7 @@ class ModelWithoutWeights:
     prompts: tuple[str, ...]
     adapter: Adapter | None = None
     weights: Literal["pretrained", "random"] | None = "pretrained"
+    pooling: tuple[str, ...] = ()
 
     @property
     def is_in_memory(self) -> bool:
@@ -132,9 +135,13 @@ def load_without_weights(settings: MeasureSettings, *, needs_config: bool = True
             raise FileNotFoundError("its vocabulary is empty")
     with load_errors_explained(source, "generation_config"):
         generation_config = _load_generation_config(source, config)
+    pooling: tuple[str, ...] = ()
+    if settings.task == "embed":
+        with load_errors_explained(source, "config"):
+            pooling = find_pooling(source)
     prompts = load_prompts() if settings.model == DEMO else DEFAULT_PROMPTS
     weights: Literal["pretrained", "random"] = "random" if settings.tiny else "pretrained"
-    return ModelWithoutWeights(source, config, tokenizer, generation_config, prompts, adapter, weights)
+    return ModelWithoutWeights(source, config, tokenizer, generation_config, prompts, adapter, weights, pooling)
 
 
 def _find_base(settings: MeasureSettings, adapter: Adapter) -> Source:

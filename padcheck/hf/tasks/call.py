@@ -24,12 +24,14 @@ class Way:
         with_mask: Whether attention_mask is passed.
         with_positions: Whether position_ids are passed, counted from the mask.
         as_embeddings: Whether inputs_embeds are passed in place of input_ids.
+        pooling: How hidden states are pooled, for the task embed; None for the pooling of the task.
         pad_id: The pad id that the config has during the call; None if it stays.
     """
 
     with_mask: bool = True
     with_positions: bool = False
     as_embeddings: bool = False
+    pooling: str | None = None
     pad_id: int | None = None
 
 

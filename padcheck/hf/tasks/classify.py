@@ -11,6 +11,7 @@ from padcheck.hf.calls.batches import Rows
 from padcheck.hf.tasks.call import Way, call
 from padcheck.hf.tasks.reading import Reading
 
+_LOGITS = "logits"
 _SHOWN = 4
 """The most class logits that a report shows for a row."""
 
@@ -44,20 +45,28 @@ class Classifying:
             )
         return logits
 
-    def reading(self, model: PreTrainedModel, values: torch.Tensor) -> Reading:
-        """The logits by label, and the predicted class."""
-        return Reading(values, _shown(model, values), _outcome(model, values))
+    def part(self, model: PreTrainedModel) -> PreTrainedModel:
+        """The whole model."""
+        return model
+
+    def reading(self, _model: PreTrainedModel, values: torch.Tensor, _way: Way) -> Reading:
+        """The logits."""
+        return Reading({_LOGITS: values})
+
+    def shown(self, model: PreTrainedModel, reading: Reading, _reference: Reading | None) -> dict[str, float]:
+        """The logits by label; only the largest if there are many."""
+        logits = reading.parts[_LOGITS]
+        order = range(len(logits)) if len(logits) <= _SHOWN else logits.topk(_SHOWN).indices.tolist()
+        return {_label(model, index): logits[index].item() for index in order}
+
+    def conclude(self, model: PreTrainedModel, readings: dict[int, Reading]) -> dict[int, str | None]:
+        """The predicted class of each text."""
+        return {index: _outcome(model, reading.parts[_LOGITS]) for index, reading in readings.items()}
 
 
 def _label(model: PreTrainedModel, index: int) -> str:
     names = getattr(model.config, "id2label", None) or {}
     return str(names.get(index, f"LABEL_{index}"))
-
-
-def _shown(model: PreTrainedModel, logits: torch.Tensor) -> dict[str, float]:
-    """The logits of one row by label; only the largest if there are many."""
-    order = range(len(logits)) if len(logits) <= _SHOWN else logits.topk(_SHOWN).indices.tolist()
-    return {_label(model, index): logits[index].item() for index in order}
 
 
 def _outcome(model: PreTrainedModel, logits: torch.Tensor) -> str | None:

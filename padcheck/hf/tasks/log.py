@@ -9,10 +9,9 @@ from msgspec.structs import replace
 from transformers import PreTrainedTokenizerBase
 
 from padcheck.core.padding import PaddedIds
-from padcheck.core.task_evidence import TaskRow, TaskRun
+from padcheck.core.task_evidence import TaskDifference, TaskRow, TaskRun
 from padcheck.core.task_plans import TaskPlan
 from padcheck.core.tolerances import share_of_allowance
-from padcheck.hf.tasks.reading import Reading, distance
 from padcheck.hf.tokenizer.encoding import token_text
 
 
@@ -40,15 +39,23 @@ class TaskLog:
         """Adds warnings."""
         self.warnings += [message for message in messages if message not in self.warnings]
 
-    def keep(self, index: int, padded: PaddedIds, reading: Reading, reference: Reading | None) -> None:
+    def keep(
+        self,
+        index: int,
+        padded: PaddedIds,
+        *,
+        difference: TaskDifference | None,
+        numbers: dict[str, float],
+        outcome: str | None,
+    ) -> None:
         """Keeps the row of a text. Of several copies of a text, the one that is furthest off stays."""
         row = TaskRow(
             prompt_index=index,
             num_pad_tokens=padded.attention_mask.count(0),
             num_tokens=sum(padded.attention_mask),
-            numbers={name: number if isfinite(number) else None for name, number in reading.shown.items()},
-            outcome=reading.outcome,
-            difference=None if reference is None else distance(reference, reading),
+            numbers={name: number if isfinite(number) else None for name, number in numbers.items()},
+            outcome=outcome,
+            difference=difference,
         )
         if index not in self.rows or _far(row) >= _far(self.rows[index]):
             self.rows[index] = row

@@ -12,13 +12,12 @@ from padcheck.core.task_evidence import TaskEvidence
 from padcheck.core.use_case import Task
 from padcheck.hf.runs.in_batches import batches_of, evaluating, until_it_fits
 from padcheck.hf.tasks.classify import Classifying
+from padcheck.hf.tasks.embed import Embedding
 from padcheck.hf.tasks.reading import Reader
 from padcheck.hf.tasks.runner import TaskRunner
 from padcheck.hf.tokenizer.pad_tokens import PadToken
 
 Head = Literal["pretrained", "random"]
-
-_READERS: dict[Task, type[Reader]] = {"classify": Classifying}
 
 
 @dataclass(frozen=True)
@@ -38,6 +37,7 @@ def measure_task(
     pad_token: PadToken,
     *,
     head: Head | None,
+    pooling: tuple[str, ...],
     settings: MeasureSettings,
     progress: Progress,
 ) -> TaskMeasured:
@@ -48,6 +48,7 @@ def measure_task(
         tokenizer: Its tokenizer.
         encoded: The token ids of each text.
         pad_token: The token to pad with.
+        pooling: The pooling modes of a sentence-transformers model; empty for any other.
         head: Where the weights of the head come from; None if unknown.
         settings: The task, and how to run it.
         progress: Receives the stages.
@@ -58,7 +59,8 @@ def measure_task(
     if settings.task is None:
         raise ValueError("no task is given")
     name: Task = settings.task
-    reader = _READERS[name]()
+    reader: Reader = Embedding(pooling) if name == "embed" else Classifying()
+    model = reader.part(model)
 
     def run_in(size: int) -> TaskRunner:
         runner = TaskRunner(model, tokenizer, reader, seed=settings.seed, eos_id=tokenizer.eos_token_id)
@@ -75,6 +77,7 @@ def measure_task(
             name=name,
             numbers=reader.numbers,
             head=head,
+            pooling=pooling,
             runs=runner.runs(),
             noise=runner.noise,
             float32_error=runner.float32_error,

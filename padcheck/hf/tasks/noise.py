@@ -49,7 +49,7 @@ def measure_noise(
             with rounding_errors(model, seed + repeat):
                 [moved] = read(reader, model, rows, AS_USERS)
             movements.append(distance(alone[index], moved).max_abs_diff)
-            samples += alone[index].values.numel()
+            samples += alone[index].size
     known = [movement for movement in movements if movement is not None]
     if before is not None and before.max_abs_diff is not None:
         known.append(before.max_abs_diff)

@@ -1,7 +1,7 @@
 """What a task reads from one row of a batch, and how far two readings are apart."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 import torch
@@ -15,17 +15,17 @@ from padcheck.hf.tasks.call import Way
 
 @dataclass(frozen=True)
 class Reading:
-    """What a task reads from one row.
+    """What a task reads from one row: tensors (numbers,), float32 on the CPU, by name.
 
-    Attributes:
-        values: The numbers that are compared, (numbers,), float32 on the CPU.
-        shown: The numbers that a report shows, by name.
-        outcome: What a caller concludes from them; None if there is nothing to conclude.
+    Two readings are compared in the parts that both have.
     """
 
-    values: torch.Tensor
-    shown: Mapping[str, float] = field(default_factory=dict)
-    outcome: str | None = None
+    parts: Mapping[str, torch.Tensor]
+
+    @property
+    def size(self) -> int:
+        """How many numbers it has."""
+        return sum(part.numel() for part in self.parts.values())
 
 
 class Reader(Protocol):
@@ -41,30 +41,44 @@ class Reader(Protocol):
     @property
     def runs(self) -> tuple[TaskRunName, ...]: ...  # noqa: D102
 
+    def part(self, model: PreTrainedModel) -> PreTrainedModel:
+        """The part of the model that is called."""
+        ...
+
     def run(self, model: PreTrainedModel, rows: Rows, way: Way) -> torch.Tensor:
         """Runs one batch; the numbers of each row, (batch, numbers), in the dtype and on the device of the model."""
         ...
 
-    def reading(self, model: PreTrainedModel, values: torch.Tensor) -> Reading:
+    def reading(self, model: PreTrainedModel, values: torch.Tensor, way: Way) -> Reading:
         """What a caller reads from the numbers of one row, (numbers,), float32 on the CPU."""
+        ...
+
+    def shown(self, model: PreTrainedModel, reading: Reading, reference: Reading | None) -> dict[str, float]:
+        """The numbers that a report shows, by name."""
+        ...
+
+    def conclude(self, model: PreTrainedModel, readings: dict[int, Reading]) -> dict[int, str | None]:
+        """What a caller concludes about each text of a run; a text without a conclusion may be left out."""
         ...
 
 
 def read(reader: Reader, model: PreTrainedModel, rows: Rows, way: Way) -> list[Reading]:
     """Runs one batch in inference mode and reads each row."""
     with torch.inference_mode():
-        return [reader.reading(model, values) for values in reader.run(model, rows, way).float().cpu()]
+        return [reader.reading(model, values, way) for values in reader.run(model, rows, way).float().cpu()]
 
 
 def distance(reference: Reading, reading: Reading) -> TaskDifference:
     """How far two readings of one text are apart. An infinity that both have counts as equal."""
-    expected, found = reference.values, reading.values
+    names = [name for name in reading.parts if name in reference.parts]
+    expected = torch.cat([reference.parts[name] for name in names])
+    found = torch.cat([reading.parts[name] for name in names])
     same = (expected == found) | (expected.isnan() & found.isnan())
     far = (found - expected).abs().masked_fill(same, 0.0)
     sizes = expected.abs().masked_fill(~expected.isfinite(), 0.0)
-    furthest = far.max().item() if far.numel() else 0.0
+    furthest = far.max().item()
     return TaskDifference(
         # Comparisons with NaN are false.
         max_abs_diff=furthest if furthest < float("inf") else None,
-        scale=sizes.max().item() if sizes.numel() else 0.0,
+        scale=sizes.max().item(),
     )

@@ -33,7 +33,7 @@ from padcheck.hf.tasks.call import AS_USERS, Way
 from padcheck.hf.tasks.log import TaskLog
 from padcheck.hf.tasks.noise import measure_noise
 from padcheck.hf.tasks.read_columns import columns_read
-from padcheck.hf.tasks.reading import Reader, Reading, read
+from padcheck.hf.tasks.reading import Reader, Reading, distance, read
 from padcheck.hf.tasks.table import EXECUTIONS, with_eos
 
 _FOR_EVERY_TASK: tuple[TaskRunName, ...] = (
@@ -171,27 +171,46 @@ class TaskRunner:
         execution = EXECUTIONS[name]
         way = self._way(name, chosen)
         log = self._log(name, texts)
-        references = texts.of(log.plan.reference)
         with progress.stage(f"running {log.plan.description}", name):
-            for rows in execution.calls(chosen):
-                found = self._guarded(log, rows, way)
-                for (index, padded), reading in zip(rows, found, strict=False):
-                    if log.plan.by_users:
-                        texts.readings.setdefault(name, {})[index] = reading
-                    log.keep(index, padded, reading, references.get(index))
+            rows, found = self._readings(log, execution.calls(chosen), way)
+        if log.plan.by_users:
+            texts.readings[name] = {index: reading for (index, _), reading in zip(rows, found, strict=True)}
+        self._keep(log, rows, found, references=texts.of(log.plan.reference))
+
+    def _readings(self, log: TaskLog, calls: list[Rows], way: Way) -> tuple[Rows, list[Reading]]:
+        """The rows of all calls with their readings; none if a call raises now, or one has raised before."""
+        rows, found = Rows(), list[Reading]()
+        for each in calls:
+            if log.error is None:
+                read_now = guarded(log, partial(read, self._reader, self._model, each, way)) or []
+                rows, found = rows + each[: len(read_now)], found + read_now
+        return rows, found
+
+    def _keep(self, log: TaskLog, rows: Rows, found: list[Reading], *, references: dict[int, Reading]) -> None:
+        """Keeps the rows of a run, each compared with its reference if there is one."""
+        concluded = self._reader.conclude(
+            self._model, {index: reading for (index, _), reading in zip(rows, found, strict=True)}
+        )
+        for (index, padded), reading in zip(rows, found, strict=True):
+            reference = references.get(index)
+            log.keep(
+                index,
+                padded,
+                difference=None if reference is None else distance(reference, reading),
+                numbers=self._reader.shown(self._model, reading, reference),
+                outcome=concluded.get(index),
+            )
 
     def _run_with_eos(self, texts: _Pass, chosen: Batch, progress: Progress) -> None:
         """The columns that are read of texts that end in eos."""
         if self._eos_id is None:
             return
         log = self._log("ends_in_eos", texts)
+        calls = with_eos(chosen, self._eos_id)
         with progress.stage(f"running {log.plan.description}", "ends_in_eos"):
-            for rows in with_eos(chosen, self._eos_id):
-                [(index, padded)] = rows
-                found = self._guarded(log, rows, AS_USERS)
-                if found:
-                    log.keep(index, padded, found[0], None)
-                    self._note_columns("ends_in_eos", [rows], texts)
+            rows, found = self._readings(log, calls, AS_USERS)
+            self._keep(log, rows, found, references={})
+            self._note_columns("ends_in_eos", calls, texts)
 
     def _note_columns(self, name: TaskRunName, calls: list[Rows], texts: _Pass) -> None:
         log = self.logs[self._key(name, texts)]
@@ -250,12 +269,6 @@ class TaskRunner:
 
     def _dtype(self, texts: _Pass) -> str:
         return texts.dtype or self._own_dtype
-
-    def _guarded(self, log: TaskLog, rows: Rows, way: Way) -> list[Reading]:
-        """The reading of each row; empty if the run raises now or has raised before."""
-        if log.error is not None:
-            return []
-        return guarded(log, partial(read, self._reader, self._model, rows, way)) or []
 
     def _way(self, name: TaskRunName, batch: Batch) -> Way:
         if name not in EXECUTIONS:

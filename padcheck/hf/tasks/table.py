@@ -40,6 +40,14 @@ EXECUTIONS: dict[TaskRunName, Execution] = {
     "right_pad_id": Execution(_right, with_pad_id=True),
     "left_embeds": Execution(_left, Way(as_embeddings=True)),
     "right_embeds": Execution(_right, Way(as_embeddings=True)),
+    "left_last_column": Execution(_left, Way(pooling="last_column")),
+    "right_last_column": Execution(_right, Way(pooling="last_column")),
+    "left_mask_sum": Execution(_left, Way(pooling="mask_sum")),
+    "right_mask_sum": Execution(_right, Way(pooling="mask_sum")),
+    "left_first_column": Execution(_left, Way(pooling="first_column")),
+    "right_first_column": Execution(_right, Way(pooling="first_column")),
+    "left_all_slots": Execution(_left, Way(pooling="all_slots")),
+    "right_all_slots": Execution(_right, Way(pooling="all_slots")),
     "broken_mask": Execution(lambda batch: [batch.mask_broken()]),
 }
 """`ends_in_eos` is not in it: its texts are other ones."""

@@ -41,6 +41,7 @@ from padcheck.judging.rules.pad412_head_reads_wrong_token import HeadReadsWrongT
 from padcheck.judging.rules.pad413_head_skips_eos import HeadSkipsEos
 from padcheck.judging.rules.pad414_head_is_random import HeadIsRandom
 from padcheck.judging.rules.pad415_embeds_hide_pads import EmbedsHidePads
+from padcheck.judging.rules.pad421_naive_pooling_reads_pads import NaivePoolingReadsPads
 from padcheck.judging.rules.pad901_no_padding import NoPadding
 from padcheck.judging.rules.pad902_arm_not_run import ArmNotRun
 from padcheck.judging.rules.pad903_control_not_seen import ControlNotSeen
@@ -87,6 +88,7 @@ RULES: tuple[Rule, ...] = (
     HeadSkipsEos(),
     HeadIsRandom(),
     EmbedsHidePads(),
+    NaivePoolingReadsPads(),
     NoPadding(),
     ArmNotRun(),
     ControlNotSeen(),

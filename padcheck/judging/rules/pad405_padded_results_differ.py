@@ -33,7 +33,7 @@ class PaddedResultsDiffer(TaskRule):
     name = "padded-results-differ"
     severity = Severity.ERROR
     suppressed_by = ("PAD409",)
-    tasks = ("classify",)
+    tasks = ("classify", "embed")
 
     def about(self, task: TaskCase, case: Case) -> Finding | None:
         """Fires if a padded row is different on a side that counts."""
@@ -62,10 +62,11 @@ class PaddedResultsDiffer(TaskRule):
 def _flips(task: TaskCase, run: str) -> str:
     """The texts whose outcome changes."""
     alone = {row.prompt_index: row.outcome for row in task.evidence.runs[_reference(task, run)].rows}
+    wrong = {row.prompt_index for row in task.wrong(run)}
     flipped = [
         f"text {row.prompt_index} from {alone[row.prompt_index]} to {row.outcome}"
         for row in task.evidence.runs[run].rows
-        if row.outcome != alone.get(row.prompt_index, row.outcome)
+        if row.prompt_index in wrong and row.outcome != alone.get(row.prompt_index, row.outcome)
     ]
     return f" The outcome changes for {', '.join(flipped)}." if flipped else ""
 

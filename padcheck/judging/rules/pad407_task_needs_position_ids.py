@@ -29,7 +29,7 @@ class TaskNeedsPositionIds(TaskRule):
     name = "task-needs-position-ids"
     severity = Severity.ERROR
     suppressed_by = ("PAD409",)
-    tasks = ("classify",)
+    tasks = ("classify", "embed")
     side = "left"
 
     def about(self, task: TaskCase, case: Case) -> Finding | None:  # noqa: ARG002

@@ -30,7 +30,7 @@ class TaskDependsOnBatch(TaskRule):
     code = "PAD409"
     name = "task-depends-on-batch"
     severity = Severity.ERROR
-    tasks = ("classify",)
+    tasks = ("classify", "embed")
 
     def about(self, task: TaskCase, case: Case) -> Finding | None:
         """Fires if a row without pads is different; a row that is only read elsewhere does not count."""

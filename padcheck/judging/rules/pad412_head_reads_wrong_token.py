@@ -32,7 +32,7 @@ class HeadReadsWrongToken(TaskRule):
     name = "head-reads-wrong-token"
     severity = Severity.ERROR
     suppressed_by = ("PAD411",)
-    tasks = ("classify",)
+    tasks = ("classify", "embed")
 
     def about(self, task: TaskCase, case: Case) -> Finding | None:
         """Fires if a side is wrong and a text is read elsewhere."""
@@ -43,8 +43,8 @@ class HeadReadsWrongToken(TaskRule):
         alone, padded = max(_misreads(task, side), key=lambda pair: pair[1].num_pad_tokens)
         other: PaddingSide = "right" if side == "left" else "left"
         return self.found(
-            f"In the {side}-padded batch the head reads {_named(padded)} of text {padded.prompt_index}; of the text "
-            f"alone it reads {_named(alone)}.",
+            f"In the {side}-padded batch {_reader(task)} reads {_named(padded)} of text {padded.prompt_index}; "
+            f"of the text alone it reads {_named(alone)}.",
             severity=severity_on(task, *sides),
             fix=f'tokenizer.padding_side = "{other}"  # before the texts are tokenized'
             if task.right_on(other)
@@ -59,6 +59,10 @@ class HeadReadsWrongToken(TaskRule):
 def _misreads(task: TaskCase, side: PaddingSide) -> list[tuple[TaskRow, TaskRow]]:
     """The texts of which the head reads one token, and another one if they are padded."""
     return [(alone, row) for alone, row in task.misread(side) if row.read_at and len(row.read_at) == 1]
+
+
+def _reader(task: TaskCase) -> str:
+    return "the pooling" if task.evidence.name == "embed" else "the head"
 
 
 def _named(row: TaskRow) -> str:

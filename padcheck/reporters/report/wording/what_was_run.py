@@ -147,8 +147,9 @@ def _settings(report: Report) -> str:
 
 def _decoding(evidence: Evidence) -> str:
     if evidence.task is not None and not evidence.runs:
-        head = " with random weights" if evidence.task.head == "random" else ""
-        return f"{evidence.task.numbers}, head{head or ' as loaded'}"
+        head = ", head with random weights" if evidence.task.head == "random" else ""
+        pooling = f", pooling {', '.join(evidence.task.pooling)}" if evidence.task.pooling else ""
+        return visible(f"{evidence.task.numbers}{head}{pooling}")
     how = "sampled, with the same random numbers in every run" if evidence.sampled else "greedy"
     return f"{evidence.max_new_tokens} new tokens, {how}"
 
