@@ -57,6 +57,7 @@ _IN_WORDS: dict[Any, str] = {
     float: "a number",
     str: "a text",
     tuple[str, ...]: "a list of texts",
+    tuple[tuple[str, ...], ...]: "a list of texts for each prompt",
     dict[str, str]: 'a reason for each code: {"PAD106": "why"}',
     NoneType: "None",
 }
@@ -108,6 +109,7 @@ def compare(
     fail_on: Severity | Literal["error", "warning", "info"] | None = "error",
     task: Task | None = None,
     padding_side: PaddingSide | None = None,
+    choices: Sequence[Sequence[str]] = (),
 ) -> Report:
     """Runs the same prompts unpadded, left-padded and right-padded, and reports what padding changes.
 
@@ -148,6 +150,7 @@ def compare(
         task: What your code does: "generate", "score", "train" or "classify". Only this task is judged. For "classify"
             the model has a sequence classification head: a classifier or a reward model.
         padding_side: The side that your code pads on: "left" or "right". Only this side is judged.
+        choices: For the task "score", the continuations of each prompt whose scores are compared.
 
     Returns:
         The report. A finding does not raise an error; `Report.assert_ok` does.
@@ -173,6 +176,7 @@ def compare(
         batch_size=batch_size,
         thorough=thorough,
         task=task,
+        choices=tuple(map(_as_tuple, choices)) if isinstance(choices, Sequence) else choices,
     )
     judgement = _settings(
         JudgeSettings,

@@ -93,6 +93,7 @@ def _root(
         "padcheck compare meta-llama/Llama-2-7b-hf --tiny    # no weights are downloaded",
         "padcheck compare ./model-Q4_K_M.gguf",
         "padcheck compare gpt2 --task score --padding-side right",
+        "padcheck compare ./my-reward-model --task classify",
         "padcheck compare gpt2 --report html=report.html --report json=report.json",
     ),
 )
@@ -104,6 +105,7 @@ def _root(
     groups.WEIGHTS,
     groups.LOADING,
     groups.USE,
+    groups.SCORING,
     groups.TOLERANCE,
     groups.RULES,
     groups.OUTPUT,
@@ -164,6 +166,7 @@ def inspect_tokenizer(model: options.Model, **asked: Any) -> None:
     groups.negatable(groups.LOADING),
     groups.CLUSTER,
     groups.USE,
+    groups.SCORING,
     groups.TOLERANCE,
     groups.RULES,
     groups.OUTPUT,

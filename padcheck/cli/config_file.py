@@ -18,7 +18,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from padcheck.cli.files import possible_path
-from padcheck.cli.prompts_file import load_prompts, path_of
+from padcheck.cli.prompts_file import PromptLine, load_lines, path_of
 from padcheck.core.errors import UsageError
 from padcheck.core.report import ConfigurationFile
 from padcheck.core.settings import JudgeSettings, MeasureSettings, belonging_to
@@ -158,6 +158,8 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
 
 def _overridden_by(layer: Mapping[str, Any]) -> Iterator[str]:
     """The settings of outer layers that contradict the settings of this layer."""
+    if "prompts" in layer:
+        yield "choices"
     if "device" in layer:
         yield "device_map"
     if "device_map" in layer:
@@ -283,7 +285,10 @@ def _as_settings(table: dict[str, Any], folder: Path) -> dict[str, Any]:
         if file is not None:
             file = file if file == "-" else str(folder / file)
             settings["prompts_file"] = path_of(file)
-        settings["prompts"] = (*table.get("prompts", ()), *(load_prompts(file) if file is not None else ()))
+        lines = (*map(PromptLine, table.get("prompts", ())), *(load_lines(file) if file is not None else ()))
+        settings["prompts"] = tuple(line.prompt for line in lines)
+        if any(line.choices for line in lines):
+            settings["choices"] = tuple(line.choices for line in lines)
     if "select" in table:
         settings["select"] = tuple(code.upper() for code in table["select"])
     if "ignore" in table:

@@ -13,6 +13,7 @@ from padcheck.cli.options import (
     BatchSize,
     Chat,
     Config,
+    Continuations,
     Device,
     DeviceMap,
     DoSample,
@@ -75,6 +76,7 @@ WEIGHTS: Group = {"device_map": DeviceMap, "tp_plan": TpPlan, "tiny": Tiny}
 SURVEYING: Group = {"multimodal": Multimodal, "jobs": Jobs, "timeout": Timeout}
 CLUSTER: Group = {"ray": Ray}
 USE: Group = {"task": TaskOption, "padding_side": PaddingSideOption}
+SCORING: Group = {"continuations": Continuations}
 TOLERANCE: Group = {"atol": Atol, "rtol": Rtol}
 RULES: Group = {"select": Select, "ignore": Ignore, "fail_on": FailOnOption}
 CONFIGURATION: Group = {"config": Config, "baseline": BaselineOption, "write_baseline": WriteBaseline}

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from enum import Enum
+from pathlib import Path
 from typing import Any, TypeVar
 
 from padcheck.cli.choices import FailOn
 from padcheck.cli.files import possible_path
-from padcheck.cli.prompts_file import load_prompts, path_of
+from padcheck.cli.prompts_file import PromptLine, load_lines, load_prompts, path_of
 from padcheck.core.errors import UsageError
 from padcheck.core.settings import JudgeSettings, MeasureSettings, OutputSettings, SurveySettings, belonging_to
 
@@ -29,7 +30,10 @@ def option_values(asked: Mapping[str, Any]) -> dict[str, Any]:
     if "prompts" in values:
         values["prompts_file"] = path_of(values["prompts"])
     if "prompt" in values or "prompts" in values:
-        values["prompts"] = _prompts(values.pop("prompt", []), values.get("prompts"))
+        values |= _prompts(values.pop("prompt", []), values.get("prompts"))
+    if "continuations" in values:
+        values["continuations_file"] = Path(values["continuations"])
+        values["continuations"] = load_prompts(values["continuations"])
     if "batch_size" in values:
         values["batch_size"] = _batch_size(values["batch_size"])
     if "select" in values:
@@ -84,8 +88,11 @@ def _batch_size(text: str) -> int | str:
         raise UsageError(f"--batch-size is {text}.", change="Use a whole number, or auto.") from None
 
 
-def _prompts(prompts: list[str], file: str | None) -> tuple[str, ...]:
-    return tuple(prompts) if file is None else (*prompts, *load_prompts(file))
+def _prompts(prompts: list[str], file: str | None) -> dict[str, Any]:
+    """The prompts of --prompt and of --prompts, and the choices of each."""
+    lines = (*map(PromptLine, prompts), *(() if file is None else load_lines(file)))
+    choices = tuple(line.choices for line in lines)
+    return {"prompts": tuple(line.prompt for line in lines), "choices": choices if any(choices) else ()}
 
 
 def _codes(options: list[str]) -> list[str]:

@@ -112,9 +112,13 @@ Prompts = Annotated[
     str | None,
     typer.Option(
         "--prompts",
-        help='File with one prompt per line, or JSONL with the key "prompt". - is stdin.',
+        help='File with one prompt per line, or JSONL with "prompt" and, for --task score, "choices". - is stdin.',
         metavar="FILE",
     ),
+]
+Continuations = Annotated[
+    str | None,
+    typer.Option("--continuations", metavar="FILE", help="Score each line after each prompt, with --task score."),
 ]
 Chat = Annotated[bool | None, typer.Option("--chat", help="Apply the chat template to each prompt.")]
 PadToken = Annotated[

@@ -1,4 +1,4 @@
-"""Reads a prompts file: one prompt per line, or JSONL with the key "prompt". `-` is stdin."""
+"""Reads a prompts file: one prompt per line, or JSONL with the key "prompt", and "choices". `-` is stdin."""
 
 import sys
 from pathlib import Path
@@ -9,8 +9,11 @@ from padcheck.cli.files import STDIN, possible_path
 from padcheck.core.errors import UsageError
 
 
-class _PromptLine(msgspec.Struct):
+class PromptLine(msgspec.Struct, frozen=True):
+    """A prompt, and the choices whose scores are compared."""
+
     prompt: str
+    choices: tuple[str, ...] = ()
 
 
 def path_of(file: str) -> Path:
@@ -19,7 +22,12 @@ def path_of(file: str) -> Path:
 
 
 def load_prompts(file: str) -> tuple[str, ...]:
-    """The prompts of a file, in order. Blank lines are skipped.
+    """The prompts of a file, in order; see `load_lines`."""
+    return tuple(line.prompt for line in load_lines(file))
+
+
+def load_lines(file: str) -> tuple[PromptLine, ...]:
+    """The prompts of a file with their choices, in order. Blank lines are skipped.
 
     Raises:
         UsageError: The file is missing, unreadable, not UTF-8 or empty, or a line of a JSONL file is invalid.
@@ -48,12 +56,16 @@ def load_prompts(file: str) -> tuple[str, ...]:
     if not lines:
         raise UsageError(f"The prompts file {name} has no prompt.", change="Write one prompt per line.")
     is_jsonl = lines[0][1].lstrip().startswith("{")
-    return tuple(_parse(name, number, line) for number, line in lines) if is_jsonl else tuple(line for _, line in lines)
+    return (
+        tuple(_parse(name, number, line) for number, line in lines)
+        if is_jsonl
+        else tuple(PromptLine(line) for _, line in lines)
+    )
 
 
-def _parse(name: str, number: int, line: str) -> str:
+def _parse(name: str, number: int, line: str) -> PromptLine:
     try:
-        return msgspec.json.decode(line, type=_PromptLine).prompt
+        return msgspec.json.decode(line, type=PromptLine)
     except (msgspec.DecodeError, msgspec.ValidationError) as error:
         raise UsageError(
             f'Line {number} of {name} is not a JSON object with a "prompt": {error}.',

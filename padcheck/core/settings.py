@@ -49,6 +49,8 @@ class MeasureSettings:
     batch_size: int | Literal["auto"] = 8
     thorough: bool = False
     task: Task | None = None
+    choices: tuple[tuple[str, ...], ...] = ()
+    continuations: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         _require(self.max_new_tokens >= 1, f"--max-new-tokens is {self.max_new_tokens}", "Ask for at least 1.")
@@ -90,6 +92,18 @@ class MeasureSettings:
             )
         for index, prompt in enumerate(self.prompts):
             _require(bool(prompt), f"Prompt {index} is empty", "Give it at least one character.")
+        self._require_fitting_choices()
+
+    def _require_fitting_choices(self) -> None:
+        texts = [choice for choices in (*self.choices, self.continuations) for choice in choices]
+        _require(not texts or self.task == "score", "Choices and continuations are scored", "Add --task score.")
+        _require(
+            len(self.choices) in (0, len(self.prompts)),
+            f"There are choices for {len(self.choices)} prompts, and {len(self.prompts)} prompts",
+            "Give each prompt a list of choices, which may be empty.",
+        )
+        _require(all(texts), "A choice or continuation is empty", "Give it at least one character.")
+        _require(all(map(_is_unicode, texts)), "A choice or continuation is not valid UTF-8", "Save it as UTF-8.")
 
     @property
     def given(self) -> dict[str, object]:

@@ -82,6 +82,13 @@ class TaskNoise(msgspec.Struct, frozen=True, kw_only=True):
     error: str | None = None
 
 
+class Choice(msgspec.Struct, frozen=True, kw_only=True):
+    """What a scored text is: a prompt with one of its choices, or a prompt alone if `text` is None."""
+
+    prompt_index: int
+    text: str | None
+
+
 class TaskEvidence(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that was measured of one task.
 
@@ -91,6 +98,7 @@ class TaskEvidence(msgspec.Struct, frozen=True, kw_only=True):
         head: Whether the weights of the head come from the checkpoint; None if unknown, as for a model in memory, and
             for a task without a head.
         pooling: The pooling modes of a sentence-transformers model; empty for any other.
+        choices: For the task score, what each text is; the rows of the runs count these texts.
         runs: What each run gave, by its name.
         noise: What rounding does, by dtype.
         float32_error: Why a 16-bit model did not run in float32; None if it did, or is not in 16 bit.
@@ -100,6 +108,7 @@ class TaskEvidence(msgspec.Struct, frozen=True, kw_only=True):
     numbers: str
     head: Literal["pretrained", "random"] | None = None
     pooling: tuple[str, ...] = ()
+    choices: tuple[Choice, ...] = ()
     runs: dict[str, TaskRun] = {}
     noise: dict[str, TaskNoise] = {}
     float32_error: str | None = None

@@ -1,6 +1,7 @@
 """Measures one model: reads everything that needs no weights, then loads the weights and runs the prompts."""
 
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 from transformers import PreTrainedModel
@@ -21,7 +22,8 @@ from padcheck.hf.load.without_weights import LoadWithoutWeights, ModelWithoutWei
 from padcheck.hf.parallel.ranks import in_step, number_of_ranks
 from padcheck.hf.runs.attention import implementations
 from padcheck.hf.runs.in_batches import Measured, not_run, run_in_batches
-from padcheck.hf.tasks.measuring import Head, TaskMeasured, measure_task
+from padcheck.hf.tasks.measuring import TaskMeasured, measure_task, reader_of
+from padcheck.hf.tasks.score import Scoring, scored_texts
 from padcheck.hf.tokenizer.labels import labels_keep_eos
 
 
@@ -54,12 +56,17 @@ def measure_model(
         model, has_random_head = load_weights(inspected.loaded, settings)
     embedding_rows = _embedding_rows(model)
     _require_known_ids(inspected, embedding_rows)
+    evidence = inspected.evidence
+    measured: dict[str, Any]
     if settings.task in HEADS:
         head = None if settings.task == "embed" else "random" if has_random_head else inspected.loaded.weights
-        measured: Measured | TaskMeasured = _run_task(model, inspected, embedding_rows, settings, progress, head=head)
+        measured = vars(_run_task(model, inspected, embedding_rows, settings, progress))
+        pooling = inspected.loaded.pooling
+        measured["task"] = msgspec.structs.replace(measured["task"], head=head, pooling=pooling)
     else:
-        measured = _run_prompts(model, inspected, embedding_rows, settings, progress)
-    evidence = inspected.evidence
+        measured = vars(_run_prompts(model, inspected, embedding_rows, settings, progress))
+        if settings.task == "score":
+            measured = _with_scores(measured, model, inspected, settings, progress)
     return msgspec.structs.replace(
         evidence,
         model=_add_facts_of_weights(evidence.model, model, embedding_rows, inspected.loaded),
@@ -67,7 +74,7 @@ def measure_model(
         sampled=settings.do_sample,
         labels_keep_eos=labels_keep_eos(inspected.loaded.tokenizer, inspected.encoded[0], inspected.pad_token),
         load_warnings=(*evidence.load_warnings, *(m for m in messages if m not in evidence.load_warnings)),
-        **vars(measured),
+        **measured,
     )
 
 
@@ -117,13 +124,7 @@ def _run_prompts(
 
 
 def _run_task(
-    model: PreTrainedModel,
-    inspected: Inspected,
-    embedding_rows: int,
-    settings: MeasureSettings,
-    progress: Progress,
-    *,
-    head: Head | None,
+    model: PreTrainedModel, inspected: Inspected, embedding_rows: int, settings: MeasureSettings, progress: Progress
 ) -> TaskMeasured:
     pad_id = inspected.pad_token.token_id
     if not 0 <= pad_id < embedding_rows:
@@ -137,11 +138,40 @@ def _run_task(
         inspected.loaded.tokenizer,
         inspected.encoded,
         inspected.pad_token,
-        head=head,
-        pooling=inspected.loaded.pooling,
+        reader=reader_of(settings.task, inspected.loaded.pooling),
         settings=settings,
         progress=progress,
     )
+
+
+def _with_scores(
+    measured: dict[str, Any],
+    model: PreTrainedModel,
+    inspected: Inspected,
+    settings: MeasureSettings,
+    progress: Progress,
+) -> dict[str, Any]:
+    """What the prompts gave, and the log-likelihoods of the texts; only the first if pads have no embedding row."""
+    texts = scored_texts(
+        inspected.loaded.tokenizer,
+        inspected.evidence.prompts,
+        inspected.encoded,
+        settings.choices or (settings.continuations,) * len(inspected.encoded),
+        add_special_tokens=not settings.chat,
+    )
+    if not texts or all(run.error is not None for run in measured["runs"].values()):
+        return measured
+    found = measure_task(
+        model,
+        inspected.loaded.tokenizer,
+        tuple(text.input_ids for text in texts),
+        inspected.pad_token,
+        reader=Scoring(tuple(texts)),
+        settings=settings,
+        progress=progress,
+    )
+    task = msgspec.structs.replace(found.task, choices=tuple(text.choice for text in texts))
+    return measured | {"task": task, "places": measured["places"] | found.places}
 
 
 def _no_embedding_row(pad_id: int, embedding_rows: int) -> str:

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from typing import NamedTuple, TypeVar
 
 from padcheck.core.evidence import OTHER_ATTENTION, Evidence, PadCountSweep, Place, RowDifference
+from padcheck.core.facts import PaddingSide
 from padcheck.core.precision import PrecisionTest
 from padcheck.core.report import Comparison, RowComparison, Verdict
 from padcheck.core.run_plans import CONTROLS, RUN_PLANS, SINGLE, RunName
+from padcheck.core.task_plans import IN_FLOAT32
 from padcheck.core.tolerances import Tolerance, share_of_allowance
 from padcheck.core.use_case import UseCase
 from padcheck.judging.task_case import TaskCase
@@ -66,7 +68,14 @@ class Case(NamedTuple):
     @property
     def place(self) -> Place | None:
         """The first module that left padding, or the batch, changes."""
-        return next((place for name, place in self.evidence.places.items() if name != "right_forward"), None)
+        places = self.evidence.places.items()
+        return next((place for name, place in places if name in RUN_PLANS and name != "right_forward"), None)
+
+    def task_place(self, *sides: PaddingSide) -> Place | None:
+        """The first module that padding on one of these sides changes in the task."""
+        name = "" if self.task is None else self.task.evidence.name
+        keys = [f"{name}_{side}{end}" for side in sides for end in ("", IN_FLOAT32)]
+        return next((self.evidence.places[key] for key in keys if key in self.evidence.places), None)
 
     def ran(self, *runs: RunName) -> bool:
         """True if each of these runs was compared with its reference."""

@@ -24,7 +24,9 @@ def open_task_case(evidence: Evidence, atol: float | None, rtol: float | None, u
             model = evidence.model
             tolerance = task_tolerance(task.noise, model.dtype, run.dtype, model.num_layers, atol=atol, rtol=rtol)
             comparisons[name] = _compare_run(task, name, tolerance)
-    return TaskCase(task, comparisons, use.padding_side or evidence.tokenizer.padding_side)
+    # Texts are usually scored with padding on the right, whatever the tokenizer does for generating.
+    side = "right" if task.name == "score" else evidence.tokenizer.padding_side
+    return TaskCase(task, comparisons, use.padding_side or side)
 
 
 def _compare_run(task: TaskEvidence, name: str, tolerance: Tolerance) -> Comparison:
@@ -46,7 +48,7 @@ def _compare_run(task: TaskEvidence, name: str, tolerance: Tolerance) -> Compari
         verdict=worst.verdict,
         max_abs_diff=worst.max_abs_diff,
         allowed=worst.allowed,
-        reason=f"prompt {worst.prompt_index}: {worst.reason}" if several else worst.reason,
+        reason=f"text {worst.prompt_index}: {worst.reason}" if several else worst.reason,
         rows=rows,
     )
 

@@ -84,6 +84,20 @@ class TaskCase(NamedTuple):
             if index in alone and alone[index].read_at_token != row.read_at_token
         ]
 
+    def best_choices(self, run: str) -> dict[int, str]:
+        """For each prompt with choices the one with the highest log-likelihood, if all of them ran."""
+        rows = {row.prompt_index: row for row in self.evidence.runs[run].rows} if run in self.evidence.runs else {}
+        scores: dict[int, dict[str, float | None]] = {}
+        for index, choice in enumerate(self.evidence.choices):
+            if choice.text is not None:
+                score = rows[index].numbers["log-likelihood"] if index in rows else None
+                scores.setdefault(choice.prompt_index, {})[choice.text] = score
+        return {
+            prompt: max(of, key=lambda text: of[text] or 0.0)
+            for prompt, of in scores.items()
+            if None not in of.values()
+        }
+
     def pad_counts(self) -> list[int]:
         """The pad count of each row of a run that pads."""
         padding = [run for run in self.evidence.runs.values() if run.padding_side is not None]

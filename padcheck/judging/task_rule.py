@@ -18,7 +18,7 @@ class TaskRule(Rule):
         """A finding, or None if all is well; skipped if the task did not run."""
         task = case.task
         if task is None or task.evidence.name not in self.tasks:
-            return self.skip(f"undecided: only --task {' and --task '.join(self.tasks)} measures this")
+            return self.skip(f"undecided: only --task {' or '.join(self.tasks)} measures this")
         if not any(task.evidence.runs[run].rows for run in task.reading_runs(ALONE)):
             return self.skip("undecided: the texts alone did not run")
         return self.about(task, case)

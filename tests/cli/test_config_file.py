@@ -222,10 +222,11 @@ def test_every_option_of_check_is_a_key_unless_it_makes_sense_only_on_the_comman
     from padcheck.cli import option_groups as options
 
     groups = (options.PROMPTS, options.LENGTH, options.DECODING, options.RUNNING, options.WEIGHTS, options.LOADING)
-    groups = (*groups, options.USE, options.TOLERANCE, options.RULES)
+    groups = (*groups, options.USE, options.SCORING, options.TOLERANCE, options.RULES)
     names = {name for group in groups for name in group} - {"prompt"}
-    assert names | {"prompts_file"} == set(ModelTable.__struct_fields__)
-    assert set(Section.__struct_fields__) - names == {"prompts_file", "models", "baseline", "report", "model"}
+    only_in_a_file = {"prompts_file", "choices"}
+    assert names | only_in_a_file == set(ModelTable.__struct_fields__)
+    assert set(Section.__struct_fields__) - names == only_in_a_file | {"models", "baseline", "report", "model"}
 
 
 def test_the_schema_for_editors_is_up_to_date():

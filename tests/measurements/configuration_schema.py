@@ -17,7 +17,9 @@ _DESCRIPTIONS = {
     "model": "Settings of one model, by its name in models.",
     "report": "Reports to write: the file for each format.",
     "prompts": "The prompts.",
-    "prompts_file": 'File with one prompt per line, or JSONL with "prompt".',
+    "prompts_file": 'File with one prompt per line, or JSONL with "prompt", and "choices" for the task score.',
+    "choices": "The continuations of each prompt whose scores are compared, for the task score.",
+    "continuations": "Continuations that are scored after each prompt, for the task score.",
     "ignore": "Codes or prefixes of codes to ignore, each with a reason.",
 }
 """Descriptions that differ from the help text of the option, or of keys that are no option."""

@@ -2,7 +2,7 @@
 
 from msgspec.structs import replace
 
-from padcheck.core.task_evidence import TaskDifference, TaskEvidence, TaskNoise, TaskRow, TaskRun
+from padcheck.core.task_evidence import Choice, TaskDifference, TaskEvidence, TaskNoise, TaskRow, TaskRun
 from padcheck.core.task_plans import TASK_CONTROLS, TASK_PLANS, TASK_USER_RUNS, TaskRunName
 from padcheck.judging.rules import RULES
 from padcheck.judging.task_rule import TaskRule
@@ -73,6 +73,22 @@ def embedded(**runs: TaskRun) -> dict[str, object]:
     """Changes for evidence of an embedder, with these runs in place of healthy ones."""
     changes = classified(**runs)
     return changes | {"task": replace(changes["task"], name="embed", numbers="embeddings", head=None)}
+
+
+def scored(**runs: TaskRun) -> dict[str, object]:
+    """Changes for evidence of a language model that scored one prompt with two choices, of which the first is best."""
+    rows = {
+        name: task_run(name, *(scored_row(index, name, total) for index, total in enumerate((-1.0, -2.0))))
+        for name in TASK_USER_RUNS
+    }
+    changes = classified(**rows | runs)["task"]
+    choices = tuple(Choice(prompt_index=0, text=text) for text in (" yes", " no"))
+    return {"task": replace(changes, name="score", numbers="token log-likelihoods", head=None, choices=choices)}
+
+
+def scored_row(index: int, name: str, total: float, far: float = 0.0) -> TaskRow:
+    """The row of a choice with this log-likelihood, so far from the same choice alone."""
+    return task_row(index, name, far, numbers={"log-likelihood": total, "perplexity": 2.0}, outcome=None)
 
 
 def in_half(**runs: TaskRun) -> dict[str, object]:

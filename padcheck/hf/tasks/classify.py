@@ -6,6 +6,7 @@ import torch
 from transformers import PreTrainedModel
 
 from padcheck.core.errors import NotMeasuredError
+from padcheck.core.padding import PaddedIds
 from padcheck.core.task_plans import TaskRunName
 from padcheck.hf.calls.batches import Rows
 from padcheck.hf.tasks.call import Way, call
@@ -28,6 +29,7 @@ class Classifying:
         "right_embeds",
         "ends_in_eos",
     )
+    finds_columns = True
 
     def run(self, model: PreTrainedModel, rows: Rows, way: Way) -> torch.Tensor:
         """The logits of each row, (batch, labels).
@@ -49,7 +51,7 @@ class Classifying:
         """The whole model."""
         return model
 
-    def reading(self, _model: PreTrainedModel, values: torch.Tensor, _way: Way) -> Reading:
+    def reading(self, _model: PreTrainedModel, _row: tuple[int, PaddedIds], values: torch.Tensor, _way: Way) -> Reading:
         """The logits."""
         return Reading({_LOGITS: values})
 

@@ -8,6 +8,7 @@ from torch.nn.functional import cosine_similarity
 from transformers import PreTrainedModel
 
 from padcheck.core.errors import NotMeasuredError
+from padcheck.core.padding import PaddedIds
 from padcheck.core.task_plans import TaskRunName
 from padcheck.hf.calls.batches import Rows
 from padcheck.hf.calls.generation import tensors
@@ -77,6 +78,8 @@ class Embedding:
 
     pooling: tuple[str, ...] = ()
 
+    finds_columns = True
+
     @property
     def numbers(self) -> str:
         """What is compared."""
@@ -114,7 +117,7 @@ class Embedding:
         mask = tensors(model, rows)[1][..., None].to(hidden.device)
         return torch.cat([POOLS[name](hidden, mask) for name in self._pools(way)], dim=-1)
 
-    def reading(self, _model: PreTrainedModel, values: torch.Tensor, way: Way) -> Reading:
+    def reading(self, _model: PreTrainedModel, _row: tuple[int, PaddedIds], values: torch.Tensor, way: Way) -> Reading:
         """The vector of each way of pooling."""
         names = self._pools(way)
         parts = values.chunk(len(names))

@@ -1,7 +1,6 @@
 """Measures one task of a model: runs all texts, batch after batch, with a batch size that fits into memory."""
 
 from dataclasses import dataclass, field
-from typing import Literal
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
@@ -17,8 +16,6 @@ from padcheck.hf.tasks.reading import Reader
 from padcheck.hf.tasks.runner import TaskRunner
 from padcheck.hf.tokenizer.pad_tokens import PadToken
 
-Head = Literal["pretrained", "random"]
-
 
 @dataclass(frozen=True)
 class TaskMeasured:
@@ -30,14 +27,23 @@ class TaskMeasured:
     batch_sizes_too_large: tuple[int, ...] = ()
 
 
+def reader_of(task: Task | None, pooling: tuple[str, ...]) -> Reader:
+    """The reader of a task with a head.
+
+    Args:
+        task: The task.
+        pooling: The pooling modes of a sentence-transformers model; empty for any other.
+    """
+    return Embedding(pooling) if task == "embed" else Classifying()
+
+
 def measure_task(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
     encoded: tuple[tuple[int, ...], ...],
     pad_token: PadToken,
     *,
-    head: Head | None,
-    pooling: tuple[str, ...],
+    reader: Reader,
     settings: MeasureSettings,
     progress: Progress,
 ) -> TaskMeasured:
@@ -48,41 +54,33 @@ def measure_task(
         tokenizer: Its tokenizer.
         encoded: The token ids of each text.
         pad_token: The token to pad with.
-        pooling: The pooling modes of a sentence-transformers model; empty for any other.
-        head: Where the weights of the head come from; None if unknown.
-        settings: The task, and how to run it.
+        reader: The task.
+        settings: How to run it.
         progress: Receives the stages.
 
     Raises:
         NotMeasuredError: The model does not give what the task reads, or memory ran out.
     """
-    if settings.task is None:
-        raise ValueError("no task is given")
-    name: Task = settings.task
-    reader: Reader = Embedding(pooling) if name == "embed" else Classifying()
     model = reader.part(model)
 
-    def run_in(size: int) -> TaskRunner:
+    def run_in(size: int) -> tuple[TaskRunner, int]:
         runner = TaskRunner(model, tokenizer, reader, seed=settings.seed, eos_id=tokenizer.eos_token_id)
         batches = list(batches_of(model, encoded, pad_token, size, settings.seed))
         with evaluating(model):
             for number, batch in enumerate(batches, start=1):
                 runner.run(batch, OfBatch(progress, number, len(batches)))
-        return runner
+        return runner, size
 
-    runner, too_large = until_it_fits(model, settings, len(encoded), run_in)
-    size = settings.batch_size if isinstance(settings.batch_size, int) else None
+    (runner, size), too_large = until_it_fits(model, settings, len(encoded), run_in)
     return TaskMeasured(
         task=TaskEvidence(
-            name=name,
+            name=settings.task or "",
             numbers=reader.numbers,
-            head=head,
-            pooling=pooling,
             runs=runner.runs(),
             noise=runner.noise,
             float32_error=runner.float32_error,
         ),
-        places=runner.places,
+        places={f"{settings.task}_{name}": place for name, place in runner.places.items()},
         batch_size=size,
         batch_sizes_too_large=too_large,
     )

@@ -7,6 +7,7 @@ from typing import Protocol
 import torch
 from transformers import PreTrainedModel
 
+from padcheck.core.padding import PaddedIds
 from padcheck.core.task_evidence import TaskDifference
 from padcheck.core.task_plans import TaskRunName
 from padcheck.hf.calls.batches import Rows
@@ -34,12 +35,15 @@ class Reader(Protocol):
     Attributes:
         numbers: What its numbers are, such as `class logits`.
         runs: The runs that it has, besides those that every task has.
+        finds_columns: Whether its numbers come from few columns, which are worth finding.
     """
 
     @property
     def numbers(self) -> str: ...  # noqa: D102
     @property
     def runs(self) -> tuple[TaskRunName, ...]: ...  # noqa: D102
+    @property
+    def finds_columns(self) -> bool: ...  # noqa: D102
 
     def part(self, model: PreTrainedModel) -> PreTrainedModel:
         """The part of the model that is called."""
@@ -49,7 +53,7 @@ class Reader(Protocol):
         """Runs one batch; the numbers of each row, (batch, numbers), in the dtype and on the device of the model."""
         ...
 
-    def reading(self, model: PreTrainedModel, values: torch.Tensor, way: Way) -> Reading:
+    def reading(self, model: PreTrainedModel, row: tuple[int, PaddedIds], values: torch.Tensor, way: Way) -> Reading:
         """What a caller reads from the numbers of one row, (numbers,), float32 on the CPU."""
         ...
 
@@ -65,7 +69,8 @@ class Reader(Protocol):
 def read(reader: Reader, model: PreTrainedModel, rows: Rows, way: Way) -> list[Reading]:
     """Runs one batch in inference mode and reads each row."""
     with torch.inference_mode():
-        return [reader.reading(model, values, way) for values in reader.run(model, rows, way).float().cpu()]
+        numbers = reader.run(model, rows, way).float().cpu()
+        return [reader.reading(model, row, values, way) for row, values in zip(rows, numbers, strict=True)]
 
 
 def distance(reference: Reading, reading: Reading) -> TaskDifference:

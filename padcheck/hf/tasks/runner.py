@@ -160,7 +160,7 @@ class TaskRunner:
             else:
                 self._run(name, texts, chosen, progress)
         with progress.stage("looking for the columns that are read", "columns"):
-            for name in _WITH_COLUMNS:
+            for name in _WITH_COLUMNS if self._reader.finds_columns else ():
                 if self._key(name, texts) in self.logs:
                     self._note_columns(name, EXECUTIONS[name].calls(chosen), texts)
         for side in _SIDES:

@@ -42,6 +42,8 @@ from padcheck.judging.rules.pad413_head_skips_eos import HeadSkipsEos
 from padcheck.judging.rules.pad414_head_is_random import HeadIsRandom
 from padcheck.judging.rules.pad415_embeds_hide_pads import EmbedsHidePads
 from padcheck.judging.rules.pad421_naive_pooling_reads_pads import NaivePoolingReadsPads
+from padcheck.judging.rules.pad431_choice_flips import ChoiceFlips
+from padcheck.judging.rules.pad432_harness_scores_differ import HarnessScoresDiffer
 from padcheck.judging.rules.pad901_no_padding import NoPadding
 from padcheck.judging.rules.pad902_arm_not_run import ArmNotRun
 from padcheck.judging.rules.pad903_control_not_seen import ControlNotSeen
@@ -89,6 +91,8 @@ RULES: tuple[Rule, ...] = (
     HeadIsRandom(),
     EmbedsHidePads(),
     NaivePoolingReadsPads(),
+    ChoiceFlips(),
+    HarnessScoresDiffer(),
     NoPadding(),
     ArmNotRun(),
     ControlNotSeen(),

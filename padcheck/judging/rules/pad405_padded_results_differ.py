@@ -1,6 +1,5 @@
 """PAD405: A padded batch gives a task other results than the texts alone."""
 
-from padcheck.core.evidence import Place
 from padcheck.core.facts import PaddingSide
 from padcheck.core.report import Finding
 from padcheck.core.severity import Severity
@@ -32,12 +31,12 @@ class PaddedResultsDiffer(TaskRule):
     code = "PAD405"
     name = "padded-results-differ"
     severity = Severity.ERROR
-    suppressed_by = ("PAD409",)
-    tasks = ("classify", "embed")
+    suppressed_by = ("PAD206", "PAD402", "PAD404", "PAD409")
+    tasks = ("score", "classify", "embed")
 
     def about(self, task: TaskCase, case: Case) -> Finding | None:
         """Fires if a padded row is different on a side that counts."""
-        sides = [side for side in task.sides if case.use.pads(side) and task.harmed(side)]
+        sides = [side for side in task.sides if case.use.pads(side) and _counts(task, side)]
         if not sides:
             return None
         side = sides[0]
@@ -47,16 +46,22 @@ class PaddedResultsDiffer(TaskRule):
         total = len(task.comparisons[run].rows)
         return self.found(
             f"{side.capitalize()} padding changes the {task.evidence.numbers} of {len(rows)} of {total} texts"
-            f"{in_float32}: {how_far(furthest, f'prompt {furthest.prompt_index}')}.{_flips(task, run)}"
+            f"{in_float32}: {how_far(furthest, f'text {furthest.prompt_index}')}.{_flips(task, run)}"
             + (f" {sides[1].capitalize()} padding changes them too." if len(sides) > 1 else ""),
             severity=severity_on(task, *sides),
             fix=_fix(task, side),
-            place=_place(case, side),
+            place=case.task_place(side),
             sides=sides,
             prompts=[row.prompt_index for row in rows],
             max_abs_diff=furthest.max_abs_diff,
             allowed=furthest.allowed,
         )
+
+
+def _counts(task: TaskCase, side: PaddingSide) -> bool:
+    """True if this side is wrong. Scores that only lack position_ids are covered by PAD401."""
+    only_positions = task.evidence.name == "score" and side == "left" and task.right("left_positions")
+    return task.harmed(side) and not only_positions
 
 
 def _flips(task: TaskCase, run: str) -> str:
@@ -82,8 +87,3 @@ def _fix(task: TaskCase, side: PaddingSide) -> str:
     if side == "left" and task.right("left_positions"):
         return "position_ids = (attention_mask.cumsum(-1) - 1).clamp(min=0)"
     return f"# {EQUAL_LENGTH}"
-
-
-def _place(case: Case, side: PaddingSide) -> Place | None:
-    places = case.evidence.places
-    return places.get(side) or places.get(f"{side}_float32")

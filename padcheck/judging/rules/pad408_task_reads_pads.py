@@ -31,7 +31,7 @@ class TaskReadsPads(TaskRule):
     name = "task-reads-pads"
     severity = Severity.ERROR
     suppressed_by = ("PAD409",)
-    tasks = ("classify", "embed")
+    tasks = ("score", "classify", "embed")
 
     def about(self, task: TaskCase, case: Case) -> Finding | None:
         """Fires if a side is wrong, other ids under the mask matter, and the head did not just read another token."""
@@ -39,8 +39,7 @@ class TaskReadsPads(TaskRule):
         if not sides:
             return None
         furthest = worst(task.wrong(f"{sides[0]}_other_ids"))
-        places = case.evidence.places
-        place = next((places[key] for side in sides for key in (side, f"{side}_float32") if key in places), None)
+        place = case.task_place(*sides)
         return self.found(
             f"Other ids in the masked slots of the {sides[0]}-padded batch change the {task.evidence.numbers}: "
             f"{how_far(furthest)}.",

@@ -5,7 +5,7 @@ from padcheck.core.severity import Severity
 from padcheck.core.task_plans import TASK_USER_RUNS
 from padcheck.judging.case import Case, how_far, worst
 from padcheck.judging.rule import EQUAL_LENGTH
-from padcheck.judging.task_case import TaskCase
+from padcheck.judging.task_case import SIDES, TaskCase
 from padcheck.judging.task_rule import TaskRule
 
 
@@ -30,7 +30,8 @@ class TaskDependsOnBatch(TaskRule):
     code = "PAD409"
     name = "task-depends-on-batch"
     severity = Severity.ERROR
-    tasks = ("classify", "embed")
+    tasks = ("score", "classify", "embed")
+    suppressed_by = ("PAD206",)
 
     def about(self, task: TaskCase, case: Case) -> Finding | None:
         """Fires if a row without pads is different; a row that is only read elsewhere does not count."""
@@ -39,10 +40,10 @@ class TaskDependsOnBatch(TaskRule):
             if rows:
                 furthest = worst(rows)
                 return self.found(
-                    f"Prompt {furthest.prompt_index} has no pads in {task.evidence.runs[run].description} and still "
-                    f"differs from the prompt alone: {how_far(furthest)}.",
+                    f"Text {furthest.prompt_index} has no pads in {task.evidence.runs[run].description} and still "
+                    f"differs from the text alone: {how_far(furthest)}.",
                     fix=f"# {EQUAL_LENGTH}: rows depend on their batch",
-                    place=case.evidence.places.get(run),
+                    place=case.task_place(*SIDES),
                     run=run,
                     max_abs_diff=furthest.max_abs_diff,
                     allowed=furthest.allowed,

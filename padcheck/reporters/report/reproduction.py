@@ -25,7 +25,8 @@ def command_line(report: Report) -> str:
     evidence = report.evidence
     if report.command == "compare" and evidence.model.weights is None:
         return _call(report)
-    settings = {name: value for name, value in evidence.settings.items() if name not in ("model", "prompts")}
+    written = ("model", "prompts", "choices", "continuations")
+    settings = {name: value for name, value in evidence.settings.items() if name not in written}
     if evidence.model.revision is not None:
         settings["revision"] = evidence.model.revision
     options: list[tuple[str, object]]
@@ -56,10 +57,13 @@ def survey_command_line(survey: Survey) -> str:
 
 def prompts_file(report: Report) -> str:
     """The content of the file that the command line names, as JSONL; empty if it names no file."""
-    prompts = _prompts(report)
-    if len(prompts) <= _MOST_PROMPTS_IN_A_LINE and not any("\0" in prompt for prompt in prompts):
+    prompts, choices = _prompts(report), _choices(report)
+    if len(prompts) <= _MOST_PROMPTS_IN_A_LINE and not any("\0" in prompt for prompt in prompts) and not choices:
         return ""
-    return "".join(f"{msgspec.json.encode({'prompt': prompt}).decode()}\n" for prompt in prompts)
+    lines = (
+        {"prompt": prompt} | ({"choices": choices[index]} if choices else {}) for index, prompt in enumerate(prompts)
+    )
+    return "".join(f"{msgspec.json.encode(line).decode()}\n" for line in lines)
 
 
 def requirements(versions: Environment) -> str:
@@ -72,8 +76,18 @@ def requirements(versions: Environment) -> str:
 
 
 def _prompts(report: Report) -> list[str]:
-    given = report.evidence.settings.get("prompts", ())
+    settings = report.evidence.settings
+    given = settings.get("prompts") or (report.evidence.prompts if "continuations" in settings else ())
     return [str(prompt) for prompt in given] if isinstance(given, (list, tuple)) else []
+
+
+def _choices(report: Report) -> list[object]:
+    """The choices of each prompt; empty if none has any."""
+    settings = report.evidence.settings
+    choices, continuations = settings.get("choices", ()), settings.get("continuations", ())
+    if isinstance(choices, (list, tuple)) and choices:
+        return list(choices)
+    return [continuations] * len(_prompts(report)) if continuations else []
 
 
 def _judgement(judgement: JudgeSettings, *, runs_model: bool) -> dict[str, object]:

@@ -51,7 +51,7 @@ def test_silent_if_nothing_differs() -> None:
 
 def test_skipped_if_no_task_ran() -> None:
     outcome = ask(PaddedResultsDiffer())
-    assert outcome == Skipped(code="PAD405", reason="undecided: only --task classify and --task embed measures this")
+    assert outcome == Skipped(code="PAD405", reason="undecided: only --task score or classify or embed measures this")
 
 
 def test_skipped_if_the_texts_alone_did_not_run() -> None:

@@ -13,7 +13,7 @@ def test_fires_if_copies_of_a_text_differ_from_the_text() -> None:
 
 def test_fires_if_the_longest_text_of_a_batch_differs() -> None:
     right = task_run("right", task_row(0, "right", 0.5), task_row(1, "right", 0.5))
-    assert "Prompt 0 has no pads" in finding(TaskDependsOnBatch(), **classified(right=right)).message
+    assert "Text 0 has no pads" in finding(TaskDependsOnBatch(), **classified(right=right)).message
 
 
 def test_silent_if_only_padded_rows_differ() -> None:

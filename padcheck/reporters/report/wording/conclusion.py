@@ -27,7 +27,7 @@ def conclusion(report: Report | Unmeasured) -> str:
         return "NOT MEASURED: no verdict on padding" + findings
     if report.command == "inspect-tokenizer":
         return _pass_or_fail(report) + (findings or ": nothing to report")
-    if report.judgement.task in HEADS:
+    if report.judgement.task in HEADS or (report.judgement.task == "score" and task.decides(report)):
         return f"{_pass_or_fail(report)}: {task.conclusion(report)}{findings}"
     return f"{_pass_or_fail(report)}: {_in_words(report)}{_right_too(report)}{findings}"
 

@@ -1,5 +1,6 @@
 """What a task gave, such as classifying: the numbers of each text in each user run, the probes, and the verdicts."""
 
+from padcheck.core.facts import PaddingSide
 from padcheck.core.report import Report, Verdict
 from padcheck.core.task_evidence import TaskEvidence, TaskRow
 from padcheck.core.task_plans import ALONE, IN_FLOAT32, TASK_USER_RUNS
@@ -27,7 +28,7 @@ def rows(report: Report) -> list[tuple[str, str, str, str, str, str]]:
         return []
     ran = [
         (index, name, row)
-        for index in range(len(report.evidence.prompts))
+        for index in range(_num_texts(task))
         for name in TASK_USER_RUNS
         if (row := _row(task, name, index)) is not None
     ]
@@ -35,7 +36,7 @@ def rows(report: Report) -> list[tuple[str, str, str, str, str, str]]:
         (
             str(index) if name == ALONE else "",
             name,
-            visible(row.outcome or ""),
+            visible(row.outcome or _choice(task, index)),
             ", ".join(f"{visible(label)} {_number(value)}" for label, value in row.numbers.items()),
             _read(task, name, index),
             _how(report, name, index),
@@ -90,9 +91,15 @@ def rounding_rows(report: Report) -> list[tuple[str, str]]:
     return found
 
 
+def decides(report: Report) -> bool:
+    """True if the verdict is about the task: nothing else was measured, or it finds what the other runs do not."""
+    task = report.evidence.task
+    return task is not None and (not report.evidence.runs or not _is_right(report, _side(report)))
+
+
 def conclusion(report: Report) -> str:
     """What padding on the caller's side does to the task, and what it does on the other side if that differs."""
-    side = report.judgement.padding_side or report.evidence.tokenizer.padding_side
+    side = _side(report)
     other = "right" if side == "left" else "left"
     what = f"{side} padding {_does(report, side)}"
     with_pad_id = report.task_comparisons.get(f"{side}_pad_id")
@@ -101,6 +108,12 @@ def conclusion(report: Report) -> str:
     if report.judgement.padding_side is None and _is_right(report, side) != _is_right(report, other):
         what += f", {other} padding {_does(report, other)}"
     return what
+
+
+def _side(report: Report) -> PaddingSide:
+    """The side that the caller pads on."""
+    scores = report.evidence.task is not None and report.evidence.task.name == "score"
+    return report.judgement.padding_side or ("right" if scores else report.evidence.tokenizer.padding_side)
 
 
 def _does(report: Report, side: str) -> str:
@@ -118,6 +131,16 @@ def _is_right(report: Report, side: str) -> bool:
 def _row(task: TaskEvidence, name: str, index: int) -> TaskRow | None:
     rows = task.runs[name].rows if name in task.runs else ()
     return next((row for row in rows if row.prompt_index == index), None)
+
+
+def _num_texts(task: TaskEvidence) -> int:
+    return 1 + max((row.prompt_index for run in task.runs.values() for row in run.rows), default=-1)
+
+
+def _choice(task: TaskEvidence, index: int) -> str:
+    """The prompt and the choice that a scored text is made of; empty for a whole text."""
+    choice = task.choices[index] if index < len(task.choices) else None
+    return "" if choice is None or choice.text is None else f"prompt {choice.prompt_index}, {choice.text!r}"
 
 
 def _number(value: float | None) -> str:
