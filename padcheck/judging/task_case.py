@@ -43,8 +43,11 @@ class TaskCase(NamedTuple):
         return [row for row in rows if row.verdict in _WRONG]
 
     def wrong_on(self, side: PaddingSide) -> tuple[str, list[RowComparison]]:
-        """The padded rows that are wrong on this side, and their run: the user run, or its repetition in float32."""
-        for run in (side, side + IN_FLOAT32):
+        """The padded rows that are wrong on this side, and their run: the user run, or its repetition in float32.
+
+        If the user run raised, it is the run with the pad id in the config.
+        """
+        for run in (side, side + IN_FLOAT32, *([f"{side}_pad_id"] if self.error(side) is not None else [])):
             rows = [row for row in self.wrong(run) if row.num_pad_tokens]
             if rows:
                 return run, rows
@@ -54,9 +57,14 @@ class TaskCase(NamedTuple):
         """True if padding on this side changes a row."""
         return bool(self.wrong_on(side)[1])
 
+    def needs_pad_id(self, side: PaddingSide) -> bool:
+        """True if padding on this side raises, and runs with the pad id in the config."""
+        return self.error(side) is not None and self.ran(f"{side}_pad_id")
+
     def right_on(self, side: PaddingSide) -> bool:
-        """True if the batch padded on this side is right, also in float32."""
-        return self.right(side) and not self.harmed(side)
+        """True if the batch padded on this side is right, also in float32; with the pad id set if it needs that."""
+        right = self.right(side) or (self.needs_pad_id(side) and self.right(f"{side}_pad_id"))
+        return right and not self.harmed(side)
 
     def error(self, run: str) -> str | None:
         """What a run raised; None if it ended or did not run."""

@@ -64,7 +64,7 @@ def measure_task(
     model = reader.part(model)
 
     def run_in(size: int) -> tuple[TaskRunner, int]:
-        runner = TaskRunner(model, tokenizer, reader, seed=settings.seed, eos_id=tokenizer.eos_token_id)
+        runner = TaskRunner(model, tokenizer, reader, settings=settings)
         batches = list(batches_of(model, encoded, pad_token, size, settings.seed))
         with evaluating(model):
             for number, batch in enumerate(batches, start=1):

@@ -17,6 +17,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from padcheck.core.evidence import Place
 from padcheck.core.facts import PaddingSide
 from padcheck.core.progress import Progress
+from padcheck.core.settings import MeasureSettings
 from padcheck.core.task_evidence import TaskNoise, TaskRun
 from padcheck.core.task_floor import task_tolerance
 from padcheck.core.task_plans import ALONE, IN_FLOAT32, TASK_PLANS, TASK_USER_RUNS, TaskRunName
@@ -25,11 +26,9 @@ from padcheck.hf.calls.capture import captured_warnings
 from padcheck.hf.float32.view import HALF, Float32View, error_text
 from padcheck.hf.library.config_facts import num_layers
 from padcheck.hf.parallel.ranks import in_step
-from padcheck.hf.place.first_module import find_place
-from padcheck.hf.place.watching import Watched
-from padcheck.hf.runs.noise import rounding_errors
 from padcheck.hf.runs.recorder import guarded
 from padcheck.hf.tasks.call import AS_USERS, Way
+from padcheck.hf.tasks.locate import locate
 from padcheck.hf.tasks.log import TaskLog
 from padcheck.hf.tasks.noise import measure_noise
 from padcheck.hf.tasks.read_columns import columns_read
@@ -87,8 +86,7 @@ class TaskRunner:
         tokenizer: PreTrainedTokenizerBase,
         reader: Reader,
         *,
-        seed: int,
-        eos_id: int | None,
+        settings: MeasureSettings,
     ) -> None:
         self.logs: dict[str, TaskLog] = {}
         self.noise: dict[str, TaskNoise] = {}
@@ -97,8 +95,9 @@ class TaskRunner:
         self._model = model
         self._tokenizer = tokenizer
         self._reader = reader
-        self._seed = seed
-        self._eos_id = eos_id
+        self._seed = settings.seed
+        self._thorough = settings.thorough
+        self._eos_id: int | None = tokenizer.eos_token_id
         self._own_dtype = str(model.dtype).removeprefix("torch.")
         self._shortest: Rows = []
         self._view = Float32View(model, probes=(self._run_shortest,)) if model.dtype in HALF else None
@@ -150,11 +149,13 @@ class TaskRunner:
 
     def _probe(self, texts: _Pass, progress: Progress) -> None:
         in_doubt = any(self._is_off(side, texts) for side in _SIDES)
-        chosen = texts.batch if in_doubt else texts.batch.pair()
+        chosen = texts.batch if in_doubt or self._thorough else texts.batch.pair()
         sets_pad_id = getattr(self._model.config.get_text_config(), "pad_token_id", None) != chosen.pad_token_id
-        for name in (*_FOR_EVERY_TASK, *self._reader.runs):
-            if name in _PAD_ID_SET.values() and not sets_pad_id:
-                continue
+        probes = [name for name in (*self._reader.runs, *_FOR_EVERY_TASK) if name not in _PAD_ID_SET.values()]
+        if sets_pad_id and set(_PAD_ID_SET.values()) <= set(self._reader.runs):
+            for name in _PAD_ID_SET.values():  # first, since the other probes set the pad id too if a batch needs it
+                self._run(name, texts, chosen, progress)
+        for name in probes:
             if name == "ends_in_eos":
                 self._run_with_eos(texts, chosen, progress)
             else:
@@ -169,13 +170,13 @@ class TaskRunner:
     def _run(self, name: TaskRunName, texts: _Pass, chosen: Batch, progress: Progress) -> None:
         """Executes a run and keeps what it gave; a run that raised before is not executed again."""
         execution = EXECUTIONS[name]
-        way = self._way(name, chosen)
+        way = self._way(name, texts)
         log = self._log(name, texts)
         with progress.stage(f"running {log.plan.description}", name):
             rows, found = self._readings(log, execution.calls(chosen), way)
-        if log.plan.by_users:
+        if log.plan.by_users or name in _PAD_ID_SET.values():
             texts.readings[name] = {index: reading for (index, _), reading in zip(rows, found, strict=True)}
-        self._keep(log, rows, found, references=texts.of(log.plan.reference))
+        self._keep(log, rows, found, references=texts.of(self._reference(name, texts)))
 
     def _readings(self, log: TaskLog, calls: list[Rows], way: Way) -> tuple[Rows, list[Reading]]:
         """The rows of all calls with their readings; none if a call raises now, or one has raised before."""
@@ -217,7 +218,7 @@ class TaskRunner:
         if log.error is not None:
             return
         for rows in calls:
-            way = self._way(name, texts.batch)
+            way = self._way(name, texts)
             try:
                 with captured_warnings(), in_step():
                     columns = columns_read(
@@ -237,25 +238,8 @@ class TaskRunner:
         wrong = self.logs[key].off(self._allowed(texts))
         if not wrong or key in self.places:
             return
-        rows = texts.batch.padded(side)
-        row = next(number for number, (index, _) in enumerate(rows) if index == wrong[0])
-        [alone] = texts.batch.only(wrong[0]).alone()
-        in_alone, in_batch = (
-            Watched(partial(self._reader.run, self._model, each, AS_USERS), 0, number, each[number][1].attention_mask)
-            for each, number in ((alone, 0), (rows, row))
-        )
-        with progress.stage("looking for the module", "place"), captured_warnings():
-            try:
-                with in_step():
-                    place = find_place(
-                        self._model,
-                        in_alone,
-                        in_batch,
-                        partial(rounding_errors, self._model),
-                        prompt_index=wrong[0],
-                    )
-            except Exception:  # noqa: BLE001  the verdict does not need the place
-                return
+        with progress.stage("looking for the module", "place"):
+            place = locate(self._reader, self._model, texts.batch, side, wrong[0])
         if place is not None:
             self.places[key] = place
 
@@ -270,19 +254,35 @@ class TaskRunner:
     def _dtype(self, texts: _Pass) -> str:
         return texts.dtype or self._own_dtype
 
-    def _way(self, name: TaskRunName, batch: Batch) -> Way:
+    def _way(self, name: TaskRunName, texts: _Pass) -> Way:
         if name not in EXECUTIONS:
             return AS_USERS
         way = EXECUTIONS[name].way
-        return replace(way, pad_id=batch.pad_token_id) if name in _PAD_ID_SET.values() else way
+        sets_pad_id = name in _PAD_ID_SET.values() or (name not in TASK_USER_RUNS and self._needs_pad_id(texts))
+        return replace(way, pad_id=texts.batch.pad_token_id) if sets_pad_id else way
+
+    def _needs_pad_id(self, texts: _Pass) -> bool:
+        """True if a padded batch raises, and does not if the config names the pad id."""
+        return any(
+            self.logs[self._key(side, texts)].error is not None
+            and with_id in self.logs
+            and self.logs[with_id].error is None
+            for side, with_id in _PAD_ID_SET.items()
+        )
+
+    def _reference(self, name: TaskRunName, texts: _Pass) -> TaskRunName | None:
+        """The run that a run is compared with; if it raises without a pad id in the config, the one that sets it."""
+        reference = TASK_PLANS[name].reference
+        needs_id = reference in _PAD_ID_SET and self.logs[self._key(reference, texts)].error is not None
+        return _PAD_ID_SET[reference] if needs_id and reference is not None else reference
 
     def _key(self, name: TaskRunName, texts: _Pass) -> str:
         return name + IN_FLOAT32 if texts.dtype is not None and TASK_PLANS[name].by_users else name
 
     def _log(self, name: TaskRunName, texts: _Pass) -> TaskLog:
-        plan = TASK_PLANS[name]
-        reference = None if plan.reference is None else self._key(plan.reference, texts)
-        return self.logs.setdefault(self._key(name, texts), TaskLog(plan, reference, texts.dtype))
+        key, reference = self._key(name, texts), self._reference(name, texts)
+        compared_with = None if reference is None else self._key(reference, texts)
+        return self.logs.setdefault(key, TaskLog(TASK_PLANS[name], compared_with, texts.dtype))
 
     def _run_shortest(self, model: PreTrainedModel, **_inputs: torch.Tensor) -> torch.Tensor:
         """What `Float32View` probes: the shortest text of the first batch, since some heads do not take any ids."""

@@ -3,6 +3,7 @@
 from padcheck.core.facts import PaddingSide
 from padcheck.core.report import Finding
 from padcheck.core.severity import Severity
+from padcheck.core.task_plans import IN_FLOAT32
 from padcheck.judging.case import Case, how_far, worst
 from padcheck.judging.rule import EQUAL_LENGTH
 from padcheck.judging.task_case import TaskCase
@@ -42,7 +43,7 @@ class PaddedResultsDiffer(TaskRule):
         side = sides[0]
         run, rows = task.wrong_on(side)
         furthest = worst(rows)
-        in_float32 = f", which rounding hides in {case.evidence.model.dtype}" if run != side else ""
+        in_float32 = f", which rounding hides in {case.evidence.model.dtype}" if run.endswith(IN_FLOAT32) else ""
         total = len(task.comparisons[run].rows)
         return self.found(
             f"{side.capitalize()} padding changes the {task.evidence.numbers} of {len(rows)} of {total} texts"

@@ -39,12 +39,16 @@ class HeadNeedsPadId(TaskRule):
             return None
         side, ids = sides[0], case.evidence.special_token_ids
         named = "no pad id" if ids.config.pad is None else f"the pad id {ids.config.pad}"
-        error = task.error(side)
-        what = f"raises: {error}" if error is not None else f"is wrong: {how_far(worst(task.wrong_on(side)[1]))}"
+        error, right = task.error(side), task.right(f"{side}_pad_id")
+        what = (
+            f"raises: {error.rstrip('.')}"
+            if error is not None
+            else f"is wrong: {how_far(worst(task.wrong_on(side)[1]))}"
+        )
         must_be_set = error is not None and case.evidence.tokenizer.pad_token_id is None
         return self.found(
             f"The config names {named}, and texts were padded with {case.evidence.tokenizer.pad_token_used_id}. "
-            f"The {side}-padded batch {what}. With that pad id in the config it is right.",
+            f"The {side}-padded batch {what}. With that pad id in the config it {'is right' if right else 'runs'}.",
             severity=Severity.WARNING if must_be_set else severity_on(task, *sides),
             fix="model.config.pad_token_id = tokenizer.pad_token_id",
             config_pad_token_id=ids.config.pad,
@@ -54,4 +58,4 @@ class HeadNeedsPadId(TaskRule):
 
 
 def _is_fixed(task: TaskCase, side: PaddingSide) -> bool:
-    return (task.error(side) is not None or task.harmed(side)) and task.right(f"{side}_pad_id")
+    return task.needs_pad_id(side) or (task.harmed(side) and task.right(f"{side}_pad_id"))

@@ -6,6 +6,7 @@ from padcheck.core.severity import Severity
 from padcheck.core.task_plans import TASK_USER_RUNS
 from padcheck.judging.case import Case
 from padcheck.judging.rule import Rule
+from padcheck.judging.task_case import SIDES
 
 
 class ArmNotRun(Rule):
@@ -27,7 +28,7 @@ class ArmNotRun(Rule):
     code = "PAD902"
     name = "arm-not-run"
     severity = Severity.ERROR
-    suppressed_by = ("PAD104", "PAD411")
+    suppressed_by = ("PAD104",)
 
     def decide(self, case: Case) -> Finding | None:
         """An error if the prompts alone or the left-padded batch raised, a warning if only the right-padded one did."""
@@ -56,5 +57,10 @@ def _errors_of_task(case: Case) -> dict[str, str]:
     return {
         name: run.error
         for name, run in runs.items()
-        if run.error and name in TASK_USER_RUNS and case.use.pads(run.padding_side)
+        if run.error and name in TASK_USER_RUNS and case.use.pads(run.padding_side) and not _has_pad_id_fix(case, name)
     }
+
+
+def _has_pad_id_fix(case: Case, run: str) -> bool:
+    """True if a run of a task only needs the pad id in the config, which PAD411 reports."""
+    return case.task is not None and any(run == side and case.task.needs_pad_id(side) for side in SIDES)

@@ -42,7 +42,7 @@ def by_attention(check: Check) -> list[tuple[str, str, str, str]]:
 
 
 def _side(report: Report, side: PaddingSide) -> str:
-    comparison = report.comparisons.get(side)
+    comparison = report.comparisons.get(side) or report.task_comparisons.get(side)
     if comparison is None:
         return "not run"
     if comparison.max_abs_diff is None or comparison.allowed is None:

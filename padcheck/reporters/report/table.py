@@ -38,14 +38,14 @@ def print_report(report: Report, view: View, console: Console) -> None:
         _print_prompts(report, view, console)
     if warnings := what_was_run.warnings(evidence):
         section(console, "Warnings of the libraries, by run", pairs(warnings))
-    _print_judgement(report, console)
+    _print_judgement(report, view, console)
     if view.verbose and report.skipped:
         section(console, "Rules not decided", Text(findings.undecided_rules(report)))
     console.print()
     print_conclusion(conclusion(report), report.status, console)
 
 
-def _print_judgement(report: Report, console: Console) -> None:
+def _print_judgement(report: Report, view: View, console: Console) -> None:
     if report.comparisons:
         if found := probes.rows(report):
             section(console, probes.title(report), _probes(found))
@@ -53,7 +53,7 @@ def _print_judgement(report: Report, console: Console) -> None:
                 console.print(Text(notes, style="dim"))
         section(console, rounding.TITLE, pairs(rounding.rows(report)))
         section(console, "Verdict", verdicts(report))
-    print_task(report, console)
+    print_task(report, view, console)
     if report.findings:
         section_title(console, "Findings")
         for number, finding in enumerate(report.findings):

@@ -8,14 +8,17 @@ from padcheck.core.report import Report
 from padcheck.reporters.report.blocks import VERDICT_STYLE
 from padcheck.reporters.report.wording import task as wording
 from padcheck.reporters.text.layout import headed_table, pairs, section
+from padcheck.reporters.text.view import View
 
 
-def print_task(report: Report, console: Console) -> None:
+def print_task(report: Report, view: View, console: Console) -> None:
     """Prints the numbers of the texts, the probes, what rounding does, and the verdicts; nothing if no task ran."""
     task = report.evidence.task
     if task is None:
         return
-    section(console, wording.title(task), headed_table(wording.HEADINGS, wording.rows(report)))
+    section(console, wording.title(task), headed_table(wording.HEADINGS, wording.rows(report, all_texts=view.verbose)))
+    if wording.hides_texts(report) and not view.verbose:
+        console.print(Text("--verbose shows every text", style="dim"))
     section(console, f"Probes of {task.name}", headed_table(wording.PROBE_HEADINGS, wording.probe_rows(report)))
     section(console, f"What rounding does to the {task.numbers}", pairs(wording.rounding_rows(report)))
     section(console, "Verdict", task_verdicts(report))

@@ -138,7 +138,7 @@ def test_a_saved_report_is_judged_again(padcheck, tmp_path: Path) -> None:
     assert padcheck("render", file, "--task", "generate").exit_code == 3
 
 
-@pytest.mark.parametrize("model_type", ["distilbert", "t5", "bart", "qwen3", "gpt_neo", "electra"])
+@pytest.mark.parametrize("model_type", ["distilbert", "t5", "bart", "qwen2", "gpt_neo", "electra"])
 def test_model_types_at_toy_size(padcheck, model_type: str) -> None:
     outcome = padcheck(
         "compare", model_type, "--tiny", "--task", "classify", "--format", "json", "--padding-side", "right"
@@ -153,3 +153,15 @@ def test_check_takes_the_task_from_its_file(padcheck, folder: Path, tmp_path: Pa
     outcome = padcheck("check", "--config", config, "--format", "json")
     assert outcome.exit_code == 0, outcome.stderr
     assert outcome.report["reports"][0]["task"]["name"] == "classify"
+
+
+def test_without_any_pad_token_everything_is_measured_with_the_pad_id_set(padcheck) -> None:
+    outcome = padcheck("compare", "demo", "--task", "classify", "--format", "json")
+    assert outcome.exit_code == 0, outcome.stderr
+    assert {"PAD101", "PAD405", "PAD407", "PAD411"} <= outcome.codes
+    assert "PAD902" not in outcome.codes
+    runs = outcome.report["task"]["runs"]
+    assert [name for name, run in runs.items() if run["error"]] == ["left", "right"]
+    assert runs["left_other_ids"]["reference"] == "left_pad_id"
+    [advice] = outcome.report["advice"]
+    assert "model.config.pad_token_id = tokenizer.pad_token_id" in advice["line"]

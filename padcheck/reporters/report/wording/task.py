@@ -12,6 +12,9 @@ HEADINGS = ("text", "run", "outcome", "numbers", "read at", "compared")
 PROBE_HEADINGS = ("probe", "verdict", "largest difference")
 VERDICT_HEADINGS = ("run", "verdict", "reason")
 
+_MANY_TEXTS = 8
+"""With more texts than that, a terminal shows only some of them."""
+
 _MOST_READ = 2
 """Columns whose tokens are named; a head that reads more of them reads the whole text."""
 
@@ -21,14 +24,17 @@ def title(task: TaskEvidence) -> str:
     return f"Task {task.name}: {task.numbers}"
 
 
-def rows(report: Report) -> list[tuple[str, str, str, str, str, str]]:
-    """Each text in each user run: outcome, numbers, the token that was read, and how it compares with the reference."""
+def rows(report: Report, *, all_texts: bool = True) -> list[tuple[str, str, str, str, str, str]]:
+    """Each text in each user run: outcome, numbers, the token that was read, and how it compares with the reference.
+
+    Without `all_texts`, and if there are many, only a few: those that padding changed, if it changed any.
+    """
     task = report.evidence.task
     if task is None:
         return []
     ran = [
         (index, name, row)
-        for index in range(_num_texts(task))
+        for index in (range(_num_texts(task)) if all_texts else _few_texts(report, task))
         for name in TASK_USER_RUNS
         if (row := _row(task, name, index)) is not None
     ]
@@ -131,6 +137,20 @@ def _is_right(report: Report, side: str) -> bool:
 def _row(task: TaskEvidence, name: str, index: int) -> TaskRow | None:
     rows = task.runs[name].rows if name in task.runs else ()
     return next((row for row in rows if row.prompt_index == index), None)
+
+
+def hides_texts(report: Report) -> bool:
+    """True if there are so many texts that a terminal shows only some of them."""
+    return report.evidence.task is not None and _num_texts(report.evidence.task) > _MANY_TEXTS
+
+
+def _few_texts(report: Report, task: TaskEvidence) -> list[int]:
+    indices = list(range(_num_texts(task)))
+    if not hides_texts(report):
+        return indices
+    user_runs = [report.task_comparisons[name] for name in TASK_USER_RUNS if name in report.task_comparisons]
+    changed = sorted({row.prompt_index for run in user_runs for row in run.rows if not row.verdict.within_rounding})
+    return (changed or indices)[:_MANY_TEXTS]
 
 
 def _num_texts(task: TaskEvidence) -> int:
