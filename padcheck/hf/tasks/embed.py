@@ -78,7 +78,10 @@ class Embedding:
 
     pooling: tuple[str, ...] = ()
 
-    finds_columns = True
+    @property
+    def finds_columns(self) -> bool:
+        """True for a sentence-transformers model; the last token, the mean and the first token read every column."""
+        return bool(self.pooling)
 
     @property
     def numbers(self) -> str:

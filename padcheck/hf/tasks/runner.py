@@ -1,8 +1,8 @@
 """Executes the runs of a task on one batch after another.
 
 The user runs come first: each text alone, and the batch padded on both sides. A 16-bit model repeats them in float32,
-since faults stand out from rounding there. Then come the probes, on two texts of the batch; on all of them if a padded
-batch raises or differs from the texts alone.
+since faults stand out from rounding there. Then come the probes, on the shortest text with a few pads; on the whole
+batch if it raises or differs from the texts alone.
 """
 
 from collections.abc import Callable, Iterator
@@ -39,12 +39,15 @@ _FOR_EVERY_TASK: tuple[TaskRunName, ...] = (
     *("copies", "left_positions", "left_no_mask", "right_no_mask"),
     *("left_other_ids", "right_other_ids", "broken_mask"),
 )
+_ONLY_IN_DOUBT: tuple[TaskRunName, ...] = ("left_positions",)
+"""The probes that say nothing if both padded batches are right."""
+
 _PAD_ID_SET: dict[TaskRunName, TaskRunName] = {"left": "left_pad_id", "right": "right_pad_id"}
 _WITH_COLUMNS: tuple[TaskRunName, ...] = (
     *("alone", "left", "right", "left_other_ids", "right_other_ids"),
     *_PAD_ID_SET.values(),
 )
-"""The runs of which the columns are found that the numbers come from, apart from `ends_in_eos`."""
+"""The runs of which the columns are found that the numbers come from, apart from `ends_in_eos`; user runs first."""
 
 _SIDES: tuple[PaddingSide, ...] = ("left", "right")
 
@@ -149,9 +152,11 @@ class TaskRunner:
 
     def _probe(self, texts: _Pass, progress: Progress) -> None:
         in_doubt = any(self._is_off(side, texts) for side in _SIDES)
-        chosen = texts.batch if in_doubt or self._thorough else texts.batch.pair()
+        every = in_doubt or self._thorough
+        chosen = texts.batch if every else texts.batch.pair().shortest()
         sets_pad_id = getattr(self._model.config.get_text_config(), "pad_token_id", None) != chosen.pad_token_id
-        probes = [name for name in (*self._reader.runs, *_FOR_EVERY_TASK) if name not in _PAD_ID_SET.values()]
+        not_now = {*_PAD_ID_SET.values(), *([] if every else _ONLY_IN_DOUBT)}
+        probes = [name for name in (*self._reader.runs, *_FOR_EVERY_TASK) if name not in not_now]
         if sets_pad_id and set(_PAD_ID_SET.values()) <= set(self._reader.runs):
             for name in _PAD_ID_SET.values():  # first, since the other probes set the pad id too if a batch needs it
                 self._run(name, texts, chosen, progress)
@@ -161,7 +166,8 @@ class TaskRunner:
             else:
                 self._run(name, texts, chosen, progress)
         with progress.stage("looking for the columns that are read", "columns"):
-            for name in _WITH_COLUMNS if self._reader.finds_columns else ():
+            wanted = _WITH_COLUMNS if every else TASK_USER_RUNS
+            for name in wanted if self._reader.finds_columns else ():
                 if self._key(name, texts) in self.logs:
                     self._note_columns(name, EXECUTIONS[name].calls(chosen), texts)
         for side in _SIDES:

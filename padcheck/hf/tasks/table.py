@@ -7,7 +7,7 @@ from padcheck.core.task_plans import TaskRunName
 from padcheck.hf.calls.batches import Batch, Rows, unpadded
 from padcheck.hf.tasks.call import AS_USERS, Way
 
-_COPIES = 4
+_COPIES = 2
 
 
 class Execution(NamedTuple):

@@ -32,7 +32,7 @@ def test_a_classifier_from_a_folder(padcheck, folder: Path) -> None:
     assert report["task"]["name"] == "classify"
     assert report["task"]["head"] == "pretrained"
     assert set(report["task_comparisons"]) > {"left", "right", "left_no_mask", "broken_mask"}
-    alone, padded = (report["task"]["runs"][run]["rows"][0] for run in ("alone", "right"))
+    alone, padded = (report["task"]["runs"][run]["rows"][1] for run in ("alone", "right"))
     assert list(alone["numbers"]) == ["LABEL_0", "LABEL_1", "LABEL_2"]
     assert alone["read_at_token"] == padded["read_at_token"] == [alone["num_tokens"] - 1]
 
