@@ -158,7 +158,7 @@ def compare(
     Raises:
         PadcheckError: There is no report. It is one of these two classes of `padcheck.errors`:
         UsageError: An option has the wrong type, is out of range, or does not fit this model or tokenizer.
-        NotMeasuredError: Nothing can be measured: an encoder-decoder model, a model without a language modeling head,
+        NotMeasuredError: Nothing can be measured: an encoder-decoder model or one without the head that the task needs,
             no token to pad with, or not enough memory.
     """
     __tracebackhide__ = True
