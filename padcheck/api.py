@@ -204,7 +204,7 @@ def _settings(kind: type[_Settings], **given: object) -> _Settings:
 def _converted(option: str, value: object, kind: Any) -> Any:
     try:
         return msgspec.convert(_of_python(value), kind)
-    # Some strange objects raise the last three; SystemError is for an integer too large for a float, before msgspec 0.22.
+    # Strange objects raise the last three. SystemError: an integer too large for a float, before msgspec 0.22.
     except (msgspec.ValidationError, UnicodeError, AttributeError, SystemError):
         *others, last = _in_words(kind)
         change = f"Use {', '.join(others)} or {last}." if others else f"Use {last}."

@@ -15,7 +15,7 @@ DTYPE_ARGUMENT = "dtype" if _VERSION >= (4, 56) else "torch_dtype"
 """The argument of from_pretrained() that sets the dtype of the weights."""
 
 WITHOUT_INITIAL_VALUES = {} if _VERSION >= (5, 0) else {"_fast_init": False}
-"""Arguments of from_pretrained(device_map="meta"): transformers 4 otherwise fills weights that are missing, in memory."""
+"""Arguments of from_pretrained(device_map="meta"): transformers 4 otherwise makes up missing weights, in memory."""
 
 READS_GENERATION_CONFIG_BESIDE_GGUF = _VERSION < (5, 0)
 """True if from_pretrained() reads generation_config.json even when the weights come from a GGUF file."""
