@@ -1,6 +1,9 @@
 """A document of every command, as a reporter gets it."""
 
+from pathlib import Path
+
 from builders import (
+    batch,
     check,
     difference,
     differences,
@@ -8,7 +11,6 @@ from builders import (
     flip,
     model_facts,
     report,
-    row,
     run_result,
     runs,
     tokenizer_facts,
@@ -18,7 +20,8 @@ from builders import (
 from msgspec.structs import replace
 
 from padcheck.core.exit_codes import ExitCode
-from padcheck.core.report import Architecture, KnownFinding, Report, Survey, Verdict
+from padcheck.core.json_io import dump, load
+from padcheck.core.report import Architecture, Document, KnownFinding, Report, Survey, Verdict
 from padcheck.core.severity import Severity
 from padcheck.judging.rules import find_rule
 
@@ -64,8 +67,8 @@ def a_survey(**changes: object) -> Survey:
 def everywhere(text: str) -> Report:
     """A report with this text wherever a text can be."""
     rows = tuple(
-        row(index, num_pads=1, tokens=(text,) * 6, prompt_text=text, generated_text=text, new_text=text)
-        for index in (0, 1)
+        replace(each, tokens=(text,) * len(each.tokens), prompt_text=text, generated_text=text, new_text=text)
+        for each in batch("left")
     )
     built = report(
         model=model_facts(id=text, architecture=text, revision=text),
@@ -86,3 +89,10 @@ DOCUMENTS = {
     "check": check(report(**WRONG), report(), unmeasured(), vanished=VANISHED),
     "survey": a_survey(),
 }
+
+
+def read_back(document: Document, folder: Path) -> Document:
+    """The document after it was written to a file."""
+    file = folder / "document.json"
+    file.write_text(dump(document), encoding="utf-8")
+    return load(file)
