@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from padcheck.core.consistency import require_consistent
 from padcheck.core.errors import UsageError
 from padcheck.core.evidence import Evidence
 from padcheck.core.exit_codes import ExitCode
@@ -51,7 +52,8 @@ def load(path: Path) -> Document:
     """Reads a document that `dump` wrote.
 
     Raises:
-        UsageError: The file cannot be read, is not JSON, has another schema version, or lacks a key.
+        UsageError: The file cannot be read, is not JSON, has another schema version, or lacks a key, or its
+            parts do not belong together.
     """
     change = "Give the file that padcheck wrote with --format json --output FILE."
     try:
@@ -72,6 +74,12 @@ def load(path: Path) -> Document:
 
 
 def _document(written: dict[str, Any]) -> Document:
+    document = _converted(written)
+    require_consistent(document)
+    return document
+
+
+def _converted(written: dict[str, Any]) -> Document:
     if written.get("command") == "survey":
         return msgspec.convert(written, Survey)
     if written.get("command") != "check":

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -10,23 +10,30 @@ from padcheck.core.errors import UsageError
 from padcheck.core.exit_codes import ExitCode
 from padcheck.core.report import Architecture, Check, Document, Report, Survey, Unmeasured
 from padcheck.core.settings import JudgeSettings
+from padcheck.core.version import __version__
 from padcheck.judging.baseline import Baseline
 from padcheck.judging.judge import rejudge
+from padcheck.judging.rules import RULES
 from padcheck.running.many_models import compose_check
 from padcheck.running.survey import compose_survey
+
+_Judged = TypeVar("_Judged", Report, Report | Unmeasured)
 
 
 def judge_again(document: Document, changes: Mapping[str, Any]) -> Document:
     """The same evidence, judged with the same `JudgeSettings` except for these changes.
 
     Raises:
-        UsageError: A code is unknown, or the document is a survey and anything but `fail_on` changes.
+        UsageError: A code is unknown, the document is a survey and anything but `fail_on` changes, or the evidence
+            gives another verdict than the one that was saved with it.
     """
     if isinstance(document, Survey):
+        _require_known_codes(document)
+        _require_saved_verdict(document, _survey_again(document, {}))
         return _survey_again(document, changes)
     if isinstance(document, Check):
-        return compose_check([_report_again(each, changes) for each in document.reports], document.configuration)
-    return rejudge(document, changes)
+        return compose_check([_saved_again(each, changes) for each in document.reports], document.configuration)
+    return _saved_again(document, changes)
 
 
 def accept(check: Check, baseline: Baseline) -> Check:
@@ -38,7 +45,35 @@ def accept(check: Check, baseline: Baseline) -> Check:
     return compose_check(reports, check.configuration)
 
 
-def _report_again(report: Report | Unmeasured, changes: Mapping[str, Any]) -> Report | Unmeasured:
+def _saved_again(report: _Judged, changes: Mapping[str, Any]) -> _Judged:
+    if isinstance(report, Report) and report.evidence.environment.padcheck == __version__:
+        # Another version may have judged differently.
+        _require_saved_verdict(report, rejudge(report, {}))
+    return _report_again(report, changes)
+
+
+def _require_saved_verdict(saved: Report | Survey, again: Report | Survey) -> None:
+    """A file from which evidence was removed must not pass."""
+    if again.exit_code is ExitCode.OK and saved.exit_code is not ExitCode.OK:
+        raise UsageError(
+            f"The file says {saved.status}, but what was measured gives {again.status}.",
+            meaning="It was changed after padcheck wrote it.",
+            change="Run the command again, or take the file as it was.",
+        )
+
+
+def _require_known_codes(survey: Survey) -> None:
+    known = {rule.code for rule in RULES}
+    unknown = {code for architecture in survey.architectures for code in architecture.findings} - known
+    if unknown:
+        raise UsageError(
+            f"The survey has findings of unknown codes: {', '.join(sorted(unknown))}.",
+            meaning="It was written by a newer padcheck.",
+            change="Read the file with that version.",
+        )
+
+
+def _report_again(report: _Judged, changes: Mapping[str, Any]) -> _Judged:
     return rejudge(report, changes) if isinstance(report, Report) else report
 
 

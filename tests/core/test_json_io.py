@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 from builders import (
     HOSTILE,
+    SHORT,
     difference,
     differences,
     flip,
@@ -34,7 +35,9 @@ from padcheck.reporters import Format, View, render
 from padcheck.running.judge_again import judge_again
 
 FAILING = {
-    "differences": differences(left=(unpadded_difference(None), difference(0.5)), right=(difference(0.5),)),
+    "differences": differences(
+        left=(unpadded_difference(None), difference(0.5)), right=(unpadded_difference(0.5), difference(0.5))
+    ),
     "tokenizer": tokenizer_facts(
         padding_side="right",
         chat_template=ChatTemplateFacts(leading_bos=2, pad_tokens=1),
@@ -65,10 +68,25 @@ EVERYTHING = {
 REPORTS = {
     "healthy": report(),
     "positions used": report(
-        runs=runs(single=run_result(None, rows=(row(positions_used=(2, 3, 4, 5, None), positions_used_by="table"),)))
+        runs=runs(
+            single=run_result(
+                None,
+                rows=(
+                    row(positions_used=(2, 3, 4, 5, None), positions_used_by="table"),
+                    row(1, prompt=SHORT, positions_used=(2, 3, None), positions_used_by="table"),
+                ),
+            )
+        )
     ),
     "everything": report(**EVERYTHING),
-    "a token flips": report(**gave(left=(difference(0.5, flip=flip(0, margin=None)),))),
+    "a token flips": report(
+        **gave(
+            left=(
+                unpadded_difference(0.0),
+                difference(0.5, flip=flip(0, margin=None)),
+            )
+        )
+    ),
     "failing": report(**FAILING),
     "not measured": report(**no_padding()),
     "inspect-tokenizer": report("inspect-tokenizer", tokenizer=FAILING["tokenizer"]),
@@ -183,7 +201,7 @@ def test_noise_sweep_and_advice_are_plain_keys() -> None:
 
 def test_a_flip_is_kept_with_its_row() -> None:
     document = json.loads(dump(REPORTS["a token flips"]))
-    assert document["comparisons"]["left"]["rows"][0]["flip"]["token"] == " t30"
+    assert document["comparisons"]["left"]["rows"][1]["flip"]["token"] == " t30"
     assert document["comparisons"]["right"]["rows"][0]["flip"] is None
 
 
@@ -237,7 +255,7 @@ def test_an_older_report_whose_probes_ran_in_16_bit_is_shown_and_can_be_judged_a
     changes["runs"] |= {
         name: run_result(side, reference=reference, dtype="float32") for name, (reference, side) in OF_16_BIT.items()
     }
-    changes["differences"] |= {name: rows_of("left", 0.0) for name in OF_16_BIT}
+    changes["differences"] |= {name: rows_of(side or "forward", 0.0) for name, (_, side) in OF_16_BIT.items()}
     document = json.loads(dump(report(**changes)))
     for key in CAME_LATER:
         del document[key]
