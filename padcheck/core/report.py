@@ -22,6 +22,8 @@ Command = Literal["compare", "inspect-tokenizer"]
 Status = Literal["pass", "fail", "not_measured", "error"]
 Code = Annotated[str, msgspec.Meta(pattern="^PAD[0-9]{3}$")]
 """The code of a rule."""
+Lines = Annotated[str, msgspec.Meta(extra={"lines": True})]
+"""A text that is shown with its line ends. Every other text is shown in one line."""
 
 STATUS: dict[ExitCode, Status] = {
     ExitCode.OK: "pass",
@@ -75,7 +77,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     severity: Severity
     message: str
     evidence: dict[str, object]
-    fix: str
+    fix: Lines
     known: bool = False
 
 
@@ -159,9 +161,9 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 class Reason(msgspec.Struct, frozen=True, kw_only=True):
     """Why there is no report: what happened, what it usually means, and what to change."""
 
-    what: str
-    meaning: str = ""
-    change: str = ""
+    what: Lines
+    meaning: Lines = ""
+    change: Lines = ""
 
     @property
     def lines(self) -> tuple[str, ...]:
@@ -183,7 +185,7 @@ class Unmeasured(msgspec.Struct, frozen=True, kw_only=True):
     exit_code: ExitCode
     model: UnmeasuredModel
     error: Reason
-    traceback: str | None = None
+    traceback: Lines | None = None
 
 
 class KnownFinding(msgspec.Struct, frozen=True, kw_only=True):

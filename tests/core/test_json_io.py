@@ -5,6 +5,7 @@ import pytest
 from builders import (
     HOSTILE,
     SHORT,
+    check,
     difference,
     differences,
     flip,
@@ -29,7 +30,7 @@ from padcheck.core.errors import UsageError
 from padcheck.core.evidence import Place
 from padcheck.core.facts import ChatTemplateFacts, PadTokenSuggestion
 from padcheck.core.json_io import dump, load
-from padcheck.core.report import Report
+from padcheck.core.report import ConfigurationFile, Report
 from padcheck.core.settings import JudgeSettings
 from padcheck.reporters import Format, View, render
 from padcheck.running.judge_again import judge_again
@@ -356,3 +357,21 @@ def test_a_missing_file_is_a_usage_error(file: Path) -> None:
 def test_a_folder_is_a_usage_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="Is a directory"):
         load(tmp_path)
+
+
+def test_a_text_that_is_not_unicode_is_written_with_escapes(file: Path) -> None:
+    found = check(report(generation_config={"a\udcff": ["b\udcff", 1]}))
+    named = replace(found, configuration=ConfigurationFile(path="x\udcff.toml"))
+    file.write_text(dump(named), encoding="utf-8")
+    loaded = load(file)
+    assert loaded.configuration.path == "x\\udcff.toml"
+    assert loaded.reports[0].evidence.generation_config == {"a\\udcff": ["b\\udcff", 1]}
+
+
+def test_characters_that_nobody_sees_are_written_as_escapes_and_come_back(file: Path) -> None:
+    hidden = "\x1b\x7f\x9b\u202e\u2028\u200b\U000e0001 日本 é"
+    text = dump(report(prompts=(hidden, "b")))
+    assert [character for character in text if not character.isprintable() and character != "\n"] == []
+    assert "日本 é" in text
+    file.write_text(text, encoding="utf-8")
+    assert load(file).evidence.prompts[0] == hidden

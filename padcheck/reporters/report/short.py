@@ -10,12 +10,12 @@ from padcheck.reporters.report.wording import findings, what_was_run
 from padcheck.reporters.report.wording.conclusion import conclusion
 from padcheck.reporters.text.layout import captured
 from padcheck.reporters.text.view import View
-from padcheck.reporters.text.visible import visible_lines
+from padcheck.reporters.text.visible import made_visible, visible_lines
 
 
 def render(report: Report | Unmeasured, view: View) -> str:
     """The short report as text."""
-    return captured(view, lambda console: print_short(report, console))
+    return captured(view, lambda console: print_short(made_visible(report), console))
 
 
 def print_short(report: Report | Unmeasured, console: Console) -> None:
