@@ -50,7 +50,7 @@ def _in_unicode(value: Any) -> Any:
 
 
 def _printable(text: str) -> str:
-    """The same JSON, with escapes for the characters that act on a terminal or that nobody sees."""
+    """The same JSON, with escapes for the characters that act on a terminal or are invisible."""
     escapes = {each: json.dumps(each)[1:-1] for each in set(text) if not each.isprintable() and each != "\n"}
     return re.sub(f"[{''.join(escapes)}]", lambda found: escapes[found[0]], text) if escapes else text
 

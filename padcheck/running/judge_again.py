@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
@@ -17,23 +17,40 @@ from padcheck.judging.rules import RULES
 from padcheck.running.many_models import compose_check
 from padcheck.running.survey import compose_survey
 
-_Judged = TypeVar("_Judged", Report, Report | Unmeasured)
-
 
 def judge_again(document: Document, changes: Mapping[str, Any]) -> Document:
     """The same evidence, judged with the same `JudgeSettings` except for these changes.
 
     Raises:
         UsageError: A code is unknown, the document is a survey and anything but `fail_on` changes, or the evidence
-            gives another verdict than the one that was saved with it.
+            passes although the document fails.
     """
     if isinstance(document, Survey):
         _require_known_codes(document)
-        _require_saved_verdict(document, _survey_again(document, {}))
+    if document.exit_code is not ExitCode.OK and _versions(document) == {__version__}:
+        again = _again(document, {})
+        if again.exit_code is ExitCode.OK:
+            raise UsageError(
+                f"The file says {document.status}, but what was measured gives {again.status}.",
+                meaning="It was changed after padcheck wrote it.",
+                change="Run the command again, or take the file as it was.",
+            )
+    return _again(document, changes)
+
+
+def _versions(document: Document) -> set[str]:
+    """The versions of padcheck that judged a document. Another version may judge differently."""
+    if isinstance(document, Check):
+        return {each.evidence.environment.padcheck for each in document.reports if isinstance(each, Report)}
+    return {(document if isinstance(document, Survey) else document.evidence).environment.padcheck}
+
+
+def _again(document: Document, changes: Mapping[str, Any]) -> Document:
+    if isinstance(document, Survey):
         return _survey_again(document, changes)
     if isinstance(document, Check):
-        return compose_check([_saved_again(each, changes) for each in document.reports], document.configuration)
-    return _saved_again(document, changes)
+        return compose_check([_report_again(each, changes) for each in document.reports], document.configuration)
+    return rejudge(document, changes)
 
 
 def accept(check: Check, baseline: Baseline) -> Check:
@@ -43,23 +60,6 @@ def accept(check: Check, baseline: Baseline) -> Check:
         for report, model in zip(check.reports, check.models, strict=True)
     ]
     return compose_check(reports, check.configuration)
-
-
-def _saved_again(report: _Judged, changes: Mapping[str, Any]) -> _Judged:
-    if isinstance(report, Report) and report.evidence.environment.padcheck == __version__:
-        # Another version may have judged differently.
-        _require_saved_verdict(report, rejudge(report, {}))
-    return _report_again(report, changes)
-
-
-def _require_saved_verdict(saved: Report | Survey, again: Report | Survey) -> None:
-    """A file from which evidence was removed must not pass."""
-    if again.exit_code is ExitCode.OK and saved.exit_code is not ExitCode.OK:
-        raise UsageError(
-            f"The file says {saved.status}, but what was measured gives {again.status}.",
-            meaning="It was changed after padcheck wrote it.",
-            change="Run the command again, or take the file as it was.",
-        )
 
 
 def _require_known_codes(survey: Survey) -> None:
@@ -73,7 +73,7 @@ def _require_known_codes(survey: Survey) -> None:
         )
 
 
-def _report_again(report: _Judged, changes: Mapping[str, Any]) -> _Judged:
+def _report_again(report: Report | Unmeasured, changes: Mapping[str, Any]) -> Report | Unmeasured:
     return rejudge(report, changes) if isinstance(report, Report) else report
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from builders import difference, differences, report, unpadded_difference
+from builders import check, difference, differences, report, unpadded_difference
 from documents import DOCUMENTS, read_back
 from msgspec.structs import replace
 from surveys import MIXED
@@ -72,13 +72,22 @@ def test_a_report_that_fails_may_pass_with_other_settings(failing, tmp_path: Pat
     assert judge_again(read_back(failing, tmp_path), {"fail_on": None}).status == "pass"
 
 
+def test_a_check_that_fails_does_not_pass_without_a_report(failing, tmp_path: Path) -> None:
+    passing = replace(report(), evidence=replace(report().evidence, environment=failing.evidence.environment))
+    both = check(failing, passing)
+    assert judge_again(read_back(both, tmp_path), {}).status == "fail"
+    with pytest.raises(UsageError, match="The file says fail"):
+        judge_again(read_back(replace(both, reports=(passing,)), tmp_path), {})
+
+
 def test_a_survey_that_fails_does_not_pass_without_its_findings(tmp_path: Path) -> None:
     judged = [
         replace(architecture, findings=(), details=())
         for architecture in MIXED.architectures
         if architecture.status == "judged"
     ]
-    gutted = replace(MIXED, status="fail", exit_code=1, architectures=tuple(judged))
+    environment = replace(MIXED.environment, padcheck=__version__)
+    gutted = replace(MIXED, environment=environment, status="fail", exit_code=1, architectures=tuple(judged))
     with pytest.raises(UsageError, match="The file says fail"):
         judge_again(read_back(gutted, tmp_path), {})
 
