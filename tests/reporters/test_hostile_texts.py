@@ -14,27 +14,21 @@ from builders import (
     differences,
     flip,
     gave,
-    in_half,
-    noise,
-    precision,
     probes,
     raised,
     report,
     run_result,
     runs,
     samples,
-    sweep,
-    tokenizer_facts,
     unmeasured,
     unpadded_difference,
 )
-from documents import VANISHED, a_survey
+from documents import EVERYTHING, VANISHED, a_survey
 from msgspec.structs import replace
 
 from padcheck.core.errors import UsageError
-from padcheck.core.evidence import Place, Sample
+from padcheck.core.evidence import Sample
 from padcheck.core.exit_codes import ExitCode
-from padcheck.core.facts import ChatTemplateFacts, PadTokenSuggestion
 from padcheck.core.json_io import dump, load
 from padcheck.core.report import ConfigurationFile, Document
 from padcheck.reporters import Format, View, render
@@ -42,32 +36,6 @@ from padcheck.running.judge_again import judge_again
 
 TEXT = "a|b `c` ```\n::error::d\n<b>]]>&\"'\x1b[31m\x07\r\t\x7f\x9b2J\u2028\u202e\u200b\ufeff\x00 ´"
 
-PLACE = Place(
-    module="model.layers.0",
-    class_name="SomeLayer",
-    file="some/model.py",
-    line=7,
-    difference_before=0.0,
-    difference=0.5,
-    allowed=1e-4,
-    prompt_index=1,
-    step=0,
-)
-COMPARED = report(
-    tokenizer=tokenizer_facts(
-        pad_token_suggestion=PadTokenSuggestion(token="<p>", token_id=9, reason="by name"),
-        chat_template=ChatTemplateFacts(leading_bos=2, pad_tokens=1),
-    ),
-    generation_config={"suffix": "a", "nested": [{"a": "b"}], "max_length": 20},
-    overridden={"suffix": "a"},
-    load_warnings=("careful",),
-    noise=noise(rounding_errors=0.02, float32_twin="no room", other_attention=0.5),
-    screen=sweep({1: 0.0, 16: 0.5}, error="no"),
-    sweep=sweep({1: 0.2, 2: 0.5, 4: 0.0, 8: 0.0}, sizes={"chunk_size": 4}, error="no"),
-    precision=precision(*[2.0] * 20),
-    places={"left": PLACE},
-    **in_half(left=9.0, left_float32=0.5, uncached=0.5, left_other_attention=0.0),
-)
 OTHERS = (
     report(
         runs=runs(
@@ -81,11 +49,7 @@ OTHERS = (
     report(**gave(left=(unpadded_difference(None), difference(None)))),
 )
 DOCUMENTS = {
-    "compare": replace(
-        COMPARED,
-        evidence=replace(COMPARED.evidence, settings={"model": "some/model", "prompts": ["a", "b"], "pad_token": "a"}),
-        seconds={"tokenizer": 1.0},
-    ),
+    "compare": EVERYTHING,
     "inspect-tokenizer": report("inspect-tokenizer", samples=samples(left=Sample(error="no"))),
     "check": replace(
         check(*OTHERS, replace(unmeasured("a", ExitCode.BUG), traceback="Traceback"), vanished=VANISHED),

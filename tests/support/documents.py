@@ -9,17 +9,23 @@ from builders import (
     differences,
     finding,
     flip,
+    in_half,
     model_facts,
+    noise,
+    precision,
     report,
     run_result,
     runs,
+    sweep,
     tokenizer_facts,
     unmeasured,
     unpadded_difference,
 )
 from msgspec.structs import replace
 
+from padcheck.core.evidence import Place
 from padcheck.core.exit_codes import ExitCode
+from padcheck.core.facts import ChatTemplateFacts, PadTokenSuggestion
 from padcheck.core.json_io import dump, load
 from padcheck.core.report import Architecture, Document, KnownFinding, Report, Survey, Verdict
 from padcheck.core.severity import Severity
@@ -81,6 +87,39 @@ def everywhere(text: str) -> Report:
     settings = {"model": text, "prompts": [text], "pad_token": text}
     return replace(built, evidence=replace(built.evidence, settings=settings))
 
+
+_PLACE = Place(
+    module="model.layers.0",
+    class_name="SomeLayer",
+    file="some/model.py",
+    line=7,
+    difference_before=0.0,
+    difference=0.5,
+    allowed=1e-4,
+    prompt_index=1,
+    step=0,
+)
+_EVERYTHING = report(
+    tokenizer=tokenizer_facts(
+        pad_token_suggestion=PadTokenSuggestion(token="<p>", token_id=9, reason="by name"),
+        chat_template=ChatTemplateFacts(leading_bos=2, pad_tokens=1),
+    ),
+    generation_config={"suffix": "a", "nested": [{"a": "b"}], "max_length": 20},
+    overridden={"suffix": "a"},
+    load_warnings=("careful",),
+    noise=noise(rounding_errors=0.02, float32_twin="no room", other_attention=0.5),
+    screen=sweep({1: 0.0, 16: 0.5}, error="no"),
+    sweep=sweep({1: 0.2, 2: 0.5, 4: 0.0, 8: 0.0}, sizes={"chunk_size": 4}, error="no"),
+    precision=precision(*[2.0] * 20),
+    places={"left": _PLACE},
+    **in_half(left=9.0, left_float32=0.5, uncached=0.5, left_other_attention=0.0),
+)
+EVERYTHING = replace(
+    _EVERYTHING,
+    evidence=replace(_EVERYTHING.evidence, settings={"model": "some/model", "prompts": ["a", "b"], "pad_token": "a"}),
+    seconds={"tokenizer": 1.0},
+)
+"""A report of a model in 16 bit in which nothing is missing."""
 
 DOCUMENTS = {
     "compare": report(**WRONG),
