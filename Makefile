@@ -83,6 +83,11 @@ RUNS ?= 5
 bench: $(INSTALLED_DEV) ## measure speed and memory as ratios to bare scripts, for the README (long)
 	$(SCRIPT) tests/measurements/bench.py --runs $(RUNS) --write
 
+SECONDS ?= 300
+.PHONY: fuzz
+fuzz: $(INSTALLED_DEV) ## feed broken reports, models and configurations to the command line (five minutes)
+	$(SCRIPT) tests/measurements/fuzz.py --seconds $(SECONDS) $(if $(CASE),--case $(CASE))
+
 .PHONY: memory
 memory: $(INSTALLED_DEV) ## measure memory beyond the model, for 512 prompts and a vocabulary of 256,000 (long)
 	$(SCRIPT) tests/measurements/memory.py

@@ -8,9 +8,12 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from padcheck.core.facts import Environment, ModelFacts, PaddingSide, SpecialTokenIds, TokenizerFacts
+from padcheck.core.facts import Count, Environment, ModelFacts, PaddingSide, Size, SpecialTokenIds, TokenizerFacts
 
 PositionsUsedBy = Literal["table", "rotary"]
+
+Distance = Annotated[float, msgspec.Meta(ge=0, le=2.0**129)]
+"""How far two logits are apart, or the size of one. Logits are float32, so it is at most twice their largest number."""
 
 OTHER_ATTENTION = {"sdpa": "eager", "eager": "sdpa"}
 """The attention implementation that a model is compared with, by the one that it runs with."""
@@ -43,11 +46,11 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
         stand_in: What ran in place of generate(); None if generate() ran.
     """
 
-    prompt_index: int
-    num_pad_tokens: int
+    prompt_index: Count
+    num_pad_tokens: Count
     tokens: tuple[str, ...]
     input_ids: tuple[int, ...]
-    attention_mask: tuple[int, ...]
+    attention_mask: tuple[Annotated[int, msgspec.Meta(ge=0, le=1)], ...]
     position_ids: tuple[int | None, ...]
     position_ids_from_mask: tuple[int, ...]
     positions_used: tuple[int | None, ...] = ()
@@ -57,7 +60,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     prompt_text: str
     generated_text: str
     new_text: str
-    non_finite_logits: int = 0
+    non_finite_logits: Count = 0
     stand_in: str | None = None
 
 
@@ -98,15 +101,15 @@ class StepDifference(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         max_abs_diff: The largest absolute difference of two logits; None if either side has a NaN, or an infinity that
             the other side lacks.
-        kl: KL(reference || run) in nats; None in the same cases.
+        kl: KL(reference || run) in nats; None in the same cases, and if it is infinite.
         logit_scale: The largest absolute logit of the reference: rounding grows with it.
         non_finite: How many logits are NaN or an infinity that the other side lacks.
     """
 
-    max_abs_diff: float | None
-    kl: float | None
-    logit_scale: float
-    non_finite: int = 0
+    max_abs_diff: Distance | None
+    kl: Distance | None
+    logit_scale: Distance
+    non_finite: Count = 0
 
 
 class TokenFlip(msgspec.Struct, frozen=True, kw_only=True):
@@ -124,7 +127,7 @@ class TokenFlip(msgspec.Struct, frozen=True, kw_only=True):
             not finite.
     """
 
-    step: int
+    step: Count
     reference_token_id: int
     reference_token: str
     token_id: int
@@ -140,8 +143,8 @@ class RowDifference(msgspec.Struct, frozen=True, kw_only=True):
     their logits says nothing about padding.
     """
 
-    prompt_index: int
-    num_pad_tokens: int
+    prompt_index: Count
+    num_pad_tokens: Count
     steps: Annotated[tuple[StepDifference, ...], msgspec.Meta(min_length=1)]
     flip: TokenFlip | None = None
 
@@ -160,7 +163,7 @@ class NoiseProbe(msgspec.Struct, frozen=True, kw_only=True):
 class PadCount(msgspec.Struct, frozen=True, kw_only=True):
     """The next-token logits of one prompt with this pad count, against the same prompt without pads."""
 
-    num_pad_tokens: int
+    num_pad_tokens: Size
     step: StepDifference
 
 
@@ -174,8 +177,8 @@ class PadCountSweep(msgspec.Struct, frozen=True, kw_only=True):
         error: What the sweep raised; None if it ended.
     """
 
-    prompt_index: int
-    sizes: dict[str, int]
+    prompt_index: Count
+    sizes: dict[str, Size]
     counts: tuple[PadCount, ...] = ()
     error: str | None = None
 
@@ -194,11 +197,11 @@ class PrecisionStep(msgspec.Struct, frozen=True, kw_only=True):
         alone: The distance of the prompt alone in 16 bit.
     """
 
-    prompt_index: int
-    num_pad_tokens: int
-    step: int
-    left: float
-    alone: float
+    prompt_index: Count
+    num_pad_tokens: Count
+    step: Count
+    left: Distance
+    alone: Distance
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
@@ -211,7 +214,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
         file: The file of forward(), or of the method that `module` names, relative to the package or the working
             directory.
         line: The line in which that method begins.
-        difference_before: The largest difference of the module's inputs on the real tokens.
+        difference_before: The largest difference of the module's inputs on the real tokens; None if that is not finite.
         difference: The largest difference of its output; None if that is not finite.
         allowed: The largest difference that rounding explains.
         prompt_index: The number of the prompt, from 0.
@@ -221,12 +224,12 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     module: str
     class_name: str = msgspec.field(name="class")
     file: str | None
-    line: int | None
+    line: Size | None
     difference_before: float | None
     difference: float | None
     allowed: float
-    prompt_index: int
-    step: int
+    prompt_index: Count
+    step: Count
 
     def __str__(self) -> str:
         """For example `model.layers.2.self_attn (LlamaAttention, transformers/models/llama/modeling_llama.py:253)`."""
@@ -274,12 +277,12 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     special_token_ids: SpecialTokenIds
     generation_config: dict[str, object]
     overridden: dict[str, object] = {}
-    prompts: tuple[str, ...]
-    num_prompt_tokens: tuple[int, ...]
-    num_pad_tokens_in_prompts: int
-    max_new_tokens: int
-    batch_size: int | None = None
-    batch_sizes_too_large: tuple[int, ...] = ()
+    prompts: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
+    num_prompt_tokens: tuple[Count, ...]
+    num_pad_tokens_in_prompts: Count
+    max_new_tokens: Size
+    batch_size: Size | None = None
+    batch_sizes_too_large: tuple[Size, ...] = ()
     sampled: bool = False
     samples: dict[PaddingSide, Sample]
     load_warnings: tuple[str, ...] = ()

@@ -1,11 +1,17 @@
 """The types that describe the tokenizer, the model and the installed versions."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
 PaddingSide = Literal["left", "right"]
 PositionEncoding = Literal["learned", "sinusoidal", "rotary", "alibi", "relative", "none", "unknown"]
+
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+"""How many there are of something, or an index. Up to this size a float holds every whole number."""
+
+Size = Annotated[int, msgspec.Meta(ge=1, le=2**53)]
+"""A number that cannot be 0, such as the depth of a model."""
 
 
 class TokenIds(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,8 +49,8 @@ class ChatTemplateFacts(msgspec.Struct, frozen=True, kw_only=True):
         pad_tokens: How many pad tokens it contains.
     """
 
-    leading_bos: int
-    pad_tokens: int
+    leading_bos: Count
+    pad_tokens: Count
 
 
 class TokenizerFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,7 +90,7 @@ class TokenizerFacts(msgspec.Struct, frozen=True, kw_only=True):
     eos_token_id: int | None
     unk_token: str | None
     unk_token_id: int | None
-    vocab_size: int
+    vocab_size: Count
     max_token_id: int
     model_max_length: int | None
     pad_token_used: str
@@ -126,13 +132,13 @@ class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
     model_type: str
     architecture: str
     position_encoding: PositionEncoding
-    max_position_embeddings: int | None
-    embedding_rows: int | None
-    num_layers: int | None = None
-    num_parameters: int | None = None
+    max_position_embeddings: Size | None
+    embedding_rows: Count | None
+    num_layers: Size | None = None
+    num_parameters: Count | None = None
     dtype: str | None = None
     device: str | None = None
-    ranks: int = 1
+    ranks: Size = 1
     attn_implementation: str | None = None
     attn_implementations: tuple[str, ...] = ()
     weights: Literal["pretrained", "random"] | None = None

@@ -5,13 +5,13 @@ findings, but not the evidence.
 """
 
 from enum import Enum
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
-from padcheck.core.evidence import Evidence, TokenFlip
+from padcheck.core.evidence import Distance, Evidence, TokenFlip
 from padcheck.core.exit_codes import ExitCode
-from padcheck.core.facts import Environment, ModelFacts, PaddingSide, PositionEncoding
+from padcheck.core.facts import Count, Environment, ModelFacts, PaddingSide, PositionEncoding, Size
 from padcheck.core.noise_floor import NoiseFloor
 from padcheck.core.precision import PrecisionTest
 from padcheck.core.run_plans import SINGLE
@@ -20,6 +20,10 @@ from padcheck.core.severity import Severity
 
 Command = Literal["compare", "inspect-tokenizer"]
 Status = Literal["pass", "fail", "not_measured", "error"]
+Code = Annotated[str, msgspec.Meta(pattern="^PAD[0-9]{3}$")]
+"""The code of a rule."""
+Lines = Annotated[str, msgspec.Meta(extra={"lines": True})]
+"""A text that is shown with its line ends. Every other text is shown in one line."""
 
 STATUS: dict[ExitCode, Status] = {
     ExitCode.OK: "pass",
@@ -68,33 +72,33 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
         known: True if a baseline accepts it: then it makes no command fail.
     """
 
-    code: str
+    code: Code
     name: str
     severity: Severity
     message: str
     evidence: dict[str, object]
-    fix: str
+    fix: Lines
     known: bool = False
 
 
 class Skipped(msgspec.Struct, frozen=True, kw_only=True):
     """A rule that gave no answer, and the reason: it could not be decided, or another finding already explains it."""
 
-    code: str
+    code: Code
     reason: str
 
 
 class RowComparison(msgspec.Struct, frozen=True, kw_only=True):
     """The verdict on one row. `max_abs_diff` and `allowed` belong to the worst step: the one nearest to its limit."""
 
-    prompt_index: int
-    num_pad_tokens: int
+    prompt_index: Count
+    num_pad_tokens: Count
     verdict: Verdict
-    max_abs_diff: float | None
-    max_kl: float | None
+    max_abs_diff: Distance | None
+    max_kl: Distance | None
     allowed: float
-    step: int
-    first_different_token: int | None
+    step: Count
+    first_different_token: Count | None
     flip: TokenFlip | None = None
     reason: str
 
@@ -104,10 +108,10 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
 
     reference: str = SINGLE
     verdict: Verdict
-    max_abs_diff: float | None = None
-    max_kl: float | None = None
+    max_abs_diff: Distance | None = None
+    max_kl: Distance | None = None
     allowed: float | None = None
-    first_different_token: int | None = None
+    first_different_token: Count | None = None
     reason: str
     rows: tuple[RowComparison, ...] = ()
 
@@ -157,9 +161,9 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 class Reason(msgspec.Struct, frozen=True, kw_only=True):
     """Why there is no report: what happened, what it usually means, and what to change."""
 
-    what: str
-    meaning: str = ""
-    change: str = ""
+    what: Lines
+    meaning: Lines = ""
+    change: Lines = ""
 
     @property
     def lines(self) -> tuple[str, ...]:
@@ -181,14 +185,14 @@ class Unmeasured(msgspec.Struct, frozen=True, kw_only=True):
     exit_code: ExitCode
     model: UnmeasuredModel
     error: Reason
-    traceback: str | None = None
+    traceback: Lines | None = None
 
 
 class KnownFinding(msgspec.Struct, frozen=True, kw_only=True):
     """A finding that a baseline accepts, up to this severity."""
 
     model: str
-    code: str
+    code: Code
     severity: Severity
 
 
@@ -196,7 +200,7 @@ class ConfigurationFile(msgspec.Struct, frozen=True, kw_only=True):
     """The configuration file, and the line that names each model, counted from 1."""
 
     path: str
-    lines: dict[str, int] = {}
+    lines: dict[str, Size] = {}
 
 
 class Check(msgspec.Struct, frozen=True, kw_only=True):
@@ -250,9 +254,9 @@ class Architecture(msgspec.Struct, frozen=True, kw_only=True):
     exit_code: ExitCode
     position_encoding: PositionEncoding | None = None
     verdicts: dict[str, Verdict] = {}
-    max_abs_diffs: dict[str, float | None] = {}
+    max_abs_diffs: dict[str, Distance | None] = {}
     allowed: float | None = None
-    findings: tuple[str, ...] = ()
+    findings: tuple[Code, ...] = ()
     known_limit: str | None = None
     reason: str | None = None
     seconds: float
@@ -269,7 +273,7 @@ class Survey(msgspec.Struct, frozen=True, kw_only=True):
     environment: Environment
     settings: dict[str, object]
     judgement: JudgeSettings = msgspec.field(default_factory=JudgeSettings)
-    architectures: tuple[Architecture, ...]
+    architectures: Annotated[tuple[Architecture, ...], msgspec.Meta(min_length=1)]
 
 
 Document = Report | Check | Survey

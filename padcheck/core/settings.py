@@ -15,6 +15,8 @@ EVERY_ATTENTION = "all"
 """The value of --attn-implementation that means: each one that the model can run with on this machine."""
 
 DEMO = "demo"
+_LARGEST_TOLERANCE = 2.0**128
+"""Beyond the largest float32 number, and small enough for arithmetic."""
 DEFAULT_PROMPTS = ("big unpadded five token prompt ", "padded three token ")
 
 
@@ -126,7 +128,7 @@ class JudgeSettings:
 
     def __post_init__(self) -> None:
         for name, value in (("--atol", self.atol), ("--rtol", self.rtol)):
-            _require(value is None or 0 <= value < math.inf, f"{name} is {value}", "Use 0 or more.")
+            _require(value is None or 0 <= value <= _LARGEST_TOLERANCE, f"{name} is {value}", "Use 0 or more.")
         for code, reason in self.ignore.items():
             _require(bool(reason.strip()), f"{code} is ignored without a reason", f'Write ignore = {{{code} = "why"}}.')
 

@@ -372,6 +372,12 @@ def many_prompts(count: int) -> dict[str, object]:
     return {
         "prompts": tuple(f"prompt number {index}" for index in range(count)),
         "num_prompt_tokens": (len(LONG), *(len(SHORT) for _ in range(1, count))),
+        "samples": samples(
+            **{
+                side: Sample(rows=tuple(replace(each, generated_ids=()) for each in rows[side]))
+                for side in ("left", "right")
+            }
+        ),
         "runs": {name: replace(ran, rows=rows[ran.padding_side]) for name, ran in runs().items()},
         "differences": differences(count=count),
     }

@@ -88,10 +88,11 @@ def continue_from_cache(model: PreTrainedModel, rows: Rows, new: list[tuple[int,
         key = "past_key_values" if hasattr(prompt, "past_key_values") else "cache_params"
         cache = {key: getattr(prompt, key)}
         log.add(model(first, attention_mask=grown, use_cache=True, **positions, **cache).logits[:, -1])
-    return [
-        RowTrace(padded, new[row][:2], (None,) * (len(padded.input_ids) + 2), log.row(row, 2))
-        for row, (_, padded) in enumerate(rows)
-    ]
+    traces = []
+    for row, (_, padded) in enumerate(rows):
+        kept = new[row][:2]  # only one token if that is an eos, or if no more were asked for
+        traces.append(RowTrace(padded, kept, (None,) * len(padded.input_ids + kept), log.row(row, len(kept))))
+    return traces
 
 
 def takes_position_ids(model: PreTrainedModel) -> bool:

@@ -9,7 +9,6 @@ from padcheck.reporters.report.wording import findings, verdicts, what_was_run
 from padcheck.reporters.report.wording.conclusion import conclusion
 from padcheck.reporters.text.markup import block, code, escape, table
 from padcheck.reporters.text.view import View
-from padcheck.reporters.text.visible import visible, visible_lines
 
 
 def render(check: Check, view: View) -> str:  # noqa: ARG001  markdown has no width
@@ -50,7 +49,7 @@ def _report(report: Report) -> Iterator[str]:
 
 def _why_not(report: Unmeasured) -> Iterator[str]:
     for line in report.error.lines[1:]:
-        yield escape(visible(line))
+        yield escape(line)
         yield ""
     if report.traceback is not None:
-        yield from block([visible_lines(report.traceback)], "text")
+        yield from block([report.traceback], "text")

@@ -5,7 +5,6 @@ from collections import Counter
 from padcheck.core.facts import PaddingSide
 from padcheck.core.report import Check, Report, Unmeasured
 from padcheck.reporters.report.wording.verdicts import in_words
-from padcheck.reporters.text.visible import visible
 
 SUMMARY_HEADINGS = ("model", "verdict", "findings")
 
@@ -19,7 +18,7 @@ _STATUS = {"pass": "passed", "fail": "failed", "not_measured": "not measured", "
 
 def names(check: Check) -> list[str]:
     """The name of each report's model."""
-    return [visible(name) for name in check.names]
+    return list(check.names)
 
 
 def summary(check: Check) -> list[tuple[str, str, str]]:
@@ -52,7 +51,7 @@ def _side(report: Report, side: PaddingSide) -> str:
 
 def vanished(check: Check) -> list[str]:
     """Model and code of each finding that the baseline accepts and that is no longer found."""
-    return [f"{visible(known.model)}: {visible(known.code)}" for known in check.vanished]
+    return [f"{known.model}: {known.code}" for known in check.vanished]
 
 
 def conclusion(check: Check) -> str:

@@ -8,7 +8,6 @@ from padcheck.judging.rules import RULES
 from padcheck.reporters.machine.subjects import Subject, subjects
 from padcheck.reporters.report.wording import findings
 from padcheck.reporters.text.view import View
-from padcheck.reporters.text.visible import visible, visible_lines
 
 _MEASURED = "measured"
 """The case that fails if there is no verdict: a model that was not measured has not passed."""
@@ -19,7 +18,7 @@ def render(document: Document, view: View) -> str:  # noqa: ARG001  XML has no w
     root = ET.Element("testsuites", name=f"padcheck {document.command}")
     for subject in subjects(document):
         cases = list(_cases(subject))
-        suite = ET.SubElement(root, "testsuite", {"name": visible(subject.name)} | _counted(cases))
+        suite = ET.SubElement(root, "testsuite", {"name": subject.name} | _counted(cases))
         suite.extend(cases)
     root.attrib |= _counted(root.findall("testsuite/testcase"))
     ET.indent(root)
@@ -29,7 +28,7 @@ def render(document: Document, view: View) -> str:  # noqa: ARG001  XML has no w
 def _cases(subject: Subject) -> Iterator[ET.Element]:
     measured = _case(subject, _MEASURED)
     if subject.not_measured is not None:
-        what, *more = (visible_lines(text) for text in subject.not_measured.lines)
+        what, *more = subject.not_measured.lines
         ET.SubElement(measured, "error", message=what, type="not-measured").text = "\n".join(more)
     yield measured
     failing = {finding.code: finding for finding in subject.failing}
@@ -38,22 +37,22 @@ def _cases(subject: Subject) -> Iterator[ET.Element]:
     for rule in RULES:
         case = _case(subject, f"{rule.code} {rule.name}")
         if (finding := failing.get(rule.code)) is not None:
-            failure = ET.SubElement(case, "failure", message=visible(finding.message), type=finding.severity.value)
-            failure.text = visible_lines(finding.fix)
+            failure = ET.SubElement(case, "failure", message=finding.message, type=finding.severity.value)
+            failure.text = finding.fix
         elif (finding := passing.get(rule.code)) is not None:
             ET.SubElement(case, "system-out").text = _said(finding)
         elif rule.code in skipped or subject.not_measured is not None:
-            ET.SubElement(case, "skipped", message=visible(skipped.get(rule.code, "nothing was measured")))
+            ET.SubElement(case, "skipped", message=skipped.get(rule.code, "nothing was measured"))
         yield case
 
 
 def _case(subject: Subject, name: str) -> ET.Element:
     # Most viewers read a dot as the end of a package name.
-    return ET.Element("testcase", classname=f"padcheck.{visible(subject.name).replace('.', '_')}", name=name)
+    return ET.Element("testcase", classname=f"padcheck.{subject.name.replace('.', '_')}", name=name)
 
 
 def _said(finding: Finding) -> str:
-    return f"{findings.label(finding)}: {visible(finding.message)}\n{visible_lines(finding.fix)}"
+    return f"{findings.label(finding)}: {finding.message}\n{finding.fix}"
 
 
 def _counted(cases: list[ET.Element]) -> dict[str, str]:

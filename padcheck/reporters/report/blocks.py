@@ -8,7 +8,6 @@ from rich.text import Text
 from padcheck.core.report import Finding, Report, Status, Verdict
 from padcheck.core.severity import Severity
 from padcheck.reporters.report.wording import verdicts as wording
-from padcheck.reporters.text.visible import visible
 
 STATUS_STYLE: dict[Status, str] = {
     "pass": "bold green",
@@ -49,10 +48,10 @@ def print_finding(finding: Finding, console: Console) -> None:
             (" (known)" if finding.known else "", "dim"),
         )
     )
-    console.print(Padding(Text(visible(finding.message)), (0, 0, 0, 2)))
+    console.print(Padding(Text(finding.message), (0, 0, 0, 2)))
     for line in finding.fix.split("\n"):
         # Neither folded nor cut, so that the line can be pasted.
-        console.print(Text("    " + visible(line), style="cyan"), soft_wrap=True)
+        console.print(Text("    " + line, style="cyan"), soft_wrap=True)
 
 
 def print_conclusion(text: str, status: Status, console: Console) -> None:

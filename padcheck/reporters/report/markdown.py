@@ -10,7 +10,7 @@ from padcheck.reporters.report.wording import findings, probes, prompts, roundin
 from padcheck.reporters.report.wording.conclusion import conclusion
 from padcheck.reporters.text.markup import block, code, escape, table
 from padcheck.reporters.text.view import View
-from padcheck.reporters.text.visible import visible, visible_edges, visible_lines, visible_pads
+from padcheck.reporters.text.visible import visible_edges, visible_pads
 
 _GRID_WIDTH = 110
 """Columns of a code block that GitHub shows without scrolling."""
@@ -23,7 +23,7 @@ def render(report: Report, view: View) -> str:  # noqa: ARG001  markdown has no 
 
 def _lines(report: Report) -> Iterator[str]:
     evidence = report.evidence
-    yield f"# padcheck {report.command} {code(visible(evidence.model.id))}"
+    yield f"# padcheck {report.command} {code(evidence.model.id)}"
     yield ""
     yield f"**{escape(conclusion(report))}**"
     yield ""
@@ -57,9 +57,9 @@ def _lines(report: Report) -> Iterator[str]:
 
 def finding_lines(finding: Finding) -> Iterator[str]:
     """Code, message and the line to change."""
-    yield f"**{finding.code} {finding.name}** ({findings.label(finding)}): {escape(visible(finding.message))}"
+    yield f"**{finding.code} {finding.name}** ({findings.label(finding)}): {escape(finding.message)}"
     yield ""
-    yield from block([visible_lines(finding.fix)], "python")
+    yield from block([finding.fix], "python")
 
 
 def _verdicts(report: Report) -> Iterator[str]:
@@ -95,7 +95,7 @@ def _samples(report: Report) -> Iterator[str]:
         yield f"## The prompts {prompts.sample_title(side)}"
         yield ""
         if sample.error is not None:
-            yield from block([visible(sample.error)], "text")
+            yield from block([sample.error], "text")
         for row in sample.rows:
             yield from _grid(f"{list(row.input_ids)}", row)
 

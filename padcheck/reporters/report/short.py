@@ -10,12 +10,12 @@ from padcheck.reporters.report.wording import findings, what_was_run
 from padcheck.reporters.report.wording.conclusion import conclusion
 from padcheck.reporters.text.layout import captured
 from padcheck.reporters.text.view import View
-from padcheck.reporters.text.visible import visible_lines
+from padcheck.reporters.text.visible import made_visible
 
 
 def render(report: Report | Unmeasured, view: View) -> str:
     """The short report as text."""
-    return captured(view, lambda console: print_short(report, console))
+    return captured(view, lambda console: print_short(made_visible(report), console))
 
 
 def print_short(report: Report | Unmeasured, console: Console) -> None:
@@ -23,7 +23,7 @@ def print_short(report: Report | Unmeasured, console: Console) -> None:
     print_conclusion(conclusion(report), report.status, console)
     if isinstance(report, Unmeasured):
         for line in report.error.lines[1:]:
-            console.print(Padding(Text(visible_lines(line)), (0, 0, 0, 2)))
+            console.print(Padding(Text(line), (0, 0, 0, 2)))
         return
     console.print(Text(what_was_run.short_header(report), style="dim"))
     if report.comparisons:

@@ -10,7 +10,6 @@ from padcheck.core.report import Report
 from padcheck.reporters.report.table import print_report
 from padcheck.reporters.report.wording import findings
 from padcheck.reporters.text.view import View
-from padcheck.reporters.text.visible import visible
 
 _WIDEST = 200
 """Columns; a limit, because a hostile token may be very long."""
@@ -27,7 +26,7 @@ def picture(title: str, view: View, print_to: Callable[[View, Console], None]) -
     view = replace(view, color=True)
     console = view.console(record=True)
     print_to(view, console)
-    return console.export_svg(title=visible(title))
+    return console.export_svg(title=title)
 
 
 def with_room_for(reports: Iterable[Report], view: View) -> View:
@@ -37,6 +36,6 @@ def with_room_for(reports: Iterable[Report], view: View) -> View:
 
 
 def _longest_line_to_paste(report: Report) -> int:
-    fixes = ["    " + visible(line) for finding in report.findings for line in finding.fix.split("\n")]
+    fixes = ["    " + line for finding in report.findings for line in finding.fix.split("\n")]
     advice = [f"{task:<12}{line}" for task, line in findings.advice(report)]
     return max(map(cell_len, [*fixes, *advice]), default=0)

@@ -13,7 +13,7 @@ from padcheck.reporters.report.wording import findings, probes, prompts, roundin
 from padcheck.reporters.report.wording.conclusion import conclusion
 from padcheck.reporters.text.layout import captured, headed_table, pairs, section, section_title
 from padcheck.reporters.text.view import View
-from padcheck.reporters.text.visible import visible, visible_edges, visible_pads, visible_token
+from padcheck.reporters.text.visible import visible_edges, visible_pads, visible_token
 
 _MANY_PROMPTS = 4
 """With more prompts than that, only some show their columns."""
@@ -27,7 +27,7 @@ def render(report: Report, view: View) -> str:
 def print_report(report: Report, view: View, console: Console) -> None:
     """Prints every section of the report."""
     evidence = report.evidence
-    section(console, f"padcheck {report.command} {visible(evidence.model.id)}", pairs(what_was_run.header(report)))
+    section(console, f"padcheck {report.command} {evidence.model.id}", pairs(what_was_run.header(report)))
     section(console, "Special tokens", _special_tokens(report))
     if report.command == "inspect-tokenizer":
         section(console, "Tokenizer", pairs(what_was_run.tokenizer_settings(evidence)))
@@ -149,13 +149,13 @@ def _legend(report: Report, *, some_hidden: bool) -> Text:
 def _print_samples(report: Report, view: View, console: Console) -> None:
     for side, sample in report.evidence.samples.items():
         if sample.error is not None:
-            section(console, prompts.sample_title(side), Text(visible(sample.error), style="red"))
+            section(console, prompts.sample_title(side), Text(sample.error, style="red"))
             continue
         rows = sample.rows if view.verbose else sample.rows[:_MANY_PROMPTS]
         lines: list[Text] = []
         for row in rows:
             # A blank line between two rows.
-            lines += [*([Text()] if lines else []), Text(visible(str(list(row.input_ids)))), *grid(row, view.width)]
+            lines += [*([Text()] if lines else []), Text(str(list(row.input_ids))), *grid(row, view.width)]
         section(console, f"The prompts {prompts.sample_title(side)}", Group(*lines))
 
 

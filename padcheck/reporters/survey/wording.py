@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from padcheck.core.report import Architecture, Survey, Verdict
 from padcheck.core.severity import Severity
 from padcheck.reporters.report.wording.what_was_run import library_behaviour, versions
-from padcheck.reporters.text.visible import visible
 
 TITLE = "Left and right padding by architecture"
 LIMITS_TITLE = "Left padding cannot work by design"
@@ -56,7 +55,7 @@ def header(survey: Survey) -> list[tuple[str, str]]:
     return [
         ("versions", versions(survey.environment)),
         *([("this transformers", does)] if (does := library_behaviour(usual)) else []),
-        ("models", visible(f"default configs at toy size, missing values filled in, random weights, {given}")),
+        ("models", f"default configs at toy size, missing values filled in, random weights, {given}"),
     ]
 
 
@@ -68,7 +67,7 @@ def judged(survey: Survey) -> list[Architecture]:
 def not_judged(survey: Survey) -> list[tuple[str, str]]:
     """Model type and reason of each architecture that was not judged."""
     return [
-        (architecture.model_type, visible(architecture.reason or ""))
+        (architecture.model_type, architecture.reason or "")
         for architecture in survey.architectures
         if architecture.status != "judged"
     ]

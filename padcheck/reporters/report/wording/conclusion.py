@@ -53,7 +53,7 @@ def _in_words(report: Report) -> str:
 
 def _hidden_fault(report: Report) -> str:
     """A fault of left padding that the left-padded run itself does not show; empty if it has no such fault."""
-    dtype, test = visible(str(report.evidence.model.dtype)), report.precision_test
+    dtype, test = str(report.evidence.model.dtype), report.precision_test
     if _differs(report, "left_float32"):
         return f"left padding changes what the model says in float32, which rounding hides in {dtype}"
     if _differs(report, "left_alone"):

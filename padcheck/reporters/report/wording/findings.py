@@ -2,7 +2,6 @@
 
 from padcheck.core.report import Finding, Report
 from padcheck.core.severity import Severity
-from padcheck.reporters.text.visible import visible
 
 
 def sort_out(report: Report) -> tuple[list[Finding], list[str]]:
@@ -37,4 +36,4 @@ def advice(report: Report) -> list[tuple[str, str]]:
 
 def undecided_rules(report: Report) -> str:
     """The rules that could not be decided, each with the reason."""
-    return "; ".join(f"{skipped.code}: {visible(skipped.reason)}" for skipped in report.skipped)
+    return "; ".join(f"{skipped.code}: {skipped.reason}" for skipped in report.skipped)

@@ -6,7 +6,6 @@ from padcheck.core.evidence import Row
 from padcheck.core.facts import PaddingSide
 from padcheck.core.report import Report, Verdict
 from padcheck.core.run_plans import SINGLE, USER_RUNS
-from padcheck.reporters.text.visible import visible
 
 PAD = "⟨pad⟩"
 """Stands for the pad token in a row's columns."""
@@ -54,7 +53,7 @@ def sample_title(side: PaddingSide) -> str:
 def _outcome(report: Report, name: str, row: Row) -> str:
     """Compares the tokens of a row with the reference, and the logits if the tokens agree."""
     if name == SINGLE:
-        return "the reference" if row.stand_in is None else f"the reference, from {visible(row.stand_in)}"
+        return "the reference" if row.stand_in is None else f"the reference, from {row.stand_in}"
     for comparison in report.comparisons[name].rows:
         if comparison.prompt_index == row.prompt_index:
             step = comparison.first_different_token

@@ -2,7 +2,7 @@
 
 from padcheck.core.report import Comparison, Report, Verdict
 from padcheck.core.run_plans import USER_RUNS, RunName
-from padcheck.reporters.text.visible import visible, visible_token
+from padcheck.reporters.text.visible import visible_token
 
 HEADINGS = ("run", "verdict", "reason")
 
@@ -10,7 +10,7 @@ HEADINGS = ("run", "verdict", "reason")
 def rows(report: Report) -> list[tuple[str, str, str]]:
     """Run, verdict and reason; the reason includes the KL divergence and the tokens that compete."""
     return [
-        (name, in_words(comparison.verdict), visible(comparison.reason) + _details(report, name, comparison))
+        (name, in_words(comparison.verdict), comparison.reason + _details(report, name, comparison))
         for name, comparison in report.comparisons.items()
         if name in USER_RUNS or name == deciding_run(report)
     ]

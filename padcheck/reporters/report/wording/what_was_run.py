@@ -3,7 +3,7 @@
 from padcheck.core.evidence import Evidence
 from padcheck.core.facts import Environment, TokenIds
 from padcheck.core.report import Report
-from padcheck.reporters.text.visible import visible, visible_token
+from padcheck.reporters.text.visible import visible_token
 
 SPECIAL_TOKENS_HEADINGS = ("", "tokenizer", "config", "generation_config")
 
@@ -11,12 +11,12 @@ SPECIAL_TOKENS_HEADINGS = ("", "tokenizer", "config", "generation_config")
 def header(report: Report) -> list[tuple[str, str]]:
     """Label and text of each line: model, settings and versions."""
     model = report.evidence.model
-    name = [visible(model.id)]
+    name = [model.id]
     if model.revision:
-        name.append(f"revision {visible(model.revision[:12])}")
+        name.append(f"revision {model.revision[:12]}")
     lines = [("model", ", ".join(name)), ("architecture", _architecture(report))]
     more = {"adapter of": model.adapter_of, "GGUF file": model.gguf_file, "quantization": model.quantization}
-    lines += [(label, visible(value)) for label, value in more.items() if value is not None]
+    lines += [(label, value) for label, value in more.items() if value is not None]
     lines.append(("position encoding", _position_encoding(report)))
     if model.dtype is not None:
         lines.append(("settings", _settings(report)))
@@ -46,9 +46,9 @@ def library_behaviour(seen: dict[str, str]) -> str:
     """What the installed transformers does, in points on which its versions differ; only what the runs show."""
     does = []
     if (pads := seen.get("pad_position_ids")) is not None:
-        does.append(f"gives pads position {visible(pads)}")
+        does.append(f"gives pads position {pads}")
     if (counted := seen.get("new_position_ids")) is not None:
-        does.append(f"counts the positions of new tokens in a right-padded row from its {visible(counted)}")
+        does.append(f"counts the positions of new tokens in a right-padded row from its {counted}")
     for key, what in (("warns_of_right_padding", "right padding"), ("warns_of_missing_mask", "a missing mask")):
         if key in seen:
             does.append(f"warns about {what}" if seen[key] == "yes" else f"does not warn about {what}")
@@ -74,7 +74,7 @@ def tokenizer_settings(evidence: Evidence) -> list[tuple[str, str]]:
     rows = model.embedding_rows if model.embedding_rows is not None else "unknown"
     suggestion = tokenizer.pad_token_suggestion
     lines = [
-        ("tokenizer", f"{visible(tokenizer.class_name)} ({'fast' if tokenizer.is_fast else 'slow'})"),
+        ("tokenizer", f"{tokenizer.class_name} ({'fast' if tokenizer.is_fast else 'slow'})"),
         ("padding side", padding_side(evidence)),
         ("truncation side", f"{tokenizer.truncation_side} ({tokenizer.truncation_side_source})"),
         ("model_max_length", "none" if tokenizer.model_max_length is None else str(tokenizer.model_max_length)),
@@ -85,7 +85,7 @@ def tokenizer_settings(evidence: Evidence) -> list[tuple[str, str]]:
     ]
     if suggestion is not None and suggestion.token_id != tokenizer.pad_token_used_id:
         token = f"{visible_token(suggestion.token)} ({suggestion.token_id})"
-        lines.append(("better pad token", f"{token}: {visible(suggestion.reason)}"))
+        lines.append(("better pad token", f"{token}: {suggestion.reason}"))
     return lines
 
 
@@ -98,7 +98,7 @@ def pad_token_used(evidence: Evidence) -> str:
     """The pad token that padcheck used, and why."""
     tokenizer = evidence.tokenizer
     token = f"{visible_token(tokenizer.pad_token_used)} ({tokenizer.pad_token_used_id})"
-    return f"{token}: {visible(tokenizer.pad_token_used_reason)}"
+    return f"{token}: {tokenizer.pad_token_used_reason}"
 
 
 def generation_config(evidence: Evidence) -> str:
@@ -108,18 +108,18 @@ def generation_config(evidence: Evidence) -> str:
 
 def settings_text(settings: dict[str, object]) -> str:
     """`key=value, key=value`."""
-    return ", ".join(visible(f"{key}={value!r}") for key, value in settings.items())
+    return ", ".join(f"{key}={value!r}" for key, value in settings.items())
 
 
 def warnings(evidence: Evidence) -> list[tuple[str, str]]:
     """The warnings of the libraries, each with the run in which they came."""
     said = {"loading": evidence.load_warnings} | {name: run.warnings for name, run in evidence.runs.items()}
-    return [(name, visible(message)) for name, messages in said.items() for message in messages]
+    return [(name, message) for name, messages in said.items() for message in messages]
 
 
 def _architecture(report: Report) -> str:
     model = report.evidence.model
-    parts = [visible(f"{model.architecture} ({model.model_type})")]
+    parts = [f"{model.architecture} ({model.model_type})"]
     if model.num_parameters is not None:
         parts.append(f"{_count(model.num_parameters)} parameters")
     if model.weights is not None:
@@ -139,7 +139,7 @@ def _settings(report: Report) -> str:
     if model.ranks > 1:
         device = f"{device.partition(':')[0]} × {model.ranks} ranks (tensor parallel)"
     attention = f"{model.attn_implementation} attention" if model.attn_implementation else "the model's own attention"
-    loaded = visible(f"{model.dtype} on {device}, {attention}")
+    loaded = f"{model.dtype} on {device}, {attention}"
     return f"{loaded}, {_decoding(report.evidence)}{_batches(report.evidence)}"
 
 

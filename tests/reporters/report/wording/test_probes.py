@@ -19,7 +19,7 @@ from builders import (
 from padcheck.core.evidence import RunResult
 from padcheck.reporters.report.wording import probes as probe_wording
 from padcheck.reporters.report.wording import rounding, verdicts
-from padcheck.reporters.text.visible import visible
+from padcheck.reporters.text.visible import made_visible, visible
 
 
 def test_user_runs_have_verdicts_and_all_other_runs_are_probes() -> None:
@@ -92,4 +92,4 @@ def test_a_probe_gives_the_largest_difference_from_its_reference() -> None:
     ids=["all ran", "none was needed", "pads", "pieces", "a stand-in", "pads until it raised", "no pads"],
 )
 def test_the_notes_name_pad_counts_stand_ins_and_probes_that_did_not_run(changes: dict[str, object], text: str) -> None:
-    assert probe_wording.notes(report(**changes)) == text
+    assert probe_wording.notes(made_visible(report(**changes))) == text

@@ -5,6 +5,7 @@ from builders import evidence, model_facts, report, run_result, runs, tokenizer_
 
 from padcheck.core.facts import PadTokenSuggestion, SpecialTokenIds, TokenIds
 from padcheck.reporters.report.wording import what_was_run
+from padcheck.reporters.text.visible import made_visible
 
 
 def test_the_header_names_what_was_run() -> None:
@@ -77,7 +78,7 @@ def test_a_better_pad_token_is_named_if_the_vocabulary_has_one() -> None:
 
 def test_each_warning_is_shown_with_its_run() -> None:
     found = evidence(load_warnings=("a\nb",), runs=runs(right=run_result("right", warnings=("use left", "again"))))
-    assert what_was_run.warnings(found) == [("loading", "a↵b"), ("right", "use left"), ("right", "again")]
+    assert what_was_run.warnings(made_visible(found)) == [("loading", "a↵b"), ("right", "use left"), ("right", "again")]
 
 
 def test_settings_are_written_like_arguments() -> None:
