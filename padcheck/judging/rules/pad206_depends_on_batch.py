@@ -82,23 +82,21 @@ class DependsOnBatch(Rule):
         )
 
     def _wrong_in_batch_only(self, case: Case) -> Finding | None:
-        """Padded rows that are wrong from the first token on, and right in a batch of one with the same pads."""
-        runs = case.evidence.runs
+        """Padded rows that are wrong in the batch, and right in a batch of one with the same pads."""
+        runs, off = case.evidence.runs, case.wrong(case.left)
         if not case.ran(case.left, "left_alone") or runs[case.left].dtype != runs["left_alone"].dtype:
             return None
-        off = [step for step in case.first_steps(case.left) if step.off and step.max_abs_diff is not None]
-        alone = {step.prompt_index: step.off for step in case.first_steps("left_alone")}
-        if not off or any(alone.get(step.prompt_index, True) for step in off):
+        if not off or not all(case.only_wrong_in(case.left, row, "left_alone") for row in off):
             return None
         furthest = worst(off)
         return self.found(
             f"With the same pads prompt {furthest.prompt_index} is right alone and wrong next to its neighbours: "
-            f"{how_far(furthest)}.",
+            f"{how_far(furthest, f'token {furthest.step}')}.",
             fix=f"# {EQUAL_LENGTH}: this model's rows depend on their neighbours",
             place=case.place,
             arm=case.left,
             copies_are_right=case.right("batched"),
-            prompts=sorted({step.prompt_index for step in off}),
+            prompts=sorted(row.prompt_index for row in off),
             max_abs_diff=furthest.max_abs_diff,
             allowed=furthest.allowed,
         )

@@ -92,10 +92,30 @@ def test_fires_if_a_padded_row_is_right_alone_with_the_same_pads() -> None:
     assert (found.evidence["arm"], found.evidence["prompts"]) == ("left", [1])
 
 
+LATER = rows_of("left", 0.0, 0.0, 0.5)
+
+
+def test_fires_if_only_a_later_token_is_wrong_and_that_one_is_right_alone() -> None:
+    found = finding(DependsOnBatch(), **gave(left=LATER, left_alone=rows_of("left_alone", 0.0, 0.0, 0.0)))
+    assert "is right alone and wrong next to its neighbours: largest difference 0.5 (token 2)" in found.message
+
+
 @pytest.mark.parametrize(
     "changes",
-    [probes(left=0.5, left_alone=0.4), gave(left=rows_of("left", 0.0, 0.5), left_alone=rows_of("left_alone", 0.0))],
-    ids=["wrong alone too", "only a later token is wrong (PAD303)"],
+    [
+        probes(left=0.5, left_alone=0.4),
+        gave(left=LATER, left_alone=rows_of("left_alone", 0.0, 0.0)),
+        gave(left=LATER, left_alone=rows_of("left_alone", 0.0, 0.0, 0.5)),
+        gave(left=rows_of("left", 0.0, 0.5), left_alone=rows_of("left_alone", 0.0, 0.0, 0.5)),
+        gave(left=rows_of("left", 0.5, count=3), left_alone=rows_of("left_alone", 0.0)),
+    ],
+    ids=[
+        "wrong alone too",
+        "that token did not run alone",
+        "that token is wrong alone",
+        "a later one is",
+        "one row did not run alone",
+    ],
 )
 def test_silent_if_the_pads_or_the_cache_are_at_fault(changes: dict[str, object]) -> None:
     assert ask(DependsOnBatch(), **changes) is None
