@@ -127,14 +127,18 @@ class Case(NamedTuple):
         rows = self.evidence.differences[run]
         return any(self._step(run, each, 0).off for each in rows if each.prompt_index == row.prompt_index)
 
-    def only_wrong_in(self, run: RunName, row: RowComparison, other: RunName) -> bool:
-        """True if the prompt of this wrong row of a run is right in another run, which reaches the wrong step."""
+    def wrong_only_in(self, run: RunName, row: RowComparison, other: RunName) -> bool:
+        """True if the prompt of this wrong row of a run is right in another run.
+
+        If the row is wrong at its first step, only that step counts. Otherwise the other run must reach the step that
+        is wrong, and be right to its end.
+        """
         wrong, right = self._row(run, row.prompt_index), self._row(other, row.prompt_index)
         if wrong is None or right is None:
             return False
-        number = next(number for number in range(len(wrong.steps)) if self._step(run, wrong, number).off)
-        steps = [self._step(other, right, each) for each in range(len(right.steps))]
-        return len(steps) > number and not any(step.off for step in steps)
+        first = next(number for number in range(len(wrong.steps)) if self._step(run, wrong, number).off)
+        steps = [self._step(other, right, number).off for number in range(len(right.steps))]
+        return not steps[0] if first == 0 else len(steps) > first and not any(steps)
 
     def only_later_steps_wrong(self, run: RunName) -> bool:
         """True if padded rows of a run are wrong, but only after their first new token."""

@@ -40,8 +40,9 @@ def _right(context: RunContext) -> list[RowTrace]:
 
 
 def _left_alone(context: RunContext) -> list[RowTrace]:
-    # In doubt, all new tokens: a model may change what it does at a length that a later token reaches.
-    generate = context.runtime.generate if context.in_doubt else partial(_first_two, context)
+    # All new tokens if that is worth the time: a model may change what it does at a length that a later token reaches.
+    all_tokens = context.in_doubt or context.runtime.settings.thorough
+    generate = context.runtime.generate if all_tokens else partial(_first_two, context)
     return [trace for row in context.batch.padded("left") for trace in generate([row])]
 
 

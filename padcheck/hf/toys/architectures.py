@@ -15,8 +15,9 @@ from tokenizers.pre_tokenizers import WhitespaceSplit
 from transformers import AutoConfig, PretrainedConfig, PreTrainedTokenizerFast
 
 from padcheck.core.errors import NotMeasuredError
+from padcheck.core.variant_name import split_variant_name
 from padcheck.hf.library.auto_classes import causal_model_types, is_encoder, multimodal_model_types
-from padcheck.hf.toys.variants import split_name, variant_names
+from padcheck.hf.toys.variants import find_variant, variants_of
 
 _VOCAB_SIZE = 512
 
@@ -85,9 +86,10 @@ _TOKEN_ID_KEY = re.compile(r"\w+_(token|tok)_(ids?|index)|pad_index")
 
 def is_architecture_name(name: str) -> bool:
     """True if the name is a model type or a variant of one, and neither a folder here nor an id on the hub."""
-    known = (*causal_model_types(), *multimodal_model_types())
-    variants = {variant for model_type in known for variant in variant_names(model_type)}
-    return (name in known or name in variants) and name not in _HUB_IDS and not Path(name).is_dir()
+    model_type, variant = split_variant_name(name)
+    known = model_type in (*causal_model_types(), *multimodal_model_types())
+    known = known and variant in (None, *variants_of(model_type))
+    return known and name not in _HUB_IDS and not Path(name).is_dir()
 
 
 def default_config(name: str) -> PretrainedConfig:
@@ -102,7 +104,7 @@ def default_config(name: str) -> PretrainedConfig:
         NotMeasuredError: The architecture does not run on text only.
         Exception: Whatever transformers raises if the default config is not valid.
     """
-    model_type, variant = split_name(name)
+    model_type, variant = find_variant(name)
     if model_type in _NO_PROMPT:
         raise NotMeasuredError(f"{model_type} does not run on text only: {_NO_PROMPT[model_type]}.")
     settings = _COMPLETED.get(model_type, {}) | variant.settings
@@ -148,7 +150,7 @@ def number_prompts(config: PretrainedConfig, name: str = "") -> tuple[str, ...]:
     usable = ordinary_ids(config)[1:]  # the first one is unk
     draw = random.Random(0)  # noqa: S311  not for cryptography
     return tuple(
-        " ".join(str(draw.choice(usable)) for _ in range(length)) for length in split_name(name)[1].prompt_lengths
+        " ".join(str(draw.choice(usable)) for _ in range(length)) for length in find_variant(name)[1].prompt_lengths
     )
 
 

@@ -6,9 +6,10 @@ A variant has a name such as `phi3+longrope`. `padcheck survey` runs the variant
 
 from typing import Any, NamedTuple
 
+from padcheck.core.variant_name import split_variant_name
+
 _Settings = dict[str, Any]
 
-_SIGN = "+"
 _BEGUN = (20, 19, 13, 4)
 """Tokens; they give pad counts of 0, 1, 7 and 16.
 
@@ -80,16 +81,16 @@ _VARIANTS: dict[str, dict[str, Variant]] = {
 """By model type and name."""
 
 
-def variant_names(model_type: str) -> tuple[str, ...]:
-    """The names of the variants of a model type, such as `phi3+longrope`."""
-    return tuple(f"{model_type}{_SIGN}{name}" for name in _VARIANTS.get(model_type, ()))
+def variants_of(model_type: str) -> tuple[str, ...]:
+    """The variants of a model type."""
+    return tuple(_VARIANTS.get(model_type, ()))
 
 
-def split_name(name: str) -> tuple[str, Variant]:
+def find_variant(name: str) -> tuple[str, Variant]:
     """The model type and the variant that a name means; a model type itself is the variant that changes nothing.
 
     Raises:
         KeyError: The model type has no such variant.
     """
-    model_type, sign, variant = name.partition(_SIGN)
-    return model_type, _VARIANTS[model_type][variant] if sign else Variant({})
+    model_type, variant = split_variant_name(name)
+    return model_type, Variant({}) if variant is None else _VARIANTS[model_type][variant]

@@ -86,7 +86,11 @@ class DependsOnBatch(Rule):
         runs, off = case.evidence.runs, case.wrong(case.left)
         if not case.ran(case.left, "left_alone") or runs[case.left].dtype != runs["left_alone"].dtype:
             return None
-        if not off or not all(case.only_wrong_in(case.left, row, "left_alone") for row in off):
+        # After the first token, a row may be wrong for another reason.
+        off = [row for row in off if case.off_at_first(case.left, row)] or off
+        if not off or not all(case.wrong_only_in(case.left, row, "left_alone") for row in off):
+            return None
+        if case.wrong_alone() and case.only_later_steps_wrong(case.left):
             return None
         furthest = worst(off)
         return self.found(

@@ -4,26 +4,27 @@ import pytest
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
 
 from padcheck.core.settings import MeasureSettings
+from padcheck.core.variant_name import variant_name
 from padcheck.hf.library.auto_classes import causal_model_types
 from padcheck.hf.library.length_limits import length_limits
 from padcheck.hf.load.without_weights import load_without_weights
 from padcheck.hf.toys.architectures import default_config, is_architecture_name, number_prompts, number_tokenizer
 from padcheck.hf.toys.tiny_config import shrink_config
-from padcheck.hf.toys.variants import split_name, variant_names
+from padcheck.hf.toys.variants import find_variant, variants_of
 
-VARIANTS = [name for model_type in causal_model_types() for name in variant_names(model_type)]
+VARIANTS = [variant_name(model_type, each) for model_type in causal_model_types() for each in variants_of(model_type)]
 NEW_TOKENS = 6
 
 
 def config_of(name):
-    if split_name(name)[0] not in CONFIG_MAPPING_NAMES:
+    if find_variant(name)[0] not in CONFIG_MAPPING_NAMES:
         pytest.skip(f"this version of transformers has no {name}")
     return default_config(name)
 
 
 @pytest.mark.parametrize("name", VARIANTS)
 def test_a_variant_differs_from_the_default_config_and_keeps_its_model_type(name):
-    config, default = config_of(name), default_config(split_name(name)[0])
+    config, default = config_of(name), default_config(find_variant(name)[0])
     assert config.model_type == default.model_type
     assert config.to_dict() != default.to_dict()
     assert shrink_config(config).to_dict() != shrink_config(default).to_dict()
@@ -42,7 +43,7 @@ def test_prompts_and_new_tokens_lie_on_both_sides_of_every_limit_of_a_toy(name):
 
 def test_a_variant_that_passes_its_limit_while_decoding_begins_below_it():
     for name in VARIANTS:
-        lengths = split_name(name)[1].prompt_lengths
+        lengths = find_variant(name)[1].prompt_lengths
         assert name.endswith("-decoding") == (max(lengths) < 8 < max(lengths) + NEW_TOKENS)
 
 

@@ -92,6 +92,14 @@ def test_fires_if_a_padded_row_is_right_alone_with_the_same_pads() -> None:
     assert (found.evidence["arm"], found.evidence["prompts"]) == ("left", [1])
 
 
+def test_a_row_that_is_wrong_later_for_another_reason_does_not_hide_it() -> None:
+    later = difference(0.0, 0.5, prompt_index=2)
+    found = finding(
+        DependsOnBatch(), **gave(left=(*rows_of("left", 0.5), later), left_alone=(difference(0.0, 0.5), later))
+    )
+    assert found.evidence["prompts"] == [1]
+
+
 LATER = rows_of("left", 0.0, 0.0, 0.5)
 
 
@@ -119,6 +127,11 @@ def test_fires_if_only_a_later_token_is_wrong_and_that_one_is_right_alone() -> N
 )
 def test_silent_if_the_pads_or_the_cache_are_at_fault(changes: dict[str, object]) -> None:
     assert ask(DependsOnBatch(), **changes) is None
+
+
+def test_silent_if_a_later_token_is_wrong_alone_and_unpadded_too() -> None:
+    alone = {"left_alone": rows_of("left_alone", 0.0, 0.0, 0.0), "uncached": rows_of("uncached", 0.0, 0.5)}
+    assert ask(DependsOnBatch(), **gave(left=LATER, **alone)) is None
 
 
 def test_silent_if_the_prompt_alone_is_wrong_from_its_cache() -> None:
