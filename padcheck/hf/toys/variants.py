@@ -60,6 +60,7 @@ _PHIMOE = dict.fromkeys(("short_mscale", "long_mscale"), 1.243163121016122) | {"
 
 _VARIANTS: dict[str, dict[str, Variant]] = {
     "deepseek_v3": _of_one("yarn", _rotary("yarn", 4096, factor=40.0) | {"max_position_embeddings": 163840}),
+    "inkling_text": _of_one("log-scaling", {"log_scaling_n_floor": 128000}),  # as Inkling 2 has by default
     "internlm3": _while_decoding("dynamic", _DYNAMIC),
     "llama": _while_decoding("dynamic", _DYNAMIC)
     | _of_one("linear", _LINEAR)
