@@ -127,19 +127,6 @@ class Case(NamedTuple):
         rows = self.evidence.differences[run]
         return any(self._step(run, each, 0).off for each in rows if each.prompt_index == row.prompt_index)
 
-    def wrong_only_in(self, run: RunName, row: RowComparison, other: RunName) -> bool:
-        """True if the prompt of this wrong row of a run is right in another run.
-
-        If the row is wrong at its first step, only that step counts. Otherwise the other run must reach the step that
-        is wrong, and be right to its end.
-        """
-        wrong, right = self._row(run, row.prompt_index), self._row(other, row.prompt_index)
-        if wrong is None or right is None:
-            return False
-        first = next(number for number in range(len(wrong.steps)) if self._step(run, wrong, number).off)
-        steps = [self._step(other, right, number).off for number in range(len(right.steps))]
-        return not steps[0] if first == 0 else len(steps) > first and not any(steps)
-
     def only_later_steps_wrong(self, run: RunName) -> bool:
         """True if padded rows of a run are wrong, but only after their first new token."""
         return bool(self.wrong(run)) and not any(step.off for step in self.first_steps(run))
@@ -185,10 +172,6 @@ class Case(NamedTuple):
             return None
         rows = [row for run in CONTROLS if self.ran(run) for row in self.comparisons[run].rows if row.num_pad_tokens]
         return any(row.verdict in (Verdict.DIFFERENT, Verdict.NON_FINITE) for row in rows)
-
-    def _row(self, run: RunName, prompt_index: int) -> RowDifference | None:
-        rows = self.evidence.differences.get(run, ())
-        return next((row for row in rows if row.prompt_index == prompt_index), None)
 
     def _padded(self, run: RunName) -> list[RowDifference]:
         return [row for row in self.evidence.differences.get(run, ()) if row.num_pad_tokens]

@@ -82,25 +82,23 @@ class DependsOnBatch(Rule):
         )
 
     def _wrong_in_batch_only(self, case: Case) -> Finding | None:
-        """Padded rows that are wrong in the batch, and right in a batch of one with the same pads."""
-        runs, off = case.evidence.runs, case.wrong(case.left)
+        """Padded rows that are wrong from the first token on, and right in a batch of one with the same pads."""
+        runs = case.evidence.runs
         if not case.ran(case.left, "left_alone") or runs[case.left].dtype != runs["left_alone"].dtype:
             return None
-        # After the first token, a row may be wrong for another reason.
-        off = [row for row in off if case.off_at_first(case.left, row)] or off
-        if not off or not all(case.wrong_only_in(case.left, row, "left_alone") for row in off):
-            return None
-        if case.wrong_alone() and case.only_later_steps_wrong(case.left):
+        off = [step for step in case.first_steps(case.left) if step.off and step.max_abs_diff is not None]
+        alone = {step.prompt_index: step.off for step in case.first_steps("left_alone")}
+        if not off or any(alone.get(step.prompt_index, True) for step in off):
             return None
         furthest = worst(off)
         return self.found(
             f"With the same pads prompt {furthest.prompt_index} is right alone and wrong next to its neighbours: "
-            f"{how_far(furthest, f'token {furthest.step}')}.",
+            f"{how_far(furthest)}.",
             fix=f"# {EQUAL_LENGTH}: this model's rows depend on their neighbours",
             place=case.place,
             arm=case.left,
             copies_are_right=case.right("batched"),
-            prompts=sorted(row.prompt_index for row in off),
+            prompts=sorted({step.prompt_index for step in off}),
             max_abs_diff=furthest.max_abs_diff,
             allowed=furthest.allowed,
         )

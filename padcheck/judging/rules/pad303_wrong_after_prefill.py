@@ -16,8 +16,8 @@ class WrongAfterPrefill(Rule):
     How padcheck knows:
         In every padded row of the left-padded batch that differs, the logits of the first new token are within rounding
         and those of a later one are not. The first token is right with every other pad count too. Other ids under the
-        mask show whether the mask is dropped while decoding. The same run without a cache shows whether the cache is at
-        fault.
+        mask show whether the mask is dropped while decoding. A batch of one shows whether the neighbours matter. The
+        same run without a cache shows whether the cache is at fault.
 
     Fix:
         Extend the mask and the positions at each step. Compare a cached step with a full forward pass.

@@ -150,10 +150,8 @@ def conclusion(survey: Survey) -> str:
     right = sum(is_right(architecture, "left_generate") for architecture in judged(survey))
     verdict = {"pass": "PASS", "fail": "FAIL", "not_measured": "NOT ALL MEASURED", "error": "A BUG IN PADCHECK"}
     in_every = " in every variant" if any(architecture.variants for architecture in judged(survey)) else ""
-    return (
-        f"{verdict[survey.status]}: {number} of {of} judged, {right} of them right with left padding in generate()"
-        + in_every
-    )
+    judged_right = f"{number} of {of} judged, {right} of them right{in_every} with left padding in generate()"
+    return f"{verdict[survey.status]}: {judged_right}"
 
 
 def _is_given(value: object) -> bool:

@@ -86,7 +86,7 @@ def test_the_table_has_a_line_for_each_variant_below_its_model_type():
     assert "phi3+odd  it needs einops" in text
     assert "generate left   1 ok, 1 wrong" in text
     assert "what checkpoints of the model type above set" in text
-    assert "2 of 2 judged, 1 of them right with left padding in generate() in every variant" in text
+    assert "2 of 2 judged, 1 of them right in every variant with left padding" in text
 
 
 def test_markdown_names_a_variant_in_full():
