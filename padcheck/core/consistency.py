@@ -60,6 +60,8 @@ def _architecture(architecture: Architecture, where: str) -> None:
     has_verdict = architecture.exit_code not in _NO_VERDICT
     _require(has_verdict == (architecture.status == "judged"), "`status` and `exit_code` contradict each other", where)
     _require(has_verdict == bool(architecture.verdicts), "`status` and `verdicts` contradict each other", where)
+    for index, variant in enumerate(architecture.variants):
+        _architecture(variant, f"{where}.variants[{index}]")
 
 
 def _evidence(evidence: Evidence, where: str) -> None:

@@ -148,6 +148,20 @@ class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
     batch_dependent: str | None = None
 
 
+class LengthLimit(msgspec.Struct, frozen=True, kw_only=True):
+    """A number of tokens beyond which the model does something else.
+
+    Attributes:
+        key: The key of the config that sets it.
+        tokens: The number of tokens.
+        what: What changes beyond it.
+    """
+
+    key: str
+    tokens: int
+    what: str
+
+
 class Environment(msgspec.Struct, frozen=True, kw_only=True):
     """The versions that a measurement depends on."""
 

@@ -17,6 +17,7 @@ from padcheck.core.precision import PrecisionTest
 from padcheck.core.run_plans import SINGLE
 from padcheck.core.settings import JudgeSettings
 from padcheck.core.severity import Severity
+from padcheck.core.variant_name import variant_name
 
 Command = Literal["compare", "inspect-tokenizer"]
 Status = Literal["pass", "fail", "not_measured", "error"]
@@ -246,9 +247,13 @@ class Architecture(msgspec.Struct, frozen=True, kw_only=True):
     compared with the prompts alone, except `left_no_mask`, which is compared with `left_generate`. `findings` holds
     the codes, `details` the findings themselves. `exit_code` is that of `compare` for this model. `reason` says why
     it was not judged.
+
+    If checkpoints set something that changes which code runs, `variants` has an entry for the default config, followed
+    by one for each of these settings, named by `variant`. The entry of the model type then has the worst of each.
     """
 
     model_type: str
+    variant: str | None = None
     architecture: str | None = None
     status: Literal["judged", "not_built"]
     exit_code: ExitCode
@@ -262,6 +267,17 @@ class Architecture(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     library_behaviour: dict[str, str] = {}
     details: tuple[Finding, ...] = ()
+    variants: tuple["Architecture", ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Its model type, and its variant if it is one; `padcheck compare NAME --tiny` measures it."""
+        return variant_name(self.model_type, self.variant)
+
+    @property
+    def lines(self) -> tuple["Architecture", ...]:
+        """What a table shows of it: each variant, or itself if it has none."""
+        return self.variants or (self,)
 
 
 class Survey(msgspec.Struct, frozen=True, kw_only=True):

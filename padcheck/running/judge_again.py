@@ -15,7 +15,7 @@ from padcheck.judging.baseline import Baseline
 from padcheck.judging.judge import rejudge
 from padcheck.judging.rules import RULES
 from padcheck.running.many_models import compose_check
-from padcheck.running.survey import compose_survey
+from padcheck.running.survey import compose_architecture, compose_survey
 
 
 def judge_again(document: Document, changes: Mapping[str, Any]) -> Document:
@@ -90,6 +90,8 @@ def _survey_again(survey: Survey, changes: Mapping[str, Any]) -> Survey:
 
 
 def _architecture_again(architecture: Architecture, judgement: JudgeSettings) -> Architecture:
+    if architecture.variants:
+        return compose_architecture([_architecture_again(each, judgement) for each in architecture.variants])
     if architecture.status != "judged":
         return architecture
     fails = any(judgement.fails(finding.severity) for finding in architecture.details)

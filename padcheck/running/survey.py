@@ -11,9 +11,10 @@ from padcheck.core.errors import UsageError
 from padcheck.core.exit_codes import ExitCode
 from padcheck.core.facts import Environment
 from padcheck.core.progress import Progress, Silent
-from padcheck.core.report import STATUS, Architecture, Comparison, Report, Survey
+from padcheck.core.report import STATUS, Architecture, Comparison, Finding, Report, Survey, Verdict
 from padcheck.core.run_plans import SINGLE
 from padcheck.core.settings import JudgeSettings, MeasureSettings, SurveySettings
+from padcheck.core.variant_name import variant_name
 from padcheck.judging.compare import open_case
 from padcheck.judging.judge import require_known_codes
 from padcheck.judging.known_limits import KNOWN_LIMITS
@@ -124,15 +125,62 @@ def _import_all() -> None:
 
 
 def _judge_architecture(model_type: str, measure: MeasureSettings, judgement: JudgeSettings) -> Architecture:
-    """Runs in a worker process."""
+    """Judges a model type and its variants. Runs in a worker process."""
+    from padcheck.hf.toys.variants import variants_of
+
+    variants = (None, *variants_of(model_type))
+    return compose_architecture([_judge_variant(model_type, variant, measure, judgement) for variant in variants])
+
+
+def compose_architecture(variants: list[Architecture]) -> Architecture:
+    """The entry of a model type: the only variant itself, or the worst of each verdict and all codes."""
+    default, *others = variants
+    if not others:
+        return default
+    judged = [each for each in variants if each.status == "judged"]
+    runs = dict.fromkeys(run for each in judged for run in each.verdicts)
+    worst = {run: max((each for each in judged if run in each.verdicts), key=partial(_badness, run)) for run in runs}
+    found: dict[str, Finding] = {}
+    for each in judged:
+        for finding in each.details:
+            if finding.code not in found or finding.severity.rank > found[finding.code].severity.rank:
+                evidence = finding.evidence if each.variant is None else finding.evidence | {"variant": each.variant}
+                found[finding.code] = msgspec.structs.replace(finding, evidence=evidence)
+    details = sorted(found.values(), key=lambda finding: (-finding.severity.rank, finding.code))
+    return msgspec.structs.replace(
+        default,
+        exit_code=max(each.exit_code for each in variants),
+        verdicts={run: each.verdicts[run] for run, each in worst.items()},
+        max_abs_diffs={run: each.max_abs_diffs[run] for run, each in worst.items()},
+        allowed=max((each.allowed for each in judged if each.allowed is not None), default=None),
+        findings=tuple(finding.code for finding in details),
+        seconds=round(sum(each.seconds for each in variants), 3),
+        details=tuple(details),
+        variants=tuple(variants),
+    )
+
+
+def _badness(run: str, architecture: Architecture) -> tuple[int, float]:
+    """Harmless first. A run that did not happen is worse than one that is right."""
+    verdict, far = architecture.verdicts[run], architecture.max_abs_diffs.get(run)
+    order = (Verdict.IDENTICAL, Verdict.EQUIVALENT, Verdict.NOT_RUN, Verdict.DIFFERENT, Verdict.NON_FINITE)
+    return order.index(verdict), far or 0.0
+
+
+def _judge_variant(
+    model_type: str, variant: str | None, measure: MeasureSettings, judgement: JudgeSettings
+) -> Architecture:
     started = time.monotonic()
-    toy = replace(measure, model=model_type, tiny=True)
+    toy = replace(measure, model=variant_name(model_type, variant), tiny=True)
     # An architecture may not accept an option, such as an attention implementation, that the others accept.
     report = report_or_failure(lambda: compare_architecture(toy, judgement, Silent()), raise_usage_errors=False)
     seconds = time.monotonic() - started
-    if isinstance(report, Failure):
-        return _not_judged(model_type, report.error.what, report.exit_code, seconds)
-    return _summary(model_type, report, judgement, seconds)
+    judged = (
+        _not_judged(model_type, report.error.what, report.exit_code, seconds)
+        if isinstance(report, Failure)
+        else _summary(model_type, report, judgement, seconds)
+    )
+    return msgspec.structs.replace(judged, variant=variant)
 
 
 def _summary(model_type: str, report: Report, judgement: JudgeSettings, seconds: float) -> Architecture:

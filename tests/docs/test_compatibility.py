@@ -11,6 +11,7 @@ import transformers
 from readme import README
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
+from padcheck.core.variant_name import split_variant_name
 from padcheck.judging.known_limits import KNOWN_LIMITS
 
 PAGE = compatibility.PAGE.read_text(encoding="utf-8")
@@ -26,8 +27,12 @@ def block(text, name):
     return re.search(rf"<!-- {name} -->\n\n(.*?)\n\n<!-- /{name} -->", text, re.DOTALL)[1]
 
 
-def model_types(name):
+def names(name):
     return [line.split("|")[1].strip() for line in block(PAGE, name).splitlines()[2:]]
+
+
+def model_types(name):
+    return [each for each in names(name) if split_variant_name(each) == (each, None)]
 
 
 @of_that_version
@@ -53,7 +58,7 @@ def test_the_readme_has_the_same_sums():
 
 def test_notes_name_architectures_of_the_table_and_existing_scripts():
     notes = compatibility.notes()
-    assert set(notes) <= {*model_types("causal"), *model_types("multimodal")}
+    assert set(notes) <= {*names("causal"), *names("multimodal")}
     assert {note.script for note in notes.values()} - {None} == {script.name for script in SCRIPTS}
 
 
@@ -81,6 +86,7 @@ def architecture(left="equivalent", first="equivalent", known_limit=None, *codes
     details = [{"code": code, "severity": "error"} for code in codes]
     return {
         "model_type": "some",
+        "variant": None,
         "verdicts": verdicts,
         "allowed": 1e-4,
         "known_limit": known_limit,
@@ -125,3 +131,18 @@ def test_a_result_without_explanation_is_rejected(found, said):
     with pytest.raises(ValueError, match=r"some: .*docs/notes.json"):
         compatibility.explanation(found, said, None)
     assert compatibility.explanation(found, said, NOTE).endswith("It is so.")
+
+
+def test_a_variant_has_a_row_and_a_note_of_its_own(monkeypatch):
+    note = compatibility.Note("One row decides for all.", "some.py")
+    monkeypatch.setattr(compatibility, "notes", lambda: {"some+longrope": note})
+    monkeypatch.setattr(compatibility, "upstream", lambda: {"some": TESTED})
+    default = architecture() | {"position_encoding": "rotary", "max_abs_diffs": {}}
+    wrong = architecture("different", "different", None, "PAD206")
+    variant = default | wrong | {"variant": "longrope", "max_abs_diffs": {"left_generate": 1.5}}
+    merged = default | {"verdicts": variant["verdicts"], "variants": [default, variant]}
+    first, second = compatibility.rows(compatibility.lines([merged])).splitlines()[2:]
+    assert first.startswith("| some | rotary | ok |")
+    assert second.startswith("| some+longrope | rotary | 1.5 |")
+    assert second.endswith("| PAD206 |  | One row decides for all. [Script](faults/some.py). |")
+    assert [compatibility.name(line) for line in compatibility.lines([default | {"variants": []}])] == ["some"]

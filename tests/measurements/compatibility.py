@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from readme import README, replace_block, table
 
+from padcheck.core.variant_name import variant_name
 from padcheck.hf.library.auto_classes import causal_model_types
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -85,7 +86,7 @@ def explanation(architecture: Architecture, tested: dict[str, str], note: Note |
         ValueError: Upstream and the survey disagree without an explanation, or an error is neither a known limit nor
             explained, or so much is allowed for rounding that a fault could hide.
     """
-    model_type = architecture["model_type"]
+    model_type = name(architecture)
     if architecture["allowed"] > _LARGEST_ALLOWANCE and not architecture["known_limit"]:
         raise ValueError(f"{model_type}: {architecture['allowed']:.2g} is allowed for rounding")
     first, all_steps = is_ok(architecture, "left_first_token"), is_ok(architecture, "left_generate")
@@ -153,17 +154,27 @@ def blocks(document: dict[str, Any], shown: list[Shown], causal: list[Architectu
         "versions": f"transformers {versions['transformers']}, torch {versions['torch']}, "
         f"padcheck {versions['padcheck']}, {today}.",
         "sums": sums(split(causal)[0]),
-        "causal": rows(split(causal)[0]),
-        "causal, not judged": reasons(split(causal)[1]),
+        "causal": rows(split(lines(causal))[0]),
+        "causal, not judged": reasons(split(lines(causal))[1]),
         "faults": "\n\n".join(map(fault, shown)),
-        "multimodal": rows(split(other)[0]),
-        "multimodal, not judged": reasons(split(other)[1]),
+        "multimodal": rows(split(lines(other))[0]),
+        "multimodal, not judged": reasons(split(lines(other))[1]),
     }
 
 
 def reasons(architectures: list[Architecture]) -> str:
     """A table of the architectures that were not judged, with the reasons."""
-    return table(("model type", "why not"), [(each["model_type"], each["reason"]) for each in architectures])
+    return table(("model type", "why not"), [(name(each), each["reason"]) for each in architectures])
+
+
+def lines(architectures: list[Architecture]) -> list[Architecture]:
+    """The lines of the table: each architecture, or each of its variants."""
+    return [line for each in architectures for line in each["variants"] or [each]]
+
+
+def name(line: Architecture) -> str:
+    """The model type, and the variant if the line is one; `padcheck compare NAME --tiny` measures it."""
+    return variant_name(line["model_type"], line["variant"])
 
 
 def fault(shown: Shown) -> str:
@@ -179,7 +190,7 @@ def split(architectures: list[Architecture]) -> tuple[list[Architecture], list[A
 
 
 def rows(architectures: list[Architecture]) -> str:
-    """The table, one row a model type."""
+    """The table: one row a model type, followed by those of its variants."""
     told, tested = notes(), upstream()
     headings = (
         *("model type", "positions", "generate left", "generate right", "score left", "score right", "forward left"),
@@ -187,15 +198,15 @@ def rows(architectures: list[Architecture]) -> str:
     )
     found = []
     for each in architectures:
-        model_type = each["model_type"]
-        note = told.get(model_type)
+        note = told.get(name(each))
         script = f" [Script](faults/{note.script})." if note and note.script else ""
         limit = f"Known limit: {each['known_limit']}. " if each["known_limit"] else ""
-        said = tested.get(model_type, {})
+        # Upstream tests its own configs, which are like the default ones.
+        said = tested.get(name(each), {})
         why = f": {said['reason']}" if "reason" in said else ""
         found.append(
             (
-                model_type,
+                name(each),
                 each["position_encoding"],
                 _cell(each, "left_generate"),
                 _cell(each, "right_generate"),
@@ -246,7 +257,7 @@ def sums(judged: list[Architecture]) -> str:
 
 def summary(document: dict[str, Any], judged: list[Architecture]) -> str:
     """The README's block."""
-    wrong = [each["model_type"] for each in judged if not is_ok(each, "left_generate")]
+    wrong = [name(each) for each in split(lines(judged))[0] if not is_ok(each, "left_generate")]
     return "\n\n".join(
         (
             f"transformers {document['environment']['transformers']}, measured by `make survey`:",

@@ -1,10 +1,12 @@
 """Builders of surveys for tests."""
 
 import builders
+import msgspec
 
 from padcheck.core.exit_codes import ExitCode
 from padcheck.core.report import Architecture, Finding, Survey, Verdict
 from padcheck.core.severity import Severity
+from padcheck.running.survey import compose_architecture
 
 
 def finding(code, severity=Severity.ERROR):
@@ -51,6 +53,19 @@ def a_survey(*architectures, status="fail"):
         settings={"dtype": None, "max_new_tokens": 6},
         architectures=architectures,
     )
+
+
+def with_variants(model_type="phi3"):
+    """A model type that is right by default, wrong in one variant, and whose other variant cannot be built."""
+    wrong = architecture(
+        model_type,
+        Verdict.DIFFERENT,
+        finding("PAD201"),
+        variant="longrope",
+        exit_code=ExitCode.FINDINGS,
+    )
+    odd = msgspec.structs.replace(not_judged(model_type, "it needs einops"), variant="odd")
+    return compose_architecture([architecture(model_type), wrong, odd])
 
 
 MIXED = a_survey(

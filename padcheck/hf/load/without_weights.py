@@ -162,7 +162,7 @@ def load_architecture(settings: MeasureSettings) -> ModelWithoutWeights:
     a mask from pad ids.
 
     Args:
-        settings: `model` is the model type, such as "llama".
+        settings: `model` is the model type, such as "llama", or a variant of one, such as "llama+dynamic".
 
     Raises:
         NotMeasuredError: The default config does not run, or needs a package that is not installed.
@@ -182,12 +182,13 @@ def load_architecture(settings: MeasureSettings) -> ModelWithoutWeights:
     source = Source(settings.model)
     with load_errors_explained(source, "config"):
         config = default_config(settings.model)
-        if config.is_encoder_decoder and settings.model in multimodal_model_types():
+        if config.is_encoder_decoder and config.model_type in multimodal_model_types():
             raise NotMeasuredError(f"{settings.model} is an encoder-decoder model.")
         bos = getattr(config.get_text_config(decoder=True), "bos_token_id", None)
         generation_config = GenerationConfig(bos_token_id=bos)
+        prompts = number_prompts(config, settings.model)
         return ModelWithoutWeights(
-            source, config, number_tokenizer(config), generation_config, number_prompts(config), weights="random"
+            source, config, number_tokenizer(config), generation_config, prompts, weights="random"
         )
 
 

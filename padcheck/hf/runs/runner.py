@@ -7,6 +7,7 @@ every prompt runs alone through generate(), the probes run on all prompts, and t
 the place.
 """
 
+from dataclasses import replace
 from functools import partial
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -75,7 +76,7 @@ class Runner:
         self.recorder.run("replayed", as_loaded, progress)
         self._measure_rounding(as_loaded, batch, progress, in_doubt=True)
         with probing.runtime.opened():
-            self._search(probing, progress)
+            self._search(replace(probing, in_doubt=True), progress)
         only_in_half = self._doubt.off("left", batch) and not self._doubt.off("left_float32", batch)
         if probing.runtime.in_float32 and only_in_half:
             # The fault exists in 16 bit alone, so the other attention implementation and the place are tried there.

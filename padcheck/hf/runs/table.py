@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple
 
 from padcheck.core.padding import position_ids_from_mask
@@ -39,7 +40,10 @@ def _right(context: RunContext) -> list[RowTrace]:
 
 
 def _left_alone(context: RunContext) -> list[RowTrace]:
-    return [trace for row in context.batch.padded("left") for trace in _first_two(context, [row])]
+    # All new tokens if that is worth the time: a model may change what it does at a length that a later token reaches.
+    all_tokens = context.in_doubt or context.runtime.settings.thorough
+    generate = context.runtime.generate if all_tokens else partial(_first_two, context)
+    return [trace for row in context.batch.padded("left") for trace in generate([row])]
 
 
 def _first_two(context: RunContext, rows: Rows) -> list[RowTrace]:

@@ -49,7 +49,8 @@ class Subject(NamedTuple):
 def subjects(document: Document) -> list[Subject]:
     """The models of a document, in their order there."""
     if isinstance(document, Survey):
-        return [_of_architecture(each, document.judgement) for each in document.architectures]
+        lines = [line for architecture in document.architectures for line in architecture.lines]
+        return [_of_architecture(each, document.judgement) for each in lines]
     if isinstance(document, Check):
         return [
             _placed(_of_model(report), document.configuration)._replace(name=name, model=model.id)
@@ -68,8 +69,8 @@ def _of_model(report: Report | Unmeasured) -> Subject:
 
 def _of_architecture(architecture: Architecture, judgement: JudgeSettings) -> Subject:
     if architecture.status == "judged":
-        return _sorted_out(architecture.model_type, architecture.details, judgement)
-    return Subject(architecture.model_type, not_measured=Reason(what=architecture.reason or "It could not be built."))
+        return _sorted_out(architecture.name, architecture.details, judgement)
+    return Subject(architecture.name, not_measured=Reason(what=architecture.reason or "It could not be built."))
 
 
 def _sorted_out(name: str, findings: tuple[Finding, ...], judgement: JudgeSettings) -> Subject:

@@ -27,16 +27,16 @@ def _lines(survey: Survey) -> Iterator[str]:
         ("model type", "class", "positions", *wording.COLUMNS.values(), "findings"),
         (
             (
-                architecture.model_type,
+                architecture.name,
                 architecture.architecture or "",
                 architecture.position_encoding or "",
                 *(wording.cell(architecture, name) for name in wording.COLUMNS),
                 " ".join(wording.codes(architecture)),
             )
-            for architecture in wording.judged(survey)
+            for architecture in wording.lines(survey)
         ),
     )
-    yield from table(("", ""), wording.LEGEND)
+    yield from table(("", ""), wording.legend(survey))
     if limits := wording.known_limits(survey):
         yield f"## {wording.LIMITS_TITLE}"
         yield ""

@@ -19,14 +19,14 @@ def render(survey: Survey, view: View) -> str:
 def print_survey(survey: Survey, view: View, console: Console) -> None:
     """Prints every section of the survey."""
     section(console, "padcheck survey", pairs(wording.header(survey)))
-    if architectures := wording.judged(survey):
+    if architectures := wording.lines(survey):
         section(console, wording.TITLE, _architectures(architectures))
         console.print()
-        console.print(pairs(list(wording.LEGEND)), style="dim")
+        console.print(pairs(wording.legend(survey)), style="dim")
     if view.verbose:
-        for architecture in wording.judged(survey):
+        for architecture in wording.lines(survey):
             if architecture.details:
-                section(console, architecture.model_type, Text(architecture.architecture or "", style="dim"))
+                section(console, architecture.name, Text(architecture.architecture or "", style="dim"))
                 for finding in architecture.details:
                     console.print()
                     print_finding(finding, console)
@@ -51,7 +51,7 @@ def _architectures(architectures: list[Architecture]) -> Table:
     for architecture in architectures:
         cells = [_cell(architecture, name) for name in wording.COLUMNS]
         codes = Text(" ".join(wording.codes(architecture)))
-        table.add_row(Text(architecture.model_type), Text(architecture.position_encoding or ""), *cells, codes)
+        table.add_row(Text(wording.short_name(architecture)), Text(architecture.position_encoding or ""), *cells, codes)
     return table
 
 

@@ -20,13 +20,18 @@ COLUMNS = {
 }
 """The columns: the name of the verdict, and the heading."""
 
-LEGEND = (
+_LEGEND = (
     ("generate", "generate() on a padded batch, compared with each prompt alone at every step"),
     ("score", "forward() on a right-padded batch, read at the last real token of each row"),
     ("forward left", "forward() on a left-padded batch, with attention_mask and without position_ids"),
     ("no mask", "left-padded generate() without attention_mask; same if the mask changes nothing"),
     ("a number", "the largest difference of a logit; logits have a standard deviation of about 2"),
     ("a number?", "the same, but rounding alone moves logits that far, so it decides nothing"),
+)
+
+_LEGEND_OF_VARIANTS = (
+    ("+name", "what checkpoints of the model type above set, such as another position scaling"),
+    ("decoding", "every prompt passes the limit while it generates; otherwise some are beyond it from the start"),
 )
 
 _AS_LARGE_AS_A_FAULT = 0.5
@@ -59,17 +64,34 @@ def header(survey: Survey) -> list[tuple[str, str]]:
     ]
 
 
+def legend(survey: Survey) -> list[tuple[str, str]]:
+    """What the columns and the lines mean."""
+    has_variants = any(line.variant for line in lines(survey))
+    return [*_LEGEND, *(_LEGEND_OF_VARIANTS if has_variants else ())]
+
+
 def judged(survey: Survey) -> list[Architecture]:
     """The architectures that were judged."""
     return [architecture for architecture in survey.architectures if architecture.status == "judged"]
 
 
+def lines(survey: Survey) -> list[Architecture]:
+    """The lines of the table: each architecture and variant that was judged."""
+    return [line for architecture in survey.architectures for line in architecture.lines if line.status == "judged"]
+
+
+def short_name(line: Architecture) -> str:
+    """The model type; of a variant, which stands below its model type, only the variant."""
+    return line.model_type if line.variant is None else "  " + line.name.removeprefix(line.model_type)
+
+
 def not_judged(survey: Survey) -> list[tuple[str, str]]:
-    """Model type and reason of each architecture that was not judged."""
+    """Name and reason of each architecture and variant that was not judged."""
     return [
-        (architecture.model_type, architecture.reason or "")
+        (line.name, line.reason or "")
         for architecture in survey.architectures
-        if architecture.status != "judged"
+        for line in architecture.lines
+        if line.status != "judged"
     ]
 
 
@@ -126,7 +148,9 @@ def conclusion(survey: Survey) -> str:
     number, of = len(judged(survey)), len(survey.architectures)
     right = sum(is_right(architecture, "left_generate") for architecture in judged(survey))
     verdict = {"pass": "PASS", "fail": "FAIL", "not_measured": "NOT ALL MEASURED", "error": "A BUG IN PADCHECK"}
-    return f"{verdict[survey.status]}: {number} of {of} judged, {right} of them right with left padding in generate()"
+    in_every = " in every variant" if any(architecture.variants for architecture in judged(survey)) else ""
+    judged_right = f"{number} of {of} judged, {right} of them right{in_every} with left padding in generate()"
+    return f"{verdict[survey.status]}: {judged_right}"
 
 
 def _is_given(value: object) -> bool:

@@ -1,11 +1,15 @@
 """A survey in every format: what was judged, what was not and why, and hostile text."""
 
+import msgspec
 import pytest
 from builders import HOSTILE
 from rich.cells import cell_len
-from surveys import MIXED, a_survey, architecture, not_judged
+from surveys import MIXED, a_survey, architecture, finding, not_judged, with_variants
 
+from padcheck.core.report import Verdict
+from padcheck.core.severity import Severity
 from padcheck.reporters import Format, View, render
+from padcheck.running.survey import compose_architecture
 
 
 def line(text, model_type):
@@ -70,3 +74,58 @@ def test_if_rounding_is_as_large_as_a_fault_nothing_is_right():
     assert "generate left   1 ok, 1 unclear" in shown
     assert "1 of them right with left padding" in shown
     assert "not seen here" not in shown
+
+
+VARIED = a_survey(architecture("llama"), with_variants("phi3"))
+
+
+def test_the_table_has_a_line_for_each_variant_below_its_model_type():
+    text = render(VARIED, Format.TABLE, View(width=100))
+    assert line(text, "phi3").split()[2] == "ok"
+    assert line(text, "  +longrope").split()[2:4] == ["6.5", "6.5"]
+    assert "phi3+odd  it needs einops" in text
+    assert "generate left   1 ok, 1 wrong" in text
+    assert "what checkpoints of the model type above set" in text
+    assert "2 of 2 judged, 1 of them right in every variant with left padding" in text
+
+
+def test_markdown_names_a_variant_in_full():
+    text = render(VARIED, Format.MARKDOWN, View())
+    assert line(text, "phi3+longrope").startswith("| phi3+longrope | phi3ForCausalLM | rotary | 6.5 | 6.5 |")
+
+
+def test_without_variants_none_are_explained():
+    assert "in every variant" not in render(MIXED, Format.TABLE, View(width=100))
+    assert "+name" not in render(MIXED, Format.MARKDOWN, View())
+
+
+@pytest.mark.parametrize("fmt", [Format.HTML, Format.JUNIT, Format.JSON])
+def test_other_formats_name_the_variant(fmt):
+    text = render(VARIED, fmt, View())
+    assert ('"variant": "longrope"' if fmt is Format.JSON else "phi3+longrope") in text
+
+
+def test_a_model_type_is_as_bad_as_its_worst_variant():
+    found = with_variants("phi3")
+    default, wrong, odd = found.variants
+    assert found.verdicts["left_generate"] is wrong.verdicts["left_generate"]
+    assert found.max_abs_diffs["left_generate"] == 6.54
+    assert found.verdicts["right_score"] is default.verdicts["right_score"]
+    assert (found.status, found.exit_code) == ("judged", odd.exit_code)
+    assert found.findings == ("PAD201",)
+    assert found.details[0].evidence == {"variant": "longrope"}
+    assert found.seconds == default.seconds + wrong.seconds + odd.seconds
+    assert found.variant is None
+
+
+def test_of_two_findings_with_a_code_the_more_severe_one_counts():
+    mild = architecture("phi3", Verdict.EQUIVALENT, finding("PAD208", Severity.WARNING))
+    severe = architecture("phi3", Verdict.DIFFERENT, finding("PAD208"), variant="longrope")
+    for variants in ([mild, severe], [msgspec.structs.replace(severe, variant=None), mild]):
+        [kept] = compose_architecture(variants).details
+        assert kept.severity is Severity.ERROR
+
+
+def test_a_run_that_did_not_happen_is_not_covered_by_one_that_is_right():
+    missing = architecture("phi3", Verdict.NOT_RUN, variant="longrope")
+    assert compose_architecture([architecture("phi3"), missing]).verdicts["left_generate"] is Verdict.NOT_RUN
