@@ -45,6 +45,14 @@ def test_the_message_names_the_key(part: str, key: str, value: object, folder: P
     assert f"$.{key}" in outcome.stderr
 
 
+def test_what_the_tokenizer_prints_stays_out_of_the_report(folder: Path, padcheck: Padcheck) -> None:
+    unknown = {"0": {"content": "<pad>", "special": True, "x\x1b[31m": 1}}
+    folders.edit_json(folder / "tokenizer_config.json", added_tokens_decoder=unknown)
+    outcome = padcheck("inspect-tokenizer", folder, "--format", "json")
+    assert any("x\x1b[31m" in each for each in outcome.report["load_warnings"])
+    assert "\x1b" not in outcome.stdout + outcome.stderr
+
+
 @pytest.mark.parametrize("file", OTHER_KEYS)
 def test_no_wrong_value_is_a_bug_in_padcheck(file: str, folder: Path, padcheck: Padcheck) -> None:
     chosen = random.Random(0)
