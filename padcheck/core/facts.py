@@ -133,7 +133,7 @@ class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
     architecture: str
     position_encoding: PositionEncoding
     max_position_embeddings: Size | None
-    embedding_rows: Count | None
+    embedding_rows: int | None
     num_layers: Size | None = None
     num_parameters: Count | None = None
     dtype: str | None = None

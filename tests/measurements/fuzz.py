@@ -20,7 +20,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from functools import partial
+from io import StringIO
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -35,6 +37,7 @@ from mutations import HOSTILE, mutated
 from padcheck.core.json_io import dump
 from padcheck.core.version import __version__
 from padcheck.demo import MODEL_FOLDER
+from padcheck.hf.library.native_output import native_prints
 from padcheck.reporters import Format
 
 _MEMORY = 4 * 2**30
@@ -177,11 +180,14 @@ def _require_promised(arguments: list[str], fmt: str) -> dict[str, Any]:
     Raises:
         BrokenPromiseError: The exit code or a stream is not as promised.
     """
-    outcome: dict[str, Any] = run(arguments)
+    with redirect_stdout(StringIO()) as native, native_prints():
+        outcome: dict[str, Any] = run(arguments)
     gc.unfreeze()  # main() froze everything, since its process usually ends
     exit_code, stdout, stderr = outcome["exit_code"], outcome["stdout"], outcome["stderr"]
     if exit_code not in (0, 1, 2, 3):
         raise BrokenPromiseError(f"exit code {exit_code}: {stderr}")
+    if native.getvalue():
+        raise BrokenPromiseError(f"native code has printed {native.getvalue()!a}")
     for name, text in (("stdout", stdout), ("stderr", stderr)):
         if raw := {each for each in text if not each.isprintable() and each not in "\n\r"}:
             raise BrokenPromiseError(f"{name} has {sorted(raw)!a}")

@@ -59,4 +59,4 @@ def _change(container: Any, document: Any, chance: random.Random) -> None:
     elif kind == "renamed" and isinstance(container, dict):
         container[chance.choice((HOSTILE, "x", "", *container))] = container.pop(key)
     else:
-        container[key] = chance.choice(VALUES)
+        container[key] = _copy(chance.choice(VALUES))

@@ -23,6 +23,7 @@ from padcheck.core.settings import DEFAULT_PROMPTS, DEMO, MeasureSettings
 from padcheck.demo import MODEL_FOLDER, load_prompts
 from padcheck.hf.library.auto_classes import multimodal_model_types
 from padcheck.hf.library.exceptions import panics_as_errors
+from padcheck.hf.library.native_output import native_prints
 from padcheck.hf.library.versions import READS_GENERATION_CONFIG_BESIDE_GGUF
 from padcheck.hf.load.adapters import ADAPTER_CONFIG, Adapter, find_adapter
 from padcheck.hf.load.bounded_requests import bounded_requests
@@ -123,7 +124,7 @@ def load_without_weights(settings: MeasureSettings, *, needs_config: bool = True
     tokenizer_source = given if given.has("tokenizer_config.json") else source
     if settings.tokenizer is not None:
         tokenizer_source = _find(settings.tokenizer, None)
-    with load_errors_explained(tokenizer_source, "tokenizer"):
+    with load_errors_explained(tokenizer_source, "tokenizer"), native_prints():
         tokenizer = AutoTokenizer.from_pretrained(
             tokenizer_source.name, **tokenizer_source.revision_arguments, **tokenizer_source.gguf_arguments, **trust
         )
