@@ -33,6 +33,7 @@ _RUNS = {
     "left_no_mask": "left_no_mask",
     "batch_of_copies": "batched",
     "forward_alone": "forward",
+    "packed": "packed",
 }
 """The runs that a survey keeps, by their keys in its JSON."""
 

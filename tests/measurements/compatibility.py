@@ -28,7 +28,7 @@ _OK = ("identical", "equivalent")
 _LARGEST_ALLOWANCE = 0.01
 """In logits. If rounding were allowed more than this, faults could hide."""
 _TESTED, _SKIPPED = "tested", "skipped"
-_USUAL = {"PAD202", "PAD203", "PAD401", "PAD402"}
+_USUAL = {"PAD202", "PAD203", "PAD401", "PAD402", "PAD406"}
 """Codes that only repeat a column."""
 
 _PREFILL_ALONE = "Upstream tests only the first new token; later ones differ."
@@ -183,7 +183,7 @@ def rows(architectures: list[Architecture]) -> str:
     told, tested = notes(), upstream()
     headings = (
         *("model type", "positions", "generate left", "generate right", "score left", "score right", "forward left"),
-        *("cache right", "no mask", "findings", "upstream", "explanation"),
+        *("cache right", "packed", "no mask", "findings", "upstream", "explanation"),
     )
     found = []
     for each in architectures:
@@ -203,6 +203,7 @@ def rows(architectures: list[Architecture]) -> str:
                 _cell(each, "right_score"),
                 _cell(each, "left_forward_no_position_ids"),
                 _cell(each, "right_continue"),
+                _cell(each, "packed"),
                 _cell(each, "left_no_mask", ok="same"),
                 " ".join(_telling(each)),
                 f"{said['status']}{why}" if said else "",
@@ -235,6 +236,7 @@ def sums(judged: list[Architecture]) -> str:
         "scoring, padded on the left": lambda each: _scored_left(each) == "ok",
         "scoring, padded on the left, without position_ids": lambda each: is_ok(each, "left_forward_no_position_ids"),
         "continuing from the cache of a right-padded prompt": lambda each: is_ok(each, "right_continue"),
+        "packed into one row, without padding": lambda each: is_ok(each, "packed"),
         "without attention_mask": lambda each: is_ok(each, "left_no_mask"),
     }
     counts = [(what, sum(map(right, judged))) for what, right in asked.items()]
