@@ -37,6 +37,9 @@ _RUNS = {
 }
 """The runs that a survey keeps, by their keys in its JSON."""
 
+_UNCLEAR = 0.01
+"""Logit units. Rounding in float32 stays far below it, unless it flips a choice such as a router's or a top-k."""
+
 
 def survey(
     wanted: SurveySettings,
@@ -125,15 +128,30 @@ def _import_all() -> None:
 
 
 def _judge_architecture(model_type: str, measure: MeasureSettings, judgement: JudgeSettings) -> Architecture:
-    """Runs in a worker process."""
+    """Runs in a worker process; in float64 once more if float32 cannot tell rounding from a fault."""
     started = time.monotonic()
     toy = replace(measure, model=model_type, tiny=True)
     # An architecture may not accept an option, such as an attention implementation, that the others accept.
     report = report_or_failure(lambda: compare_architecture(toy, judgement, Silent()), raise_usage_errors=False)
-    seconds = time.monotonic() - started
     if isinstance(report, Failure):
-        return _not_judged(model_type, report.error.what, report.exit_code, seconds)
-    return _summary(model_type, report, judgement, seconds)
+        return _not_judged(model_type, report.error.what, report.exit_code, time.monotonic() - started)
+    found = _summary(model_type, report, judgement, time.monotonic() - started)
+    if report.evidence.model.dtype != "float32" or not _is_unclear(found):
+        return found
+    in_float64 = replace(toy, dtype="float64")
+    again = report_or_failure(lambda: compare_architecture(in_float64, judgement, Silent()), raise_usage_errors=False)
+    if isinstance(again, Failure):
+        return found
+    decided = _summary(model_type, again, judgement, time.monotonic() - started)
+    return decided if decided.status == "judged" else found
+
+
+def _is_unclear(architecture: Architecture) -> bool:
+    """True if rounding may explain a difference that may also be a fault."""
+    far = architecture.max_abs_diffs
+    return any(
+        verdict.within_rounding and (far[key] or 0.0) > _UNCLEAR for key, verdict in architecture.verdicts.items()
+    )
 
 
 def _summary(model_type: str, report: Report, judgement: JudgeSettings, seconds: float) -> Architecture:
@@ -155,6 +173,7 @@ def _summary(model_type: str, report: Report, judgement: JudgeSettings, seconds:
         known_limit=None if limit is None else limit.reason,
         seconds=round(seconds, 3),
         library_behaviour=report.library_behaviour,
+        dtype=report.evidence.model.dtype,
         details=report.findings,
     )
 

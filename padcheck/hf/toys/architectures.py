@@ -143,10 +143,13 @@ def number_tokenizer(config: PretrainedConfig) -> PreTrainedTokenizerFast:
 
 
 def number_prompts(config: PretrainedConfig) -> tuple[str, ...]:
-    """Four fixed prompts for the tokenizer of numbers, of 20, 19, 13 and 4 tokens, without special tokens."""
+    """Four fixed prompts for the tokenizer of numbers, of 20, 19, 13 and 4 tokens, without special tokens.
+
+    No token occurs twice: equal tokens may tie in a top-k selection, and a tie is no fault of padding.
+    """
     usable = ordinary_ids(config)[1:]  # the first one is unk
-    draw = random.Random(0)  # noqa: S311  not for cryptography
-    return tuple(" ".join(str(draw.choice(usable)) for _ in range(length)) for length in _PROMPT_LENGTHS)
+    drawn = iter(random.Random(0).sample(usable, sum(_PROMPT_LENGTHS)))  # noqa: S311  not for cryptography
+    return tuple(" ".join(str(next(drawn)) for _ in range(length)) for length in _PROMPT_LENGTHS)
 
 
 def _with_small_vocabulary(config: PretrainedConfig) -> PretrainedConfig:
