@@ -14,6 +14,7 @@ import tempfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from at_a_glance import at_a_glance
 from readme import README, replace_block, table
 
 from padcheck.hf.library.auto_classes import causal_model_types
@@ -152,6 +153,7 @@ def blocks(document: dict[str, Any], shown: list[Shown], causal: list[Architectu
     return {
         "versions": f"transformers {versions['transformers']}, torch {versions['torch']}, "
         f"padcheck {versions['padcheck']}, {today}.",
+        "names": at_a_glance(split(causal)[0], is_ok, notes()),
         "sums": sums(split(causal)[0]),
         "causal": rows(split(causal)[0]),
         "causal, not judged": reasons(split(causal)[1]),
