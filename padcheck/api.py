@@ -171,6 +171,7 @@ def compare(
         pad_token=pad_token,
         batch_size=batch_size,
         thorough=thorough,
+        task=task,
     )
     judgement = _settings(
         JudgeSettings,

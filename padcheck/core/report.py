@@ -246,7 +246,7 @@ class Architecture(msgspec.Struct, frozen=True, kw_only=True):
     `verdicts` and `max_abs_diffs` have a key for each way of running it (`left_generate`, `right_score`, ...). Each is
     compared with the prompts alone, except `left_no_mask`, which is compared with `left_generate`. `findings` holds
     the codes, `details` the findings themselves. `exit_code` is that of `compare` for this model. `reason` says why
-    it was not judged.
+    it was not judged. `dtype` is float64 if float32 could not tell rounding from a fault.
 
     If checkpoints set something that changes which code runs, `variants` has an entry for the default config, followed
     by one for each of these settings, named by `variant`. The entry of the model type then has the worst of each.
@@ -266,6 +266,7 @@ class Architecture(msgspec.Struct, frozen=True, kw_only=True):
     reason: str | None = None
     seconds: float
     library_behaviour: dict[str, str] = {}
+    dtype: str | None = None
     details: tuple[Finding, ...] = ()
     variants: tuple["Architecture", ...] = ()
 

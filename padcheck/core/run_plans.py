@@ -29,6 +29,7 @@ RunName = Literal[
     "right_forward",
     "right_forward_no_mask",
     "right_continued",
+    "packed",
     "broken_mask",
     "forward_again",
     "uncached",
@@ -65,6 +66,7 @@ class RunPlan:
             its reference. None for other runs.
         stand_in: A forward() may replace generate() for some prompts.
         expensive: It runs only if a batch is in doubt, or with --thorough.
+        for_training: It runs only if the task is training.
     """
 
     description: str
@@ -80,6 +82,7 @@ class RunPlan:
     counts_as_noise: str | None = None
     stand_in: bool = False
     expensive: bool = False
+    for_training: bool = False
 
 
 RUN_PLANS: dict[RunName, RunPlan] = {
@@ -135,6 +138,7 @@ RUN_PLANS: dict[RunName, RunPlan] = {
     ),
     "right_forward_no_mask": RunPlan("right, forward(), no attention_mask", "right_forward", "right"),
     "right_continued": RunPlan("right, the second token from the cache", "replayed", "right"),
+    "packed": RunPlan("packed: the prompts in one row, forward()", "forward", for_training=True),
     "broken_mask": RunPlan("the mask broken on purpose", "left_forward", "left", control=True, artificial=True),
     "forward_again": RunPlan("forward(), each prompt alone, once more", "forward", must_match=True),
     "uncached": RunPlan("each prompt alone, no cache", SINGLE, expensive=True),

@@ -34,8 +34,12 @@ _RUNS = {
     "left_no_mask": "left_no_mask",
     "batch_of_copies": "batched",
     "forward_alone": "forward",
+    "packed": "packed",
 }
 """The runs that a survey keeps, by their keys in its JSON."""
+
+_UNCLEAR = 0.01
+"""Logit units. Rounding in float32 stays far below it, unless it flips a choice such as a router's or a top-k."""
 
 
 def survey(
@@ -170,17 +174,31 @@ def _badness(run: str, architecture: Architecture) -> tuple[int, float]:
 def _judge_variant(
     model_type: str, variant: str | None, measure: MeasureSettings, judgement: JudgeSettings
 ) -> Architecture:
+    """One variant; in float64 once more if float32 cannot tell rounding from a fault."""
     started = time.monotonic()
     toy = replace(measure, model=variant_name(model_type, variant), tiny=True)
+    judged = _judge_toy(toy, model_type, judgement)
+    if judged.dtype == "float32" and _is_unclear(judged):
+        in_float64 = _judge_toy(replace(toy, dtype="float64"), model_type, judgement)
+        judged = in_float64 if in_float64.status == "judged" else judged
+    return msgspec.structs.replace(judged, variant=variant, seconds=round(time.monotonic() - started, 3))
+
+
+def _judge_toy(toy: MeasureSettings, model_type: str, judgement: JudgeSettings) -> Architecture:
+    started = time.monotonic()
     # An architecture may not accept an option, such as an attention implementation, that the others accept.
     report = report_or_failure(lambda: compare_architecture(toy, judgement, Silent()), raise_usage_errors=False)
-    seconds = time.monotonic() - started
-    judged = (
-        _not_judged(model_type, report.error.what, report.exit_code, seconds)
-        if isinstance(report, Failure)
-        else _summary(model_type, report, judgement, seconds)
+    if isinstance(report, Failure):
+        return _not_judged(model_type, report.error.what, report.exit_code, time.monotonic() - started)
+    return _summary(model_type, report, judgement, time.monotonic() - started)
+
+
+def _is_unclear(architecture: Architecture) -> bool:
+    """True if rounding may explain a difference that may also be a fault."""
+    far = architecture.max_abs_diffs
+    return any(
+        verdict.within_rounding and (far[key] or 0.0) > _UNCLEAR for key, verdict in architecture.verdicts.items()
     )
-    return msgspec.structs.replace(judged, variant=variant)
 
 
 def _summary(model_type: str, report: Report, judgement: JudgeSettings, seconds: float) -> Architecture:
@@ -202,6 +220,7 @@ def _summary(model_type: str, report: Report, judgement: JudgeSettings, seconds:
         known_limit=None if limit is None else limit.reason,
         seconds=round(seconds, 3),
         library_behaviour=report.library_behaviour,
+        dtype=report.evidence.model.dtype,
         details=report.findings,
     )
 

@@ -14,6 +14,7 @@ import tempfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from at_a_glance import at_a_glance
 from readme import README, replace_block, table
 
 from padcheck.core.variant_name import variant_name
@@ -29,7 +30,7 @@ _OK = ("identical", "equivalent")
 _LARGEST_ALLOWANCE = 0.01
 """In logits. If rounding were allowed more than this, faults could hide."""
 _TESTED, _SKIPPED = "tested", "skipped"
-_USUAL = {"PAD202", "PAD203", "PAD401", "PAD402"}
+_USUAL = {"PAD202", "PAD203", "PAD401", "PAD402", "PAD406"}
 """Codes that only repeat a column."""
 
 _PREFILL_ALONE = "Upstream tests only the first new token; later ones differ."
@@ -153,6 +154,7 @@ def blocks(document: dict[str, Any], shown: list[Shown], causal: list[Architectu
     return {
         "versions": f"transformers {versions['transformers']}, torch {versions['torch']}, "
         f"padcheck {versions['padcheck']}, {today}.",
+        "names": at_a_glance(split(causal)[0], is_ok, notes()),
         "sums": sums(split(causal)[0]),
         "causal": rows(split(lines(causal))[0]),
         "causal, not judged": reasons(split(lines(causal))[1]),
@@ -194,7 +196,7 @@ def rows(architectures: list[Architecture]) -> str:
     told, tested = notes(), upstream()
     headings = (
         *("model type", "positions", "generate left", "generate right", "score left", "score right", "forward left"),
-        *("cache right", "no mask", "findings", "upstream", "explanation"),
+        *("cache right", "packed", "no mask", "findings", "upstream", "explanation"),
     )
     found = []
     for each in architectures:
@@ -214,6 +216,7 @@ def rows(architectures: list[Architecture]) -> str:
                 _cell(each, "right_score"),
                 _cell(each, "left_forward_no_position_ids"),
                 _cell(each, "right_continue"),
+                _cell(each, "packed"),
                 _cell(each, "left_no_mask", ok="same"),
                 " ".join(_telling(each)),
                 f"{said['status']}{why}" if said else "",
@@ -246,6 +249,7 @@ def sums(judged: list[Architecture]) -> str:
         "scoring, padded on the left": lambda each: _scored_left(each) == "ok",
         "scoring, padded on the left, without position_ids": lambda each: is_ok(each, "left_forward_no_position_ids"),
         "continuing from the cache of a right-padded prompt": lambda each: is_ok(each, "right_continue"),
+        "packed into one row, without padding": lambda each: is_ok(each, "packed"),
         "without attention_mask": lambda each: is_ok(each, "left_no_mask"),
     }
     counts = [(what, sum(map(right, judged))) for what, right in asked.items()]

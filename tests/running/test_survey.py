@@ -12,6 +12,7 @@ from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
 from padcheck.core.errors import NotMeasuredError
 from padcheck.core.exit_codes import ExitCode
 from padcheck.core.progress import Silent
+from padcheck.core.report import Verdict
 from padcheck.core.settings import JudgeSettings, MeasureSettings
 from padcheck.running import survey
 from padcheck.running.one_model import compare_architecture
@@ -332,3 +333,39 @@ def test_compare_accepts_a_model_type_with_tiny(padcheck):
 def test_what_a_library_prints_stays_off_the_report(padcheck):
     outcome = padcheck("compare", "reformer", "--tiny", "--format", "json", "--max-new-tokens", 2)
     assert outcome.report["model"]["model_type"] == "reformer"  # stdout is one document
+
+
+def judged(model_type, **settings):
+    measure = MeasureSettings(max_new_tokens=2, **settings)
+    return survey._judge_architecture(model_type, measure, JudgeSettings())
+
+
+def test_if_float32_cannot_tell_rounding_from_a_fault_it_runs_again_in_float64(monkeypatch):
+    in_float32 = judged("llama")
+    assert in_float32.dtype == "float32"
+    assert 0 < in_float32.max_abs_diffs["left_generate"] < survey._UNCLEAR
+    monkeypatch.setattr(survey, "_UNCLEAR", 1e-9)
+    found = judged("llama")
+    assert found.dtype == "float64"
+    assert found.allowed < in_float32.allowed / 10
+    assert found.max_abs_diffs["left_generate"] <= in_float32.max_abs_diffs["left_generate"]
+    assert found.verdicts["left_generate"].within_rounding
+    assert found.verdicts["right_generate"] is Verdict.DIFFERENT
+
+
+def test_a_survey_in_16_bit_stays_in_16_bit(monkeypatch):
+    monkeypatch.setattr(survey, "_UNCLEAR", 1e-9)
+    assert judged("llama", dtype="bfloat16").dtype == "bfloat16"
+
+
+def test_if_float64_does_not_run_float32_stays(monkeypatch):
+    monkeypatch.setattr(survey, "_UNCLEAR", 1e-9)
+    compare = survey.compare_architecture
+
+    def only_float32(measure, *given):
+        if measure.dtype == "float64":
+            raise NotMeasuredError("No kernel.")
+        return compare(measure, *given)
+
+    monkeypatch.setattr(survey, "compare_architecture", only_float32)
+    assert judged("llama").dtype == "float32"

@@ -166,6 +166,9 @@ EXPENSIVE: dict[str, tuple[str, PaddingSide | None]] = {
 }
 """The expensive probes, which run only when a batch is in doubt."""
 
+FOR_TRAINING: dict[str, tuple[str, PaddingSide | None]] = {"packed": ("forward", None)}
+"""The probes that run only if the task is training."""
+
 HALF_ONLY: dict[str, tuple[str | None, PaddingSide | None]] = {
     "left_float32": ("single", "left"),
     "single_float32": (None, None),
@@ -179,16 +182,16 @@ AS_RUN = (*USER_RUNS, "replayed")
 CONTROLS = ("left_forward_no_mask", "broken_mask")
 """The runs that differ in the padded rows of a healthy model."""
 
-_WITHOUT_PADS = {"shifted", *(name for name, (_, side) in (PROBES | EXPENSIVE).items() if side is None)}
+_WITHOUT_PADS = {"shifted", *(name for name, (_, side) in (PROBES | EXPENSIVE | FOR_TRAINING).items() if side is None)}
 
 
 def runs(**changes: RunResult) -> dict[str, RunResult]:
     generated = {"single": run_result(None), "left": run_result("left"), "right": run_result("right")}
-    return generated | {name: _probe(name) for name in PROBES} | changes
+    return generated | {name: _probe(name) for name in PROBES | FOR_TRAINING} | changes
 
 
 def _probe(name: str) -> RunResult:
-    reference, side = (PROBES | EXPENSIVE | HALF_ONLY)[name]
+    reference, side = (PROBES | EXPENSIVE | FOR_TRAINING | HALF_ONLY)[name]
     built = run_result(side, description=name, reference=reference)
     return replace(built, rows=batch(None)) if name in _WITHOUT_PADS else built
 
@@ -312,7 +315,8 @@ def differences(*, count: int = 2, **changes: tuple[RowDifference, ...]) -> dict
     """The differences of all runs. By default a row that is wrong in the left-padded batch is so in a batch of one."""
     changes = {"left_alone": changes["left"], **changes} if "left" in changes else changes
     generated = {side: rows_of(side, 0.0, 0.0, count=count) for side in ("left", "right")}
-    return generated | {name: rows_of(name, 0.5 * (name in CONTROLS), count=count) for name in PROBES} | changes
+    probed = {name: rows_of(name, 0.5 * (name in CONTROLS), count=count) for name in PROBES | FOR_TRAINING}
+    return generated | probed | changes
 
 
 def samples(**changes: Sample) -> dict[PaddingSide, Sample]:

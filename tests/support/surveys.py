@@ -19,6 +19,7 @@ def architecture(model_type="llama", left=Verdict.EQUIVALENT, *findings, **chang
         "right_generate": Verdict.DIFFERENT,
         "right_score": Verdict.IDENTICAL,
         "left_forward_no_position_ids": Verdict.NOT_RUN,
+        "packed": Verdict.IDENTICAL,
         "left_no_mask": Verdict.IDENTICAL,
     }
     far = {name: 0.0 if verdict.within_rounding else 6.54 for name, verdict in verdicts.items()}

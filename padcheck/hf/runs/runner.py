@@ -61,6 +61,9 @@ class Runner:
         self._runtime = AsLoaded(model, settings, model.generation_config.pad_token_id)
         self._float32_view = Float32View(model) if model.dtype in HALF else None
         self._thorough = settings.thorough
+        self._cheap_probes = tuple(
+            name for name in _CHEAP_PROBES if settings.task == "train" or not RUN_PLANS[name].for_training
+        )
         self._doubt = Doubt(model, self.recorder.logs, self.noise)
 
     def run(self, batch: Batch, progress: Progress) -> None:
@@ -163,7 +166,7 @@ class Runner:
 
     def _probe(self, context: RunContext, progress: Progress) -> None:
         """The cheap probes, each on the few prompts that it needs."""
-        for name in _CHEAP_PROBES:
+        for name in self._cheap_probes:
             batch = context.batch if self._thorough else EXECUTIONS[name].prompts(context.batch)
             if name != "forward":
                 self.recorder.run(name, context.on(batch), progress)
@@ -195,7 +198,7 @@ class Runner:
             if name in context.traces and RUN_PLANS[name].padding_side is not None:
                 self.recorder.keep(name, context)
         for name in RUN_PLANS:
-            if name in _EXPENSIVE_PROBES or (name in _CHEAP_PROBES and not self._thorough):
+            if name in _EXPENSIVE_PROBES or (name in self._cheap_probes and not self._thorough):
                 self._run_on_all(name, context, progress)
         if self.sweep is None and context.of(SINGLE):
             with progress.stage("running many pad counts", "pad_counts"), captured_warnings():

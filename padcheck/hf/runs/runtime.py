@@ -68,6 +68,10 @@ class Runtime(Protocol):
         """Two steps: forward() over the rows, then over the first of the new tokens with the cache of the rows."""
         ...
 
+    def packed(self, prompts: Mapping[int, tuple[int, ...]]) -> list[RowTrace]:
+        """One forward() over all prompts in one row, read at the last token of each."""
+        ...
+
     def watched(self, rows: Rows, row: int, step: int) -> Watched:
         """generate() up to a step, to be watched from the inside for one row."""
         ...
@@ -139,6 +143,10 @@ class AsLoaded:
     def continue_from_cache(self, rows: Rows, new: list[tuple[int, ...]]) -> list[RowTrace]:
         """See `padcheck.hf.calls.forwards.continue_from_cache`."""
         return forwards.continue_from_cache(self.model, rows, new)
+
+    def packed(self, prompts: Mapping[int, tuple[int, ...]]) -> list[RowTrace]:
+        """See `padcheck.hf.calls.forwards.packed`."""
+        return forwards.packed(self.model, prompts, self.settings)
 
     def watched(self, rows: Rows, row: int, step: int) -> Watched:
         """See `padcheck.hf.place.watching.watched_generate`."""

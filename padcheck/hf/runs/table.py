@@ -9,7 +9,7 @@ from padcheck.core.padding import position_ids_from_mask
 from padcheck.core.run_plans import SINGLE, RunName
 from padcheck.hf.calls.batches import Batch, Rows
 from padcheck.hf.calls.trace import RowTrace
-from padcheck.hf.runs.attention import other_attention
+from padcheck.hf.runs.attention import other_attention, require_packing
 from padcheck.hf.runs.context import RunContext
 from padcheck.hf.runs.differences import furthest
 
@@ -111,6 +111,15 @@ def _right_continued(context: RunContext) -> list[RowTrace]:
     return context.runtime.continue_from_cache(context.batch.padded("right"), new)
 
 
+def _packed(context: RunContext) -> list[RowTrace]:
+    require_packing(context.runtime.model)
+    prompts = context.batch.prompts
+    # The shortest last: it adds the least of its own to what it sees of the prompts before it.
+    ordered = {index: prompts[index] for index in sorted(prompts, key=lambda index: -len(prompts[index]))}
+    traces = dict(zip(ordered, context.runtime.packed(ordered), strict=True))
+    return [traces[index] for index in prompts]
+
+
 def _right_forward(context: RunContext) -> list[RowTrace]:
     return context.runtime.forward(context.batch.padded("right"))
 
@@ -176,6 +185,7 @@ EXECUTIONS: dict[RunName, Execution] = {
     "right_forward": Execution(_right_forward, Batch.whole),
     "right_forward_no_mask": Execution(_right_forward_no_mask),
     "right_continued": Execution(_right_continued),
+    "packed": Execution(_packed),
     "broken_mask": Execution(_broken_mask),
     "forward_again": Execution(_forward, Batch.longest),
     "uncached": Execution(_uncached),

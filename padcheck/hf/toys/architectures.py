@@ -146,12 +146,14 @@ def number_tokenizer(config: PretrainedConfig) -> PreTrainedTokenizerFast:
 
 
 def number_prompts(config: PretrainedConfig, name: str = "") -> tuple[str, ...]:
-    """Four fixed prompts for the tokenizer of numbers, without special tokens, as long as the named variant asks."""
+    """Four fixed prompts for the tokenizer of numbers, without special tokens, as long as the named variant asks.
+
+    No token occurs twice: equal tokens may tie in a top-k selection, and a tie is no fault of padding.
+    """
+    lengths = find_variant(name)[1].prompt_lengths
     usable = ordinary_ids(config)[1:]  # the first one is unk
-    draw = random.Random(0)  # noqa: S311  not for cryptography
-    return tuple(
-        " ".join(str(draw.choice(usable)) for _ in range(length)) for length in find_variant(name)[1].prompt_lengths
-    )
+    drawn = iter(random.Random(0).sample(usable, sum(lengths)))  # noqa: S311  not for cryptography
+    return tuple(" ".join(str(next(drawn)) for _ in range(length)) for length in lengths)
 
 
 def _with_small_vocabulary(config: PretrainedConfig) -> PretrainedConfig:

@@ -32,6 +32,7 @@ from padcheck.judging.rules.pad401_forward_needs_position_ids import ForwardNeed
 from padcheck.judging.rules.pad402_right_padded_scores_differ import RightPaddedScoresDiffer
 from padcheck.judging.rules.pad403_labels_lose_eos import LabelsLoseEos
 from padcheck.judging.rules.pad404_left_padded_scores_differ import LeftPaddedScoresDiffer
+from padcheck.judging.rules.pad406_packed_rows_leak import PackedRowsLeak
 from padcheck.judging.rules.pad901_no_padding import NoPadding
 from padcheck.judging.rules.pad902_arm_not_run import ArmNotRun
 from padcheck.judging.rules.pad903_control_not_seen import ControlNotSeen
@@ -69,6 +70,7 @@ RULES: tuple[Rule, ...] = (
     RightPaddedScoresDiffer(),
     LabelsLoseEos(),
     LeftPaddedScoresDiffer(),
+    PackedRowsLeak(),
     NoPadding(),
     ArmNotRun(),
     ControlNotSeen(),

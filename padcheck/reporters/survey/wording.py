@@ -16,6 +16,7 @@ COLUMNS = {
     "right_generate": "generate right",
     "right_score": "score right",
     "left_forward_no_position_ids": "forward left",
+    "packed": "packed",
     "left_no_mask": "no mask",
 }
 """The columns: the name of the verdict, and the heading."""
@@ -24,6 +25,7 @@ _LEGEND = (
     ("generate", "generate() on a padded batch, compared with each prompt alone at every step"),
     ("score", "forward() on a right-padded batch, read at the last real token of each row"),
     ("forward left", "forward() on a left-padded batch, with attention_mask and without position_ids"),
+    ("packed", "all prompts in one row, each with position_ids from 0, compared with each prompt alone"),
     ("no mask", "left-padded generate() without attention_mask; same if the mask changes nothing"),
     ("a number", "the largest difference of a logit; logits have a standard deviation of about 2"),
     ("a number?", "the same, but rounding alone moves logits that far, so it decides nothing"),
@@ -45,6 +47,7 @@ _IN_A_COLUMN = {
     "PAD203": WITHOUT_MASK,
     "PAD401": "left_forward_no_position_ids",
     "PAD402": "right_score",
+    "PAD406": "packed",
 }
 """The codes that only repeat a column, and that column."""
 

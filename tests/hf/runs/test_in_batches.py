@@ -33,11 +33,12 @@ def clean() -> dict[torch.dtype, Report]:
 
 
 def test_the_builders_of_tests_know_every_run() -> None:
-    known = builders.PROBES | builders.HALF_ONLY | builders.EXPENSIVE
+    known = builders.PROBES | builders.HALF_ONLY | builders.EXPENSIVE | builders.FOR_TRAINING
     assert {
         name: (plan.reference, plan.padding_side) for name, plan in RUN_PLANS.items() if name not in USER_RUNS
     } == known
     assert {name for name, plan in RUN_PLANS.items() if plan.expensive} == set(builders.EXPENSIVE)
+    assert {name for name, plan in RUN_PLANS.items() if plan.for_training} == set(builders.FOR_TRAINING)
     assert set(HALF_ONLY) == set(builders.HALF_ONLY)
     assert {name for name, plan in RUN_PLANS.items() if plan.as_loaded} == set(builders.AS_RUN)
 
@@ -174,7 +175,7 @@ def test_the_pads_of_the_broken_mask_are_counted_as_pads(clean: dict[torch.dtype
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
 def test_thorough_runs_the_expensive_probes_on_a_clean_model(dtype: torch.dtype) -> None:
-    report = compare(build_family(dtype), thorough=True)
+    report = compare(build_family(dtype), thorough=True, task="train")
     evidence = report.evidence
     assert evidence.left_out == ()
     assert list(evidence.runs) == [

@@ -42,6 +42,7 @@ PROMISED = {
     "PAD402": "right-padded-scores-differ",
     "PAD403": "labels-lose-eos",
     "PAD404": "left-padded-scores-differ",
+    "PAD406": "packed-rows-leak",
     "PAD901": "no-padding",
     "PAD902": "arm-not-run",
     "PAD903": "control-not-seen",
