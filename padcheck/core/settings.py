@@ -48,6 +48,7 @@ class MeasureSettings:
     tiny: bool = False
     batch_size: int | Literal["auto"] = 8
     thorough: bool = False
+    cross_limits: bool = False
 
     def __post_init__(self) -> None:
         _require(self.max_new_tokens >= 1, f"--max-new-tokens is {self.max_new_tokens}", "Ask for at least 1.")
