@@ -101,6 +101,7 @@ def compare(
     pad_token: str | None = None,
     batch_size: int | Literal["auto"] = 8,
     thorough: bool = False,
+    cross_limits: bool = False,
     atol: float | None = None,
     rtol: float | None = None,
     select: Sequence[str] = (),
@@ -139,6 +140,8 @@ def compare(
         pad_token: The token to pad with; None for the tokenizer's pad token, otherwise eos or unk.
         batch_size: How many prompts to pad together; "auto" for as many as fit into memory, up to 64.
         thorough: Run the expensive probes even if nothing differs.
+        cross_limits: Also run repeated text that passes every length at which the model changes what it does, if
+            memory allows.
         atol: The allowed absolute difference of logits. The tolerance is measured if neither this nor `rtol` is given.
         rtol: The allowed difference as a share of the largest logit, added to `atol`.
         select: The codes that count, or prefixes of codes. All codes count if it is empty.
@@ -172,6 +175,7 @@ def compare(
         batch_size=batch_size,
         thorough=thorough,
         task=task,
+        cross_limits=cross_limits,
     )
     judgement = _settings(
         JudgeSettings,

@@ -13,6 +13,7 @@ from padcheck.cli.options import (
     BatchSize,
     Chat,
     Config,
+    CrossLimits,
     Device,
     DeviceMap,
     DoSample,
@@ -63,6 +64,7 @@ DECODING: Group = {
     "seed": Seed,
     "batch_size": BatchSize,
     "thorough": Thorough,
+    "cross_limits": CrossLimits,
 }
 RUNNING: Group = {"dtype": Dtype, "device": Device, "attn_implementation": AttnImplementation}
 LOADING: Group = {

@@ -201,6 +201,15 @@ Thorough = Annotated[
     bool | None, typer.Option("--thorough", help="Run every probe on every prompt, even if nothing differs.")
 ]
 
+CrossLimits = Annotated[
+    bool | None,
+    typer.Option(
+        "--cross-limits",
+        help="Also run repeated text that passes every length at which the model changes what it does, if memory "
+        "allows.",
+    ),
+]
+
 Multimodal = Annotated[
     bool | None,
     typer.Option("--multimodal", help="Also check the language models of multimodal model types, on text only."),

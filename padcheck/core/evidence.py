@@ -8,7 +8,16 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from padcheck.core.facts import Count, Environment, ModelFacts, PaddingSide, Size, SpecialTokenIds, TokenizerFacts
+from padcheck.core.facts import (
+    Count,
+    Environment,
+    LengthLimit,
+    ModelFacts,
+    PaddingSide,
+    Size,
+    SpecialTokenIds,
+    TokenizerFacts,
+)
 
 PositionsUsedBy = Literal["table", "rotary"]
 
@@ -252,6 +261,8 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
         overridden: The part of it that was switched off for the measurement, such as sampling and penalties.
         prompts: The texts that were run.
         num_prompt_tokens: The length of each prompt in tokens.
+        crossing_prompts: The prompts that --cross-limits added, by index: repeated text, to pass `length_limits`.
+        length_limits: The lengths at which the model changes what it does, in ascending order.
         num_pad_tokens_in_prompts: How often the pad token occurs in the prompts themselves.
         max_new_tokens: How many tokens were generated per prompt.
         batch_size: The most prompts that were padded together.
@@ -279,6 +290,8 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     overridden: dict[str, object] = {}
     prompts: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
     num_prompt_tokens: tuple[Count, ...]
+    crossing_prompts: tuple[Count, ...] = ()
+    length_limits: tuple[LengthLimit, ...] = ()
     num_pad_tokens_in_prompts: Count
     max_new_tokens: Size
     batch_size: Size | None = None
@@ -296,3 +309,14 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     sweep: PadCountSweep | None = None
     places: dict[str, Place] = {}
     settings: dict[str, object] = {}
+
+    @property
+    def longest_given_prompt(self) -> int:
+        """The length in tokens of the longest prompt that --cross-limits did not add."""
+        return max(n for index, n in enumerate(self.num_prompt_tokens) if index not in self.crossing_prompts)
+
+    @property
+    def longest_given_row(self) -> int:
+        """The length of the longest of these prompts with its new tokens; 0 if nothing ran."""
+        rows = (row for run in self.runs.values() for row in run.rows if row.prompt_index not in self.crossing_prompts)
+        return max((sum(row.attention_mask) for row in rows), default=0)

@@ -155,11 +155,15 @@ class LengthLimit(msgspec.Struct, frozen=True, kw_only=True):
         key: The key of the config that sets it.
         tokens: The number of tokens.
         what: What changes beyond it.
+        crossed: True if a prompt, or a prompt with its new tokens, was longer.
+        why_not: Why --cross-limits did not cross it; None if nothing was tried.
     """
 
     key: str
-    tokens: int
+    tokens: Size
     what: str
+    crossed: bool = False
+    why_not: str | None = None
 
 
 class Environment(msgspec.Struct, frozen=True, kw_only=True):

@@ -51,6 +51,7 @@ class MeasureSettings:
     batch_size: int | Literal["auto"] = 8
     thorough: bool = False
     task: Task | None = None
+    cross_limits: bool = False
 
     def __post_init__(self) -> None:
         _require(self.max_new_tokens >= 1, f"--max-new-tokens is {self.max_new_tokens}", "Ask for at least 1.")

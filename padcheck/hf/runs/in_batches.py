@@ -24,6 +24,10 @@ _LARGEST_BATCH = 64
 """The largest batch that is tried if padcheck chooses the size; larger ones are no faster."""
 
 
+Encoded = tuple[tuple[int, ...], ...]
+"""The token ids of prompts, without padding."""
+
+
 @dataclass(frozen=True)
 class Measured:
     """What the runs gave, under the names of `Evidence`."""
@@ -43,13 +47,16 @@ class Measured:
 def run_in_batches(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
-    encoded: tuple[tuple[int, ...], ...],
+    encoded: Encoded,
     pad_token: PadToken,
     *,
     settings: MeasureSettings,
     progress: Progress,
+    crossing: tuple[Encoded, ...] = (),
 ) -> Measured:
     """Executes the runs over batches of `settings.batch_size` prompts, and compares each batch before the next.
+
+    The batches of `crossing` follow; their prompts are numbered after those of `encoded`.
 
     Only the logits of one batch are in memory at a time. If memory runs out and padcheck chooses the batch size, all
     prompts run again in batches of half the size. A run that raises keeps its error and is not executed again. The
@@ -59,7 +66,9 @@ def run_in_batches(
         NotMeasuredError: Memory ran out.
     """
     *larger, last = _batch_sizes(settings, len(encoded))
-    run_in = partial(_run_in_batches, model, tokenizer, encoded, pad_token, settings=settings, progress=progress)
+    run_in = partial(
+        _run_in_batches, model, tokenizer, encoded, pad_token, settings=settings, progress=progress, crossing=crossing
+    )
     for tried, size in enumerate(larger):
         with suppress(OutOfMemoryError):
             return replace(run_in(size), batch_sizes_too_large=tuple(larger[:tried]))
@@ -79,15 +88,17 @@ def not_run(error: str) -> Measured:
 def _run_in_batches(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
-    encoded: tuple[tuple[int, ...], ...],
+    encoded: Encoded,
     pad_token: PadToken,
     size: int,
     *,
     settings: MeasureSettings,
     progress: Progress,
+    crossing: tuple[Encoded, ...],
 ) -> Measured:
     runner = Runner(model, tokenizer, settings)
-    batches = list(_batches(model, encoded, pad_token, size, settings.seed))
+    groups = [encoded[start : start + size] for start in range(0, len(encoded), size)]
+    batches = list(_batches(model, [*groups, *crossing], pad_token, settings.seed))
     with evaluating(model), neutral_generation_config(model, pad_token.token_id):
         for number, batch in enumerate(batches, start=1):
             runner.run(batch, OfBatch(progress, number, len(batches)))
@@ -114,15 +125,14 @@ def _batch_sizes(settings: MeasureSettings, num_prompts: int) -> list[int]:
     return sizes
 
 
-def _batches(
-    model: PreTrainedModel, encoded: tuple[tuple[int, ...], ...], pad_token: PadToken, size: int, seed: int
-) -> Iterator[Batch]:
+def _batches(model: PreTrainedModel, groups: list[Encoded], pad_token: PadToken, seed: int) -> Iterator[Batch]:
     embedding_rows = model.get_input_embeddings().weight.shape[0]
-    for start in range(0, len(encoded), size):
-        chosen = range(start, min(start + size, len(encoded)))
-        prompts = {index: encoded[index] for index in chosen}
-        width = max(map(len, prompts.values()))
-        yield Batch(prompts, width, pad_token.token_id, embedding_rows, seed, size=len(prompts))
+    start = 0
+    for group in groups:
+        prompts = dict(enumerate(group, start))
+        width = max(map(len, group))
+        yield Batch(prompts, width, pad_token.token_id, embedding_rows, seed, size=len(group))
+        start += len(group)
 
 
 @contextmanager

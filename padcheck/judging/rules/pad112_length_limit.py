@@ -32,7 +32,7 @@ class LengthLimit(Rule):
     def decide(self, case: Case) -> Finding | None:
         """Too long is an error for learned positions, which crash, and a warning for others; max_length is an info."""
         evidence = case.evidence
-        limit, width = evidence.model.max_position_embeddings, max(evidence.num_prompt_tokens)
+        limit, width = evidence.model.max_position_embeddings, evidence.longest_given_prompt
         needed = width + evidence.max_new_tokens
         if limit is not None and needed > limit:
             learned = evidence.model.position_encoding == "learned"

@@ -58,8 +58,9 @@ def prompts(report: Report) -> list[Prompt]:
 
 def heat_maps(report: Report) -> list[tuple[str, HeatMap]]:
     """The masks of the user runs, with a mark at each prompt that the run changed."""
+    added = report.evidence.crossing_prompts
     return [
-        (name, heat_map(run.rows, _changed_in(report, name)))
+        (name, heat_map(tuple(row for row in run.rows if row.prompt_index not in added), _changed_in(report, name)))
         for name, run in report.evidence.runs.items()
         if name in USER_RUNS and run.rows
     ]

@@ -26,6 +26,8 @@ def print_short(report: Report | Unmeasured, console: Console) -> None:
             console.print(Padding(Text(line), (0, 0, 0, 2)))
         return
     console.print(Text(what_was_run.short_header(report), style="dim"))
+    for label, text in what_was_run.limits(report.evidence):
+        console.print(Text(f"{label}: {text}", style="dim"))
     if report.comparisons:
         console.print(verdicts(report))
     in_full, by_name = findings.sort_out(report)

@@ -26,7 +26,9 @@ class Output(NamedTuple):
 
 
 def outputs(report: Report, prompt_index: int) -> list[Output]:
-    """One prompt in each user run that has a row for it."""
+    """One prompt in each user run that has a row for it; empty for a long prompt that --cross-limits added."""
+    if prompt_index in report.evidence.crossing_prompts:
+        return []
     return [
         Output(name, row, _outcome(report, name, row))
         for name, run in report.evidence.runs.items()

@@ -1,7 +1,7 @@
 """What was run: the model, the tokenizer, the versions and the settings, and what the libraries warned about."""
 
 from padcheck.core.evidence import Evidence
-from padcheck.core.facts import Environment, TokenIds
+from padcheck.core.facts import Environment, LengthLimit, TokenIds
 from padcheck.core.report import Report
 from padcheck.reporters.text.visible import visible_token
 
@@ -20,12 +20,41 @@ def header(report: Report) -> list[tuple[str, str]]:
     lines.append(("position encoding", _position_encoding(report)))
     if model.dtype is not None:
         lines.append(("settings", _settings(report)))
+    lines += limits(report.evidence)
     if report.judgement.task is not None or report.judgement.padding_side is not None:
         lines.append(("judged for", str(report.judgement.use)))
     lines.append(("versions", versions(report.evidence.environment)))
     if does := library_behaviour(report.library_behaviour):
         lines.append(("this transformers", does))
     return lines
+
+
+def limits(evidence: Evidence) -> list[tuple[str, str]]:
+    """The lengths at which the model changes what it does: those that no row passed, and those passed on purpose."""
+    lines: list[tuple[str, str]] = []
+    longest = evidence.longest_given_row
+    if not longest:
+        return lines
+    if not_passed := [limit for limit in evidence.length_limits if not limit.crossed]:
+        text = f"{_limits(not_passed)}; your longest row ends at {longest}"
+        hint = " (--cross-limits passes them)" if all(limit.why_not is None for limit in not_passed) else ""
+        lines.append(("limits not crossed", text + hint))
+    if evidence.crossing_prompts:
+        passed = [limit for limit in evidence.length_limits if limit.crossed and limit.tokens >= longest]
+        first, last = evidence.crossing_prompts[0], evidence.crossing_prompts[-1]
+        lengths = ", ".join(str(evidence.num_prompt_tokens[index]) for index in evidence.crossing_prompts)
+        prompts = f"prompts {first} to {last} repeat your text ({lengths} tokens)"
+        lines.append(("limits crossed", f"{_limits(passed)}; {prompts}"))
+    return lines
+
+
+def _limits(found: list[LengthLimit]) -> str:
+    """Such as `position scaling changes at 4096 tokens (original_max_position_embeddings)`."""
+    return "; ".join(
+        visible(f"{limit.what} at {limit.tokens} tokens ({limit.key})")
+        + ("" if limit.why_not is None else f", left out because {visible(limit.why_not)}")
+        for limit in found
+    )
 
 
 def short_header(report: Report) -> str:
