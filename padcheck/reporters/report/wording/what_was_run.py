@@ -51,8 +51,8 @@ def limits(evidence: Evidence) -> list[tuple[str, str]]:
 def _limits(found: list[LengthLimit]) -> str:
     """Such as `position scaling changes at 4096 tokens (original_max_position_embeddings)`."""
     return "; ".join(
-        visible(f"{limit.what} at {limit.tokens} tokens ({limit.key})")
-        + ("" if limit.why_not is None else f", left out because {visible(limit.why_not)}")
+        f"{limit.what} at {limit.tokens} tokens ({limit.key})"
+        + ("" if limit.why_not is None else f", left out because {limit.why_not}")
         for limit in found
     )
 
