@@ -7,7 +7,8 @@ from transformers import PreTrainedModel
 from transformers.utils import is_flash_attn_2_available
 
 from padcheck.core.evidence import OTHER_ATTENTION
-from padcheck.hf.float32.view import HALF, NotOpenError
+from padcheck.hf.float32.view import HALF
+from padcheck.hf.library.exceptions import NotOpenError
 
 
 def implementations(model: PreTrainedModel) -> tuple[str, ...]:

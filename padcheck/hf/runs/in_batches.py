@@ -70,7 +70,7 @@ def run_in_batches(
 
 def not_run(error: str) -> Measured:
     """The result if no run can be executed."""
-    plans = {name: plan for name, plan in RUN_PLANS.items() if not (name in HALF_ONLY or plan.expensive)}
+    plans = {name: plan for name, plan in RUN_PLANS.items() if not (name in HALF_ONLY or plan.expensive or plan.mode)}
     return Measured(runs={name: RunLog(plan, error=error).evidence() for name, plan in plans.items()})
 
 
