@@ -35,6 +35,7 @@ import msgspec
 from padcheck.core import report
 from padcheck.core.errors import UsageError
 from padcheck.core.facts import PaddingSide
+from padcheck.core.modes import Asked
 from padcheck.core.progress import Silent
 from padcheck.core.settings import JudgeSettings, MeasureSettings
 from padcheck.core.severity import Severity
@@ -101,6 +102,7 @@ def compare(
     pad_token: str | None = None,
     batch_size: int | Literal["auto"] = 8,
     thorough: bool = False,
+    with_modes: Sequence[Asked] = (),
     atol: float | None = None,
     rtol: float | None = None,
     select: Sequence[str] = (),
@@ -139,6 +141,8 @@ def compare(
         pad_token: The token to pad with; None for the tokenizer's pad token, otherwise eos or unk.
         batch_size: How many prompts to pad together; "auto" for as many as fit into memory, up to 64.
         thorough: Run the expensive probes even if nothing differs.
+        with_modes: Other modes of generate() to run as well, alone and left-padded: "static-cache", "second-turn",
+            "no-cache", "chunked-prefill", "inputs-embeds", "assisted", or "all".
         atol: The allowed absolute difference of logits. The tolerance is measured if neither this nor `rtol` is given.
         rtol: The allowed difference as a share of the largest logit, added to `atol`.
         select: The codes that count, or prefixes of codes. All codes count if it is empty.
@@ -171,6 +175,7 @@ def compare(
         pad_token=pad_token,
         batch_size=batch_size,
         thorough=thorough,
+        with_modes=_as_tuple(with_modes),
     )
     judgement = _settings(
         JudgeSettings,

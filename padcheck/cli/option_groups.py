@@ -47,6 +47,7 @@ from padcheck.cli.options import (
     TpPlan,
     TrustRemoteCode,
     Verbose,
+    WithModes,
     WriteBaseline,
 )
 
@@ -64,6 +65,7 @@ DECODING: Group = {
     "batch_size": BatchSize,
     "thorough": Thorough,
 }
+MODES: Group = {"with_modes": WithModes}
 RUNNING: Group = {"dtype": Dtype, "device": Device, "attn_implementation": AttnImplementation}
 LOADING: Group = {
     "revision": Revision,

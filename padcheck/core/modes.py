@@ -5,5 +5,5 @@ from typing import Literal
 ModeName = Literal["static-cache", "second-turn", "no-cache", "chunked-prefill", "inputs-embeds", "assisted"]
 """`padcheck.core.run_plans` says what each of them is."""
 
-EveryMode = Literal["all"]
-"""The value of --with that means: all modes."""
+Asked = Literal[ModeName, "all"]
+"""What --with accepts."""

@@ -4,11 +4,11 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from padcheck.core.errors import UsageError
 from padcheck.core.facts import PaddingSide
-from padcheck.core.modes import EveryMode, ModeName
+from padcheck.core.modes import Asked, ModeName
 from padcheck.core.run_plans import MODES
 from padcheck.core.severity import Severity
 from padcheck.core.use_case import Task, UseCase
@@ -50,7 +50,7 @@ class MeasureSettings:
     tiny: bool = False
     batch_size: int | Literal["auto"] = 8
     thorough: bool = False
-    with_modes: tuple[ModeName | EveryMode, ...] = ()
+    with_modes: tuple[Asked, ...] = ()
 
     def __post_init__(self) -> None:
         _require(self.max_new_tokens >= 1, f"--max-new-tokens is {self.max_new_tokens}", "Ask for at least 1.")
@@ -86,7 +86,7 @@ class MeasureSettings:
             )
         _require(self.gguf_file != "", "--gguf-file is empty", "Name a file in the model's folder, or leave it out.")
         for mode in self.with_modes:
-            _require(mode == "all" or mode in MODES, f"--with is {mode}", f"Use {', '.join(MODES)} or all.")
+            _require(mode in get_args(Asked), f"--with is {mode!r}", f"Use {', '.join(MODES)} or all.")
         names = (self.model, self.gguf_file, self.tokenizer, self.revision, self.pad_token)
         for text in (*filter(None, names), *self.prompts):
             _require(

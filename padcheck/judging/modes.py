@@ -3,9 +3,22 @@
 from collections.abc import Iterator
 
 from padcheck.core.modes import ModeName
-from padcheck.core.report import RowComparison, Verdict
+from padcheck.core.report import Finding, RowComparison, Skipped, Verdict
 from padcheck.core.run_plans import MODES, Mode, RunName
-from padcheck.judging.case import Case, how_far, worst
+from padcheck.judging.case import ONLY_THE_TOKENIZER, Case, how_far, worst
+from padcheck.judging.rule import Rule
+
+
+class ModeRule(Rule):
+    """A rule about modes: undecided if none was asked for."""
+
+    def judge(self, case: Case) -> Finding | Skipped | None:
+        """Decides, or is skipped."""
+        if not case.evidence.modes:
+            what = "no mode was asked for (--with)" if case.evidence.runs else ONLY_THE_TOKENIZER
+            return self.skip(f"undecided: {what}")
+        return super().judge(case)
+
 
 WrongRows = dict[ModeName, list[RowComparison]]
 """The rows of one run of each mode that differ by more than rounding."""

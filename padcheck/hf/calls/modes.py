@@ -47,6 +47,7 @@ def static_cache(model: PreTrainedModel, input_ids: torch.Tensor, attention_mask
     def look(_module: nn.Module, _args: tuple[Any, ...], given: Arguments) -> None:
         seen.update(type(given.get(name)) for name in _CACHES)
 
+    before = set(vars(model))
     handle = model.register_forward_pre_hook(look, with_kwargs=True)
     uncompiled = {"disable_compile": True} if hasattr(GenerationConfig(), "disable_compile") else {}
     try:
@@ -58,6 +59,8 @@ def static_cache(model: PreTrainedModel, input_ids: torch.Tensor, attention_mask
         }
     finally:
         handle.remove()
+        for name in vars(model).keys() - before:  # generate() keeps the cache or its size there
+            delattr(model, name)
     if not any(issubclass(kind, StaticCache) for kind in seen):
         raise NotOpenError('generate() ignores cache_implementation="static" for this model')
 

@@ -3,11 +3,10 @@
 from padcheck.core.report import Finding, Skipped
 from padcheck.core.severity import Severity
 from padcheck.judging.case import Case
-from padcheck.judging.modes import WrongRows, asked_for, different, how_far_in, numbers
-from padcheck.judging.rule import Rule
+from padcheck.judging.modes import ModeRule, WrongRows, asked_for, different, how_far_in, numbers
 
 
-class ModeChangesOutput(Rule):
+class ModeChangesOutput(ModeRule):
     """Alone and unpadded, another mode of generate() gives other logits.
 
     Why it matters:

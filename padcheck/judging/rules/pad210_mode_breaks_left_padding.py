@@ -3,11 +3,11 @@
 from padcheck.core.report import Finding
 from padcheck.core.severity import Severity
 from padcheck.judging.case import Case
-from padcheck.judging.modes import asked_for, different, how_far_in, numbers
-from padcheck.judging.rule import EQUAL_LENGTH, Rule
+from padcheck.judging.modes import ModeRule, asked_for, different, how_far_in, numbers
+from padcheck.judging.rule import EQUAL_LENGTH
 
 
-class ModeBreaksLeftPadding(Rule):
+class ModeBreaksLeftPadding(ModeRule):
     """Left padding is right in plain generate() and wrong in another mode.
 
     Why it matters:

@@ -7,8 +7,8 @@ from padcheck.core.report import Finding
 from padcheck.core.run_plans import RunName
 from padcheck.core.severity import Severity
 from padcheck.judging.case import Case
-from padcheck.judging.modes import asked_for
-from padcheck.judging.rule import EQUAL_LENGTH, Rule
+from padcheck.judging.modes import ModeRule, asked_for
+from padcheck.judging.rule import EQUAL_LENGTH
 
 
 class _Failed(NamedTuple):
@@ -19,7 +19,7 @@ class _Failed(NamedTuple):
     severity: Severity
 
 
-class ModeNotRun(Rule):
+class ModeNotRun(ModeRule):
     """A mode that was asked for did not run.
 
     Why it matters:

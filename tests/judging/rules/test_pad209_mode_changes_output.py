@@ -32,10 +32,9 @@ def test_names_every_mode_that_is_wrong_alone_and_no_other() -> None:
     assert "; assisted: largest" in found.message
 
 
-def test_silent_within_rounding_and_if_no_mode_was_asked_for() -> None:
+def test_silent_within_rounding() -> None:
     assert ask(RULE, **in_modes(*MODES)) is None
     assert ask(RULE, **in_modes("static-cache", static_cache=rows_of("static_cache", 1e-6))) is None
-    assert ask(RULE) is None
 
 
 def test_silent_about_a_prompt_alone_without_a_cache_which_pad208_judges() -> None:
@@ -54,3 +53,10 @@ def test_skipped_if_the_usual_cache_is_wrong_alone_so_that_there_is_no_reference
     skipped = ask(RULE, **changes)
     assert isinstance(skipped, Skipped)
     assert "no reference" in skipped.reason
+
+
+def test_undecided_if_no_mode_was_asked_for() -> None:
+    changes = in_modes("no-cache", left_uncached=rows_of("left_uncached", 0.5))
+    skipped = ask(RULE, **changes | {"modes": ()})
+    assert isinstance(skipped, Skipped)
+    assert skipped.reason == "undecided: no mode was asked for (--with)"

@@ -2,6 +2,7 @@ import pytest
 from builders import ask, evidence, finding, in_modes, rows_of
 
 from padcheck.core.modes import ModeName
+from padcheck.core.report import Skipped
 from padcheck.core.run_plans import MODES
 from padcheck.core.settings import JudgeSettings
 from padcheck.core.severity import Severity
@@ -25,11 +26,9 @@ def test_fires_if_the_left_padded_batch_is_different_in_a_mode(mode: ModeName) -
     assert f"with {mode}" in found.fix
 
 
-def test_silent_within_rounding_and_if_no_mode_was_asked_for() -> None:
+def test_silent_within_rounding() -> None:
     assert ask(RULE, **in_modes(*MODES)) is None
     assert ask(RULE, **in_modes("assisted", left_assisted=rows_of("left_assisted", 1e-6))) is None
-    changes = in_modes("no-cache", left_uncached=rows_of("left_uncached", 0.5))
-    assert ask(RULE, **changes | {"modes": ()}) is None
 
 
 def test_silent_about_a_mode_that_is_wrong_alone() -> None:
@@ -42,3 +41,10 @@ def test_plain_generate_that_is_wrong_explains_the_mode() -> None:
     report = judge("compare", evidence(**in_modes("static-cache", **wrong)), JudgeSettings())
     assert "PAD201" in {found.code for found in report.findings}
     assert ("PAD210", "covered by PAD201") in {(skipped.code, skipped.reason) for skipped in report.skipped}
+
+
+def test_undecided_if_no_mode_was_asked_for() -> None:
+    changes = in_modes("no-cache", left_uncached=rows_of("left_uncached", 0.5))
+    skipped = ask(RULE, **changes | {"modes": ()})
+    assert isinstance(skipped, Skipped)
+    assert skipped.reason == "undecided: no mode was asked for (--with)"

@@ -1,8 +1,8 @@
 import pytest
-from builders import ask, evidence, finding, in_modes, raised
+from builders import ask, evidence, finding, in_modes, raised, rows_of
 from msgspec.structs import replace
 
-from padcheck.core.report import Verdict
+from padcheck.core.report import Skipped, Verdict
 from padcheck.core.run_plans import MODES
 from padcheck.core.settings import JudgeSettings
 from padcheck.core.severity import Severity
@@ -63,9 +63,8 @@ def test_an_info_if_no_prompt_is_long_enough() -> None:
     )
 
 
-def test_silent_if_every_mode_ran_or_none_was_asked_for() -> None:
+def test_silent_if_every_mode_ran() -> None:
     assert ask(RULE, **in_modes(*MODES)) is None
-    assert ask(RULE) is None
 
 
 @pytest.mark.parametrize(
@@ -76,3 +75,10 @@ def test_a_mode_that_did_not_run_has_no_verdict(names: tuple[str, ...], status: 
     assert {report.comparisons[name].verdict for name in names} == {Verdict.NOT_RUN}
     assert {report.comparisons[name].reason for name in names} == {"ValueError: no"}
     assert report.status == status
+
+
+def test_undecided_if_no_mode_was_asked_for() -> None:
+    changes = in_modes("no-cache", left_uncached=rows_of("left_uncached", 0.5))
+    skipped = ask(RULE, **changes | {"modes": ()})
+    assert isinstance(skipped, Skipped)
+    assert skipped.reason == "undecided: no mode was asked for (--with)"
