@@ -12,7 +12,7 @@ from padcheck.core.exit_codes import ExitCode
 from padcheck.core.facts import Environment
 from padcheck.core.progress import Progress, Silent
 from padcheck.core.report import STATUS, Architecture, Comparison, Report, Survey
-from padcheck.core.run_plans import SINGLE
+from padcheck.core.run_plans import MODES, SINGLE
 from padcheck.core.settings import JudgeSettings, MeasureSettings, SurveySettings
 from padcheck.judging.compare import open_case
 from padcheck.judging.judge import require_known_codes
@@ -34,7 +34,7 @@ _RUNS = {
     "batch_of_copies": "batched",
     "forward_alone": "forward",
 }
-"""The runs that a survey keeps, by their keys in its JSON."""
+"""The runs that a survey keeps, by their keys in its JSON. Those of modes are added under their own names."""
 
 
 def survey(
@@ -86,6 +86,7 @@ def survey(
     settings: dict[str, object] = {
         key: getattr(measure, key) for key in ("dtype", "device", "attn_implementation", "max_new_tokens", "seed")
     }
+    settings["with_modes"] = measure.modes
     return compose_survey([judged[model_type] for model_type in model_types], environment(), settings, judgement)
 
 
@@ -138,7 +139,9 @@ def _judge_architecture(model_type: str, measure: MeasureSettings, judgement: Ju
 def _summary(model_type: str, report: Report, judgement: JudgeSettings, seconds: float) -> Architecture:
     if report.evidence.runs[SINGLE].error is not None or report.status == "not_measured":
         return _not_judged(model_type, _why_not(report), ExitCode.NOT_MEASURED, seconds)
-    compared = {key: report.comparisons[run] for key, run in _RUNS.items() if run in report.comparisons}
+    of_modes = {run: run for name in report.evidence.modes for run in (MODES[name].alone, MODES[name].left)}
+    runs = _RUNS | of_modes
+    compared = {key: report.comparisons[run] for key, run in runs.items() if run in report.comparisons}
     compared["left_first_token"] = _first_token(report, judgement)
     limit = KNOWN_LIMITS.get(model_type)
     return Architecture(
