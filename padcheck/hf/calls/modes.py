@@ -115,7 +115,10 @@ def second_turn(width: int) -> Mode:
 
 
 def assisted(expected: tuple[int, ...]) -> Mode:
-    """One row. At each call the model checks a draft: the next two of the `expected` tokens, then a wrong one."""
+    """One row. At each call the model checks a draft: the next two of the `expected` tokens, then a wrong one.
+
+    The first draft enters with the prompt. From four expected tokens on, another one follows a filled cache.
+    """
 
     @contextmanager
     def with_drafts(
