@@ -35,6 +35,7 @@ import msgspec
 from padcheck.core import report
 from padcheck.core.errors import UsageError
 from padcheck.core.facts import PaddingSide
+from padcheck.core.modes import Asked
 from padcheck.core.progress import Silent
 from padcheck.core.settings import JudgeSettings, MeasureSettings
 from padcheck.core.severity import Severity
@@ -102,6 +103,7 @@ def compare(
     batch_size: int | Literal["auto"] = 8,
     thorough: bool = False,
     cross_limits: bool = False,
+    with_modes: Sequence[Asked] = (),
     atol: float | None = None,
     rtol: float | None = None,
     select: Sequence[str] = (),
@@ -142,6 +144,8 @@ def compare(
         thorough: Run the expensive probes even if nothing differs.
         cross_limits: Also run repeated text that passes every length at which the model changes what it does, if
             memory allows.
+        with_modes: Other modes of generate() to run as well, alone and left-padded: "static-cache", "second-turn",
+            "no-cache", "chunked-prefill", "inputs-embeds", "assisted", or "all".
         atol: The allowed absolute difference of logits. The tolerance is measured if neither this nor `rtol` is given.
         rtol: The allowed difference as a share of the largest logit, added to `atol`.
         select: The codes that count, or prefixes of codes. All codes count if it is empty.
@@ -176,6 +180,7 @@ def compare(
         thorough=thorough,
         task=task,
         cross_limits=cross_limits,
+        with_modes=_as_tuple(with_modes),
     )
     judgement = _settings(
         JudgeSettings,

@@ -98,6 +98,15 @@ def test_it_is_saved_and_shown_like_any_other_report(demo, padcheck, tmp_path):
     assert padcheck("render", file, "--format", "json").stdout == file.read_text(encoding="utf-8")
 
 
+def test_modes_run_if_they_are_asked_for(demo):
+    report = public.compare(*demo, max_new_tokens=4, with_modes=["no-cache", "second-turn"])
+    assert report.evidence.modes == ("second-turn", "no-cache")
+    asked = ("second_turn", "left_second_turn", "uncached", "left_uncached")
+    assert all(report.comparisons[run].verdict.within_rounding for run in asked)
+    assert "left_second_turn" in str(report)
+    assert "second_turn" not in public.compare(*demo, max_new_tokens=4).comparisons
+
+
 def test_its_repr_is_one_line(demo):
     report = public.compare(*demo, max_new_tokens=2, select=["pad2"])
     assert repr(report).startswith(f"<padcheck.Report of {str(MODEL_FOLDER)!r}: PASS: left padding")
@@ -111,6 +120,8 @@ def test_its_repr_is_one_line(demo):
         ({"prompts": [5]}, "prompts is (5,).\nUse a list of texts"),
         ({"select": "PAD2"}, "select is 'PAD2'.\nUse a list of texts"),
         ({"select": None}, "select is None.\nUse a list of texts"),
+        ({"with_modes": "assisted"}, "with_modes is 'assisted'.\nUse 'static-cache', 'second-turn', "),
+        ({"with_modes": ["statik"]}, "with_modes is ('statik',).\nUse 'static-cache', 'second-turn', "),
         ({"ignore": ["PAD106"]}, 'Use a reason for each code: {"PAD106": "why"}'),
         ({"max_new_tokens": "5"}, "max_new_tokens is '5'.\nUse a whole number."),
         ({"batch_size": None}, "batch_size is None.\nUse a whole number or 'auto'."),

@@ -270,7 +270,8 @@ def _what_to_write(error: str) -> str:
     if key == "ignore":
         return 'Give each code its reason: ignore = { PAD106 = "why" }.'
     kinds = {field.encode_name: get_args(field.type) for field in msgspec.structs.fields(Section)}
-    values = [value for kind in kinds.get(key, ()) if get_origin(kind) is Literal for value in get_args(kind)]
+    texts = [each for kind in kinds.get(key, ()) for each in (kind, *get_args(kind)) if get_origin(each) is Literal]
+    values = [value for each in texts for value in get_args(each)]
     return f"Use {', '.join(values)}." if values else "Give the key a value of that type."
 
 

@@ -48,6 +48,7 @@ from padcheck.cli.options import (
     TpPlan,
     TrustRemoteCode,
     Verbose,
+    WithModes,
     WriteBaseline,
 )
 
@@ -66,6 +67,7 @@ DECODING: Group = {
     "thorough": Thorough,
     "cross_limits": CrossLimits,
 }
+MODES: Group = {"with_modes": WithModes}
 RUNNING: Group = {"dtype": Dtype, "device": Device, "attn_implementation": AttnImplementation}
 LOADING: Group = {
     "revision": Revision,

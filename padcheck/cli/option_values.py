@@ -36,6 +36,8 @@ def option_values(asked: Mapping[str, Any]) -> dict[str, Any]:
         values["select"] = tuple(_codes(values["select"]))
     if "ignore" in values:
         values["ignore"] = dict.fromkeys(_codes(values["ignore"]), "left out by --ignore")
+    if "with_modes" in values:
+        values["with_modes"] = tuple(mode.lower() for mode in _parts(values["with_modes"])) or ("",)
     if "fail_on" in values:
         values["fail_on"] = FailOn(values["fail_on"]).severity
     if "reports" in values:
@@ -89,4 +91,9 @@ def _prompts(prompts: list[str], file: str | None) -> tuple[str, ...]:
 
 
 def _codes(options: list[str]) -> list[str]:
-    return [code.strip().upper() for option in options for code in option.split(",") if code.strip()]
+    return [code.upper() for code in _parts(options)]
+
+
+def _parts(options: list[str]) -> list[str]:
+    """The parts between commas, of all options together."""
+    return [part.strip() for option in options for part in option.split(",") if part.strip()]

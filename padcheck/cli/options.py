@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from padcheck.core.run_plans import MODES
 from padcheck.core.severity import Severity
 from padcheck.reporters import Format
 
@@ -52,6 +53,11 @@ def _codes(incomplete: str) -> list[str]:
     from padcheck.judging.rules import RULES
 
     return [rule.code for rule in RULES if rule.code.startswith(incomplete.upper())]
+
+
+def _modes(incomplete: str) -> list[str]:
+    """Shell completion of a mode."""
+    return [name for name in (*MODES, "all") if name.startswith(incomplete)]
 
 
 Model = Annotated[
@@ -207,6 +213,17 @@ CrossLimits = Annotated[
         "--cross-limits",
         help="Also run repeated text that passes every length at which the model changes what it does, if memory "
         "allows.",
+    ),
+]
+
+WithModes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--with",
+        help="Also generate in these modes, alone and left-padded: static-cache, second-turn, no-cache, "
+        "chunked-prefill, inputs-embeds, assisted, or all.",
+        metavar="MODE[,MODE]",
+        autocompletion=_modes,
     ),
 ]
 

@@ -18,6 +18,7 @@ from padcheck.core.facts import (
     SpecialTokenIds,
     TokenizerFacts,
 )
+from padcheck.core.modes import ModeName
 
 PositionsUsedBy = Literal["table", "rotary"]
 
@@ -84,6 +85,7 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
         warnings: The distinct warnings and log messages of the libraries.
         rows: One per prompt; fewer if the run raised.
         error: What the run raised; None if it ended.
+        refused: True if no forward() raised the error: the library does not run this model like this, and says so.
         stand_in: What ran in place of generate(), if that happened for any row.
     """
 
@@ -94,6 +96,7 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...] = ()
     rows: tuple[Row, ...] = ()
     error: str | None = None
+    refused: bool = False
     stand_in: str | None = None
 
 
@@ -271,6 +274,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
         samples: A batch that the tokenizer padded, by side.
         load_warnings: What the libraries said while they loaded the model.
         labels_keep_eos: Whether transformers' collator keeps the eos of a text as a label; None if unknown.
+        modes: The modes that were asked for.
         runs: What each run gave, by its name.
         differences: How far each row of a run is from its reference, by the run's name.
         left_out: The expensive probes that did not run because nothing was in doubt.
@@ -300,6 +304,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     samples: dict[PaddingSide, Sample]
     load_warnings: tuple[str, ...] = ()
     labels_keep_eos: bool | None = None
+    modes: tuple[ModeName, ...] = ()
     runs: dict[str, RunResult] = msgspec.field(default_factory=dict, name="arms")
     differences: dict[str, tuple[RowDifference, ...]] = {}
     left_out: tuple[str, ...] = ()

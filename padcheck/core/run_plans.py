@@ -5,9 +5,10 @@ decides what a difference means. JSON reports keep the results under the key `ar
 """
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from padcheck.core.facts import PaddingSide
+from padcheck.core.modes import ModeName
 
 RunName = Literal[
     "single",
@@ -37,6 +38,16 @@ RunName = Literal[
     "left_other_attention",
     "other_positions",
     "shifted",
+    "static_cache",
+    "left_static_cache",
+    "second_turn",
+    "left_second_turn",
+    "chunked_prefill",
+    "left_chunked_prefill",
+    "inputs_embeds",
+    "left_inputs_embeds",
+    "assisted",
+    "left_assisted",
 ]
 
 SINGLE: Final = "single"
@@ -67,6 +78,7 @@ class RunPlan:
         stand_in: A forward() may replace generate() for some prompts.
         expensive: It runs only if a batch is in doubt, or with --thorough.
         for_training: It runs only if the task is training.
+        mode: The mode that it generates in. It runs if the mode was asked for.
     """
 
     description: str
@@ -83,6 +95,40 @@ class RunPlan:
     stand_in: bool = False
     expensive: bool = False
     for_training: bool = False
+    mode: ModeName | None = None
+
+
+class Mode(NamedTuple):
+    """What a mode is, and its two runs.
+
+    Attributes:
+        description: What is different about it, for the report.
+        alone: The run of each prompt alone in this mode. It must give what the prompt alone gives without the mode.
+        left: The run of the left-padded batch in this mode. It must give what `alone` gives.
+    """
+
+    description: str
+    alone: RunName
+    left: RunName
+
+
+MODES: dict[ModeName, Mode] = {
+    "static-cache": Mode("a static cache", "static_cache", "left_static_cache"),
+    "second-turn": Mode("in two turns on one cache", "second_turn", "left_second_turn"),
+    "no-cache": Mode("no cache", "uncached", "left_uncached"),
+    "chunked-prefill": Mode("the prompt read in chunks", "chunked_prefill", "left_chunked_prefill"),
+    "inputs-embeds": Mode("inputs_embeds for input_ids", "inputs_embeds", "left_inputs_embeds"),
+    "assisted": Mode("drafts of the next tokens (assisted)", "assisted", "left_assisted"),
+}
+"""All modes, in the order of the report."""
+
+
+def _plans_of(name: ModeName, *, expensive: bool = False) -> dict[RunName, RunPlan]:
+    what, alone, left = MODES[name]
+    return {
+        alone: RunPlan(f"each prompt alone, {what}", SINGLE, mode=name, expensive=expensive),
+        left: RunPlan(f"the left-padded batch, {what}", alone, "left", mode=name, expensive=expensive),
+    }
 
 
 RUN_PLANS: dict[RunName, RunPlan] = {
@@ -141,8 +187,7 @@ RUN_PLANS: dict[RunName, RunPlan] = {
     "packed": RunPlan("packed: the prompts in one row, forward()", "forward", for_training=True),
     "broken_mask": RunPlan("the mask broken on purpose", "left_forward", "left", control=True, artificial=True),
     "forward_again": RunPlan("forward(), each prompt alone, once more", "forward", must_match=True),
-    "uncached": RunPlan("each prompt alone, no cache", SINGLE, expensive=True),
-    "left_uncached": RunPlan("the left-padded batch, no cache", "uncached", "left", expensive=True),
+    **_plans_of("no-cache", expensive=True),
     "left_other_attention": RunPlan(
         "left, the other attention implementation", SINGLE, "left", expensive=True, artificial=True
     ),
@@ -150,6 +195,11 @@ RUN_PLANS: dict[RunName, RunPlan] = {
         "left, forward(), positions backwards", "left_forward", "left", expensive=True, artificial=True
     ),
     "shifted": RunPlan("forward(), alone, positions as after pads", "left", "left", expensive=True, artificial=True),
+    **_plans_of("static-cache"),
+    **_plans_of("second-turn"),
+    **_plans_of("chunked-prefill"),
+    **_plans_of("inputs-embeds"),
+    **_plans_of("assisted"),
 }
 """All runs, in the order of the report."""
 

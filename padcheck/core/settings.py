@@ -4,10 +4,12 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from padcheck.core.errors import UsageError
 from padcheck.core.facts import PaddingSide
+from padcheck.core.modes import Asked, ModeName
+from padcheck.core.run_plans import MODES
 from padcheck.core.severity import Severity
 from padcheck.core.use_case import Task, UseCase
 
@@ -52,6 +54,7 @@ class MeasureSettings:
     thorough: bool = False
     task: Task | None = None
     cross_limits: bool = False
+    with_modes: tuple[Asked, ...] = ()
 
     def __post_init__(self) -> None:
         _require(self.max_new_tokens >= 1, f"--max-new-tokens is {self.max_new_tokens}", "Ask for at least 1.")
@@ -86,6 +89,8 @@ class MeasureSettings:
                 "Leave out one: each rank has its own device, and a toy fits on one device.",
             )
         _require(self.gguf_file != "", "--gguf-file is empty", "Name a file in the model's folder, or leave it out.")
+        for mode in self.with_modes:
+            _require(mode in get_args(Asked), f"--with is {mode!r}", f"Use {', '.join(MODES)} or all.")
         names = (self.model, self.gguf_file, self.tokenizer, self.revision, self.pad_token)
         for text in (*filter(None, names), *self.prompts):
             _require(
@@ -93,6 +98,11 @@ class MeasureSettings:
             )
         for index, prompt in enumerate(self.prompts):
             _require(bool(prompt), f"Prompt {index} is empty", "Give it at least one character.")
+
+    @property
+    def modes(self) -> tuple[ModeName, ...]:
+        """The modes to run, in the order of the report."""
+        return tuple(name for name in MODES if name in self.with_modes or "all" in self.with_modes)
 
     @property
     def given(self) -> dict[str, object]:

@@ -92,6 +92,7 @@ def inspect(settings: MeasureSettings, progress: Progress, load: LoadWithoutWeig
         max_new_tokens=settings.max_new_tokens,
         samples=encoded.samples,
         load_warnings=tuple(messages),
+        modes=settings.modes,
         settings=settings.given,
     )
     return Inspected(loaded, pad_token, encoded.input_ids, evidence)

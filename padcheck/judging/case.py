@@ -13,6 +13,8 @@ from padcheck.core.use_case import UseCase
 Reads = tuple[RunName | tuple[RunName, ...], ...]
 """The runs that a rule needs. Of a tuple of runs one is enough; the reason for being undecided names its first run."""
 
+ONLY_THE_TOKENIZER = "only the tokenizer was inspected"
+
 LEFT_BATCH: tuple[RunName, ...] = ("left", "left_float32")
 """The runs that `Case.left` chooses from."""
 
@@ -79,7 +81,7 @@ class Case(NamedTuple):
 
     def _why_not_run(self, name: RunName) -> str:
         if not self.evidence.runs:
-            return "only the tokenizer was inspected"
+            return ONLY_THE_TOKENIZER
         run = self.evidence.runs.get(name)
         if run is None:
             return f"the run {name} did not run"

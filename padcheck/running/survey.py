@@ -12,7 +12,7 @@ from padcheck.core.exit_codes import ExitCode
 from padcheck.core.facts import Environment
 from padcheck.core.progress import Progress, Silent
 from padcheck.core.report import STATUS, Architecture, Comparison, Finding, Report, Survey, Verdict
-from padcheck.core.run_plans import SINGLE
+from padcheck.core.run_plans import MODES, SINGLE
 from padcheck.core.settings import JudgeSettings, MeasureSettings, SurveySettings
 from padcheck.core.variant_name import variant_name
 from padcheck.judging.compare import open_case
@@ -36,7 +36,7 @@ _RUNS = {
     "forward_alone": "forward",
     "packed": "packed",
 }
-"""The runs that a survey keeps, by their keys in its JSON."""
+"""The runs that a survey keeps, by their keys in its JSON. Those of modes are added under their own names."""
 
 _UNCLEAR = 0.01
 """Logit units. Rounding in float32 stays far below it, unless it flips a choice such as a router's or a top-k."""
@@ -91,6 +91,7 @@ def survey(
     settings: dict[str, object] = {
         key: getattr(measure, key) for key in ("dtype", "device", "attn_implementation", "max_new_tokens", "seed")
     }
+    settings["with_modes"] = measure.modes
     return compose_survey([judged[model_type] for model_type in model_types], environment(), settings, judgement)
 
 
@@ -204,7 +205,9 @@ def _is_unclear(architecture: Architecture) -> bool:
 def _summary(model_type: str, report: Report, judgement: JudgeSettings, seconds: float) -> Architecture:
     if report.evidence.runs[SINGLE].error is not None or report.status == "not_measured":
         return _not_judged(model_type, _why_not(report), ExitCode.NOT_MEASURED, seconds)
-    compared = {key: report.comparisons[run] for key, run in _RUNS.items() if run in report.comparisons}
+    of_modes = {run: run for name in report.evidence.modes for run in (MODES[name].alone, MODES[name].left)}
+    runs = _RUNS | of_modes
+    compared = {key: report.comparisons[run] for key, run in runs.items() if run in report.comparisons}
     compared["left_first_token"] = _first_token(report, judgement)
     limit = KNOWN_LIMITS.get(model_type)
     return Architecture(

@@ -50,6 +50,8 @@ def test_python_dash_m_is_the_same_command():
         ("compare", "--attn-implementation", "nonsense"),
         ("compare", "--atol", "-1"),
         ("compare", "--select", "XYZ"),
+        ("compare", "--with", "statik"),
+        ("compare", "--with", ""),
         ("compare", "--format", "pdf"),
         ("compare", "--pad-token", "<|not there|>"),
         ("compare", "--chat"),

@@ -222,7 +222,7 @@ def test_every_option_of_check_is_a_key_unless_it_makes_sense_only_on_the_comman
     from padcheck.cli import option_groups as options
 
     groups = (options.PROMPTS, options.LENGTH, options.DECODING, options.RUNNING, options.WEIGHTS, options.LOADING)
-    groups = (*groups, options.USE, options.TOLERANCE, options.RULES)
+    groups = (*groups, options.MODES, options.USE, options.TOLERANCE, options.RULES)
     names = {name for group in groups for name in group} - {"prompt"}
     assert names | {"prompts_file"} == set(ModelTable.__struct_fields__)
     assert set(Section.__struct_fields__) - names == {"prompts_file", "models", "baseline", "report", "model"}
@@ -238,6 +238,8 @@ def test_the_schema_for_editors_is_up_to_date():
         (FULL, True),
         ('modles = ["demo"]', False),
         ("batch-size = 'many'", False),
+        ("with-modes = ['static-cache', 'all']", True),
+        ("with-modes = ['statik']", False),
         ("padding-side = 'middle'", False),
         ("fail-on = 'sometimes'", False),
         ("ignore = { PAD106 = '' }", False),

@@ -179,7 +179,7 @@ def test_the_action_installs_the_given_package(runner):
         (("com",), {"compare"}),
         (("check", "--base"), {"--baseline"}),
         (("compare", "--format", "jun"), {"junit"}),
-        (("explain", "PAD20"), {f"PAD20{digit}" for digit in range(1, 9)}),
+        (("explain", "PAD20"), {f"PAD20{digit}" for digit in range(1, 10)}),
         (("check", "--ignore", "PAD90"), {"PAD901", "PAD902", "PAD903"}),
     ],
 )

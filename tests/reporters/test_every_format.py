@@ -11,6 +11,7 @@ from builders import (
     flip,
     gave,
     in_half,
+    in_modes,
     many_prompts,
     model_facts,
     no_padding,
@@ -20,6 +21,7 @@ from builders import (
     raised,
     report,
     row,
+    rows_of,
     run_result,
     runs,
     samples,
@@ -134,6 +136,14 @@ REPORTS = {
         runs=runs(
             single=run_result(None, stand_in="forward()", rows=(row(0), row(1, prompt=SHORT, stand_in="forward()")))
         ),
+    ),
+    "modes": report(
+        **in_modes(
+            *("static-cache", "second-turn", "no-cache"),
+            static_cache=rows_of("static_cache", 0.5),
+            left_second_turn=rows_of("left_second_turn", 0.0, None),
+            left_uncached=rows_of("left_uncached", 0.5),
+        )
     ),
     "hidden by 16 bit": report(**in_half(left=0.5, left_float32=0.5)),
     "control not seen": report(**probes(broken_mask=0.0)),

@@ -146,6 +146,18 @@ def test_rwkv_differs_in_any_batch(outcome):
     assert "PAD206" in of(outcome, "rwkv")["findings"]
 
 
+def test_modes_are_added_if_they_are_asked_for(padcheck, outcome):
+    options = ("--with", "static-cache,no-cache", "--with", "second-turn", "--format", "json")
+    found = padcheck("survey", "llama", "jamba", *options)
+    llama, jamba = of(found, "llama")["verdicts"], of(found, "jamba")["verdicts"]
+    runs = {f"{side}{run}" for side in ("", "left_") for run in ("static_cache", "second_turn", "uncached")}
+    assert {llama[run] for run in runs} <= {"identical", "equivalent"}
+    assert jamba["second_turn"] == "different"
+    assert "PAD209" in of(found, "jamba")["findings"]
+    assert found.report["settings"]["with_modes"] == ["static-cache", "second-turn", "no-cache"]
+    assert not runs & set(of(outcome, "llama")["verdicts"])
+
+
 def test_findings_make_it_fail(outcome):
     assert outcome.report["status"] == "fail"
     assert outcome.exit_code == outcome.report["exit_code"] == 1

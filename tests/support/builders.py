@@ -19,6 +19,7 @@ from padcheck.core.evidence import (
 )
 from padcheck.core.exit_codes import ExitCode
 from padcheck.core.facts import Environment, ModelFacts, PaddingSide, SpecialTokenIds, TokenIds, TokenizerFacts
+from padcheck.core.modes import ModeName
 from padcheck.core.padding import pad_ids, position_ids_from_mask
 from padcheck.core.report import (
     STATUS,
@@ -32,6 +33,7 @@ from padcheck.core.report import (
     UnmeasuredModel,
 )
 from padcheck.core.run_plans import IN_FLOAT32, SINGLE, USER_RUNS
+from padcheck.core.run_plans import MODES as RUNS_OF_MODES
 from padcheck.core.settings import JudgeSettings
 from padcheck.judging.compare import open_case
 from padcheck.judging.judge import judge
@@ -168,6 +170,19 @@ EXPENSIVE: dict[str, tuple[str, PaddingSide | None]] = {
 
 FOR_TRAINING: dict[str, tuple[str, PaddingSide | None]] = {"packed": ("forward", None)}
 """The probes that run only if the task is training."""
+MODES: dict[str, tuple[str, PaddingSide | None]] = {
+    "static_cache": ("single", None),
+    "left_static_cache": ("static_cache", "left"),
+    "second_turn": ("single", None),
+    "left_second_turn": ("second_turn", "left"),
+    "chunked_prefill": ("single", None),
+    "left_chunked_prefill": ("chunked_prefill", "left"),
+    "inputs_embeds": ("single", None),
+    "left_inputs_embeds": ("inputs_embeds", "left"),
+    "assisted": ("single", None),
+    "left_assisted": ("assisted", "left"),
+}
+"""The runs of the modes, which run only if they were asked for. Those of no-cache are expensive probes too."""
 
 HALF_ONLY: dict[str, tuple[str | None, PaddingSide | None]] = {
     "left_float32": ("single", "left"),
@@ -182,7 +197,10 @@ AS_RUN = (*USER_RUNS, "replayed")
 CONTROLS = ("left_forward_no_mask", "broken_mask")
 """The runs that differ in the padded rows of a healthy model."""
 
-_WITHOUT_PADS = {"shifted", *(name for name, (_, side) in (PROBES | EXPENSIVE | FOR_TRAINING).items() if side is None)}
+_WITHOUT_PADS = {
+    "shifted",
+    *(name for name, (_, side) in (PROBES | EXPENSIVE | FOR_TRAINING | MODES).items() if side is None),
+}
 
 
 def runs(**changes: RunResult) -> dict[str, RunResult]:
@@ -191,7 +209,7 @@ def runs(**changes: RunResult) -> dict[str, RunResult]:
 
 
 def _probe(name: str) -> RunResult:
-    reference, side = (PROBES | EXPENSIVE | FOR_TRAINING | HALF_ONLY)[name]
+    reference, side = (PROBES | EXPENSIVE | FOR_TRAINING | MODES | HALF_ONLY)[name]
     built = run_result(side, description=name, reference=reference)
     return replace(built, rows=batch(None)) if name in _WITHOUT_PADS else built
 
@@ -201,6 +219,14 @@ def gave(**changes: tuple[RowDifference, ...]) -> dict[str, object]:
     more = {name: _probe(name) for name in changes if name in EXPENSIVE}
     left_out = tuple(name for name in EXPENSIVE if name not in more)
     return {"runs": runs(**more), "differences": differences(**changes), "left_out": left_out}
+
+
+def in_modes(*names: ModeName, **changes: tuple[RowDifference, ...]) -> dict[str, object]:
+    """Evidence in which these modes ran, with these differences of their runs. By default they change nothing."""
+    names_of_runs = [run for name in names for run in RUNS_OF_MODES[name][1:]]
+    ran = {run: _probe(run) for run in names_of_runs}
+    same = {run: rows_of(run, 0.0, 0.0) for run in names_of_runs}
+    return {"modes": names, "runs": runs(**ran), "differences": differences(**{**same, **changes})}
 
 
 def rows_of(name: str, *max_abs_diffs: float | None, count: int = 2) -> tuple[RowDifference, ...]:

@@ -46,12 +46,12 @@ def not_judged(model_type, reason):
     )
 
 
-def a_survey(*architectures, status="fail"):
+def a_survey(*architectures, status="fail", **settings):
     return Survey(
         status=status,
         exit_code=ExitCode.FINDINGS,
         environment=builders.report().evidence.environment,
-        settings={"dtype": None, "max_new_tokens": 6},
+        settings={"dtype": None, "max_new_tokens": 6} | settings,
         architectures=architectures,
     )
 

@@ -80,7 +80,9 @@ def run_in_batches(
 def not_run(error: str) -> Measured:
     """The result if no run can be executed."""
     plans = {
-        name: plan for name, plan in RUN_PLANS.items() if not (name in HALF_ONLY or plan.expensive or plan.for_training)
+        name: plan
+        for name, plan in RUN_PLANS.items()
+        if not (name in HALF_ONLY or plan.expensive or plan.for_training or plan.mode)
     }
     return Measured(runs={name: RunLog(plan, error=error).evidence() for name, plan in plans.items()})
 

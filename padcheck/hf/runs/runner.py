@@ -1,10 +1,10 @@
 """Decides which runs a batch needs, and executes them.
 
 The user runs come first: the prompts alone and the batch with both padding sides. A few cheap probes follow, on the
-shortest and the longest prompt of the batch; in float32 if the model is in 16 bit, since faults stand out from rounding
-there. If something differs that should agree, or if a fault made on purpose does not show, the batch is in doubt: then
-every prompt runs alone through generate(), the probes run on all prompts, and the expensive ones look for the cause and
-the place.
+shortest and the longest prompt of the batch, and the modes that were asked for; in float32 if the model is in 16 bit,
+since faults stand out from rounding there. If something differs that should agree, or if a fault made on purpose does
+not show, the batch is in doubt: then every prompt runs alone through generate(), the probes run on all prompts, and the
+expensive ones look for the cause and the place.
 """
 
 from dataclasses import replace
@@ -19,7 +19,8 @@ from padcheck.core.run_plans import HALF_ONLY, IN_FLOAT32, RUN_PLANS, SINGLE, US
 from padcheck.core.settings import MeasureSettings
 from padcheck.hf.calls.batches import Batch
 from padcheck.hf.calls.capture import captured_warnings
-from padcheck.hf.float32.view import HALF, Float32View, error_text
+from padcheck.hf.float32.view import HALF, Float32View
+from padcheck.hf.library.exceptions import error_text
 from padcheck.hf.parallel.ranks import in_step
 from padcheck.hf.runs.context import RunContext
 from padcheck.hf.runs.differences import precision_steps
@@ -33,7 +34,7 @@ from padcheck.hf.runs.stand_ins import alone, generated
 from padcheck.hf.runs.table import EXECUTIONS
 
 _CHEAP_PROBES = tuple(
-    name for name, plan in RUN_PLANS.items() if not (plan.as_loaded or plan.expensive or name in HALF_ONLY)
+    name for name, plan in RUN_PLANS.items() if not (plan.as_loaded or plan.expensive or plan.mode or name in HALF_ONLY)
 )
 _EXPENSIVE_PROBES = tuple(name for name, plan in RUN_PLANS.items() if plan.expensive)
 _USER_RUNS_IN_FLOAT32: tuple[RunName, RunName] = ("left_float32", "single_float32")
@@ -64,6 +65,7 @@ class Runner:
         self._cheap_probes = tuple(
             name for name in _CHEAP_PROBES if settings.task == "train" or not RUN_PLANS[name].for_training
         )
+        self._modes = settings.modes
         self._doubt = Doubt(model, self.recorder.logs, self.noise)
 
     def run(self, batch: Batch, progress: Progress) -> None:
@@ -73,6 +75,7 @@ class Runner:
         probing = self._context_of_probes(as_loaded, progress)
         with probing.runtime.opened():
             self._probe(probing, progress)
+            self._run_modes(probing, progress)
         if not self._thorough and not self._is_in_doubt(batch):
             return
         self._generate_all(SINGLE, as_loaded, progress)
@@ -179,6 +182,13 @@ class Runner:
         if self.screen is None and context.of(SINGLE):
             with progress.stage("running a few pad counts", "screen"), captured_warnings():
                 self.screen = screen_pad_counts(context)
+
+    def _run_modes(self, context: RunContext, progress: Progress) -> None:
+        """The modes that were asked for, on every prompt."""
+        for name, plan in RUN_PLANS.items():
+            if plan.mode in self._modes:
+                batch = EXECUTIONS[name].prompts(context.batch)
+                self.recorder.run(name, context.on(batch), progress)
 
     def _is_in_doubt(self, batch: Batch) -> bool:
         return self._doubt.about(batch) or self._screen_is_off()

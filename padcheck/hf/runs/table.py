@@ -1,9 +1,7 @@
 """How each run of `padcheck.core.run_plans` is executed, and on which prompts."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import NamedTuple
 
 from padcheck.core.padding import position_ids_from_mask
 from padcheck.core.run_plans import SINGLE, RunName
@@ -12,19 +10,8 @@ from padcheck.hf.calls.trace import RowTrace
 from padcheck.hf.runs.attention import other_attention, require_packing
 from padcheck.hf.runs.context import RunContext
 from padcheck.hf.runs.differences import furthest
-
-
-class Execution(NamedTuple):
-    """How a run is executed.
-
-    Attributes:
-        function: Runs the prompts of the batch and gives one trace a prompt.
-        prompts: Chooses the prompts that it runs on while the batch is not in doubt; they are padded as in its
-            reference.
-    """
-
-    function: Callable[[RunContext], list[RowTrace]]
-    prompts: Callable[[Batch], Batch] = Batch.pair
+from padcheck.hf.runs.execution import Execution
+from padcheck.hf.runs.modes import EXECUTIONS_OF_MODES
 
 
 def _single(context: RunContext) -> list[RowTrace]:
@@ -148,14 +135,6 @@ def _other_positions(context: RunContext) -> list[RowTrace]:
     return context.runtime.forward(context.batch.padded("left"), positions=backwards)
 
 
-def _uncached(context: RunContext) -> list[RowTrace]:
-    return [trace for rows in context.batch.alone() for trace in context.runtime.generate(rows, with_cache=False)]
-
-
-def _left_uncached(context: RunContext) -> list[RowTrace]:
-    return context.runtime.generate(context.batch.padded("left"), with_cache=False)
-
-
 def _shifted(context: RunContext) -> list[RowTrace]:
     slots = tuple(range(context.batch.width))
     return [
@@ -188,10 +167,9 @@ EXECUTIONS: dict[RunName, Execution] = {
     "packed": Execution(_packed),
     "broken_mask": Execution(_broken_mask),
     "forward_again": Execution(_forward, Batch.longest),
-    "uncached": Execution(_uncached),
-    "left_uncached": Execution(_left_uncached),
     "left_other_attention": Execution(_left_other_attention),
     "other_positions": Execution(_other_positions),
     "shifted": Execution(_shifted),
+    **EXECUTIONS_OF_MODES,
 }
 """One for each of `RUN_PLANS`."""

@@ -23,6 +23,9 @@ from padcheck.judging.rules.pad205_depends_on_pad_count import DependsOnPadCount
 from padcheck.judging.rules.pad206_depends_on_batch import DependsOnBatch
 from padcheck.judging.rules.pad207_known_limit import KnownLimit
 from padcheck.judging.rules.pad208_generate_differs_from_forward import GenerateDiffersFromForward
+from padcheck.judging.rules.pad209_mode_changes_output import ModeChangesOutput
+from padcheck.judging.rules.pad210_mode_breaks_left_padding import ModeBreaksLeftPadding
+from padcheck.judging.rules.pad211_mode_not_run import ModeNotRun
 from padcheck.judging.rules.pad301_pads_leak import PadsLeak
 from padcheck.judging.rules.pad302_positions_count_padding import PositionsCountPadding
 from padcheck.judging.rules.pad303_wrong_after_prefill import WrongAfterPrefill
@@ -61,6 +64,9 @@ RULES: tuple[Rule, ...] = (
     DependsOnBatch(),
     KnownLimit(),
     GenerateDiffersFromForward(),
+    ModeChangesOutput(),
+    ModeBreaksLeftPadding(),
+    ModeNotRun(),
     PadsLeak(),
     PositionsCountPadding(),
     WrongAfterPrefill(),

@@ -98,9 +98,9 @@ def _call(report: Report) -> str:
 
 
 def _option(name: str, value: object) -> Iterator[str]:
-    yield f"--{name.replace('_', '-')}"
+    yield "--with" if name == "with_modes" else f"--{name.replace('_', '-')}"
     if value is not True:
-        yield str(value)
+        yield ",".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
 
 
 def _quoted(word: str) -> str:

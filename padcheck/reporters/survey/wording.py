@@ -1,9 +1,10 @@
 """What every format says about a survey, in the same words: plain strings without layout."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from padcheck.core.report import Architecture, Survey, Verdict
+from padcheck.core.run_plans import MODES
 from padcheck.core.severity import Severity
 from padcheck.reporters.report.wording.what_was_run import library_behaviour, versions
 
@@ -19,7 +20,10 @@ COLUMNS = {
     "packed": "packed",
     "left_no_mask": "no mask",
 }
-"""The columns: the name of the verdict, and the heading."""
+"""The columns of every survey: the name of the verdict, and the heading."""
+
+_ALONE: dict[str, str] = {mode.left: mode.alone for mode in MODES.values()}
+"""The prompts alone in each mode, by the left-padded batch in that mode."""
 
 _LEGEND = (
     ("generate", "generate() on a padded batch, compared with each prompt alone at every step"),
@@ -34,6 +38,10 @@ _LEGEND = (
 _LEGEND_OF_VARIANTS = (
     ("+name", "what checkpoints of the model type above set, such as another position scaling"),
     ("decoding", "every prompt passes the limit while it generates; otherwise some are beyond it from the start"),
+)
+_LEGEND_OF_MODES = (
+    ("a mode", "left-padded generate() in this mode, compared with each prompt alone in this mode"),
+    ("alone", "without padding the mode already differs from plain generate()"),
 )
 
 _AS_LARGE_AS_A_FAULT = 0.5
@@ -50,6 +58,13 @@ _IN_A_COLUMN = {
     "PAD406": "packed",
 }
 """The codes that only repeat a column, and that column."""
+
+_IN_COLUMNS_OF_MODES = ("PAD209", "PAD210")
+
+
+def columns(survey: Survey) -> dict[str, str]:
+    """The columns of this survey, with one for each mode that was asked for."""
+    return COLUMNS | {mode.left: name for name, mode in MODES.items() if name in _modes(survey)}
 
 
 def header(survey: Survey) -> list[tuple[str, str]]:
@@ -68,9 +83,10 @@ def header(survey: Survey) -> list[tuple[str, str]]:
 
 
 def legend(survey: Survey) -> list[tuple[str, str]]:
-    """What the columns and the lines mean."""
+    """What the columns, the cells and the lines mean."""
+    of_modes = _LEGEND_OF_MODES if _modes(survey) else ()
     has_variants = any(line.variant for line in lines(survey))
-    return [*_LEGEND, *(_LEGEND_OF_VARIANTS if has_variants else ())]
+    return [*_LEGEND, *of_modes, *(_LEGEND_OF_VARIANTS if has_variants else ())]
 
 
 def judged(survey: Survey) -> list[Architecture]:
@@ -100,26 +116,35 @@ def not_judged(survey: Survey) -> list[tuple[str, str]]:
 
 def cell(architecture: Architecture, name: str) -> str:
     """`ok`, or the largest difference. In the column without a mask it is `same`, which is neither right nor wrong."""
-    verdict = architecture.verdicts.get(name, Verdict.NOT_RUN)
+    run = _deciding(architecture, name)
+    verdict = architecture.verdicts.get(run, Verdict.NOT_RUN)
     if verdict is Verdict.NOT_RUN:
         return "not run"
+    alone = "" if run == name else "alone "
     if verdict is Verdict.NON_FINITE:
-        return "NaN"
-    far = architecture.max_abs_diffs.get(name)
+        return f"{alone}NaN"
+    far = architecture.max_abs_diffs.get(run)
     if is_right(architecture, name) or far is None:
         return "same" if name == WITHOUT_MASK else "ok"
-    return f"{far:.2g}?" if verdict.within_rounding else f"{far:.2g}"
+    return f"{alone}{far:.2g}{'?' if verdict.within_rounding else ''}"
 
 
 def is_right(architecture: Architecture, name: str) -> bool:
     """True if it ran, padding changes nothing beyond rounding, and rounding is small enough to tell."""
-    far = architecture.max_abs_diffs.get(name) or 0.0
-    return architecture.verdicts.get(name, Verdict.NOT_RUN).within_rounding and far < _AS_LARGE_AS_A_FAULT
+    run = _deciding(architecture, name)
+    far = architecture.max_abs_diffs.get(run) or 0.0
+    return architecture.verdicts.get(run, Verdict.NOT_RUN).within_rounding and far < _AS_LARGE_AS_A_FAULT
 
 
 def is_wrong(architecture: Architecture, name: str) -> bool:
     """True if padding changes what the model says."""
-    return architecture.verdicts.get(name) in (Verdict.DIFFERENT, Verdict.NON_FINITE)
+    return architecture.verdicts.get(_deciding(architecture, name)) in (Verdict.DIFFERENT, Verdict.NON_FINITE)
+
+
+def _deciding(architecture: Architecture, name: str) -> str:
+    """The verdict that a column shows. In a mode that is the one on the prompts alone, unless they are right."""
+    alone = _ALONE.get(name, name)
+    return name if architecture.verdicts.get(alone, Verdict.NOT_RUN).within_rounding else alone
 
 
 def codes(architecture: Architecture) -> list[str]:
@@ -127,7 +152,9 @@ def codes(architecture: Architecture) -> list[str]:
     return [
         finding.code
         for finding in architecture.details
-        if finding.severity is not Severity.INFO and not is_wrong(architecture, _IN_A_COLUMN.get(finding.code, ""))
+        if finding.severity is not Severity.INFO
+        and finding.code not in _IN_COLUMNS_OF_MODES
+        and not is_wrong(architecture, _IN_A_COLUMN.get(finding.code, ""))
     ]
 
 
@@ -143,7 +170,7 @@ def known_limits(survey: Survey) -> list[tuple[str, str]]:
 
 def tally(survey: Survey) -> list[tuple[str, str]]:
     """How many architectures are right and wrong in each column."""
-    return [(heading, _count(judged(survey), name)) for name, heading in COLUMNS.items()]
+    return [(heading, _count(judged(survey), name)) for name, heading in columns(survey).items()]
 
 
 def conclusion(survey: Survey) -> str:
@@ -156,12 +183,17 @@ def conclusion(survey: Survey) -> str:
     return f"{verdict[survey.status]}: {judged_right}"
 
 
+def _modes(survey: Survey) -> Collection[object]:
+    modes = survey.settings.get("with_modes")
+    return modes if isinstance(modes, (list, tuple)) else ()
+
+
 def _is_given(value: object) -> bool:
-    return value is not None and value not in ((), {})
+    return value is not None and value not in ((), [], {})
 
 
 def _listed(value: object) -> str:
-    return ",".join(map(str, value)) if isinstance(value, (tuple, dict)) else str(value)
+    return ",".join(map(str, value)) if isinstance(value, (tuple, list, dict)) else str(value)
 
 
 def _count(architectures: Iterable[Architecture], name: str) -> str:

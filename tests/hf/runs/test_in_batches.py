@@ -33,12 +33,13 @@ def clean() -> dict[torch.dtype, Report]:
 
 
 def test_the_builders_of_tests_know_every_run() -> None:
-    known = builders.PROBES | builders.HALF_ONLY | builders.EXPENSIVE | builders.FOR_TRAINING
+    known = builders.PROBES | builders.HALF_ONLY | builders.EXPENSIVE | builders.FOR_TRAINING | builders.MODES
     assert {
         name: (plan.reference, plan.padding_side) for name, plan in RUN_PLANS.items() if name not in USER_RUNS
     } == known
     assert {name for name, plan in RUN_PLANS.items() if plan.expensive} == set(builders.EXPENSIVE)
     assert {name for name, plan in RUN_PLANS.items() if plan.for_training} == set(builders.FOR_TRAINING)
+    assert {name for name, plan in RUN_PLANS.items() if plan.mode and not plan.expensive} == set(builders.MODES)
     assert set(HALF_ONLY) == set(builders.HALF_ONLY)
     assert {name for name, plan in RUN_PLANS.items() if plan.as_loaded} == set(builders.AS_RUN)
 
@@ -179,7 +180,7 @@ def test_thorough_runs_the_expensive_probes_on_a_clean_model(dtype: torch.dtype)
     evidence = report.evidence
     assert evidence.left_out == ()
     assert list(evidence.runs) == [
-        name for name, plan in RUN_PLANS.items() if name not in HALF_ONLY or dtype is not DTYPES[0]
+        name for name in RUN_PLANS if name not in builders.MODES and (name not in HALF_ONLY or dtype is not DTYPES[0])
     ]
     prompts = list(range(len(evidence.prompts)))
     for name in evidence.runs.keys() - UNAVAILABLE:

@@ -75,6 +75,7 @@ MEASURES = {
         tiny=True,
         batch_size=2,
         thorough=True,
+        with_modes=("static-cache", "assisted"),
     ),
     "over several devices": MeasureSettings(model="m", device_map="auto"),
     "hostile": MeasureSettings(model="a b$(x)`y`", prompts=(HOSTILE, "two\nlines\t", "'", "!x", "\\n"), pad_token="*"),

@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 from builders import HOSTILE
+from msgspec.structs import replace
 from rich.cells import cell_len
 from surveys import MIXED, a_survey, architecture, finding, not_judged, with_variants
 
@@ -129,3 +130,46 @@ def test_of_two_findings_with_a_code_the_more_severe_one_counts():
 def test_a_run_that_did_not_happen_is_not_covered_by_one_that_is_right():
     missing = architecture("phi3", Verdict.NOT_RUN, variant="longrope")
     assert compose_architecture([architecture("phi3"), missing]).verdicts["left_generate"] is Verdict.NOT_RUN
+
+
+def in_modes(model_type, *findings, **far):
+    """An architecture with these differences of the runs of modes; None stands for a run that did not happen."""
+    built = architecture(model_type, Verdict.EQUIVALENT, *findings)
+    verdicts = {
+        run: Verdict.NOT_RUN if each is None else Verdict.DIFFERENT if each else Verdict.IDENTICAL
+        for run, each in far.items()
+    }
+    return replace(built, verdicts=built.verdicts | verdicts, max_abs_diffs=built.max_abs_diffs | far)
+
+
+OF_MODES = a_survey(
+    in_modes("right", static_cache=0.0, left_static_cache=0.0, uncached=0.0, left_uncached=0.0),
+    in_modes("wrong", finding("PAD210"), static_cache=0.0, left_static_cache=1.5, uncached=0.0, left_uncached=0.0),
+    in_modes("alone", finding("PAD209"), static_cache=3.7, left_static_cache=3.7, uncached=0.0, left_uncached=0.0),
+    in_modes("hidden", finding("PAD209"), static_cache=3.7, left_static_cache=0.0, uncached=0.0, left_uncached=0.0),
+    in_modes("refused", static_cache=None, left_static_cache=None, uncached=0.0, left_uncached=0.0),
+    with_modes=["static-cache", "no-cache"],
+)
+
+
+def test_each_mode_has_a_column_which_says_if_a_prompt_alone_is_wrong_already():
+    text = render(OF_MODES, Format.MARKDOWN, View())
+    cells = {model: line(text, model).split(" | ")[-3:] for model in ("right", "wrong", "alone", "hidden", "refused")}
+    assert cells == {
+        "right": ["ok", "ok", " |"],
+        "wrong": ["1.5", "ok", " |"],
+        "alone": ["alone 3.7", "ok", " |"],
+        "hidden": ["alone 3.7", "ok", " |"],
+        "refused": ["not run", "ok", " |"],
+    }
+    assert "| no mask | static-cache | no-cache | findings |" in text
+    assert "| static-cache | 1 ok, 3 wrong, 1 not run |" in text
+    assert "| no-cache | 5 ok |" in text
+    assert "with\\_modes static-cache,no-cache" in text
+
+
+def test_every_format_shows_the_columns_of_modes():
+    assert "alone 3.7" in render(OF_MODES, Format.TABLE, View(width=100))
+    assert "static-cache" in render(OF_MODES, Format.HTML, View())
+    assert "--with static-cache,no-cache" in render(OF_MODES, Format.HTML, View())
+    assert "static-cache" not in render(MIXED, Format.HTML, View())

@@ -45,6 +45,7 @@ def compare(model: PreTrainedModel, encoded: Encoded | None = None, **settings: 
         prompts=tuple(map(str, encoded)),
         num_prompt_tokens=tuple(map(len, encoded)),
         max_new_tokens=measure.max_new_tokens,
+        modes=measure.modes,
         samples=samples,
         **vars(measured),
     )

@@ -1,7 +1,7 @@
 """A report in one sentence."""
 
 from padcheck.core.report import Report, Unmeasured, Verdict
-from padcheck.core.run_plans import RunName
+from padcheck.core.run_plans import MODES, RunName
 from padcheck.core.severity import Severity
 from padcheck.reporters.report.wording.findings import counts
 from padcheck.reporters.report.wording.verdicts import deciding_run
@@ -25,7 +25,7 @@ def conclusion(report: Report | Unmeasured) -> str:
         return "NOT MEASURED: no verdict on padding" + findings
     if report.command == "inspect-tokenizer":
         return _pass_or_fail(report) + (findings or ": nothing to report")
-    return f"{_pass_or_fail(report)}: {_in_words(report)}{_right_too(report)}{findings}"
+    return f"{_pass_or_fail(report)}: {_in_words(report)}{_right_too(report)}{_in_modes(report)}{findings}"
 
 
 def _pass_or_fail(report: Report) -> str:
@@ -68,6 +68,19 @@ def _right_too(report: Report) -> str:
     if not (any_use and left.within_rounding and right in (Verdict.DIFFERENT, Verdict.NON_FINITE)):
         return ""
     return "; right padding changes what it says too" if _hidden_fault(report) else ", right padding does"
+
+
+def _in_modes(report: Report) -> str:
+    """The modes in which a prompt alone, or only the left-padded batch, differs or gives NaN."""
+    alone = [name for name in report.evidence.modes if _is_off(report, MODES[name].alone)]
+    left = [name for name in report.evidence.modes if _is_off(report, MODES[name].left) and name not in alone]
+    said = f"; {', '.join(alone)} changes a prompt alone" if alone else ""
+    return said + (f"; with {', '.join(left)} left padding changes what it says" if left else "")
+
+
+def _is_off(report: Report, run: RunName) -> bool:
+    compared = report.comparisons.get(run)
+    return compared is not None and compared.verdict in (Verdict.DIFFERENT, Verdict.NON_FINITE)
 
 
 def _differs(report: Report, run: RunName) -> bool:

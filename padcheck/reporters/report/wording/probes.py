@@ -3,7 +3,7 @@
 from padcheck.core.evidence import PadCountSweep
 from padcheck.core.report import Report
 from padcheck.core.run_plans import SINGLE, USER_RUNS, RunName
-from padcheck.reporters.report.wording.verdicts import in_words
+from padcheck.reporters.report.wording.verdicts import in_words, runs_of_modes
 
 HEADINGS = ("probe", "verdict", "largest difference")
 
@@ -22,7 +22,7 @@ def rows(report: Report) -> list[tuple[str, str, str]]:
     in_float32 = _run_in_float32(report)
     found = []
     for name, comparison in report.comparisons.items():
-        if name not in USER_RUNS:
+        if name not in (*USER_RUNS, *runs_of_modes(report)):
             run = report.evidence.runs[name]
             far = "-" if comparison.max_abs_diff is None else f"{comparison.max_abs_diff:.2g}"
             dtype = f" (in {model_dtype})" if in_float32 and run.dtype is None else ""

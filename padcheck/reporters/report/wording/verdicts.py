@@ -1,7 +1,7 @@
-"""The verdicts on the user runs and on the run that decides, with the reason for each."""
+"""The verdicts on the user runs, on the run that decides, and on the modes, with the reason for each."""
 
 from padcheck.core.report import Comparison, Report, Verdict
-from padcheck.core.run_plans import USER_RUNS, RunName
+from padcheck.core.run_plans import MODES, USER_RUNS, RunName
 from padcheck.reporters.text.visible import visible_token
 
 HEADINGS = ("run", "verdict", "reason")
@@ -12,8 +12,13 @@ def rows(report: Report) -> list[tuple[str, str, str]]:
     return [
         (name, in_words(comparison.verdict), comparison.reason + _details(report, name, comparison))
         for name, comparison in report.comparisons.items()
-        if name in USER_RUNS or name == deciding_run(report)
+        if name in (*USER_RUNS, deciding_run(report), *runs_of_modes(report))
     ]
+
+
+def runs_of_modes(report: Report) -> list[RunName]:
+    """The runs of the modes that were asked for."""
+    return [run for name in report.evidence.modes for run in (MODES[name].alone, MODES[name].left)]
 
 
 def in_words(verdict: Verdict) -> str:

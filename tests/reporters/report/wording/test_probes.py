@@ -6,6 +6,7 @@ from builders import (
     HOSTILE,
     differences,
     in_half,
+    in_modes,
     model_facts,
     probes,
     raised,
@@ -27,6 +28,14 @@ def test_user_runs_have_verdicts_and_all_other_runs_are_probes() -> None:
     names = {description for description, _, _ in probe_wording.rows(found)}
     assert [name for name, _, _ in verdicts.rows(found)] == ["left", "right"]
     assert names == set(found.comparisons) - {"left", "right"}
+
+
+def test_the_runs_of_a_mode_that_was_asked_for_have_verdicts_too() -> None:
+    found = report(**in_modes("no-cache", "assisted"))
+    names = {description for description, _, _ in probe_wording.rows(found)}
+    of_modes = ["uncached", "left_uncached", "assisted", "left_assisted"]
+    assert [name for name, _, _ in verdicts.rows(found)] == ["left", "right", *of_modes]
+    assert not names & set(of_modes)
 
 
 def test_probes_of_a_16_bit_model_say_if_they_did_not_run_in_float32() -> None:
