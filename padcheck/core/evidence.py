@@ -248,6 +248,8 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
         generation_config: What the model's generation_config sets.
         overridden: The part of it that was switched off for the measurement, such as sampling and penalties.
         prompts: The texts that were run.
+        companion: The number of the prompt that padcheck added, because all the others have the same length; None if
+            it added none.
         num_prompt_tokens: The length of each prompt in tokens.
         num_pad_tokens_in_prompts: How often the pad token occurs in the prompts themselves.
         max_new_tokens: How many tokens were generated per prompt.
@@ -275,6 +277,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     generation_config: dict[str, object]
     overridden: dict[str, object] = {}
     prompts: tuple[str, ...]
+    companion: int | None = None
     num_prompt_tokens: tuple[int, ...]
     num_pad_tokens_in_prompts: int
     max_new_tokens: int

@@ -110,8 +110,9 @@ class Rule(ABC):
 
 
 def code_fix(place: Place | None, change: str) -> str:
-    """What to change in the model's code, and where."""
-    return f"# in the model's code: {change}" if place is None else f"# in {place}: {change}"
+    """The line to change in the model's code, below a comment that says where."""
+    where = "the model's code" if place is None else place
+    return f"# in {where}:\n{change}"
 
 
 def _in_and_out(place: Place) -> str:
