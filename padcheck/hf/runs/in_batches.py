@@ -1,10 +1,12 @@
 """Runs all prompts, batch after batch, with a batch size that fits into memory."""
 
 import gc
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import pairwise
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
@@ -115,10 +117,12 @@ def _batch_sizes(settings: MeasureSettings, num_prompts: int) -> list[int]:
 def _batches(
     model: PreTrainedModel, encoded: tuple[tuple[int, ...], ...], pad_token: PadToken, size: int, seed: int
 ) -> Iterator[Batch]:
+    """Batches of nearly equal size, because a last batch of one prompt would have no padding."""
     embedding_rows = model.get_input_embeddings().weight.shape[0]
-    for start in range(0, len(encoded), size):
-        chosen = range(start, min(start + size, len(encoded)))
-        prompts = {index: encoded[index] for index in chosen}
+    number = math.ceil(len(encoded) / size)
+    bounds = (len(encoded) * place // number for place in range(number + 1))
+    for start, stop in pairwise(bounds):
+        prompts = {index: encoded[index] for index in range(start, stop)}
         width = max(map(len, prompts.values()))
         yield Batch(prompts, width, pad_token.token_id, embedding_rows, seed, size=len(prompts))
 

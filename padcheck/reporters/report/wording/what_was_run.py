@@ -109,11 +109,8 @@ def companion(evidence: Evidence) -> str:
     if index is None:
         return ""
     others, own = evidence.num_prompt_tokens[0], evidence.num_prompt_tokens[index]
-    given = "The prompt has" if index == 1 else "All prompts have"
-    return (
-        f"{given} {_tokens(others)}, and prompts of one length need no pads: padcheck added prompt {index}, of "
-        f"{_tokens(own)}."
-    )
+    given, need = ("The prompt has", "needs") if index == 1 else ("All prompts have", "need")
+    return f"{given} {_tokens(others)} and {need} no pads, so padcheck added prompt {index} of {_tokens(own)}."
 
 
 def _tokens(number: int) -> str:
