@@ -123,4 +123,4 @@ def _in_and_out(place: Place) -> str:
 
 def attention_fix(implementation: str) -> str:
     """The line that loads the model with this attention implementation."""
-    return f'model = AutoModelForCausalLM.from_pretrained(..., attn_implementation="{implementation}")'
+    return f'AutoModelForCausalLM.from_pretrained(..., attn_implementation="{implementation}")'
