@@ -142,7 +142,7 @@ Prompts = Annotated[
     str | None,
     typer.Option(
         "--prompts",
-        help='File with one prompt per line, or JSONL with the key "prompt". - is stdin.',
+        help='File with one prompt per line, or JSONL or CSV with "prompt" as key or column. - is stdin.',
         metavar="FILE",
     ),
 ]

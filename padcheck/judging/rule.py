@@ -12,7 +12,7 @@ import msgspec
 
 from padcheck.core.evidence import Place
 from padcheck.core.facts import PaddingSide
-from padcheck.core.report import Finding, Skipped
+from padcheck.core.report import Finding, Skipped, SkippedBecause
 from padcheck.core.severity import Severity
 from padcheck.core.use_case import Task, UseCase
 from padcheck.judging.case import Case, Reads
@@ -88,9 +88,9 @@ class Rule(ABC):
             fix=fix,
         )
 
-    def skip(self, reason: str) -> Skipped:
+    def skip(self, reason: str, kind: SkippedBecause = "undecided") -> Skipped:
         """This rule is undecided, left out or suppressed, and why."""
-        return Skipped(code=self.code, reason=reason)
+        return Skipped(code=self.code, reason=reason, kind=kind)
 
     @classmethod
     def title(cls) -> str:
