@@ -1,6 +1,6 @@
 """A report, check or survey as JUnit XML, for the test view of a pipeline: one suite per model, one case per rule.
 
-A rule has no case if nobody asked for it, if another finding already explains it, or if nothing was measured.
+A rule has no case if the user did not ask for it, if another finding already explains it, or if nothing was measured.
 """
 
 from collections.abc import Iterator
