@@ -12,19 +12,15 @@ _JUDGED: dict[Task | None, str] = {"generate": "generating", "score": "scoring",
 
 
 def sort_out(report: Report) -> tuple[list[Finding], list[str]]:
-    """The findings that need action, and the names of the others: infos, and what a baseline accepts.
-
-    A cause stands before what it causes, because it has the line to change.
-    """
-    others = [finding for finding in report.findings if finding.known or finding.severity is Severity.INFO]
-    in_full = [finding for finding in report.findings if finding not in others]
-    in_full.sort(key=lambda finding: (-finding.severity.rank, not is_cause(finding)))
-    return in_full, [name(each) for each in others]
+    """The findings that need action, and the names of the others: infos, and what a baseline accepts."""
+    found = causes_first(report.findings)
+    others = [finding for finding in found if finding.known or finding.severity is Severity.INFO]
+    return [finding for finding in found if finding not in others], [name(each) for each in others]
 
 
-def is_cause(finding: Finding) -> bool:
-    """True for PAD3nn: it says why padding changes the output."""
-    return finding.code.startswith("PAD3")
+def causes_first(found: Iterable[Finding]) -> list[Finding]:
+    """Of equal severity, a cause (PAD3nn) stands before what it causes, because it has the line to change."""
+    return sorted(found, key=lambda finding: (-finding.severity.rank, not finding.code.startswith("PAD3")))
 
 
 def name(finding: Finding) -> str:
