@@ -71,6 +71,11 @@ def heat_maps(report: Report) -> list[tuple[str, HeatMap]]:
     return [(name, heat_map(run.rows, _changed_in(report, name))) for name, run in runs.items() if run.rows]
 
 
+def runs_to_hide(report: Report) -> list[str]:
+    """The runs that a reader can hide."""
+    return [name for name in shown_runs(report) if name in USER_RUNS and report.evidence.runs.get(name)]
+
+
 def user_runs(report: Report) -> list[Difference]:
     """The charts of the shown runs."""
     return [each for each in _differences(report) if each.run in shown_runs(report)[1:]]

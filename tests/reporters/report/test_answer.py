@@ -1,8 +1,11 @@
 """What `compare` prints unless more is asked for: its limits, its order, and what it leaves to --verbose."""
 
 import re
+from collections.abc import Callable
+from typing import Any
 
 import pytest
+import torch
 from builders import (
     HOSTILE,
     difference,
@@ -25,11 +28,16 @@ from builders import (
     unpadded_difference,
 )
 from rich.cells import cell_len
+from zoo.families import PROMPTS, tokenizer
+from zoo.planting import Fault, planted
+from zoo.positions import by_slot, by_slot_while_decoding
 
+from padcheck import api
 from padcheck.core.evidence import Sample
 from padcheck.core.report import Report
 from padcheck.core.settings import JudgeSettings
 from padcheck.reporters import Format, View, render
+from padcheck.reporters.text.code import folded
 
 UNPADDED = unpadded_difference(0.0)
 LONG = "word " * 400
@@ -96,6 +104,32 @@ def test_the_answer_has_a_limited_number_of_lines(shown: Report, most: int, widt
     lines = _answer(shown, width=width).splitlines()
     assert len(lines) <= most
     assert max(map(cell_len, lines)) <= width
+
+
+@pytest.mark.parametrize("count", [1, 4, 40])
+def test_the_command_keeps_to_the_limit_with_a_real_model(
+    padcheck: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    texts = ("Monday", "one two three four five six " * 15, "January February March", "three plus four is")
+    prompts = [word for index in range(count) for word in ("--prompt", texts[index % len(texts)])]
+    outcome = padcheck("compare", "demo", "--max-new-tokens", 30, *prompts)
+    assert outcome.exit_code == 0
+    lines = outcome.stdout.splitlines()
+    assert len(lines) <= 40
+    assert max(map(cell_len, lines)) <= 80
+
+
+@pytest.mark.parametrize("fault", [by_slot, by_slot_while_decoding])
+def test_a_real_fault_shows_its_cause_and_the_line_to_change_within_the_limit(fault: Fault) -> None:
+    shown = api.compare(planted(fault, "gpt2")(torch.float32), tokenizer(), PROMPTS, max_new_tokens=3)
+    lines = _answer(shown).splitlines()
+    assert len(lines) <= 60
+    cause = next(finding for finding in shown.findings if finding.code.startswith("PAD3"))
+    start = next(number for number, line in enumerate(lines) if line.startswith(f"{cause.code} error"))
+    assert start < 12
+    code = [part for line in cause.fix.splitlines() for part in folded(line, 76)]
+    assert [f"    {line}" for line in code] == [line for line in lines[start:] if line.startswith("    ")][: len(code)]
 
 
 def test_the_answer_comes_first() -> None:
