@@ -30,7 +30,7 @@ app = typer.Typer(
     epilog="Exit codes: 0 nothing at or above --fail-on, 1 findings, 2 wrong usage, 3 nothing measured, 4 a bug in "
     "padcheck.",
     no_args_is_help=True,
-    rich_markup_mode=None,  # plain help takes half the time
+    rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -40,8 +40,8 @@ _INTERRUPTED = 130
 
 
 def _examples(*lines: str) -> str:
-    """The end of a command's help. Click does not wrap the lines after the mark."""
-    return "\n".join(("\b", "Examples:", *(f"  {line}" for line in lines)))
+    """The end of a command's help. Typer keeps only the line ends of paragraphs."""
+    return "\n\n".join(("Examples:", *lines))
 
 
 def main() -> None:
@@ -100,15 +100,15 @@ def _root(
 @groups.takes(
     groups.PROMPTS,
     groups.LENGTH,
+    groups.USE,
+    groups.OUTPUT,
+    groups.RULES,
+    groups.RUNNING,
+    groups.LOADING,
+    groups.WEIGHTS,
     groups.DECODING,
     groups.MODES,
-    groups.RUNNING,
-    groups.WEIGHTS,
-    groups.LOADING,
-    groups.USE,
     groups.TOLERANCE,
-    groups.RULES,
-    groups.OUTPUT,
 )
 def compare(model: options.Model = DEMO, **asked: Any) -> None:
     """Run the same prompts unpadded, left-padded and right-padded, and report what padding changes."""
@@ -132,7 +132,7 @@ def compare(model: options.Model = DEMO, **asked: Any) -> None:
         "padcheck inspect-tokenizer ./my-model --chat --prompt Hello --prompt 'How are you?'",
     ),
 )
-@groups.takes(groups.PROMPTS, groups.LENGTH, groups.LOADING, groups.RULES, groups.OUTPUT)
+@groups.takes(groups.PROMPTS, groups.LENGTH, groups.OUTPUT, groups.RULES, groups.LOADING)
 def inspect_tokenizer(model: options.Model, **asked: Any) -> None:
     """Check the tokenizer, the config and the generation_config. No weights are loaded or downloaded."""
     with exits(verbose=bool(asked["verbose"])):
@@ -160,19 +160,19 @@ def inspect_tokenizer(model: options.Model, **asked: Any) -> None:
     groups.CONFIGURATION,
     groups.negatable(groups.PROMPTS),
     groups.LENGTH,
+    groups.USE,
+    groups.OUTPUT,
+    groups.RULES,
+    groups.RUNNING,
+    groups.CLUSTER,
+    groups.negatable(groups.LOADING),
+    groups.negatable(groups.WEIGHTS),
     groups.negatable(groups.DECODING),
     groups.MODES,
-    groups.RUNNING,
-    groups.negatable(groups.WEIGHTS),
-    groups.negatable(groups.LOADING),
-    groups.CLUSTER,
-    groups.USE,
     groups.TOLERANCE,
-    groups.RULES,
-    groups.OUTPUT,
 )
 def check(models: options.Models = None, **asked: Any) -> None:
-    """Check one or more models with the settings of a file: padcheck.toml, or [tool.padcheck] in pyproject.toml.
+    """Check one or more models with the settings of a file: padcheck.toml, or tool.padcheck in pyproject.toml.
 
     The command line overrides the file. If one model cannot be measured, the others still run.
     """
@@ -215,14 +215,14 @@ def check(models: options.Models = None, **asked: Any) -> None:
 )
 @groups.takes(
     groups.SURVEYING,
-    groups.CLUSTER,
     groups.LENGTH,
-    {"seed": options.Seed},
-    groups.MODES,
-    groups.RUNNING,
-    groups.TOLERANCE,
+    groups.OUTPUT_OF_SURVEY,
     groups.RULES,
-    groups.OUTPUT | {"verbose": options.VerboseSurvey},
+    groups.RUNNING,
+    groups.CLUSTER,
+    groups.SEED,
+    groups.MODES,
+    groups.TOLERANCE,
 )
 def survey(model_types: options.ModelTypes = None, **asked: Any) -> None:
     """Check every causal language model architecture of the installed transformers at toy size, without downloads."""
@@ -247,7 +247,7 @@ def survey(model_types: options.ModelTypes = None, **asked: Any) -> None:
         "padcheck render report.json --atol 0.01 --rtol 0",
     ),
 )
-@groups.takes(groups.USE, groups.TOLERANCE, groups.RULES, groups.OUTPUT)
+@groups.takes(groups.USE, groups.OUTPUT, groups.RULES, groups.TOLERANCE)
 def render(report_file: options.ReportFile, **asked: Any) -> None:
     """Show a saved report in any format. Options such as --atol judge it again; the model does not run."""
     with exits(verbose=bool(asked["verbose"])):

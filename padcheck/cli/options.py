@@ -67,20 +67,20 @@ Model = Annotated[
 Models = Annotated[
     list[str] | None,
     typer.Argument(
-        help="Hub ids, folders, GGUF files, or `demo`. [default: the models that the file lists]",
+        help="Hub ids, folders, GGUF files, or `demo`. (default: the models that the file lists)",
         metavar="MODEL",
         show_default=False,
     ),
 ]
 ModelTypes = Annotated[
     list[str] | None,
-    typer.Argument(help="Model types, such as llama. [default: all]", metavar="MODEL_TYPE", show_default=False),
+    typer.Argument(help="Model types, such as llama. (default: all)", metavar="MODEL_TYPE", show_default=False),
 ]
 ReportFile = Annotated[Path, typer.Argument(help="A report written with --format json.", metavar="REPORT.json")]
 Code = Annotated[str, typer.Argument(help="A code such as PAD202, or its name.", metavar="CODE", autocompletion=_codes)]
 
 Revision = Annotated[
-    str | None, typer.Option("--revision", metavar="NAME", help="Branch, tag or commit on the hub. [default: main]")
+    str | None, typer.Option("--revision", metavar="NAME", help="Branch, tag or commit on the hub. (default: main)")
 ]
 GgufFile = Annotated[
     str | None,
@@ -92,7 +92,7 @@ GgufFile = Annotated[
 ]
 Tokenizer = Annotated[
     str | None,
-    typer.Option("--tokenizer", metavar="MODEL", help="Hub id or folder of the tokenizer. [default: the model's]"),
+    typer.Option("--tokenizer", metavar="MODEL", help="Hub id or folder of the tokenizer. (default: the model's)"),
 ]
 TrustRemoteCode = Annotated[
     bool | None, typer.Option("--trust-remote-code", help="Run Python code that comes with the model.")
@@ -102,7 +102,7 @@ Dtype = Annotated[
     typer.Option(
         "--dtype",
         metavar="NAME",
-        help="Dtype of the weights: float32, bfloat16, float16 or auto. [default: float32 on a CPU, otherwise auto]",
+        help="Dtype of the weights: float32, bfloat16, float16 or auto. (default: float32 on a CPU, otherwise auto)",
     ),
 ]
 Device = Annotated[
@@ -110,7 +110,7 @@ Device = Annotated[
     typer.Option(
         "--device",
         metavar="NAME",
-        help="Where to run: cpu, cuda, cuda:1, mps, xpu, ... [default: an accelerator if there is one]",
+        help="Where to run: cpu, cuda, cuda:1, mps, xpu, ... (default: an accelerator if there is one)",
     ),
 ]
 DeviceMap = Annotated[
@@ -132,7 +132,7 @@ AttnImplementation = Annotated[
     typer.Option(
         "--attn-implementation",
         metavar="NAME",
-        help="eager, sdpa, flash_attention_2, ... `compare` also takes all: each in turn. [default: the model's]",
+        help="eager, sdpa, flash_attention_2, ... `compare` also takes all: each in turn. (default: the model's)",
     ),
 ]
 Tiny = Annotated[
@@ -142,13 +142,13 @@ Tiny = Annotated[
 
 Prompt = Annotated[
     list[str] | None,
-    typer.Option("--prompt", metavar="TEXT", help="A prompt. Can be given several times. [default: built-in prompts]"),
+    typer.Option("--prompt", metavar="TEXT", help="A prompt. Can be given several times. (default: built-in prompts)"),
 ]
 Prompts = Annotated[
     str | None,
     typer.Option(
         "--prompts",
-        help='File with one prompt per line, or JSONL with the key "prompt". - is stdin.',
+        help='File with one prompt per line, or JSONL or CSV with "prompt" as key or column. - is stdin.',
         metavar="FILE",
     ),
 ]
@@ -158,12 +158,12 @@ PadToken = Annotated[
     typer.Option(
         "--pad-token",
         metavar="TOKEN",
-        help="Pad with this token of the vocabulary. [default: the tokenizer's, otherwise eos or unk]",
+        help="Pad with this token of the vocabulary. (default: the tokenizer's, otherwise eos or unk)",
     ),
 ]
 MaxNewTokens = Annotated[
     int | None,
-    typer.Option("--max-new-tokens", metavar="N", help="Tokens to generate per prompt. [default: 10; survey: 6]"),
+    typer.Option("--max-new-tokens", metavar="N", help="Tokens to generate per prompt. (default: 10; survey: 6)"),
 ]
 DoSample = Annotated[
     bool | None,
@@ -174,24 +174,24 @@ DoSample = Annotated[
 ]
 Temperature = Annotated[
     float | None,
-    typer.Option("--temperature", metavar="X", help="Sampling temperature, with --do-sample. [default: 1.0]"),
+    typer.Option("--temperature", metavar="X", help="Sampling temperature, with --do-sample. (default: 1.0)"),
 ]
 TopK = Annotated[
     int | None,
-    typer.Option("--top-k", metavar="N", help="Sample from the N likeliest tokens, with --do-sample. [default: all]"),
+    typer.Option("--top-k", metavar="N", help="Sample from the N likeliest tokens, with --do-sample. (default: all)"),
 ]
 TopP = Annotated[
     float | None,
     typer.Option(
         "--top-p",
         metavar="X",
-        help="Sample from the likeliest tokens that together have probability X, with --do-sample. [default: all]",
+        help="Sample from the likeliest tokens that together have probability X, with --do-sample. (default: all)",
     ),
 ]
 Seed = Annotated[
     int | None,
     typer.Option(
-        "--seed", metavar="N", help="Seed for sampling, for probes and for the weights of a toy. [default: 0]"
+        "--seed", metavar="N", help="Seed for sampling, for probes and for the weights of a toy. (default: 0)"
     ),
 ]
 BatchSize = Annotated[
@@ -199,7 +199,7 @@ BatchSize = Annotated[
     typer.Option(
         "--batch-size",
         metavar="N",
-        help="Prompts per padded batch, or auto: as many as fit into memory, up to 64. [default: 8]",
+        help="Prompts per padded batch, or auto: as many as fit into memory, up to 64. (default: 8)",
     ),
 ]
 
@@ -233,7 +233,7 @@ Multimodal = Annotated[
 ]
 Jobs = Annotated[
     int | None,
-    typer.Option("--jobs", "-j", metavar="N", help="Processes to run at a time. [default: one per core, up to 8]"),
+    typer.Option("--jobs", "-j", metavar="N", help="Processes to run at a time. (default: one per core, up to 8)"),
 ]
 Ray = Annotated[
     str | None,
@@ -245,33 +245,33 @@ Ray = Annotated[
 ]
 Timeout = Annotated[
     float | None,
-    typer.Option("--timeout", metavar="SECONDS", help="Time limit for each model type, in seconds. [default: 120]"),
+    typer.Option("--timeout", metavar="SECONDS", help="Time limit for each model type, in seconds. (default: 120)"),
 ]
 
 TaskOption = Annotated[
     Task | None,
-    typer.Option("--task", help="What your code does with the model. Only this task is judged. [default: all]"),
+    typer.Option("--task", help="What your code does with the model. Only this task is judged. (default: all)"),
 ]
 PaddingSideOption = Annotated[
     Side | None,
-    typer.Option("--padding-side", help="The side that your code pads on. Only this side is judged. [default: both]"),
+    typer.Option("--padding-side", help="The side that your code pads on. Only this side is judged. (default: both)"),
 ]
 Atol = Annotated[
-    float | None, typer.Option("--atol", metavar="X", help="Allowed absolute difference of logits. [default: measured]")
+    float | None, typer.Option("--atol", metavar="X", help="Allowed absolute difference of logits. (default: measured)")
 ]
 Rtol = Annotated[
     float | None,
     typer.Option(
         "--rtol",
         metavar="X",
-        help="Allowed difference as a share of the largest logit, added to --atol. [default: measured]",
+        help="Allowed difference as a share of the largest logit, added to --atol. (default: measured)",
     ),
 ]
 Select = Annotated[
     list[str] | None,
     typer.Option(
         "--select",
-        help="Report only these codes. Prefixes such as PAD1 are allowed. [default: all]",
+        help="Report only these codes. Prefixes such as PAD1 are allowed. (default: all)",
         metavar="CODE[,CODE]",
         autocompletion=_codes,
     ),
@@ -287,12 +287,19 @@ Ignore = Annotated[
 ]
 FailOnOption = Annotated[
     FailOn | None,
-    typer.Option("--fail-on", help="Lowest severity that makes the exit code 1. [default: error]"),
+    typer.Option("--fail-on", help="Lowest severity that makes the exit code 1. (default: error)"),
 ]
 
-FormatOption = Annotated[Format | None, typer.Option("--format", help="Format of the report. [default: table]")]
+FormatOption = Annotated[
+    Format | None,
+    typer.Option(
+        "--format",
+        metavar="FORMAT",
+        help="table, markdown, html, svg, json, junit, sarif or github. (default: table)",
+    ),
+]
 Output = Annotated[
-    Path | None, typer.Option("--output", "-o", help="Write the report to this file. [default: stdout]", metavar="FILE")
+    Path | None, typer.Option("--output", "-o", help="Write the report to this file. (default: stdout)", metavar="FILE")
 ]
 Quiet = Annotated[bool | None, typer.Option("--quiet", "-q", help="Show no progress, and only errors on stderr.")]
 VerboseSurvey = Annotated[bool | None, typer.Option("--verbose", "-v", help="Show findings in full, and tracebacks.")]
@@ -313,7 +320,7 @@ Config = Annotated[
     Path | None,
     typer.Option(
         "--config",
-        help="TOML file with the settings. [default: padcheck.toml, or [tool.padcheck] in pyproject.toml]",
+        help="TOML file with the settings. (default: padcheck.toml, or tool.padcheck in pyproject.toml)",
         metavar="FILE",
     ),
 ]

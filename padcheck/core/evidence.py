@@ -263,6 +263,8 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
         generation_config: What the model's generation_config sets.
         overridden: The part of it that was switched off for the measurement, such as sampling and penalties.
         prompts: The texts that were run.
+        companion: The number of the prompt that padcheck added, because all the others have the same length; None if
+            it added none.
         num_prompt_tokens: The length of each prompt in tokens.
         crossing_prompts: The prompts that --cross-limits added, by index: repeated text, to pass `length_limits`.
         length_limits: The lengths at which the model changes what it does, in ascending order.
@@ -293,6 +295,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     generation_config: dict[str, object]
     overridden: dict[str, object] = {}
     prompts: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
+    companion: Count | None = None
     num_prompt_tokens: tuple[Count, ...]
     crossing_prompts: tuple[Count, ...] = ()
     length_limits: tuple[LengthLimit, ...] = ()

@@ -82,11 +82,16 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     known: bool = False
 
 
+SkippedBecause = Literal["undecided", "ignored", "not_asked", "covered"]
+"""Something is missing; the user ignores the code; it is about another task, side or selection; it is suppressed."""
+
+
 class Skipped(msgspec.Struct, frozen=True, kw_only=True):
-    """A rule that gave no answer, and the reason: it could not be decided, or another finding already explains it."""
+    """A rule that gave no answer, and the reason in words and as one of a few kinds."""
 
     code: Code
     reason: str
+    kind: SkippedBecause = "undecided"
 
 
 class RowComparison(msgspec.Struct, frozen=True, kw_only=True):
@@ -208,7 +213,7 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     """Several models, each measured and judged by its own settings.
 
     `vanished` holds the findings of the baseline that no longer occur. A finding whose rule could not be decided has
-    not vanished.
+    not vanished. `every_attention` is True if `compare` ran one model with each attention implementation.
     """
 
     command: Literal["check"] = "check"
@@ -217,6 +222,7 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     configuration: ConfigurationFile | None = None
     reports: tuple[Report | Unmeasured, ...]
     vanished: tuple[KnownFinding, ...] = ()
+    every_attention: bool = False
 
     @property
     def models(self) -> tuple[ModelFacts | UnmeasuredModel, ...]:
@@ -226,6 +232,8 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_by_attention(self) -> bool:
         """True if it is about one model that ran with several attention implementations."""
+        if self.every_attention:
+            return True
         ways = {model.attn_implementation for model in self.models if isinstance(model, ModelFacts)}
         return len(ways) > 1 and len({model.id for model in self.models}) == 1
 

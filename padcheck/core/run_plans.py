@@ -69,6 +69,8 @@ class RunPlan:
         must_match: A difference from the reference beyond rounding is a fault, or a known limit.
         control: It has a fault made on purpose, so it must differ from its reference. If it does not, the measurement
             could not see any fault.
+        expected_to_differ: A healthy model differs here too, because it generates from a pad, or has a wrong mask or
+            wrong positions.
         artificial: It has a mask, positions or attention that no user asked for.
         rows_as_alone: A row without pads must get what its prompt gets alone. If it does not, rows depend on their
             batch. False for runs that pass position_ids: a model may count positions in another way by itself, as
@@ -89,6 +91,7 @@ class RunPlan:
     in_float32: RunName | None = None
     must_match: bool = False
     control: bool = False
+    expected_to_differ: bool = False
     artificial: bool = False
     rows_as_alone: bool = False
     counts_as_noise: str | None = None
@@ -145,7 +148,15 @@ RUN_PLANS: dict[RunName, RunPlan] = {
         must_match=True,
         rows_as_alone=True,
     ),
-    "right": RunPlan("the right-padded batch", SINGLE, "right", by_users=True, as_loaded=True, rows_as_alone=True),
+    "right": RunPlan(
+        "the right-padded batch",
+        SINGLE,
+        "right",
+        by_users=True,
+        as_loaded=True,
+        expected_to_differ=True,
+        rows_as_alone=True,
+    ),
     "replayed": RunPlan(
         "forward() over prompt and new tokens, no cache",
         SINGLE,
@@ -174,25 +185,34 @@ RUN_PLANS: dict[RunName, RunPlan] = {
         rows_as_alone=True,
     ),
     "scrambled": RunPlan("left, other ids under the mask", "left", "left", must_match=True, rows_as_alone=True),
-    "left_no_mask": RunPlan("left, no attention_mask", "left", "left", control=True),
+    "left_no_mask": RunPlan("left, no attention_mask", "left", "left", control=True, expected_to_differ=True),
     "forward": RunPlan("forward(), each prompt alone", SINGLE, must_match=True),
     "left_forward": RunPlan("left, forward(), no position_ids", "forward", "left", rows_as_alone=True),
     "left_forward_positions": RunPlan("left, forward(), position_ids from mask", "forward", "left", must_match=True),
-    "left_forward_no_mask": RunPlan("left, forward(), no attention_mask", "left_forward", "left"),
+    "left_forward_no_mask": RunPlan(
+        "left, forward(), no attention_mask", "left_forward", "left", expected_to_differ=True
+    ),
     "right_forward": RunPlan(
         "right, forward(), last real token", "forward", "right", must_match=True, rows_as_alone=True
     ),
     "right_forward_no_mask": RunPlan("right, forward(), no attention_mask", "right_forward", "right"),
     "right_continued": RunPlan("right, the second token from the cache", "replayed", "right"),
     "packed": RunPlan("packed: the prompts in one row, forward()", "forward", for_training=True),
-    "broken_mask": RunPlan("the mask broken on purpose", "left_forward", "left", control=True, artificial=True),
+    "broken_mask": RunPlan(
+        "the mask broken on purpose", "left_forward", "left", control=True, expected_to_differ=True, artificial=True
+    ),
     "forward_again": RunPlan("forward(), each prompt alone, once more", "forward", must_match=True),
     **_plans_of("no-cache", expensive=True),
     "left_other_attention": RunPlan(
         "left, the other attention implementation", SINGLE, "left", expensive=True, artificial=True
     ),
     "other_positions": RunPlan(
-        "left, forward(), positions backwards", "left_forward", "left", expensive=True, artificial=True
+        "left, forward(), positions backwards",
+        "left_forward",
+        "left",
+        expensive=True,
+        expected_to_differ=True,
+        artificial=True,
     ),
     "shifted": RunPlan("forward(), alone, positions as after pads", "left", "left", expensive=True, artificial=True),
     **_plans_of("static-cache"),
@@ -205,6 +225,7 @@ RUN_PLANS: dict[RunName, RunPlan] = {
 
 USER_RUNS = tuple(name for name, plan in RUN_PLANS.items() if plan.by_users)
 CONTROLS = tuple(name for name, plan in RUN_PLANS.items() if plan.control)
+EXPECTED_TO_DIFFER = frozenset(name for name, plan in RUN_PLANS.items() if plan.expected_to_differ)
 IN_FLOAT32 = {name: plan.in_float32 for name, plan in RUN_PLANS.items() if plan.in_float32 is not None}
 """The float32 run of each run that has one."""
 

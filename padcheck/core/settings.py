@@ -151,10 +151,14 @@ class JudgeSettings:
 
     def left_out(self, code: str) -> str | None:
         """The reason why a code does not count; None if it counts."""
-        reason = next((reason for prefix, reason in self.ignore.items() if code.startswith(prefix)), None)
+        reason = self.ignores(code)
         if reason is None and self.select and not code.startswith(self.select):
             return "left out by --select"
         return reason
+
+    def ignores(self, code: str) -> str | None:
+        """The reason that the user gives for ignoring a code; None if it is not ignored."""
+        return next((reason for prefix, reason in self.ignore.items() if code.startswith(prefix)), None)
 
     def knows(self, code: str, severity: Severity) -> bool:
         """True if the baseline accepts such a finding."""

@@ -30,7 +30,8 @@ from padcheck.hf.load.without_weights import (
     load_errors_explained,
     load_for_inspection,
 )
-from padcheck.hf.tokenizer.encoding import EncodedPrompts, render_and_encode, seconds_to_encode
+from padcheck.hf.tokenizer.companion import encode_with_companion
+from padcheck.hf.tokenizer.encoding import EncodedPrompts, seconds_to_encode
 from padcheck.hf.tokenizer.facts import chat_template_facts, special_token_ids, tokenizer_facts
 from padcheck.hf.tokenizer.pad_tokens import PadToken, choose_pad_token
 
@@ -77,7 +78,7 @@ def inspect(settings: MeasureSettings, progress: Progress, load: LoadWithoutWeig
             rows = getattr(loaded.text_config, "vocab_size", None)
             template = _chat_template_facts(loaded, pad_token, messages)
             facts = tokenizer_facts(tokenizer, ids, pad_token, rows, template)
-            encoded = _encode(loaded, pad_token, settings, messages)
+            encoded, companion = _encode(loaded, pad_token, settings, messages)
     if loaded.is_only_a_tokenizer:
         messages.append(_NO_CONFIG)
     evidence = Evidence(
@@ -87,6 +88,7 @@ def inspect(settings: MeasureSettings, progress: Progress, load: LoadWithoutWeig
         special_token_ids=ids,
         generation_config=generation_settings(loaded.generation_config),
         prompts=encoded.texts.texts,
+        companion=companion,
         num_prompt_tokens=tuple(map(len, encoded.input_ids)),
         num_pad_tokens_in_prompts=sum(input_ids.count(pad_token.token_id) for input_ids in encoded.input_ids),
         max_new_tokens=settings.max_new_tokens,
@@ -112,9 +114,17 @@ def _chat_template_facts(
 
 def _encode(
     loaded: ModelWithoutWeights, pad_token: PadToken, settings: MeasureSettings, messages: list[str]
-) -> EncodedPrompts:
-    prompts = settings.prompts or loaded.prompts
-    encode = partial(render_and_encode, loaded.tokenizer, prompts, pad_token, chat=settings.chat)
+) -> tuple[EncodedPrompts, int | None]:
+    prompts, positions = settings.prompts or loaded.prompts, max_position_embeddings(loaded.text_config)
+    encode = partial(
+        encode_with_companion,
+        loaded.tokenizer,
+        prompts,
+        loaded.prompts,
+        pad_token,
+        chat=settings.chat,
+        longest=None if positions is None else positions - settings.max_new_tokens,
+    )
     try:
         return _limited(loaded, encode, seconds_to_encode(prompts), messages)
     except CutOffError as error:

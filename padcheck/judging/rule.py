@@ -12,7 +12,7 @@ import msgspec
 
 from padcheck.core.evidence import Place
 from padcheck.core.facts import PaddingSide
-from padcheck.core.report import Finding, Skipped
+from padcheck.core.report import Finding, Skipped, SkippedBecause
 from padcheck.core.severity import Severity
 from padcheck.core.use_case import Task, UseCase
 from padcheck.judging.case import Case, Reads
@@ -88,9 +88,9 @@ class Rule(ABC):
             fix=fix,
         )
 
-    def skip(self, reason: str) -> Skipped:
+    def skip(self, reason: str, kind: SkippedBecause = "undecided") -> Skipped:
         """This rule is undecided, left out or suppressed, and why."""
-        return Skipped(code=self.code, reason=reason)
+        return Skipped(code=self.code, reason=reason, kind=kind)
 
     @classmethod
     def title(cls) -> str:
@@ -110,8 +110,9 @@ class Rule(ABC):
 
 
 def code_fix(place: Place | None, change: str) -> str:
-    """What to change in the model's code, and where."""
-    return f"# in the model's code: {change}" if place is None else f"# in {place}: {change}"
+    """The line to change in the model's code, below a comment that says where."""
+    where = "the model's code" if place is None else place
+    return f"# in {where}:\n{change}"
 
 
 def _in_and_out(place: Place) -> str:
@@ -122,4 +123,4 @@ def _in_and_out(place: Place) -> str:
 
 def attention_fix(implementation: str) -> str:
     """The line that loads the model with this attention implementation."""
-    return f'model = AutoModelForCausalLM.from_pretrained(..., attn_implementation="{implementation}")'
+    return f'AutoModelForCausalLM.from_pretrained(..., attn_implementation="{implementation}")'

@@ -5,6 +5,8 @@ from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
+import msgspec
+
 from padcheck.core.errors import NotMeasuredError
 from padcheck.core.progress import Progress, Silent
 from padcheck.core.report import (
@@ -96,7 +98,7 @@ def compare_by_attention(measure: MeasureSettings, judgement: JudgeSettings, pro
             model = reports[0].evidence.model
             others = [each for each in model.attn_implementations if each != model.attn_implementation]
             reports += [_compare(job(each), progress, raise_usage_errors=False) for each in others]
-        return compose_check(reports, None)
+        return msgspec.structs.replace(compose_check(reports, None), every_attention=True)
 
 
 def compose_check(reports: Iterable[Report | Unmeasured], configuration: ConfigurationFile | None) -> Check:

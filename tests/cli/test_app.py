@@ -79,16 +79,31 @@ def test_a_missing_folder_is_not_measured(padcheck):
 
 @pytest.mark.parametrize(
     ("prompts", "says"),
-    [(["one two"], "There is one prompt"), (["one two", "two three"], "All prompts have")],
+    [
+        (["one"], "The prompt has 1 token and needs no pads, so padcheck added prompt 1"),
+        (["one two", "two three"], "All prompts have 2 tokens and need no pads, so padcheck added prompt 2"),
+    ],
     ids=["one prompt", "one length"],
 )
-def test_without_padding_nothing_is_measured_and_the_command_fails(padcheck, prompts, says):
+def test_prompts_that_need_no_pads_get_a_companion(padcheck, prompts, says):
     given = [part for prompt in prompts for part in ("--prompt", prompt)]
-    outcome = padcheck("compare", "demo", *QUICK, *given, "--format", "json", "--fail-on", "never")
+    report = padcheck("compare", "demo", *QUICK, *given, "--format", "json").report
+    assert (report["status"], report["companion"]) == ("pass", len(prompts))
+    *given_rows, _ = report["arms"]["left"]["rows"]
+    assert all(row["num_pad_tokens"] == 6 - len(prompts[0].split()) for row in given_rows)
+    assert "PAD901" not in {finding["code"] for finding in report["findings"]}
+    assert says in padcheck("compare", "demo", *QUICK, *given).stdout
+
+
+def test_if_no_companion_helps_nothing_is_measured_and_the_command_fails(padcheck, tmp_path):
+    from model_folders import tokenizer_of_one_token
+
+    folder = tokenizer_of_one_token(tmp_path / "model")
+    outcome = padcheck("compare", folder, "--prompt", "a", "--format", "json", "--fail-on", "never")
     assert outcome.exit_code == 3
     assert outcome.report["status"] == "not_measured"
     assert outcome.codes >= {"PAD901"}
-    assert any(says in finding["message"] for finding in outcome.report["findings"])
+    assert any("There is one prompt" in finding["message"] for finding in outcome.report["findings"])
 
 
 def test_a_prompt_longer_than_the_positions_is_refused_before_anything_runs(padcheck):

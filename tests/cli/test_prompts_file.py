@@ -127,3 +127,36 @@ def test_a_dash_is_standard_input_in_utf_8_whatever_the_encoding_of_the_terminal
 def test_an_error_in_standard_input_names_it(stdin: io.BytesIO) -> None:
     with pytest.raises(UsageError, match="standard input has no prompt"):
         load_prompts("-")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "prompts"),
+    [
+        ("p.csv", 'id,prompt\n1,one\n2,"two, three"\n', ("one", "two, three")),
+        ("p.csv", 'prompt\n"two\nlines"\n\none\n', ("two\nlines", "one")),
+        ("p.tsv", "prompt\tid\r\none, two\t1\r\n", ("one, two",)),
+        ("p", "id,prompt\n1,one\n", ("one",)),
+        ("p.txt", "id, prompt\n1,one\n", ("id, prompt", "1,one")),
+    ],
+    ids=["csv", "one column", "tsv", "a header with the column", "text with commas"],
+)
+def test_a_csv_file_is_read_by_its_column(tmp_path: Path, name: str, text: str, prompts: tuple[str, ...]) -> None:
+    (tmp_path / name).write_bytes(text.encode())
+    assert load_prompts(str(tmp_path / name)) == prompts
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("id,text\n1,one\n", 'no column "prompt", but id, text'),
+        ("one\ntwo\n", 'no column "prompt", but one'),
+        ("", "it is empty"),
+        ("prompt\n", "has no prompt"),
+        ('prompt\n"one\n', "cannot be read as CSV"),
+    ],
+    ids=["another column", "no header", "empty", "no rows", "a quote that does not end"],
+)
+def test_a_csv_file_without_prompts_is_refused(tmp_path: Path, text: str, says: str) -> None:
+    (tmp_path / "p.csv").write_text(text)
+    with pytest.raises(UsageError, match=says):
+        load_prompts(str(tmp_path / "p.csv"))

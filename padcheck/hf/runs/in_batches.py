@@ -1,10 +1,12 @@
 """Runs all prompts, batch after batch, with a batch size that fits into memory."""
 
 import gc
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import pairwise
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
@@ -99,8 +101,7 @@ def _run_in_batches(
     crossing: tuple[Encoded, ...],
 ) -> Measured:
     runner = Runner(model, tokenizer, settings)
-    groups = [encoded[start : start + size] for start in range(0, len(encoded), size)]
-    batches = list(_batches(model, [*groups, *crossing], pad_token, settings.seed))
+    batches = list(_batches(model, [*_in_groups(encoded, size), *crossing], pad_token, settings.seed))
     with evaluating(model), neutral_generation_config(model, pad_token.token_id):
         for number, batch in enumerate(batches, start=1):
             runner.run(batch, OfBatch(progress, number, len(batches)))
@@ -125,6 +126,14 @@ def _batch_sizes(settings: MeasureSettings, num_prompts: int) -> list[int]:
     while sizes[-1] > 3:  # noqa: PLR2004  half of it is still a batch
         sizes.append(sizes[-1] // 2)
     return sizes
+
+
+def _in_groups(encoded: Encoded, size: int) -> Iterator[Encoded]:
+    """Groups of nearly equal size, because a last batch of one prompt would have no padding."""
+    number = math.ceil(len(encoded) / size)
+    bounds = (len(encoded) * place // number for place in range(number + 1))
+    for start, stop in pairwise(bounds):
+        yield encoded[start:stop]
 
 
 def _batches(model: PreTrainedModel, groups: list[Encoded], pad_token: PadToken, seed: int) -> Iterator[Batch]:

@@ -40,7 +40,7 @@ class LengthLimit(Rule):
                 f"The padded batch has {width} columns, and {needed} with {evidence.max_new_tokens} new tokens. "
                 f"The model has {limit} positions.",
                 severity=Severity.ERROR if learned else Severity.WARNING,
-                fix="tokenizer(prompts, padding=True, truncation=True, "
+                fix="inputs = tokenizer(texts, padding=True, truncation=True, "
                 f"max_length={max(limit - evidence.max_new_tokens, 1)})",
                 width=width,
                 max_new_tokens=evidence.max_new_tokens,
@@ -51,7 +51,7 @@ class LengthLimit(Rule):
             return self.found(
                 f"generation_config sets max_length {max_length}, which counts the prompt and its pads: the padded "
                 "rows of a batch get fewer new tokens than they would alone.",
-                fix="model.generate(**inputs, max_new_tokens=...)",
+                fix=f"model.generate(**inputs, max_new_tokens={evidence.max_new_tokens})",
                 max_length=max_length,
             )
         return None

@@ -63,7 +63,7 @@ def _fix(case: Case, *, alone: bool) -> str:
     if other is not None:
         return attention_fix(other)
     if case.evidence.model.dtype == "float16":
-        return "model = AutoModelForCausalLM.from_pretrained(..., dtype=torch.bfloat16)"
+        return "model = model.to(torch.bfloat16)"
     if alone:
         return "# padding is not the cause: look for NaN in the weights"
     return f"# {EQUAL_LENGTH}, until the model's code leaves each row something to attend to"

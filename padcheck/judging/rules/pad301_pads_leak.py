@@ -46,7 +46,7 @@ class PadsLeak(Rule):
             + (f" With {other} attention they do not." if other else ""),
             fix=attention_fix(other)
             if other
-            else code_fix(case.place, "mask the pads wherever positions are mixed (attention, conv, state, norm)"),
+            else code_fix(case.place, "# mask the pads wherever positions are mixed (attention, conv, state, norm)"),
             place=case.place,
             prompts=[row.prompt_index for row in rows],
             max_abs_diff=furthest.max_abs_diff,

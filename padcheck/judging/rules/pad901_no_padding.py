@@ -38,6 +38,6 @@ class NoPadding(Rule):
             what = "Every batch has prompts of one length"
         return self.found(
             f"{what}, so no row was padded and nothing was measured.",
-            fix='padcheck compare MODEL --prompt "a short one" --prompt "and one that is clearly longer than that"',
+            fix='padcheck compare MODEL --prompt "a short one" --prompt "and a longer one"',
             num_prompt_tokens=list(case.evidence.num_prompt_tokens),
         )

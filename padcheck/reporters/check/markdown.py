@@ -17,7 +17,7 @@ def render(check: Check, view: View) -> str:  # noqa: ARG001  markdown has no wi
 
 
 def _lines(check: Check) -> Iterator[str]:
-    yield "# padcheck check"
+    yield f"# {wording.title(check)}"
     yield ""
     yield f"**{escape(wording.conclusion(check))}**"
     yield ""

@@ -16,6 +16,11 @@ VANISHED_TITLE = "In the baseline, but no longer found"
 _STATUS = {"pass": "passed", "fail": "failed", "not_measured": "not measured", "error": "a bug in padcheck"}
 
 
+def title(check: Check) -> str:
+    """The command that was run."""
+    return f"padcheck {'compare' if check.is_by_attention else 'check'}"
+
+
 def names(check: Check) -> list[str]:
     """The name of each report's model."""
     return list(check.names)
@@ -42,6 +47,8 @@ def by_attention(check: Check) -> list[tuple[str, str, str, str]]:
 
 def _side(report: Report, side: PaddingSide) -> str:
     comparison = report.comparisons.get(side)
+    if not report.judgement.use.pads(side):
+        return "not judged"
     if comparison is None:
         return "not run"
     if comparison.max_abs_diff is None or comparison.allowed is None:

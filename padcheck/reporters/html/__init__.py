@@ -54,6 +54,7 @@ def _environment() -> Environment:
         "verdicts": verdicts,
         "what_was_run": what_was_run,
         "user_runs": USER_RUNS,
+        "tooltips": page.TOOLTIPS,
         "check_wording": check_wording,
         "survey_wording": survey_wording,
         "alignment": alignment,

@@ -1,4 +1,7 @@
-"""A report, check or survey as JUnit XML, for the test view of a pipeline: one suite per model, one case per rule."""
+"""A report, check or survey as JUnit XML, for the test view of a pipeline: one suite per model, one case per rule.
+
+A rule has no case if the user did not ask for it, if another finding already explains it, or if nothing was measured.
+"""
 
 from collections.abc import Iterator
 from xml.etree import ElementTree as ET
@@ -11,6 +14,8 @@ from padcheck.reporters.text.view import View
 
 _MEASURED = "measured"
 """The case that fails if there is no verdict: a model that was not measured has not passed."""
+
+_WITHOUT_CASE = ("not_asked", "covered")
 
 
 def render(document: Document, view: View) -> str:  # noqa: ARG001  XML has no width
@@ -26,14 +31,14 @@ def render(document: Document, view: View) -> str:  # noqa: ARG001  XML has no w
 
 
 def _cases(subject: Subject) -> Iterator[ET.Element]:
-    measured = _case(subject, _MEASURED)
+    measured = _case(subject, _MEASURED, subject.seconds)
     if subject.not_measured is not None:
         what, *more = subject.not_measured.lines
         ET.SubElement(measured, "error", message=what, type="not-measured").text = "\n".join(more)
     yield measured
     failing = {finding.code: finding for finding in subject.failing}
     passing = {finding.code: finding for finding in subject.passing}
-    skipped = {each.code: each.reason for each in subject.skipped}
+    skipped = {each.code: each for each in subject.skipped}
     for rule in RULES:
         case = _case(subject, f"{rule.code} {rule.name}")
         if (finding := failing.get(rule.code)) is not None:
@@ -41,14 +46,20 @@ def _cases(subject: Subject) -> Iterator[ET.Element]:
             failure.text = finding.fix
         elif (finding := passing.get(rule.code)) is not None:
             ET.SubElement(case, "system-out").text = _said(finding)
-        elif rule.code in skipped or subject.not_measured is not None:
-            ET.SubElement(case, "skipped", message=skipped.get(rule.code, "nothing was measured"))
+        elif subject.not_measured is not None:
+            continue
+        elif (left_out := skipped.get(rule.code)) is not None:
+            if left_out.kind in _WITHOUT_CASE or (rule.reads and subject.is_inspection):
+                continue
+            ET.SubElement(case, "skipped", message=left_out.reason)
         yield case
 
 
-def _case(subject: Subject, name: str) -> ET.Element:
+def _case(subject: Subject, name: str, seconds: float = 0.0) -> ET.Element:
+    """One case. Judging takes no time, so the time of a model is that of its measurement."""
     # Most viewers read a dot as the end of a package name.
-    return ET.Element("testcase", classname=f"padcheck.{subject.name.replace('.', '_')}", name=name)
+    class_name = f"padcheck.{subject.name.replace('.', '_')}"
+    return ET.Element("testcase", classname=class_name, name=name, time=f"{seconds:.3f}")
 
 
 def _said(finding: Finding) -> str:
@@ -58,4 +69,5 @@ def _said(finding: Finding) -> str:
 def _counted(cases: list[ET.Element]) -> dict[str, str]:
     kinds = {"failures": "failure", "errors": "error", "skipped": "skipped"}
     counts = {name: sum(case.find(kind) is not None for case in cases) for name, kind in kinds.items()}
-    return {name: str(count) for name, count in ({"tests": len(cases)} | counts).items()}
+    seconds = sum(float(case.get("time", "0")) for case in cases)
+    return {name: str(count) for name, count in ({"tests": len(cases)} | counts).items()} | {"time": f"{seconds:.3f}"}

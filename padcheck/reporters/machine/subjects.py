@@ -25,7 +25,9 @@ class Subject(NamedTuple):
         model: The model's id if the name says more.
         failing: The findings that make the command fail.
         passing: The other findings.
-        skipped: The rules that could not be decided.
+        skipped: The rules that gave no answer.
+        seconds: How long it took.
+        is_inspection: True if only the tokenizer was inspected, so rules about runs cannot be decided.
         not_measured: Why there is no verdict; None if there is one.
         file: The configuration file that names the model; None if unknown.
         line: The line in which it does, from 1; None if unknown.
@@ -36,6 +38,8 @@ class Subject(NamedTuple):
     failing: tuple[Finding, ...] = ()
     passing: tuple[Finding, ...] = ()
     skipped: tuple[Skipped, ...] = ()
+    seconds: float = 0.0
+    is_inspection: bool = False
     not_measured: Reason | None = None
     file: str | None = None
     line: int | None = None
@@ -64,13 +68,21 @@ def _of_model(report: Report | Unmeasured) -> Subject:
         return Subject(report.model.id, not_measured=report.error)
     subject = _sorted_out(report.evidence.model.id, report.findings, report.judgement)
     reason = Reason(what="There is no verdict on padding.", change="See the findings for the reason.")
-    return subject._replace(skipped=report.skipped, not_measured=reason if report.status == "not_measured" else None)
+    return subject._replace(
+        skipped=report.skipped,
+        seconds=sum(report.seconds.values()),
+        is_inspection=report.command == "inspect-tokenizer",
+        not_measured=reason if report.status == "not_measured" else None,
+    )
 
 
 def _of_architecture(architecture: Architecture, judgement: JudgeSettings) -> Subject:
     if architecture.status == "judged":
-        return _sorted_out(architecture.name, architecture.details, judgement)
-    return Subject(architecture.name, not_measured=Reason(what=architecture.reason or "It could not be built."))
+        subject = _sorted_out(architecture.name, architecture.details, judgement)
+    else:
+        reason = Reason(what=architecture.reason or "It could not be built.")
+        subject = Subject(architecture.name, not_measured=reason)
+    return subject._replace(seconds=architecture.seconds)
 
 
 def _sorted_out(name: str, findings: tuple[Finding, ...], judgement: JudgeSettings) -> Subject:

@@ -8,6 +8,7 @@ from padcheck.core.report import Report, Unmeasured
 from padcheck.reporters.report.blocks import print_conclusion, print_finding, verdicts
 from padcheck.reporters.report.wording import findings, what_was_run
 from padcheck.reporters.report.wording.conclusion import conclusion
+from padcheck.reporters.report.wording.verdicts import brief
 from padcheck.reporters.text.layout import captured
 from padcheck.reporters.text.view import View
 from padcheck.reporters.text.visible import made_visible
@@ -29,7 +30,7 @@ def print_short(report: Report | Unmeasured, console: Console) -> None:
     for label, text in what_was_run.limits(report.evidence):
         console.print(Text(f"{label}: {text}", style="dim"))
     if report.comparisons:
-        console.print(verdicts(report))
+        console.print(verdicts(report, brief(report)))
     in_full, by_name = findings.sort_out(report)
     for finding in in_full:
         console.print()

@@ -223,6 +223,12 @@ def test_a_report_can_be_judged_more_strictly_although_the_expensive_probes_did_
     assert judge("compare", report.evidence, JudgeSettings(atol=0.0, rtol=0.0)).status == "fail"
 
 
+def test_batches_are_nearly_equal_so_that_no_prompt_is_left_alone() -> None:
+    encoded = tuple(tuple(range(10, 10 + length)) for length in (4, 4, 4, 4, 9))
+    rows = compare(build_family(torch.float32), encoded, batch_size=4).evidence.runs["left"].rows
+    assert [row.num_pad_tokens for row in rows] == [0, 0, 5, 5, 0]
+
+
 def test_a_batch_of_copies_and_a_few_copies_have_different_sizes() -> None:
     heights: dict[str, set[int]] = {}
 

@@ -4,7 +4,8 @@ from padcheck.core.report import Report, Unmeasured, Verdict
 from padcheck.core.run_plans import MODES, RunName
 from padcheck.core.severity import Severity
 from padcheck.reporters.report.wording.findings import counts
-from padcheck.reporters.report.wording.verdicts import deciding_run
+from padcheck.reporters.report.wording.runs import deciding_run, is_expected
+from padcheck.reporters.report.wording.verdicts import flips
 from padcheck.reporters.text.visible import visible
 
 _PADDING: dict[RunName, str] = {
@@ -44,7 +45,7 @@ def _in_words(report: Report) -> str:
         return hidden
     return {
         Verdict.IDENTICAL: f"{padding} changes nothing",
-        Verdict.EQUIVALENT: f"{padding} changes nothing beyond rounding",
+        Verdict.EQUIVALENT: f"{padding} changes nothing beyond {_rounding(report, run)}",
         Verdict.DIFFERENT: f"{padding} changes what the model says",
         Verdict.NON_FINITE: f"{padding} gives NaN or infinity",
         Verdict.NOT_RUN: f"the {padding.split()[0]}-padded batch did not run",
@@ -61,13 +62,21 @@ def _hidden_fault(report: Report) -> str:
     return f"left padding adds to the errors of {dtype}" if test is not None and test.shows_fault else ""
 
 
+def _rounding(report: Report, run: RunName) -> str:
+    """Rounding may still change texts, which a reader would otherwise take for a fault."""
+    flipped = flips(report, run)
+    return f"{report.evidence.model.dtype} rounding; {flipped}" if flipped else "rounding"
+
+
 def _right_too(report: Report) -> str:
     """What right padding does, if left padding decides and the caller did not say which side counts."""
     any_use = report.judgement.task is None and report.judgement.padding_side is None
     right, left = report.comparisons["right"].verdict, report.comparisons["left"].verdict
     if not (any_use and left.within_rounding and right in (Verdict.DIFFERENT, Verdict.NON_FINITE)):
         return ""
-    return "; right padding changes what it says too" if _hidden_fault(report) else ", right padding does"
+    if not is_expected(report, "right"):
+        return "; right-padded generate() gives NaN or infinity"
+    return "; right-padded generate() differs, as expected"
 
 
 def _in_modes(report: Report) -> str:

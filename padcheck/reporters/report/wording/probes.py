@@ -1,9 +1,10 @@
 """The probes: how far each one is from its reference, and which ones did not run."""
 
 from padcheck.core.evidence import PadCountSweep
-from padcheck.core.report import Report
+from padcheck.core.report import Report, Verdict
 from padcheck.core.run_plans import SINGLE, USER_RUNS, RunName
-from padcheck.reporters.report.wording.verdicts import in_words, runs_of_modes
+from padcheck.reporters.report.wording.runs import runs_of_modes
+from padcheck.reporters.report.wording.verdicts import verdict
 
 HEADINGS = ("probe", "verdict", "largest difference")
 
@@ -17,17 +18,20 @@ def title(report: Report) -> str:
 
 
 def rows(report: Report) -> list[tuple[str, str, str]]:
-    """What is different about a probe, its verdict, and how far it is from its reference."""
+    """The name of a probe and what is different about it, its verdict, and how far it is from its reference."""
     model_dtype = str(report.evidence.model.dtype)
     in_float32 = _run_in_float32(report)
     found = []
     for name, comparison in report.comparisons.items():
-        if name not in (*USER_RUNS, *runs_of_modes(report)):
-            run = report.evidence.runs[name]
-            far = "-" if comparison.max_abs_diff is None else f"{comparison.max_abs_diff:.2g}"
-            dtype = f" (in {model_dtype})" if in_float32 and run.dtype is None else ""
-            what = run.description + dtype
-            found.append((what, in_words(comparison.verdict), f"{far} from {comparison.reference}"))
+        run = report.evidence.runs[name]
+        if name in (*USER_RUNS, *runs_of_modes(report)) or not report.judgement.use.pads(run.padding_side):
+            continue
+        far = "-" if comparison.max_abs_diff is None else f"{comparison.max_abs_diff:.2g}"
+        dtype = f" (in {model_dtype})" if in_float32 and run.dtype is None else ""
+        # It was not compared with itself.
+        same = comparison.verdict is Verdict.NOT_RUN and run.rows and all(row.stand_in is not None for row in run.rows)
+        said = f"is {comparison.reference}" if same else verdict(report, name)
+        found.append((f"{name}: {run.description}{dtype}", said, f"{far} from {comparison.reference}"))
     return found
 
 

@@ -1,7 +1,8 @@
-"""The verdicts on the user runs, on the run that decides, and on the modes, with the reason for each."""
+"""The verdicts on the runs that a reader is shown, with the reason for each."""
 
 from padcheck.core.report import Comparison, Report, Verdict
-from padcheck.core.run_plans import MODES, USER_RUNS, RunName
+from padcheck.core.run_plans import USER_RUNS
+from padcheck.reporters.report.wording.runs import is_expected, runs_of_modes, shown_runs
 from padcheck.reporters.text.visible import visible_token
 
 HEADINGS = ("run", "verdict", "reason")
@@ -10,15 +11,22 @@ HEADINGS = ("run", "verdict", "reason")
 def rows(report: Report) -> list[tuple[str, str, str]]:
     """Run, verdict and reason; the reason includes the KL divergence and the tokens that compete."""
     return [
-        (name, in_words(comparison.verdict), comparison.reason + _details(report, name, comparison))
-        for name, comparison in report.comparisons.items()
-        if name in (*USER_RUNS, deciding_run(report), *runs_of_modes(report))
+        (name, verdict(report, name), comparison.reason + _details(report, name, comparison))
+        for name, comparison in _shown(report).items()
     ]
 
 
-def runs_of_modes(report: Report) -> list[RunName]:
-    """The runs of the modes that were asked for."""
-    return [run for name in report.evidence.modes for run in (MODES[name].alone, MODES[name].left)]
+def brief(report: Report) -> list[tuple[str, str, str]]:
+    """Run, verdict and a reason that takes a line, unless the difference is a surprise."""
+    return [
+        (name, in_words(comparison.verdict), _in_brief(report, name, comparison))
+        for name, comparison in _shown(report).items()
+    ]
+
+
+def verdict(report: Report, name: str) -> str:
+    """The verdict on a run, and whether it is no surprise."""
+    return in_words(report.comparisons[name].verdict) + (" (expected)" if is_expected(report, name) else "")
 
 
 def in_words(verdict: Verdict) -> str:
@@ -26,9 +34,30 @@ def in_words(verdict: Verdict) -> str:
     return verdict.value.replace("_", " ")
 
 
-def deciding_run(report: Report) -> RunName:
-    """The run whose verdict is that of the report: it runs the model as the caller does."""
-    return report.judgement.use.run
+def flips(report: Report, name: str) -> str:
+    """How many texts rounding changes, such as `6 of 8 texts flip at near ties`; empty if it changes none."""
+    rows = report.comparisons[name].rows
+    number = sum(row.verdict is Verdict.EQUIVALENT and row.first_different_token is not None for row in rows)
+    if not number:
+        return ""
+    what = "texts" if name in (*USER_RUNS, *runs_of_modes(report)) else "next tokens"
+    where = "" if report.evidence.sampled else " at near ties"
+    return f"{number} of {len(rows)} {what} {'flips' if number == 1 else 'flip'}{where}"
+
+
+def _shown(report: Report) -> dict[str, Comparison]:
+    _, *padded = shown_runs(report)
+    return {name: report.comparisons[name] for name in (*padded, *runs_of_modes(report)) if name in report.comparisons}
+
+
+def _in_brief(report: Report, name: str, comparison: Comparison) -> str:
+    if is_expected(report, name):
+        wrong = sum(row.verdict is Verdict.DIFFERENT for row in comparison.rows)
+        return f"as expected: generate() continues from a pad ({wrong} of {len(comparison.rows)} prompts)"
+    if comparison.verdict is not Verdict.EQUIVALENT:
+        return comparison.reason + _details(report, name, comparison)
+    far = f"largest difference {comparison.max_abs_diff:.2g}, rounding explains up to {comparison.allowed:.2g}"
+    return "; ".join(filter(None, (flips(report, name), far)))
 
 
 def _details(report: Report, run: str, comparison: Comparison) -> str:

@@ -23,6 +23,8 @@ def header(report: Report) -> list[tuple[str, str]]:
     lines += limits(report.evidence)
     if report.judgement.task is not None or report.judgement.padding_side is not None:
         lines.append(("judged for", str(report.judgement.use)))
+    if report.evidence.companion is not None:
+        lines.append(("companion", companion(report.evidence)))
     lines.append(("versions", versions(report.evidence.environment)))
     if does := library_behaviour(report.library_behaviour):
         lines.append(("this transformers", does))
@@ -128,6 +130,20 @@ def pad_token_used(evidence: Evidence) -> str:
     tokenizer = evidence.tokenizer
     token = f"{visible_token(tokenizer.pad_token_used)} ({tokenizer.pad_token_used_id})"
     return f"{token}: {tokenizer.pad_token_used_reason}"
+
+
+def companion(evidence: Evidence) -> str:
+    """Which prompt padcheck added, and why."""
+    index = evidence.companion
+    if index is None:
+        return ""
+    others, own = evidence.num_prompt_tokens[0], evidence.num_prompt_tokens[index]
+    given, need = ("The prompt has", "needs") if index == 1 else ("All prompts have", "need")
+    return f"{given} {_tokens(others)} and {need} no pads, so padcheck added prompt {index} of {_tokens(own)}."
+
+
+def _tokens(number: int) -> str:
+    return f"{number} token{'s' if number > 1 else ''}"
 
 
 def generation_config(evidence: Evidence) -> str:

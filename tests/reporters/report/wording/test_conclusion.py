@@ -23,6 +23,7 @@ from padcheck.core.severity import Severity
 from padcheck.reporters.report.wording import rounding
 from padcheck.reporters.report.wording.conclusion import conclusion
 
+EXPECTED = "right-padded generate() differs, as expected"
 UNPADDED = unpadded_difference(0.0)
 
 
@@ -37,10 +38,13 @@ def _differ(left: float | None = 0.0, right: float | None = 0.0) -> dict[str, ob
     [
         ({}, "PASS: left padding changes nothing"),
         (_differ(left=1e-5), "PASS: left padding changes nothing beyond rounding"),
-        (_differ(right=0.5), "PASS: left padding changes nothing, right padding does (1 warning)"),
+        (
+            _differ(right=0.5),
+            f"PASS: left padding changes nothing; {EXPECTED} (1 warning)",
+        ),
         (
             _differ(left=1e-5, right=0.5),
-            "PASS: left padding changes nothing beyond rounding, right padding does (1 warning)",
+            f"PASS: left padding changes nothing beyond rounding; {EXPECTED} (1 warning)",
         ),
         (_differ(left=0.5), "FAIL: left padding changes what the model says (1 error)"),
         (_differ(left=0.5, right=0.5), "FAIL: left padding changes what the model says (1 error, 1 warning)"),
@@ -68,7 +72,7 @@ def _differ(left: float | None = 0.0, right: float | None = 0.0) -> dict[str, ob
             in_half("bfloat16", left=0.5, right=9.0, left_float32=0.5),
             (
                 "FAIL: left padding changes what the model says in float32, which rounding hides in bfloat16; "
-                "right padding changes what it says too (1 error, 1 warning)"
+                f"{EXPECTED} (1 error, 1 warning)"
             ),
         ),
         (
@@ -83,7 +87,7 @@ def _differ(left: float | None = 0.0, right: float | None = 0.0) -> dict[str, ob
         ({"model": model_facts(embedding_rows=128)}, "PASS: left padding changes nothing (1 info)"),
         (
             {"tokenizer": tokenizer_facts(padding_side="right")} | _differ(right=0.5),
-            "PASS: left padding changes nothing, right padding does (2 warnings)",
+            f"PASS: left padding changes nothing; {EXPECTED} (2 warnings)",
         ),
     ],
 )
@@ -130,7 +134,7 @@ def test_a_fault_that_only_16_bit_has_is_in_the_sentence() -> None:
         (
             _differ(right=0.5),
             JudgeSettings(fail_on=None),
-            "PASS: left padding changes nothing, right padding does (1 warning)",
+            f"PASS: left padding changes nothing; {EXPECTED} (1 warning)",
         ),
         (
             probes(left=0.5),
@@ -140,7 +144,7 @@ def test_a_fault_that_only_16_bit_has_is_in_the_sentence() -> None:
         (
             _differ(right=0.5),
             JudgeSettings(fail_on=Severity.WARNING),
-            "FAIL by --fail-on warning: left padding changes nothing, right padding does (1 warning)",
+            f"FAIL by --fail-on warning: left padding changes nothing; {EXPECTED} (1 warning)",
         ),
     ],
     ids=["an error", "a known error", "a warning", "it fails", "a warning fails"],
