@@ -50,7 +50,7 @@ test-oldest: constraints-oldest.txt ## run the tests with the oldest supported t
 	$(MAKE) test VENV=.venv-oldest CONSTRAINTS=constraints-oldest.txt
 
 LOWEST := .venv-lowest
-QUICK_TESTS := tests/core tests/judging tests/reporters tests/cli tests/running/test_many_models.py tests/test_api.py
+QUICK_TESTS := tests/core tests/judging tests/reporters tests/cli tests/running/test_many_models.py tests/api
 
 # torch is not the lowest: the oldest builds bring several gigabytes of CUDA libraries.
 $(LOWEST)/installed: pyproject.toml

@@ -39,7 +39,7 @@ _Result = TypeVar("_Result")
 _TEMPLATE_SECONDS = 10
 """A chat template takes milliseconds to render one message."""
 
-_NO_CONFIG = "There is no config.json: only the tokenizer was inspected."
+_NO_CONFIG = "There is no config: only the tokenizer was inspected."
 
 
 @dataclass(frozen=True)
