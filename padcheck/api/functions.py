@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
-from padcheck.api.options import NO_REASONS, FailOn, judge_settings, measure_settings
+from padcheck.api.options import NO_REASONS, FailOn, Prompts, judge_settings, measure_settings
 from padcheck.api.report import Report
 from padcheck.core import report
 from padcheck.core.facts import PaddingSide
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def compare(
     model: "Model",
     tokenizer: "Tokenizer",
-    prompts: Sequence[str] | None = None,
+    prompts: Prompts | None = None,
     *,
     chat: bool = False,
     max_new_tokens: int = 10,
@@ -57,7 +57,8 @@ def compare(
     Args:
         model: A causal language model of transformers, or peft's wrapper around one.
         tokenizer: Its tokenizer.
-        prompts: Texts of different lengths; None for two built-in prompts.
+        prompts: Texts of different lengths, or conversations (lists of messages with `role` and `content`), which the
+            chat template renders; None for two built-in prompts.
         chat: Render each prompt with the chat template, as one user message.
         max_new_tokens: How many tokens to generate per prompt.
         do_sample: Sample the tokens. All runs of a prompt use the same random numbers, so they can be compared.
@@ -108,7 +109,7 @@ def compare(
 
 def inspect_tokenizer(
     tokenizer: "Tokenizer",
-    prompts: Sequence[str] | None = None,
+    prompts: Prompts | None = None,
     *,
     config: "Config | None" = None,
     generation_config: "GenerationSettings | None" = None,
@@ -134,7 +135,7 @@ def inspect_tokenizer(
 
     Args:
         tokenizer: A tokenizer of transformers.
-        prompts: Texts to pad, of different lengths; None for two built-in prompts.
+        prompts: Texts or conversations to pad, of different lengths; None for two built-in prompts.
         config: The config of the model, such as `model.config`. Without it, nothing is said about the model.
         generation_config: Its generation_config; None for the one that generate() derives from the config.
         chat: Render each prompt with the chat template, as one user message.

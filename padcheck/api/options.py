@@ -12,11 +12,14 @@ from typing import Any, Literal, TypeAlias, TypeVar, get_args, get_origin
 import msgspec
 
 from padcheck.core.errors import UsageError
-from padcheck.core.settings import JudgeSettings, MeasureSettings
+from padcheck.core.settings import JudgeSettings, MeasureSettings, Prompt
 from padcheck.core.severity import Severity
 
 FailOn: TypeAlias = Severity | Literal["error", "warning", "info"]
 """The lowest severity that fails."""
+
+Prompts: TypeAlias = Sequence[str | Sequence[Mapping[str, Any]]]
+"""Texts, or conversations: lists of messages with `role` and `content`."""
 
 NO_REASONS: Mapping[str, str] = MappingProxyType({})
 """The default of `ignore`."""
@@ -29,12 +32,13 @@ _IN_WORDS: dict[Any, str] = {
     float: "a number",
     str: "a text",
     tuple[str, ...]: "a list of texts",
+    tuple[Prompt, ...]: "a list of texts, or of conversations: lists of messages",
     dict[str, str]: 'a reason for each code: {"PAD106": "why"}',
     NoneType: "None",
 }
 
 
-def measure_settings(prompts: Sequence[str] | None, **given: object) -> MeasureSettings:
+def measure_settings(prompts: Prompts | None, **given: object) -> MeasureSettings:
     """What to measure, from the options of a call.
 
     Raises:
@@ -90,12 +94,12 @@ def _converted(option: str, value: object, kind: Any) -> Any:
         raise UsageError(f"{option} is {reprlib.repr(value)}.", change=change) from None
 
 
-def _as_tuple(texts: object) -> object:
-    """The texts of any iterable; anything else is returned as it is, also a single text."""
-    if isinstance(texts, Iterable) and not isinstance(texts, str | bytes | Mapping):
+def _as_tuple(items: object) -> object:
+    """The items of any iterable; anything else is returned as it is, also a single text."""
+    if isinstance(items, Iterable) and not isinstance(items, str | bytes | Mapping):
         with suppress(TypeError):  # an array without dimensions
-            return tuple(map(_of_python, texts))
-    return texts
+            return tuple(map(_of_python, items))
+    return items
 
 
 def _as_dict(reasons: object) -> object:

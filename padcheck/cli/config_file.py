@@ -18,7 +18,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from padcheck.cli.files import possible_path
-from padcheck.cli.prompts_file import load_prompts, path_of
+from padcheck.cli.prompts_file import all_prompts, path_of
 from padcheck.core.errors import UsageError
 from padcheck.core.report import ConfigurationFile
 from padcheck.core.settings import JudgeSettings, MeasureSettings, belonging_to
@@ -55,6 +55,8 @@ ModelTable: Any = msgspec.defstruct(
             if each.name not in _NOT_IN_A_FILE
         ),
         ("prompts_file", _optional(str), UNSET),
+        ("column", _optional(str), UNSET),
+        ("num_prompts", _optional(Annotated[int, Meta(ge=1)]), UNSET),
     ],
     rename="kebab",
     forbid_unknown_fields=True,
@@ -277,12 +279,12 @@ def _what_to_write(error: str) -> str:
 def _as_settings(table: dict[str, Any], folder: Path) -> dict[str, Any]:
     """The table in the form that the program uses. Paths are relative to `folder`."""
     settings = dict(table)
-    if "prompts" in table or "prompts_file" in table:
-        file = settings.pop("prompts_file", None)
+    if table.keys() & {"prompts", "prompts_file", "column", "num_prompts"}:
+        file = table.get("prompts_file")
         if file is not None:
             file = file if file == "-" else str(folder / file)
             settings["prompts_file"] = path_of(file)
-        settings["prompts"] = (*table.get("prompts", ()), *(load_prompts(file) if file is not None else ()))
+        settings["prompts"] = all_prompts(table.get("prompts", ()), file, table)
     if "select" in table:
         settings["select"] = tuple(code.upper() for code in table["select"])
     if "ignore" in table:

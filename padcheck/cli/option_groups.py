@@ -12,6 +12,7 @@ from padcheck.cli.options import (
     BaselineOption,
     BatchSize,
     Chat,
+    Column,
     Config,
     Device,
     DeviceMap,
@@ -24,6 +25,7 @@ from padcheck.cli.options import (
     Jobs,
     MaxNewTokens,
     Multimodal,
+    NumPrompts,
     Output,
     PaddingSideOption,
     PadToken,
@@ -53,7 +55,14 @@ from padcheck.cli.options import (
 Group = dict[str, Any]
 """Options, by the name of the setting."""
 
-PROMPTS: Group = {"prompt": Prompt, "prompts": Prompts, "chat": Chat, "pad_token": PadToken}
+PROMPTS: Group = {
+    "prompt": Prompt,
+    "prompts": Prompts,
+    "column": Column,
+    "num_prompts": NumPrompts,
+    "chat": Chat,
+    "pad_token": PadToken,
+}
 LENGTH: Group = {"max_new_tokens": MaxNewTokens}
 DECODING: Group = {
     "do_sample": DoSample,

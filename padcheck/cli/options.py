@@ -96,7 +96,8 @@ Dtype = Annotated[
     typer.Option(
         "--dtype",
         metavar="NAME",
-        help="Dtype of the weights: float32, bfloat16, float16 or auto. [default: float32 on a CPU, otherwise auto]",
+        help="Dtype of the weights: float32 (fp32), bfloat16 (bf16), float16 (fp16) or auto. "
+        "[default: float32 on a CPU, otherwise auto]",
     ),
 ]
 Device = Annotated[
@@ -142,9 +143,22 @@ Prompts = Annotated[
     str | None,
     typer.Option(
         "--prompts",
-        help='File with one prompt per line, or JSONL with the key "prompt". - is stdin.',
+        help='File with one prompt per line, JSONL with "prompt" or "messages", CSV, Parquet, or a dataset on disk. '
+        "- is stdin.",
         metavar="FILE",
     ),
+]
+Column = Annotated[
+    str | None,
+    typer.Option(
+        "--column",
+        metavar="NAME",
+        help="Column, or key, with the prompts. [default: prompt, messages, or the only one]",
+    ),
+]
+NumPrompts = Annotated[
+    int | None,
+    typer.Option("--num-prompts", metavar="N", min=1, help="Read only the first N prompts of the file. [default: all]"),
 ]
 Chat = Annotated[bool | None, typer.Option("--chat", help="Apply the chat template to each prompt.")]
 PadToken = Annotated[

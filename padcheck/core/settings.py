@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from padcheck.core.errors import UsageError
 from padcheck.core.facts import PaddingSide
@@ -13,6 +13,11 @@ from padcheck.core.use_case import Task, UseCase
 
 EVERY_ATTENTION = "all"
 """The value of --attn-implementation that means: each one that the model can run with on this machine."""
+
+Conversation: TypeAlias = tuple[dict[str, Any], ...]
+"""The messages of a chat, each with `role` and `content`, as a chat template receives them."""
+
+Prompt: TypeAlias = str | Conversation
 
 DEMO = "demo"
 DEFAULT_PROMPTS = ("big unpadded five token prompt ", "padded three token ")
@@ -27,7 +32,7 @@ class MeasureSettings:
     """
 
     model: str = DEMO
-    prompts: tuple[str, ...] = ()
+    prompts: tuple[Prompt, ...] = ()
     chat: bool = False
     max_new_tokens: int = 10
     do_sample: bool = False
@@ -83,12 +88,17 @@ class MeasureSettings:
             )
         _require(self.gguf_file != "", "--gguf-file is empty", "Name a file in the model's folder, or leave it out.")
         names = (self.model, self.gguf_file, self.tokenizer, self.revision, self.pad_token)
-        for text in (*filter(None, names), *self.prompts):
+        for text in (*filter(None, names), *map(str, self.prompts)):
             _require(
                 _is_unicode(text), f"{text!a} is not valid UTF-8", "Rename the folder, or save the prompt as UTF-8."
             )
         for index, prompt in enumerate(self.prompts):
             _require(bool(prompt), f"Prompt {index} is empty", "Give it at least one character.")
+            _require(
+                isinstance(prompt, str) or all(message.keys() >= {"role", "content"} for message in prompt),
+                f"A message of prompt {index} has no role or no content",
+                'Write {"role": "user", "content": "..."}.',
+            )
 
     @property
     def given(self) -> dict[str, object]:

@@ -260,3 +260,17 @@ def test_wrong_objects_for_an_inspection_are_usage_errors(demo, given, message):
 def test_an_encoder_decoder_config_is_not_measured(demo):
     with pytest.raises(NotMeasuredError, match="encoder-decoder"):
         public.inspect_tokenizer(demo[1], config=T5Config())
+
+
+def test_conversations_are_rendered_with_their_system_prompts():
+    tokenizer = AutoTokenizer.from_pretrained(MODEL_FOLDER)
+    chat = [{"role": "system", "content": "one"}, {"role": "user", "content": "two"}]
+    with pytest.raises(UsageError, match="The prompts are chats, but the tokenizer has no chat template"):
+        public.inspect_tokenizer(tokenizer, [chat])
+    tokenizer.chat_template = "{% for each in messages %}{{ each.role[0] }} {{ each.content }}. {% endfor %}"
+    report = public.inspect_tokenizer(tokenizer, [chat, "three"])
+    assert report.evidence.prompts == ("s one. u two. ", "u three. ")
+    with pytest.raises(UsageError, match="A message of prompt 0 has no role or no content"):
+        public.inspect_tokenizer(tokenizer, [[{"role": "user"}]])
+    with pytest.raises(UsageError, match="Prompt 1 is empty"):
+        public.inspect_tokenizer(tokenizer, ["one", []])

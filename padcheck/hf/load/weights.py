@@ -31,6 +31,8 @@ _CHANGES = {
     "tp_plan": "Its architecture has no tensor parallel plan: use --device-map auto, without torchrun.",
 }
 
+_SHORT_DTYPES = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
+
 _LARGE = 2**28
 """Parameters: 1 GiB in float32. Building a model on the meta device takes time, which small models do not need."""
 
@@ -212,10 +214,10 @@ def _dtype(settings: MeasureSettings, device: torch.device) -> Any:
         return torch.float32 if device.type == "cpu" else "auto"
     if settings.dtype == "auto":
         return "auto"
-    dtype = getattr(torch, settings.dtype, None)
+    dtype = getattr(torch, _SHORT_DTYPES.get(settings.dtype, settings.dtype), None)
     if dtype not in (torch.float64, torch.float32, torch.bfloat16, torch.float16):
         raise UsageError(
             f"A model cannot run in --dtype {settings.dtype}.",
-            change="Use float32, bfloat16, float16, float64 or auto.",
+            change="Use float32, bfloat16, float16, float64 or auto; or fp32, bf16 or fp16 for short.",
         )
     return dtype
