@@ -1,15 +1,19 @@
 """The functions of the Python API."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
-from padcheck.api.options import NO_REASONS, FailOn, Prompts, judge_settings, measure_settings
+from rich.console import Console
+
+from padcheck.api.options import NO_REASONS, FailOn, Prompts, flag, judge_settings, measure_settings
 from padcheck.api.report import Report
 from padcheck.core import report
 from padcheck.core.facts import PaddingSide
-from padcheck.core.progress import Silent
+from padcheck.core.progress import Progress, Silent
 from padcheck.core.use_case import Task
 from padcheck.running import one_model
+from padcheck.running.shown_progress import Log, Terminal
 
 if TYPE_CHECKING:
     from padcheck.hf.in_memory import Config, GenerationSettings, Model, Tokenizer
@@ -37,6 +41,7 @@ def compare(
     fail_on: FailOn | None = "error",
     task: Task | None = None,
     padding_side: PaddingSide | None = None,
+    progress: bool = False,
 ) -> Report:
     """Runs the same prompts unpadded, left-padded and right-padded, and reports what padding changes.
 
@@ -77,6 +82,7 @@ def compare(
             measurement still fails.
         task: What your code does: "generate", "score" or "train". Only this task is judged.
         padding_side: The side that your code pads on: "left" or "right". Only this side is judged.
+        progress: Show on stderr what is running: a changing line in a terminal, otherwise a line every ten seconds.
 
     Returns:
         The report. A finding does not raise an error; `Report.assert_ok` does.
@@ -104,7 +110,8 @@ def compare(
     judgement = judge_settings(
         select, ignore, atol=atol, rtol=rtol, fail_on=fail_on, task=task, padding_side=padding_side
     )
-    return _with_methods(one_model.compare_in_memory(model, tokenizer, measure, judgement, Silent()))
+    shown = _progress(wanted=flag("progress", progress))
+    return _with_methods(one_model.compare_in_memory(model, tokenizer, measure, judgement, shown))
 
 
 def inspect_tokenizer(
@@ -160,6 +167,14 @@ def inspect_tokenizer(
         tokenizer, config, generation_config, measure=measure, judgement=judgement, progress=Silent()
     )
     return _with_methods(found)
+
+
+def _progress(*, wanted: bool) -> Progress:
+    if not wanted:
+        return Silent()
+    return (
+        Terminal(Console(stderr=True, markup=False, highlight=False)) if sys.stderr.isatty() else Log(sys.stderr.write)
+    )
 
 
 def _with_methods(judged: report.Report) -> Report:

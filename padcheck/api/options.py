@@ -75,6 +75,15 @@ def judge_changes(judged: JudgeSettings, fail_on: FailOn | None, ignore: Mapping
     return {name: value for name, value in changes.items() if value != getattr(judged, name)}
 
 
+def flag(option: str, value: object) -> bool:
+    """The value of an option that is True or False.
+
+    Raises:
+        UsageError: It is something else.
+    """
+    return bool(_converted(option, value, bool))
+
+
 def _settings(kind: type[_Settings], **given: object) -> _Settings:
     """The settings with these values.
 

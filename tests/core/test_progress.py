@@ -5,7 +5,7 @@ import re
 import pytest
 from conftest import run_in_process
 
-from padcheck.core.progress import OfBatch, Silent, Stopwatch
+from padcheck.core.progress import Silent, Stopwatch
 
 QUICK = ("--max-new-tokens", "2", "--prompt", "one two three", "--prompt", "one")
 AROUND = ("import", "tokenizer", "tokenize", "weights")
@@ -51,14 +51,6 @@ def test_stages_that_run_once_per_batch_add_up_and_a_stage_that_raises_counts(cl
     with pytest.raises(ValueError, match="no"), watch.stage("the left-padded batch", "left"):
         raise ValueError("no")
     assert watch.seconds == {"left": 2.0}
-
-
-@pytest.mark.parametrize(("batches", "expected"), [(1, "running"), (3, "running (batch 2 of 3)")])
-def test_the_description_names_the_batch_if_there_are_several(batches, expected):
-    said = Said()
-    with OfBatch(said, 2, batches).stage("running", "left"):
-        pass
-    assert said.stages == [(expected, "left", False)]
 
 
 def test_the_json_says_how_long_each_stage_took():
