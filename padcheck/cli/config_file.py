@@ -21,6 +21,7 @@ from padcheck.cli.files import possible_path
 from padcheck.cli.prompts_file import all_prompts, path_of
 from padcheck.core.errors import UsageError
 from padcheck.core.report import ConfigurationFile
+from padcheck.core.repository import from_repository_root, workflow_file
 from padcheck.core.settings import JudgeSettings, MeasureSettings, belonging_to
 from padcheck.core.severity import Severity
 from padcheck.running.many_models import Job
@@ -128,11 +129,11 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
         return [each for each in (self.path, self.baseline, *prompts) if each is not None]
 
     def file(self, jobs: Sequence[Job]) -> ConfigurationFile | None:
-        """The file, and the line of each model; None if there is no file."""
+        """The file, and the line of each model. Without a file, that of the GitHub workflow, which names the models."""
         if self.path is None:
-            return None
+            return ConfigurationFile(path=workflow) if (workflow := workflow_file()) is not None else None
         names = [job.measure.model for job in jobs]
-        return ConfigurationFile(path=self.path.as_posix(), lines={name: self._line(name) for name in names})
+        return ConfigurationFile(path=from_repository_root(self.path), lines={name: self._line(name) for name in names})
 
     def _line(self, name: str) -> int:
         """The line with the model, or the first line of the section if there is no such line."""

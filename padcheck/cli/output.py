@@ -117,3 +117,5 @@ def print_rule(rule: Rule) -> None:
         console.print(Text(heading))
         for line in wrap(text, console.width - len(_INDENT), break_long_words=False, break_on_hyphens=False):
             console.print(Text(_INDENT + line))
+    console.print()
+    console.print(Text(rule.url(), style="dim"), soft_wrap=True)
