@@ -26,11 +26,17 @@ from padcheck.core.version import __version__
 SCHEMA_VERSION = 1
 
 
-def dump(document: Document) -> str:
-    """The document as JSON, with its keys in a fixed order. NaN and infinity become null."""
+def dump(document: Document, *, indented: bool = False) -> str:
+    """The document as JSON, with its keys in a fixed order. NaN and infinity become null.
+
+    Args:
+        document: The document.
+        indented: Whether each value has its own line, which more than doubles the size.
+    """
     written: dict[str, Any] = {"schema_version": SCHEMA_VERSION, "padcheck_version": __version__}
     written |= _flat(document)
-    return msgspec.json.format(msgspec.json.encode(written), indent=2).decode() + "\n"
+    text = msgspec.json.encode(written)
+    return (msgspec.json.format(text, indent=2) if indented else text).decode() + "\n"
 
 
 def _flat(document: Document | Unmeasured) -> dict[str, Any]:

@@ -203,7 +203,8 @@ def test_explain_shows_the_documentation_of_every_code(padcheck, rule):
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.code)
 def test_explain_uses_the_width_of_the_screen(padcheck, monkeypatch, rule):
     monkeypatch.setenv("COLUMNS", "60")
-    lines = padcheck("explain", rule.code).stdout.splitlines()
+    *lines, address = padcheck("explain", rule.code).stdout.splitlines()
+    assert address == rule.url()
     assert max(map(len, lines)) <= 60
     for line, following in pairwise(lines):
         if line.startswith("    ") and following.startswith("    "):
