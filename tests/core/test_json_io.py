@@ -338,3 +338,10 @@ def test_a_missing_file_is_a_usage_error(file: Path) -> None:
 def test_a_folder_is_a_usage_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="Is a directory"):
         load(tmp_path)
+
+
+def test_json_takes_one_line_unless_everything_is_to_be_shown():
+    compact, indented = (render(report(), Format.JSON, View(verbose=verbose)) for verbose in (False, True))
+    assert compact.count("\n") == 1
+    assert json.loads(compact) == json.loads(indented)
+    assert len(compact) < len(indented) / 2
