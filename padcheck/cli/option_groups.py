@@ -7,6 +7,7 @@ from typing import Annotated, Any, get_args
 import typer
 
 from padcheck.cli.options import (
+    Adapter,
     Atol,
     AttnImplementation,
     BaselineOption,
@@ -77,6 +78,7 @@ RUNNING: Group = {"dtype": Dtype, "device": Device, "attn_implementation": AttnI
 LOADING: Group = {
     "revision": Revision,
     "gguf_file": GgufFile,
+    "adapter": Adapter,
     "tokenizer": Tokenizer,
     "trust_remote_code": TrustRemoteCode,
 }

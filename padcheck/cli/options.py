@@ -84,6 +84,10 @@ GgufFile = Annotated[
         help="GGUF file in the folder or repository. It holds config, tokenizer and weights.",
     ),
 ]
+Adapter = Annotated[
+    str | None,
+    typer.Option("--adapter", metavar="NAME", help="Hub id or folder of a PEFT adapter to add to the model."),
+]
 Tokenizer = Annotated[
     str | None,
     typer.Option("--tokenizer", metavar="MODEL", help="Hub id or folder of the tokenizer. [default: the model's]"),

@@ -115,6 +115,7 @@ class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
         attn_implementation: The attention implementation it ran with.
         attn_implementations: All attention implementations that it can run with on this machine.
         weights: None if unknown, as for a model that was already in memory.
+        adapter: The adapter of --adapter that was added to it; None without that option.
         adapter_of: The base model of an adapter; None for any other model.
         file: Its config, or its GGUF file, as seen from the root of the repository; None if it is not on this machine.
         gguf_file: The GGUF file with its config, tokenizer and weights; None for other formats.
@@ -137,6 +138,7 @@ class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
     attn_implementation: str | None = None
     attn_implementations: tuple[str, ...] = ()
     weights: Literal["pretrained", "random"] | None = None
+    adapter: str | None = None
     adapter_of: str | None = None
     file: str | None = None
     gguf_file: str | None = None

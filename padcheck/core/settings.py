@@ -47,6 +47,7 @@ class MeasureSettings:
     attn_implementation: str | None = None
     revision: str | None = None
     gguf_file: str | None = None
+    adapter: str | None = None
     tokenizer: str | None = None
     pad_token: str | None = None
     trust_remote_code: bool = False
@@ -87,7 +88,12 @@ class MeasureSettings:
                 "Leave out one: each rank has its own device, and a toy fits on one device.",
             )
         _require(self.gguf_file != "", "--gguf-file is empty", "Name a file in the model's folder, or leave it out.")
-        names = (self.model, self.gguf_file, self.tokenizer, self.revision, self.pad_token)
+        _require(
+            self.adapter is None or not self.tiny,
+            "--adapter and --tiny exclude each other",
+            "Leave out one: the weights of an adapter do not fit a toy.",
+        )
+        names = (self.model, self.gguf_file, self.adapter, self.tokenizer, self.revision, self.pad_token)
         for text in (*filter(None, names), *map(str, self.prompts)):
             _require(
                 _is_unicode(text), f"{text!a} is not valid UTF-8", "Rename the folder, or save the prompt as UTF-8."

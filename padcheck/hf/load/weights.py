@@ -55,7 +55,7 @@ def load_model(loaded: ModelWithoutWeights, settings: MeasureSettings) -> PreTra
     dtype, device = dtype_and_device(settings)
     return_large_blocks()
     if loaded.adapter is not None:
-        require_loadable(settings.model, loaded.adapter)
+        require_loadable(settings.adapter or settings.model, loaded.adapter)
     with load_errors_explained(loaded.source, "model"), _rejected_options_explained(settings), conversion_bar():
         if settings.tiny:
             model = build_tiny_model(
@@ -117,7 +117,7 @@ def _placement_arguments(loaded: ModelWithoutWeights, settings: MeasureSettings)
         return {} if settings.device_map is None else {"device_map": settings.device_map, **_offload_folder(loaded)}
     if loaded.adapter is not None:
         raise UsageError(
-            f"--tp-plan cannot be used with {settings.model}, which is an adapter.",
+            f"--tp-plan cannot be used with {settings.adapter or settings.model}, which is an adapter.",
             change="Merge it into its base model with merge_and_unload(), or use --device-map auto.",
         )
     return tensor_parallel(loaded.config, settings.tp_plan)
