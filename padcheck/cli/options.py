@@ -157,7 +157,7 @@ Column = Annotated[
     typer.Option(
         "--column",
         metavar="NAME",
-        help="Column, or key, with the prompts. [default: prompt, messages, or the only one]",
+        help="Column, or key, with the prompts. [default: prompt or messages]",
     ),
 ]
 NumPrompts = Annotated[

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from padcheck.cli.files import STDIN, possible_path
-from padcheck.cli.prompts_table import Rows, csv_rows, dataset_rows, json_rows, parquet_rows
+from padcheck.cli.prompts_table import Rows, csv_rows, dataset_rows, delimiter_of, json_rows, parquet_rows
 from padcheck.core.errors import UsageError
 from padcheck.core.settings import Conversation, Prompt
 
@@ -49,7 +49,7 @@ def load_prompts(file: str, column: str | None = None, num_prompts: int | None =
 
     Args:
         file: The file or folder; `-` for stdin.
-        column: The column, or key, with the prompts; None for the only one, `prompt` or `messages`.
+        column: The column, or key, with the prompts; None for `prompt` or `messages`.
         num_prompts: How many prompts to read; None for all.
 
     Raises:
@@ -68,14 +68,19 @@ def _prompts(file: str, name: str, column: str | None) -> Iterator[Prompt]:
         yield from _of_table(dataset_rows(path, column), name, column)
     elif suffix == ".parquet" and path.is_file():
         yield from _of_table(parquet_rows(path, column), name, column)
-    elif suffix in (".csv", ".tsv"):
-        yield from _of_table(csv_rows(name, _text(file, name)), name, column)
     else:
         text = _text(file, name)
         if suffix == ".json" and text.lstrip().startswith("["):
             yield from _of_table(json_rows(name, text), name, column)
+        elif delimiter := delimiter_of(name, text, set(_wanted(column))):
+            yield from _of_table(csv_rows(name, text, delimiter), name, column)
         else:
             yield from _of_lines(text, name, column)
+
+
+def _wanted(column: str | None) -> tuple[str, ...]:
+    """The columns that may hold the prompts."""
+    return _COLUMNS if column is None else (column,)
 
 
 def _text(file: str, name: str) -> str:
@@ -130,8 +135,7 @@ def _of_table(rows: Rows, name: str, column: str | None) -> Iterator[Prompt]:
 def _column(row: Mapping[str, Any], where: str, column: str | None) -> str:
     """The column with the prompts."""
     names = [str(name) for name in row if name]
-    wanted = [column] if column is not None else [*_COLUMNS, *(names if len(names) == 1 else [])]
-    for each in wanted:
+    for each in _wanted(column):
         if each in names:
             return each
     raise UsageError(

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +15,29 @@ Rows = Iterable[Mapping[str, Any]]
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
 
 
-def csv_rows(name: str, text: str) -> Rows:
-    """The rows of a CSV or TSV file, whose first line names the columns.
+def delimiter_of(name: str, text: str, columns: Set[str]) -> str | None:
+    """The delimiter of CSV, by the file's name or by one of these columns in its first line; None for other text."""
+    suffix = Path(name).suffix.lower()
+    if suffix in _DELIMITERS or suffix == ".txt":  # a prompt may begin like a header
+        return _DELIMITERS.get(suffix)
+    header = text.partition("\n")[0]
+    return next((each for each in _DELIMITERS.values() if each in header and set(header.split(each)) & columns), None)
+
+
+def csv_rows(name: str, text: str, delimiter: str) -> Rows:
+    """The rows of CSV or TSV, whose first line names the columns.
 
     Raises:
         UsageError: A line cannot be parsed.
     """
-    lines = csv.DictReader(io.StringIO(text, newline=""), delimiter=_DELIMITERS[Path(name).suffix.lower()])
+    lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
-        yield from lines
+        columns = [column.strip() for column in next(lines, [])]
+        yield from (dict(zip(columns, cells, strict=False)) for cells in lines if cells)
     except csv.Error as error:
         raise UsageError(
-            f"Line {lines.line_num} of {name} cannot be parsed: {error}.",
-            change="Write one row per line, with quotes around a text that has a comma, a quote or a line end.",
+            f"Line {lines.line_num} of {name} cannot be read as CSV: {error}.",
+            change="Write one row per line, with quotes around a text that has a delimiter, a quote or a line end.",
         ) from error
 
 
