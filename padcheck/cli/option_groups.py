@@ -8,11 +8,13 @@ from typing import Annotated, Any, get_args
 import typer
 
 from padcheck.cli.options import (
+    Adapter,
     Atol,
     AttnImplementation,
     BaselineOption,
     BatchSize,
     Chat,
+    Column,
     Config,
     CrossLimits,
     Device,
@@ -26,6 +28,7 @@ from padcheck.cli.options import (
     Jobs,
     MaxNewTokens,
     Multimodal,
+    NumPrompts,
     Output,
     PaddingSideOption,
     PadToken,
@@ -70,7 +73,9 @@ def _in_panel(panel: str | None, option: Any) -> Any:
     return Annotated[kind, information]
 
 
-PROMPTS = _panel(None, prompt=Prompt, prompts=Prompts, chat=Chat, pad_token=PadToken)
+PROMPTS = _panel(
+    None, prompt=Prompt, prompts=Prompts, column=Column, num_prompts=NumPrompts, chat=Chat, pad_token=PadToken
+)
 LENGTH = _panel(None, max_new_tokens=MaxNewTokens)
 USE = _panel(None, task=TaskOption, padding_side=PaddingSideOption)
 CONFIGURATION = _panel(None, config=Config, baseline=BaselineOption, write_baseline=WriteBaseline)
@@ -84,7 +89,12 @@ RULES = _panel("Findings", fail_on=FailOnOption, select=Select, ignore=Ignore)
 RUNNING = _panel("Running", dtype=Dtype, device=Device, attn_implementation=AttnImplementation)
 CLUSTER = _panel("Running", ray=Ray)
 LOADING = _panel(
-    "Loading", revision=Revision, tokenizer=Tokenizer, gguf_file=GgufFile, trust_remote_code=TrustRemoteCode
+    "Loading",
+    revision=Revision,
+    tokenizer=Tokenizer,
+    adapter=Adapter,
+    gguf_file=GgufFile,
+    trust_remote_code=TrustRemoteCode,
 )
 WEIGHTS = _panel("Loading", tiny=Tiny, device_map=DeviceMap, tp_plan=TpPlan)
 

@@ -6,9 +6,15 @@ from typing import Any, TypeVar
 
 from padcheck.cli.files import possible_path
 from padcheck.cli.options import FailOn
-from padcheck.cli.prompts_file import load_prompts, path_of
+from padcheck.cli.prompts_file import all_prompts, path_of
 from padcheck.core.errors import UsageError
-from padcheck.core.settings import JudgeSettings, MeasureSettings, OutputSettings, SurveySettings, belonging_to
+from padcheck.core.settings import (
+    JudgeSettings,
+    MeasureSettings,
+    OutputSettings,
+    SurveySettings,
+    belonging_to,
+)
 
 Settings = TypeVar("Settings", MeasureSettings, JudgeSettings, OutputSettings, SurveySettings)
 
@@ -28,8 +34,8 @@ def option_values(asked: Mapping[str, Any]) -> dict[str, Any]:
     values = {name: each.value if isinstance(each, Enum) else each for name, each in asked.items() if each is not None}
     if "prompts" in values:
         values["prompts_file"] = path_of(values["prompts"])
-    if "prompt" in values or "prompts" in values:
-        values["prompts"] = _prompts(values.pop("prompt", []), values.get("prompts"))
+    if values.keys() & {"prompt", "prompts", "column", "num_prompts"}:
+        values["prompts"] = all_prompts(values.pop("prompt", ()), values.get("prompts"), values)
     if "batch_size" in values:
         values["batch_size"] = _batch_size(values["batch_size"])
     if "select" in values:
@@ -84,10 +90,6 @@ def _batch_size(text: str) -> int | str:
         return int(text)
     except ValueError:
         raise UsageError(f"--batch-size is {text}.", change="Use a whole number, or auto.") from None
-
-
-def _prompts(prompts: list[str], file: str | None) -> tuple[str, ...]:
-    return tuple(prompts) if file is None else (*prompts, *load_prompts(file))
 
 
 def _codes(options: list[str]) -> list[str]:

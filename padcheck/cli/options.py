@@ -90,6 +90,10 @@ GgufFile = Annotated[
         help="GGUF file in the folder or repository. It holds config, tokenizer and weights.",
     ),
 ]
+Adapter = Annotated[
+    str | None,
+    typer.Option("--adapter", metavar="NAME", help="Hub id or folder of a PEFT adapter to add to the model."),
+]
 Tokenizer = Annotated[
     str | None,
     typer.Option("--tokenizer", metavar="MODEL", help="Hub id or folder of the tokenizer. (default: the model's)"),
@@ -102,7 +106,8 @@ Dtype = Annotated[
     typer.Option(
         "--dtype",
         metavar="NAME",
-        help="Dtype of the weights: float32, bfloat16, float16 or auto. (default: float32 on a CPU, otherwise auto)",
+        help="Dtype of the weights: float32 (fp32), bfloat16 (bf16), float16 (fp16) or auto. "
+        "(default: float32 on a CPU, otherwise auto)",
     ),
 ]
 Device = Annotated[
@@ -148,9 +153,22 @@ Prompts = Annotated[
     str | None,
     typer.Option(
         "--prompts",
-        help='File with one prompt per line, or JSONL or CSV with "prompt" as key or column. - is stdin.',
+        help='File with one prompt per line, JSONL with "prompt" or "messages", CSV, Parquet, or a dataset on disk. '
+        "- is stdin.",
         metavar="FILE",
     ),
+]
+Column = Annotated[
+    str | None,
+    typer.Option(
+        "--column",
+        metavar="NAME",
+        help="Column, or key, with the prompts. [default: prompt or messages]",
+    ),
+]
+NumPrompts = Annotated[
+    int | None,
+    typer.Option("--num-prompts", metavar="N", min=1, help="Read only the first N prompts of the file. [default: all]"),
 ]
 Chat = Annotated[bool | None, typer.Option("--chat", help="Apply the chat template to each prompt.")]
 PadToken = Annotated[

@@ -121,7 +121,9 @@ class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
         attn_implementation: The attention implementation it ran with.
         attn_implementations: All attention implementations that it can run with on this machine.
         weights: None if unknown, as for a model that was already in memory.
+        adapter: The adapter of --adapter that was added to it; None without that option.
         adapter_of: The base model of an adapter; None for any other model.
+        file: Its config, or its GGUF file, as seen from the root of the repository; None if it is not on this machine.
         gguf_file: The GGUF file with its config, tokenizer and weights; None for other formats.
         quantization: How the weights are quantized; None if they are not.
         batch_dependent: Why each row depends on the other rows by design; None if rows should be independent.
@@ -142,7 +144,9 @@ class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
     attn_implementation: str | None = None
     attn_implementations: tuple[str, ...] = ()
     weights: Literal["pretrained", "random"] | None = None
+    adapter: str | None = None
     adapter_of: str | None = None
+    file: str | None = None
     gguf_file: str | None = None
     quantization: str | None = None
     batch_dependent: str | None = None

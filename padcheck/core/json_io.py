@@ -29,15 +29,20 @@ from padcheck.core.version import __version__
 SCHEMA_VERSION = 1
 
 
-def dump(document: Document) -> str:
-    """The document as JSON, with its keys in a fixed order. NaN and infinity become null."""
+def dump(document: Document, *, indented: bool = False) -> str:
+    """The document as JSON, with its keys in a fixed order. NaN and infinity become null.
+
+    Args:
+        document: The document.
+        indented: Whether each value has its own line, which more than doubles the size.
+    """
     written: dict[str, Any] = {"schema_version": SCHEMA_VERSION, "padcheck_version": __version__}
     written |= _flat(document)
     try:
         text = msgspec.json.encode(written)
     except UnicodeEncodeError:
         text = msgspec.json.encode(_in_unicode(written))
-    return _printable(msgspec.json.format(text, indent=2).decode()) + "\n"
+    return _printable((msgspec.json.format(text, indent=2) if indented else text).decode()) + "\n"
 
 
 def _in_unicode(value: Any) -> Any:

@@ -203,7 +203,7 @@ class KnownFinding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ConfigurationFile(msgspec.Struct, frozen=True, kw_only=True):
-    """The configuration file, and the line that names each model, counted from 1."""
+    """The configuration file as seen from the root of its repository, and the line of each model, counted from 1."""
 
     path: str
     lines: dict[str, Size] = {}

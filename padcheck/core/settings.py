@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeAlias, get_args
 
 from padcheck.core.errors import UsageError
 from padcheck.core.facts import PaddingSide
@@ -15,6 +15,11 @@ from padcheck.core.use_case import Task, UseCase
 
 EVERY_ATTENTION = "all"
 """The value of --attn-implementation that means: each one that the model can run with on this machine."""
+
+Conversation: TypeAlias = tuple[dict[str, Any], ...]
+"""The messages of a chat, each with `role` and `content`, as a chat template receives them."""
+
+Prompt: TypeAlias = str | Conversation
 
 DEMO = "demo"
 _LARGEST_TOLERANCE = 2.0**128
@@ -31,7 +36,7 @@ class MeasureSettings:
     """
 
     model: str = DEMO
-    prompts: tuple[str, ...] = ()
+    prompts: tuple[Prompt, ...] = ()
     chat: bool = False
     max_new_tokens: int = 10
     do_sample: bool = False
@@ -46,6 +51,7 @@ class MeasureSettings:
     attn_implementation: str | None = None
     revision: str | None = None
     gguf_file: str | None = None
+    adapter: str | None = None
     tokenizer: str | None = None
     pad_token: str | None = None
     trust_remote_code: bool = False
@@ -91,13 +97,23 @@ class MeasureSettings:
         _require(self.gguf_file != "", "--gguf-file is empty", "Name a file in the model's folder, or leave it out.")
         for mode in self.with_modes:
             _require(mode in get_args(Asked), f"--with is {mode!r}", f"Use {', '.join(MODES)} or all.")
-        names = (self.model, self.gguf_file, self.tokenizer, self.revision, self.pad_token)
-        for text in (*filter(None, names), *self.prompts):
+        _require(
+            self.adapter is None or not self.tiny,
+            "--adapter and --tiny exclude each other",
+            "Leave out one: the weights of an adapter do not fit a toy.",
+        )
+        names = (self.model, self.gguf_file, self.adapter, self.tokenizer, self.revision, self.pad_token)
+        for text in (*filter(None, names), *map(str, self.prompts)):
             _require(
                 _is_unicode(text), f"{text!a} is not valid UTF-8", "Rename the folder, or save the prompt as UTF-8."
             )
         for index, prompt in enumerate(self.prompts):
             _require(bool(prompt), f"Prompt {index} is empty", "Give it at least one character.")
+            _require(
+                isinstance(prompt, str) or all(message.keys() >= {"role", "content"} for message in prompt),
+                f"A message of prompt {index} has no role or no content",
+                'Write {"role": "user", "content": "..."}.',
+            )
 
     @property
     def modes(self) -> tuple[ModeName, ...]:

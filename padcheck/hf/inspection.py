@@ -6,12 +6,14 @@ Does not import modelling code, because that import takes as long as the rest of
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TypeVar
 
 from padcheck.core.errors import NotMeasuredError
 from padcheck.core.evidence import Evidence
 from padcheck.core.facts import ChatTemplateFacts, ModelFacts
 from padcheck.core.progress import Progress
+from padcheck.core.repository import from_repository_root
 from padcheck.core.settings import MeasureSettings
 from padcheck.hf.calls.capture import captured_warnings, library_bars
 from padcheck.hf.library.config_facts import (
@@ -23,6 +25,7 @@ from padcheck.hf.library.config_facts import (
 )
 from padcheck.hf.library.limits import CutOffError, call_limited
 from padcheck.hf.library.versions import environment
+from padcheck.hf.load.adapters import ADAPTER_CONFIG
 from padcheck.hf.load.value_types import require_value_types
 from padcheck.hf.load.without_weights import (
     LoadWithoutWeights,
@@ -40,7 +43,9 @@ _Result = TypeVar("_Result")
 _TEMPLATE_SECONDS = 10
 """A chat template takes milliseconds to render one message."""
 
-_NO_CONFIG = "There is no config.json: only the tokenizer was inspected."
+_MAIN_FILES = ("config.json", ADAPTER_CONFIG, "tokenizer_config.json", "tokenizer.json")
+
+_NO_CONFIG = "There is no config: only the tokenizer was inspected."
 
 
 @dataclass(frozen=True)
@@ -167,8 +172,17 @@ def _model_facts(settings: MeasureSettings, loaded: ModelWithoutWeights, embeddi
         max_position_embeddings=max_position_embeddings(loaded.text_config),
         num_layers=num_layers(loaded.text_config),
         embedding_rows=embedding_rows,
-        adapter_of=None if loaded.adapter is None else loaded.source.name,
+        adapter=settings.adapter,
+        adapter_of=None if loaded.adapter is None or settings.adapter is not None else loaded.source.name,
+        file=_file(settings, loaded.source.gguf_file),
         gguf_file=loaded.source.gguf_file,
         quantization=quantized,
         batch_dependent=batch_dependent,
     )
+
+
+def _file(settings: MeasureSettings, gguf_file: str | None) -> str | None:
+    """The file in the model's folder that stands for the model in an annotation; None for a model on the hub."""
+    folder = Path(settings.model)
+    files = (folder, *(folder / name for name in (gguf_file, *_MAIN_FILES) if name is not None))
+    return next((from_repository_root(file) for file in files if file.is_file()), None)

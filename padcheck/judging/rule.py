@@ -10,6 +10,7 @@ from typing import ClassVar
 
 import msgspec
 
+from padcheck.core.errors import HOME
 from padcheck.core.evidence import Place
 from padcheck.core.facts import PaddingSide
 from padcheck.core.report import Finding, Skipped, SkippedBecause
@@ -91,6 +92,11 @@ class Rule(ABC):
     def skip(self, reason: str, kind: SkippedBecause = "undecided") -> Skipped:
         """This rule is undecided, left out or suppressed, and why."""
         return Skipped(code=self.code, reason=reason, kind=kind)
+
+    @classmethod
+    def url(cls) -> str:
+        """The page that documents the code. It never moves."""
+        return f"{HOME}/blob/main/docs/codes/{cls.code}.md"
 
     @classmethod
     def title(cls) -> str:

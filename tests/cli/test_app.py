@@ -220,7 +220,8 @@ def test_explain_shows_the_documentation_of_every_code(padcheck, rule):
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.code)
 def test_explain_uses_the_width_of_the_screen(padcheck, monkeypatch, rule):
     monkeypatch.setenv("COLUMNS", "60")
-    lines = padcheck("explain", rule.code).stdout.splitlines()
+    *lines, address = padcheck("explain", rule.code).stdout.splitlines()
+    assert address == rule.url()
     assert max(map(len, lines)) <= 60
     for line, following in pairwise(lines):
         if line.startswith("    ") and following.startswith("    "):
@@ -284,7 +285,8 @@ def test_a_terminal_that_reports_no_width_gets_a_report():
 
 def test_forced_colour_shows_no_progress_in_a_log(tmp_path):
     outcome = run_in_process("compare", "demo", *QUICK, "--format", "json", FORCE_COLOR="1")
-    assert outcome.stderr == ""
+    assert "\x1b" not in outcome.stderr
+    assert all(line.startswith("padcheck: ") for line in outcome.stderr.splitlines())  # if it takes ten seconds
 
 
 def test_a_chat_template_that_refuses_the_prompts_is_no_bug(padcheck, tmp_path):

@@ -250,3 +250,13 @@ def test_the_schema_for_editors_is_up_to_date():
 def test_the_schema_accepts_what_the_program_accepts(text, valid):
     validator = Draft202012Validator(configuration_schema.schema())
     assert validator.is_valid(msgspec.toml.decode(text)) is valid
+
+
+def test_without_a_file_the_workflow_that_names_the_models_is_annotated(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("GITHUB_WORKFLOW_REF", raising=False)
+    jobs = read(None).jobs(("demo",), {})
+    assert read(None).file(jobs) is None
+    monkeypatch.setenv("GITHUB_REPOSITORY", "owner/name")
+    monkeypatch.setenv("GITHUB_WORKFLOW_REF", "owner/name/.github/workflows/ci.yml@refs/heads/main")
+    assert read(None).file(jobs) == ConfigurationFile(path=".github/workflows/ci.yml")

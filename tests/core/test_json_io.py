@@ -375,3 +375,10 @@ def test_characters_that_nobody_sees_are_written_as_escapes_and_come_back(file: 
     assert "日本 é" in text
     file.write_text(text, encoding="utf-8")
     assert load(file).evidence.prompts[0] == hidden
+
+
+def test_json_takes_one_line_unless_everything_is_to_be_shown():
+    compact, indented = (render(report(), Format.JSON, View(verbose=verbose)) for verbose in (False, True))
+    assert compact.count("\n") == 1
+    assert json.loads(compact) == json.loads(indented)
+    assert len(compact) < len(indented) / 2

@@ -109,10 +109,13 @@ def load_without_weights(settings: MeasureSettings, *, needs_config: bool = True
     if has_config:
         _require_config(given)
     trust = {"trust_remote_code": settings.trust_remote_code}
-    with load_errors_explained(given, "adapter"):
-        adapter = find_adapter(given)
-    if adapter is not None:
-        source = _find_base(settings, adapter)
+    if settings.adapter is None:
+        with load_errors_explained(given, "adapter"):
+            adapter = find_adapter(given)
+        if adapter is not None:
+            source = _find_base(settings, adapter)
+    else:
+        given, adapter = _find_adapter_of(source, settings.adapter)
     config = PretrainedConfig()
     if has_config:
         with load_errors_explained(source, "config"):
@@ -136,6 +139,28 @@ def load_without_weights(settings: MeasureSettings, *, needs_config: bool = True
     prompts = load_prompts() if settings.model == DEMO else DEFAULT_PROMPTS
     weights: Literal["pretrained", "random"] = "random" if settings.tiny else "pretrained"
     return ModelWithoutWeights(source, config, tokenizer, generation_config, prompts, adapter, weights)
+
+
+def _find_adapter_of(base: Source, name: str) -> tuple[Source, Adapter]:
+    """The adapter that --adapter names, with this base model.
+
+    Raises:
+        UsageError: It is no adapter, or the base model is one itself.
+    """
+    given = _find(name, None)
+    with load_errors_explained(given, "adapter"):
+        adapter = find_adapter(given, base.name)
+        if adapter is None:
+            raise UsageError(
+                f"--adapter {name} is no adapter: it has no {ADAPTER_CONFIG}.",
+                change="Give the folder or hub id of one.",
+            )
+        if base.has(ADAPTER_CONFIG) and not base.has("config.json"):
+            raise UsageError(
+                f"--adapter cannot be used with {base.name}, which is an adapter itself.",
+                change="Give the base model, or leave out --adapter.",
+            )
+    return given, adapter
 
 
 def _find_base(settings: MeasureSettings, adapter: Adapter) -> Source:
@@ -173,6 +198,7 @@ def load_architecture(settings: MeasureSettings) -> ModelWithoutWeights:
         ("--tokenizer", settings.tokenizer),
         ("--revision", settings.revision),
         ("--gguf-file", settings.gguf_file),
+        ("--adapter", settings.adapter),
     ):
         if value is not None:
             raise UsageError(

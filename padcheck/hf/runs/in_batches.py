@@ -11,7 +11,7 @@ from itertools import pairwise
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from padcheck.core.evidence import NoiseProbe, PadCountSweep, Place, PrecisionStep, RowDifference, RunResult
-from padcheck.core.progress import OfBatch, Progress
+from padcheck.core.progress import Progress
 from padcheck.core.run_plans import HALF_ONLY, RUN_PLANS
 from padcheck.core.settings import MeasureSettings
 from padcheck.hf.calls.batches import Batch
@@ -102,9 +102,14 @@ def _run_in_batches(
 ) -> Measured:
     runner = Runner(model, tokenizer, settings)
     batches = list(_batches(model, [*_in_groups(encoded, size), *crossing], pad_token, settings.seed))
-    with evaluating(model), neutral_generation_config(model, pad_token.token_id):
-        for number, batch in enumerate(batches, start=1):
-            runner.run(batch, OfBatch(progress, number, len(batches)))
+    with (
+        evaluating(model),
+        neutral_generation_config(model, pad_token.token_id),
+        progress.steps("batches", len(batches)) as done,
+    ):
+        for batch in batches:
+            runner.run(batch, progress)
+            done("")
     return Measured(
         runs=runner.recorder.results(),
         differences=runner.recorder.differences(),

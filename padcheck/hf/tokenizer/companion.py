@@ -5,13 +5,14 @@ from collections.abc import Iterable
 from transformers import PreTrainedTokenizerBase
 
 from padcheck.core.errors import PadcheckError
+from padcheck.core.settings import Prompt
 from padcheck.hf.tokenizer.encoding import EncodedPrompts, encode_prompts, render_and_encode, render_prompts
 from padcheck.hf.tokenizer.pad_tokens import PadToken
 
 
 def encode_with_companion(
     tokenizer: PreTrainedTokenizerBase,
-    prompts: tuple[str, ...],
+    prompts: tuple[Prompt, ...],
     others: tuple[str, ...],
     pad_token: PadToken,
     *,
@@ -36,6 +37,7 @@ def encode_with_companion(
     lengths = {len(input_ids) for input_ids in encoded.input_ids}
     if len(lengths) > 1:
         return encoded, None
+    chat = chat or any(not isinstance(prompt, str) for prompt in prompts)
     companion = _companion(tokenizer, prompts[0], others, max(lengths), chat=chat, longest=longest)
     if companion is None:
         return encoded, None
@@ -44,7 +46,7 @@ def encode_with_companion(
 
 def _companion(
     tokenizer: PreTrainedTokenizerBase,
-    prompt: str,
+    prompt: Prompt,
     others: tuple[str, ...],
     length: int,
     *,
@@ -64,7 +66,8 @@ def _companion(
                 found.setdefault(len(input_ids), candidate)
         return found
 
-    natural, joined = by_length(others), by_length(f"{prompt} {other}" for other in others)
+    natural = by_length(others)
+    joined = by_length(f"{prompt} {other}" for other in others if isinstance(prompt, str))
     for found in (natural, joined):
         if max(found, default=0) > length:
             return found[max(found)]

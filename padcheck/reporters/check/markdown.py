@@ -1,4 +1,4 @@
-"""A check as GitHub markdown, for a job summary: first a summary, then each model."""
+"""A check as GitHub markdown, for a job summary: first a summary, then each model, folded if it passed."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ from padcheck.reporters.check import wording
 from padcheck.reporters.report.markdown import finding_lines
 from padcheck.reporters.report.wording import findings, verdicts, what_was_run
 from padcheck.reporters.report.wording.conclusion import conclusion
-from padcheck.reporters.text.markup import block, code, escape, table
+from padcheck.reporters.text.markup import block, code, details, escape, table
 from padcheck.reporters.text.view import View
 
 
@@ -32,7 +32,10 @@ def _lines(check: Check) -> Iterator[str]:
         yield ""
         yield f"**{escape(conclusion(report))}**"
         yield ""
-        yield from _report(report) if isinstance(report, Report) else _why_not(report)
+        if isinstance(report, Report):
+            yield from details("Verdicts and findings", _report(report), is_open=report.status != "pass")
+        else:
+            yield from _why_not(report)
 
 
 def _report(report: Report) -> Iterator[str]:

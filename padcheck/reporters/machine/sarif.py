@@ -62,6 +62,7 @@ def _rule(rule: Rule) -> dict[str, Any]:
             "text": "\n\n".join(f"{heading}\n{text}" for heading, text in sections),
             "markdown": "\n\n".join(f"**{heading}**\n\n{text}" for heading, text in sections),
         },
+        "helpUri": rule.url(),
         "defaultConfiguration": {"level": _LEVELS[rule.severity]},
     }
 
@@ -85,15 +86,13 @@ def _result(subject: Subject, finding: Finding) -> dict[str, Any]:
 
 
 def _location(subject: Subject) -> dict[str, Any]:
-    # GitHub requires a file, so the name of the model stands in for one if no file names the model.
-    name = subject.name
-    return {
-        "physicalLocation": {
-            "artifactLocation": {"uri": quote(subject.file or subject.model or subject.name)},
-            "region": {"startLine": subject.line or 1},
-        },
-        "logicalLocations": [{"name": name, "kind": "resource"}],
-    }
+    """The file that names the model. A model that no file names has only a logical location."""
+    location: dict[str, Any] = {"logicalLocations": [{"name": subject.name, "kind": "resource"}]}
+    if subject.file is not None:
+        uri = f"file://{quote(subject.file)}" if subject.file.startswith("/") else quote(subject.file)
+        region = {"startLine": subject.line or 1}
+        location["physicalLocation"] = {"artifactLocation": {"uri": uri}, "region": region}
+    return location
 
 
 def _notification(subject: Subject) -> dict[str, Any]:

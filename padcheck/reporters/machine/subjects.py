@@ -22,19 +22,17 @@ class Subject(NamedTuple):
 
     Attributes:
         name: The model's id, and its attention implementation if a check compares several.
-        model: The model's id if the name says more.
         failing: The findings that make the command fail.
         passing: The other findings.
         skipped: The rules that gave no answer.
         seconds: How long it took.
         is_inspection: True if only the tokenizer was inspected, so rules about runs cannot be decided.
         not_measured: Why there is no verdict; None if there is one.
-        file: The configuration file that names the model; None if unknown.
+        file: The configuration file that names the model, or a file of the model itself; None if there is neither.
         line: The line in which it does, from 1; None if unknown.
     """
 
     name: str
-    model: str | None = None
     failing: tuple[Finding, ...] = ()
     passing: tuple[Finding, ...] = ()
     skipped: tuple[Skipped, ...] = ()
@@ -57,8 +55,8 @@ def subjects(document: Document) -> list[Subject]:
         return [_of_architecture(each, document.judgement) for each in lines]
     if isinstance(document, Check):
         return [
-            _placed(_of_model(report), document.configuration)._replace(name=name, model=model.id)
-            for name, model, report in zip(document.names, document.models, document.reports, strict=True)
+            _placed(_of_model(report), document.configuration)._replace(name=name)
+            for name, report in zip(document.names, document.reports, strict=True)
         ]
     return [_of_model(document)]
 
@@ -73,6 +71,7 @@ def _of_model(report: Report | Unmeasured) -> Subject:
         seconds=sum(report.seconds.values()),
         is_inspection=report.command == "inspect-tokenizer",
         not_measured=reason if report.status == "not_measured" else None,
+        file=report.evidence.model.file,
     )
 
 
@@ -87,7 +86,7 @@ def _of_architecture(architecture: Architecture, judgement: JudgeSettings) -> Su
 
 def _sorted_out(name: str, findings: tuple[Finding, ...], judgement: JudgeSettings) -> Subject:
     failing = tuple(each for each in findings if judgement.fails(each.severity) and not each.known)
-    return Subject(name, None, failing, tuple(each for each in findings if each not in failing))
+    return Subject(name, failing, tuple(each for each in findings if each not in failing))
 
 
 def _placed(subject: Subject, configuration: ConfigurationFile | None) -> Subject:

@@ -1,4 +1,4 @@
-"""The report as GitHub markdown, for a pull request, an issue or a job summary; the verdict comes first."""
+"""The report as GitHub markdown, for a pull request, an issue or a job summary: the answer first, the rest folded."""
 
 from collections.abc import Iterator
 
@@ -8,7 +8,7 @@ from padcheck.reporters.report.grid import grid
 from padcheck.reporters.report.positions import table_offset
 from padcheck.reporters.report.wording import findings, probes, prompts, rounding, verdicts, what_was_run
 from padcheck.reporters.report.wording.conclusion import conclusion
-from padcheck.reporters.text.markup import block, code, escape, table
+from padcheck.reporters.text.markup import block, code, details, escape, table
 from padcheck.reporters.text.view import View
 from padcheck.reporters.text.visible import visible_edges, visible_pads
 
@@ -22,13 +22,12 @@ def render(report: Report, view: View) -> str:  # noqa: ARG001  markdown has no 
 
 
 def _lines(report: Report) -> Iterator[str]:
-    evidence = report.evidence
-    yield f"# padcheck {report.command} {code(evidence.model.id)}"
+    yield f"# padcheck {report.command} {code(report.evidence.model.id)}"
     yield ""
     yield f"**{escape(conclusion(report))}**"
     yield ""
     if report.comparisons:
-        yield from _verdicts(report)
+        yield from table(verdicts.HEADINGS, verdicts.rows(report))
     if report.findings:
         yield "## Findings"
         yield ""
@@ -38,6 +37,13 @@ def _lines(report: Report) -> Iterator[str]:
         yield "## Advice"
         yield ""
         yield from block([f"{line}  # {task}" for task, line in findings.advice(report)], "python")
+    if report.comparisons:
+        yield from details("Probes and rounding", _probes(report))
+    yield from details("What was run, and the prompts column by column", _what_was_run(report))
+
+
+def _what_was_run(report: Report) -> Iterator[str]:
+    evidence = report.evidence
     yield "## What was run"
     yield ""
     yield from table(("", ""), what_was_run.header(report))
@@ -62,8 +68,7 @@ def finding_lines(finding: Finding) -> Iterator[str]:
     yield from block([finding.fix], "python")
 
 
-def _verdicts(report: Report) -> Iterator[str]:
-    yield from table(verdicts.HEADINGS, verdicts.rows(report))
+def _probes(report: Report) -> Iterator[str]:
     if found := probes.rows(report):
         yield from table(probes.HEADINGS, found)
         if notes := probes.notes(report):

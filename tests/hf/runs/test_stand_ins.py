@@ -215,7 +215,7 @@ def test_evidence_and_json_label_each_row_and_the_run() -> None:
         None
     }
     written = dump(report)
-    assert written.count(f'"stand_in": "{REPLAYED}"') == 6
+    assert written.count(f'"stand_in":"{REPLAYED}"') == 6
 
 
 def test_the_report_labels_each_prompt_and_says_it_below_the_probes() -> None:

@@ -54,6 +54,9 @@ def read_back(shown: Report, monkeypatch: pytest.MonkeyPatch, folder: Path) -> t
 
 MEASURES = {
     "the demo": MeasureSettings(),
+    "conversations": MeasureSettings(
+        prompts=("one", ({"role": "system", "content": "two"}, {"role": "user", "content": "3"}))
+    ),
     "a folder like an option": MeasureSettings(model="--tiny"),
     "everything": MeasureSettings(
         model="some/model",

@@ -15,7 +15,12 @@ def header(report: Report) -> list[tuple[str, str]]:
     if model.revision:
         name.append(f"revision {model.revision[:12]}")
     lines = [("model", ", ".join(name)), ("architecture", _architecture(report))]
-    more = {"adapter of": model.adapter_of, "GGUF file": model.gguf_file, "quantization": model.quantization}
+    more = {
+        "adapter": model.adapter,
+        "adapter of": model.adapter_of,
+        "GGUF file": model.gguf_file,
+        "quantization": model.quantization,
+    }
     lines += [(label, value) for label, value in more.items() if value is not None]
     lines.append(("position encoding", _position_encoding(report)))
     if model.dtype is not None:

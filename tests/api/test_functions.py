@@ -1,7 +1,9 @@
 """padcheck.compare gives the same report as the command, and assert_ok() fails like the command does."""
 
+import copy
 import doctest
 import inspect
+import json
 import re
 import subprocess
 import sys
@@ -11,12 +13,13 @@ import pytest
 import torch
 import zoo
 from msgspec.structs import replace
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer, T5Config
 
 import padcheck as public
 from padcheck import api
+from padcheck.api import functions
 from padcheck.core import json_io
-from padcheck.core.errors import UsageError
+from padcheck.core.errors import NotMeasuredError, UsageError
 from padcheck.core.severity import Severity
 from padcheck.demo import MODEL_FOLDER, load_prompts
 
@@ -30,9 +33,10 @@ def fault(name: str):
     return next(each for each in zoo.FAULTS if each.name == name).build(torch.float32)
 
 
-def test_its_examples_run():
-    found = doctest.testmod(api)
-    assert found.attempted > 10
+@pytest.mark.parametrize("module", [api, functions], ids=lambda module: module.__name__)
+def test_its_examples_run(module):
+    found = doctest.testmod(module)
+    assert found.attempted >= 10
     assert found.failed == 0
 
 
@@ -209,3 +213,75 @@ def test_importing_padcheck_imports_no_heavy_package():
     assert done.stdout == "set()\n"
     assert not hasattr(public, "nothing")
     assert public.Report is api.Report
+
+
+def test_dir_lists_what_is_public():
+    assert dir(public) == ["Report", "__version__", "compare", "errors", "inspect_tokenizer"]
+    assert all(hasattr(public, name) for name in dir(public))
+
+
+def test_a_tokenizer_gives_the_same_report_as_the_command(demo, padcheck):
+    model, tokenizer = demo
+    before = dict(vars(tokenizer))
+    report = public.inspect_tokenizer(
+        tokenizer, load_prompts(), config=model.config, generation_config=model.generation_config
+    )
+    command = padcheck("inspect-tokenizer", "demo", "--format", "json").report
+    ours = json.loads(report.to_json())
+    for key in ("special_token_ids", "tokenizer", "samples", "findings", "generation_config", "status"):
+        assert ours[key] == command[key]
+    assert vars(tokenizer) == before
+    assert report.comparisons == {}
+
+
+def test_a_tokenizer_without_config_is_inspected_alone(demo):
+    report = public.inspect_tokenizer(demo[1], ["one", "two three four"], select=["pad106"])
+    assert [finding.code for finding in report.findings] == ["PAD106"]
+    assert report.evidence.special_token_ids.config.eos is None
+    assert any("no config" in warning for warning in report.evidence.load_warnings)
+
+
+def test_a_config_that_disagrees_with_the_tokenizer_is_reported(demo):
+    model, tokenizer = demo
+    config = copy.deepcopy(model.config)
+    config.eos_token_id = 7
+    codes = {finding.code for finding in public.inspect_tokenizer(tokenizer, config=config).findings}
+    assert "PAD105" in codes
+    assert "PAD105" not in {
+        finding.code for finding in public.inspect_tokenizer(tokenizer, config=model.config).findings
+    }
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"tokenizer": "gpt2"}, "The tokenizer is a str, not a tokenizer"),
+        ({"config": {}}, "The config is a dict, not a Pre"),
+        ({"generation_config": 5}, "The generation_config is a int, not a GenerationConfig"),
+        ({"chat": 1}, "chat is 1."),
+        ({"select": ["PAD999"]}, "PAD999 names no rule"),
+    ],
+    ids=str,
+)
+def test_wrong_objects_for_an_inspection_are_usage_errors(demo, given, message):
+    with pytest.raises(UsageError, match=re.escape(message)):
+        public.inspect_tokenizer(**{"tokenizer": demo[1]} | given)
+
+
+def test_an_encoder_decoder_config_is_not_measured(demo):
+    with pytest.raises(NotMeasuredError, match="encoder-decoder"):
+        public.inspect_tokenizer(demo[1], config=T5Config())
+
+
+def test_conversations_are_rendered_with_their_system_prompts():
+    tokenizer = AutoTokenizer.from_pretrained(MODEL_FOLDER)
+    chat = [{"role": "system", "content": "one"}, {"role": "user", "content": "two"}]
+    with pytest.raises(UsageError, match="The prompts are chats, but the tokenizer has no chat template"):
+        public.inspect_tokenizer(tokenizer, [chat])
+    tokenizer.chat_template = "{% for each in messages %}{{ each.role[0] }} {{ each.content }}. {% endfor %}"
+    report = public.inspect_tokenizer(tokenizer, [chat, "three"])
+    assert report.evidence.prompts == ("s one. u two. ", "u three. ")
+    with pytest.raises(UsageError, match="A message of prompt 0 has no role or no content"):
+        public.inspect_tokenizer(tokenizer, [[{"role": "user"}]])
+    with pytest.raises(UsageError, match="Prompt 1 is empty"):
+        public.inspect_tokenizer(tokenizer, ["one", []])
