@@ -135,10 +135,14 @@ def test_a_name_has_an_answer_for_each_column(monkeypatch):
         left_no_mask="identical",
         packed="not_run",
     )
-    assert glance(monkeypatch, [odd | {"known_limit": "ties"}], Odd=["odd"])[0].startswith("| Odd | odd * |")
     assert glance(monkeypatch, [odd], Odd=["odd"]) == [
         "| Odd | odd * | **no** | **no** | **yes** | no, it changes nothing | not measured |"
     ]
+
+
+def test_a_known_limit_gets_a_star_without_a_note(monkeypatch):
+    limited = measured("limited") | {"known_limit": "equal tokens tie"}
+    assert glance(monkeypatch, [limited], Limited=["limited"])[0].startswith("| Limited | limited * | yes |")
 
 
 def test_positions_that_do_not_help_are_not_recommended(monkeypatch):

@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from itertools import accumulate
+from itertools import accumulate, chain
 from typing import Any
 
 import torch
@@ -99,10 +99,10 @@ def continue_from_cache(model: PreTrainedModel, rows: Rows, new: list[tuple[int,
 def packed(model: PreTrainedModel, prompts: Mapping[int, tuple[int, ...]], settings: MeasureSettings) -> list[RowTrace]:
     """Runs prompts one after the other in one row, as in training without padding, and reads the last token of each.
 
-    As transformers' DataCollatorWithFlattening does, it passes no attention_mask, and position_ids that begin with 0
-    for each prompt. Trainers use no cache, and transformers finds packed prompts only without one. The lengths that
-    flash attention and some CUDA kernels also take (cu_seq_lens_q, seq_idx) are not passed; without those kernels,
-    models ignore them.
+    As transformers' DataCollatorWithFlattening does, it passes no attention_mask and position_ids that begin again with
+    each prompt, counted as the model counts. Trainers use no cache, and transformers finds packed prompts only without
+    one. The lengths that flash attention and some CUDA kernels also take (cu_seq_lens_q, seq_idx) are not passed;
+    without those kernels, models ignore them.
 
     Args:
         model: In eval mode; not changed.
@@ -111,9 +111,10 @@ def packed(model: PreTrainedModel, prompts: Mapping[int, tuple[int, ...]], setti
     """
     device = input_device(model)
     row = [token_id for prompt in prompts.values() for token_id in prompt]
-    positions = [position for prompt in prompts.values() for position in range(len(prompt))]
+    first = _first_position(model)
+    positions = {index: range(first, first + len(prompt)) for index, prompt in prompts.items()}
     ends = [end - 1 for end in accumulate(map(len, prompts.values()))]
-    arguments = {"position_ids": torch.tensor([positions], device=device), "use_cache": False}
+    arguments = {"position_ids": torch.tensor([[*chain(*positions.values())]], device=device), "use_cache": False}
     traces = []
     with torch.inference_mode():
         _, logits = _forward_at_columns(model, torch.tensor([row], device=device), arguments, ends)
@@ -122,7 +123,7 @@ def packed(model: PreTrainedModel, prompts: Mapping[int, tuple[int, ...]], setti
         log.add(of_prompt[None])
         ids = torch.tensor([prompt], device=device)
         scores = logits_processors(settings, [index], len(prompt))(ids, of_prompt[None].float())
-        traces.append(RowTrace(unpadded(prompt), (int(scores.argmax()),), (*range(len(prompt)), None), log.row(0, 1)))
+        traces.append(RowTrace(unpadded(prompt), (int(scores.argmax()),), (*positions[index], None), log.row(0, 1)))
     return traces
 
 

@@ -31,7 +31,7 @@ def calculate_in_float64(model: PreTrainedModel) -> PreTrainedModel:
 
 @contextmanager
 def _float64_for_float32() -> Iterator[None]:
-    """Within the context torch makes float64 tensors where it is asked for float32, or for no dtype."""
+    """Within the context torch makes float64 tensors if it is asked for float32 ones, or for no dtype."""
     default = torch.get_default_dtype()
     torch.set_default_dtype(torch.float64)
     try:

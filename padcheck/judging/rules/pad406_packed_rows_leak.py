@@ -43,7 +43,7 @@ class PackedRowsLeak(Rule):
             return None
         furthest = worst(rows)
         return self.found(
-            f"Packed into one row, {case.share('packed', rows)} see the prompts before them: "
+            f"In a packed row, earlier prompts change the logits of {case.share('packed', rows)}: "
             f"{how_far(furthest, f'prompt {furthest.prompt_index}')}.",
             fix="# pad in place of packing: position_ids alone do not keep the texts of a row apart",
             prompts=[row.prompt_index for row in rows],

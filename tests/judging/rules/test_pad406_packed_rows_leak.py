@@ -11,7 +11,7 @@ from padcheck.judging.rules.pad406_packed_rows_leak import PackedRowsLeak
 def test_fires_if_a_prompt_gets_other_logits_in_a_packed_row() -> None:
     found = finding(PackedRowsLeak(), **probes(packed=0.5))
     assert found.severity is Severity.WARNING
-    assert "1 of 2 prompts see the prompts before them: largest difference 0.5 (prompt 1)" in found.message
+    assert "change the logits of 1 of 2 prompts: largest difference 0.5 (prompt 1)" in found.message
 
 
 def test_silent_within_rounding() -> None:
