@@ -9,10 +9,11 @@ HEADINGS = ("run", "verdict", "reason")
 
 def rows(report: Report) -> list[tuple[str, str, str]]:
     """Run, verdict and reason; the reason includes the KL divergence and the tokens that compete."""
+    shown = (*USER_RUNS, deciding_run(report), *runs_of_modes(report))
     return [
-        (name, in_words(comparison.verdict), visible(comparison.reason) + _details(report, name, comparison))
+        (name, in_words(comparison.verdict), _reason(report, name, comparison))
         for name, comparison in report.comparisons.items()
-        if name in (*USER_RUNS, deciding_run(report), *runs_of_modes(report))
+        if name in shown
     ]
 
 
@@ -29,6 +30,13 @@ def in_words(verdict: Verdict) -> str:
 def deciding_run(report: Report) -> RunName:
     """The run whose verdict is that of the report: it runs the model as the caller does."""
     return report.judgement.use.run
+
+
+def _reason(report: Report, name: str, comparison: Comparison) -> str:
+    """The reason; for a run of a mode, which may have another reference than the others, it begins with that."""
+    ran_in_a_mode = name in runs_of_modes(report) and comparison.verdict is not Verdict.NOT_RUN
+    reference = f"from {visible(comparison.reference)}, " if ran_in_a_mode else ""
+    return reference + visible(comparison.reason) + _details(report, name, comparison)
 
 
 def _details(report: Report, run: str, comparison: Comparison) -> str:
