@@ -11,8 +11,7 @@ HEADINGS = ("run", "verdict", "reason")
 def rows(report: Report) -> list[tuple[str, str, str]]:
     """Run, verdict and reason; the reason includes the KL divergence and the tokens that compete."""
     return [
-        (name, verdict(report, name), comparison.reason + _details(report, name, comparison))
-        for name, comparison in _shown(report).items()
+        (name, verdict(report, name), _reason(report, name, comparison)) for name, comparison in _shown(report).items()
     ]
 
 
@@ -55,9 +54,16 @@ def _in_brief(report: Report, name: str, comparison: Comparison) -> str:
         wrong = sum(row.verdict is Verdict.DIFFERENT for row in comparison.rows)
         return f"as expected: generate() continues from a pad ({wrong} of {len(comparison.rows)} prompts)"
     if comparison.verdict is not Verdict.EQUIVALENT:
-        return comparison.reason + _details(report, name, comparison)
+        return _reason(report, name, comparison)
     far = f"largest difference {comparison.max_abs_diff:.2g}, rounding explains up to {comparison.allowed:.2g}"
     return "; ".join(filter(None, (flips(report, name), far)))
+
+
+def _reason(report: Report, name: str, comparison: Comparison) -> str:
+    """The reason; for a run of a mode, which may have another reference than the others, it begins with that."""
+    ran_in_a_mode = name in runs_of_modes(report) and comparison.verdict is not Verdict.NOT_RUN
+    reference = f"from {comparison.reference}, " if ran_in_a_mode else ""
+    return reference + comparison.reason + _details(report, name, comparison)
 
 
 def _details(report: Report, run: str, comparison: Comparison) -> str:

@@ -38,6 +38,10 @@ def test_the_runs_of_a_mode_that_was_asked_for_have_verdicts_too() -> None:
     of_modes = ["uncached", "left_uncached", "assisted", "left_assisted"]
     assert [name for name, _, _ in verdicts.rows(found)] == ["left", "right", *of_modes]
     assert not names & set(of_modes)
+    reasons = {name: reason for name, _, reason in verdicts.rows(found)}
+    assert reasons["assisted"].startswith("from single, ")
+    assert reasons["left_assisted"].startswith("from assisted, ")
+    assert not reasons["left"].startswith("from")
 
 
 def test_probes_of_a_16_bit_model_say_if_they_did_not_run_in_float32() -> None:
