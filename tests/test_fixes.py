@@ -30,7 +30,8 @@ from zoo.planting import Fault, planted
 from zoo.positions import by_slot, by_slot_while_decoding
 
 import padcheck
-from padcheck.core.report import Finding, Report
+from padcheck.core.report import Report
+from padcheck.core.verdicts import Finding
 from padcheck.demo import MODEL_FOLDER, load_prompts
 from padcheck.judging.rules import RULES
 

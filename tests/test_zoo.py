@@ -12,7 +12,8 @@ from zoo.families import FAMILIES, PAD
 from zoo.planting import DTYPES, UNHARMED
 
 from padcheck.core.json_io import dump
-from padcheck.core.report import Report, Verdict
+from padcheck.core.report import Report
+from padcheck.core.verdicts import Verdict
 from padcheck.running.judge_again import judge_again
 
 HARM = {"PAD201", "PAD204", "PAD206"}

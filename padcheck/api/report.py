@@ -7,7 +7,8 @@ from typing import Any
 from padcheck.api.options import NO_REASONS, FailOn, judge_changes
 from padcheck.core import report
 from padcheck.core.errors import UsageError
-from padcheck.core.evidence import Row
+from padcheck.core.run_results import Row
+from padcheck.core.verdicts import Verdict
 from padcheck.judging.judge import rejudge
 from padcheck.reporters import Format, View, render
 from padcheck.reporters.report import short
@@ -135,4 +136,4 @@ class Report(report.Report, frozen=True, kw_only=True):
 
 
 def _plain(value: object) -> object:
-    return value.value if isinstance(value, report.Verdict) else value
+    return value.value if isinstance(value, Verdict) else value

@@ -7,7 +7,7 @@ from typing import Any
 import typer
 
 from padcheck.cli import option_groups as groups
-from padcheck.cli import options
+from padcheck.cli import options, report_options
 from padcheck.cli.exit import exits
 from padcheck.cli.option_values import build, build_output, option_values
 from padcheck.cli.streams import safe_streams
@@ -248,7 +248,7 @@ def survey(model_types: options.ModelTypes = None, **asked: Any) -> None:
     ),
 )
 @groups.takes(groups.USE, groups.OUTPUT, groups.RULES, groups.TOLERANCE)
-def render(report_file: options.ReportFile, **asked: Any) -> None:
+def render(report_file: report_options.ReportFile, **asked: Any) -> None:
     """Show a saved report in any format. Options such as --atol judge it again; the model does not run."""
     with exits(verbose=bool(asked["verbose"])):
         values = option_values(asked)
@@ -263,7 +263,7 @@ def render(report_file: options.ReportFile, **asked: Any) -> None:
 
 
 @app.command(short_help="Explain a code and how to fix it.", epilog=_examples("padcheck explain PAD202"))
-def explain(code: options.Code) -> None:
+def explain(code: report_options.Code) -> None:
     """Explain a code: what it means, why it matters, how padcheck finds it, and how to fix it."""
     with exits():
         from padcheck.cli import output

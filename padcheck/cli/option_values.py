@@ -5,8 +5,8 @@ from enum import Enum
 from typing import Any, TypeVar
 
 from padcheck.cli.files import possible_path
-from padcheck.cli.options import FailOn
 from padcheck.cli.prompts_file import all_prompts, path_of
+from padcheck.cli.report_options import FailOn
 from padcheck.core.errors import UsageError
 from padcheck.core.settings import (
     JudgeSettings,

@@ -1,31 +1,14 @@
-"""The options of the commands and their help texts. Names follow the arguments of transformers.
+"""The options about what is measured, with their help texts. Names follow the arguments of transformers.
 
 No option has a default here: the default comes from the settings or from a configuration file.
 """
 
 from enum import Enum
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from padcheck.core.run_plans import MODES
-from padcheck.core.severity import Severity
-from padcheck.reporters import Format
-
-
-class FailOn(str, Enum):
-    """The lowest severity that makes the command fail."""
-
-    ERROR = "error"
-    WARNING = "warning"
-    INFO = "info"
-    NEVER = "never"
-
-    @property
-    def severity(self) -> Severity | None:
-        """None for never."""
-        return None if self is FailOn.NEVER else Severity(self.value)
 
 
 class Task(str, Enum):
@@ -41,18 +24,6 @@ class Side(str, Enum):
 
     LEFT = "left"
     RIGHT = "right"
-
-
-def _reports(incomplete: str) -> list[str]:
-    """Shell completion of --report: the formats."""
-    return [f"{fmt.value}=" for fmt in Format if fmt.value.startswith(incomplete)]
-
-
-def _codes(incomplete: str) -> list[str]:
-    """Shell completion of a code."""
-    from padcheck.judging.rules import RULES
-
-    return [rule.code for rule in RULES if rule.code.startswith(incomplete.upper())]
 
 
 def _modes(incomplete: str) -> list[str]:
@@ -76,9 +47,6 @@ ModelTypes = Annotated[
     list[str] | None,
     typer.Argument(help="Model types, such as llama. (default: all)", metavar="MODEL_TYPE", show_default=False),
 ]
-ReportFile = Annotated[Path, typer.Argument(help="A report written with --format json.", metavar="REPORT.json")]
-Code = Annotated[str, typer.Argument(help="A code such as PAD202, or its name.", metavar="CODE", autocompletion=_codes)]
-
 Revision = Annotated[
     str | None, typer.Option("--revision", metavar="NAME", help="Branch, tag or commit on the hub. (default: main)")
 ]
@@ -273,79 +241,4 @@ TaskOption = Annotated[
 PaddingSideOption = Annotated[
     Side | None,
     typer.Option("--padding-side", help="The side that your code pads on. Only this side is judged. (default: both)"),
-]
-Atol = Annotated[
-    float | None, typer.Option("--atol", metavar="X", help="Allowed absolute difference of logits. (default: measured)")
-]
-Rtol = Annotated[
-    float | None,
-    typer.Option(
-        "--rtol",
-        metavar="X",
-        help="Allowed difference as a share of the largest logit, added to --atol. (default: measured)",
-    ),
-]
-Select = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--select",
-        help="Report only these codes. Prefixes such as PAD1 are allowed. (default: all)",
-        metavar="CODE[,CODE]",
-        autocompletion=_codes,
-    ),
-]
-Ignore = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--ignore",
-        help="Do not report these codes. Prefixes such as PAD1 are allowed.",
-        metavar="CODE[,CODE]",
-        autocompletion=_codes,
-    ),
-]
-FailOnOption = Annotated[
-    FailOn | None,
-    typer.Option("--fail-on", help="Lowest severity that makes the exit code 1. (default: error)"),
-]
-
-FormatOption = Annotated[
-    Format | None,
-    typer.Option(
-        "--format",
-        metavar="FORMAT",
-        help="table, markdown, html, svg, json, junit, sarif or github. (default: table)",
-    ),
-]
-Output = Annotated[
-    Path | None, typer.Option("--output", "-o", help="Write the report to this file. (default: stdout)", metavar="FILE")
-]
-Quiet = Annotated[bool | None, typer.Option("--quiet", "-q", help="Show no progress, and only errors on stderr.")]
-VerboseSurvey = Annotated[bool | None, typer.Option("--verbose", "-v", help="Show findings in full, and tracebacks.")]
-Verbose = Annotated[
-    bool | None,
-    typer.Option("--verbose", "-v", help="Show the tokens of every prompt, undecided rules, tracebacks and times."),
-]
-ReportsOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--report",
-        help="Also write the report in this format. Can be given several times.",
-        metavar="FORMAT=FILE",
-        autocompletion=_reports,
-    ),
-]
-Config = Annotated[
-    Path | None,
-    typer.Option(
-        "--config",
-        help="TOML file with the settings. (default: padcheck.toml, or tool.padcheck in pyproject.toml)",
-        metavar="FILE",
-    ),
-]
-BaselineOption = Annotated[
-    Path | None,
-    typer.Option("--baseline", help="Accept the findings in this file, and fail only on new ones.", metavar="FILE"),
-]
-WriteBaseline = Annotated[
-    bool | None, typer.Option("--write-baseline", help="Write the findings to the file of --baseline.")
 ]

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 
 import msgspec
 
-from padcheck.core.evidence import Evidence, PadCountSweep, Row, RowDifference, RunResult, StepDifference
+from padcheck.core.evidence import Evidence, PadCountSweep
 from padcheck.core.exit_codes import ExitCode
-from padcheck.core.report import STATUS, Architecture, Check, Document, Report, RowComparison, Survey, Unmeasured
+from padcheck.core.report import STATUS, Architecture, Check, Document, Report, Survey, Unmeasured
 from padcheck.core.run_plans import RUN_PLANS, USER_RUNS
+from padcheck.core.run_results import Row, RowDifference, RunResult, StepDifference
+from padcheck.core.verdicts import RowComparison
 
 _NO_VERDICT = (ExitCode.USAGE, ExitCode.NOT_MEASURED, ExitCode.BUG)
 

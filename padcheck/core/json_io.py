@@ -14,16 +14,7 @@ from padcheck.core.consistency import require_consistent
 from padcheck.core.errors import UsageError
 from padcheck.core.evidence import Evidence
 from padcheck.core.exit_codes import ExitCode
-from padcheck.core.report import (
-    Check,
-    ConfigurationFile,
-    Document,
-    KnownFinding,
-    Report,
-    Status,
-    Survey,
-    Unmeasured,
-)
+from padcheck.core.report import Check, ConfigurationFile, Document, KnownFinding, Report, Status, Survey, Unmeasured
 from padcheck.core.version import __version__
 
 SCHEMA_VERSION = 1

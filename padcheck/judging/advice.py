@@ -3,8 +3,8 @@
 from typing import NamedTuple
 
 from padcheck.core.facts import PaddingSide
-from padcheck.core.report import Advice
 from padcheck.core.run_plans import SINGLE, RunName
+from padcheck.core.verdicts import Advice
 from padcheck.judging.case import Case
 
 

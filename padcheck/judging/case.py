@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from typing import NamedTuple, TypeVar
 
-from padcheck.core.evidence import OTHER_ATTENTION, Evidence, PadCountSweep, Place, RowDifference
+from padcheck.core.evidence import OTHER_ATTENTION, Evidence, PadCountSweep, Place
 from padcheck.core.precision import PrecisionTest
-from padcheck.core.report import Comparison, RowComparison, Verdict
 from padcheck.core.run_plans import CONTROLS, RUN_PLANS, SINGLE, RunName
+from padcheck.core.run_results import RowDifference
 from padcheck.core.tolerances import Tolerance, share_of_allowance
 from padcheck.core.use_case import UseCase
+from padcheck.core.verdicts import Comparison, RowComparison, Verdict
 
 Reads = tuple[RunName | tuple[RunName, ...], ...]
 """The runs that a rule needs. Of a tuple of runs one is enough; the reason for being undecided names its first run."""

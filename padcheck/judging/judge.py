@@ -9,9 +9,10 @@ from msgspec.structs import replace
 from padcheck.core.errors import UsageError
 from padcheck.core.evidence import Evidence
 from padcheck.core.exit_codes import ExitCode
-from padcheck.core.report import STATUS, Command, Finding, Report, Skipped
+from padcheck.core.report import STATUS, Command, Report
 from padcheck.core.run_plans import SINGLE
 from padcheck.core.settings import JudgeSettings
+from padcheck.core.verdicts import Finding, Skipped
 from padcheck.judging.advice import advise
 from padcheck.judging.case import Case
 from padcheck.judging.compare import open_case

@@ -1,7 +1,8 @@
 """Behaviour of the installed transformers that differs between its versions, as seen in the runs."""
 
-from padcheck.core.evidence import Evidence, Row
+from padcheck.core.evidence import Evidence
 from padcheck.core.run_plans import RunName
+from padcheck.core.run_results import Row
 
 _RIGHT_PADDING = "right-padding was detected"
 _MISSING_MASK = ("attention mask is not set", "attention mask and the pad token id were not set")

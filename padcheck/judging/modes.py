@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from padcheck.core.modes import ModeName
-from padcheck.core.report import Finding, RowComparison, Skipped, Verdict
 from padcheck.core.run_plans import MODES, Mode, RunName
+from padcheck.core.verdicts import Finding, RowComparison, Skipped, Verdict
 from padcheck.judging.case import ONLY_THE_TOKENIZER, Case, how_far, worst
 from padcheck.judging.rule import Rule
 

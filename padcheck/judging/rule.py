@@ -13,9 +13,9 @@ import msgspec
 from padcheck.core.errors import HOME
 from padcheck.core.evidence import Place
 from padcheck.core.facts import PaddingSide
-from padcheck.core.report import Finding, Skipped, SkippedBecause
 from padcheck.core.severity import Severity
 from padcheck.core.use_case import Task, UseCase
+from padcheck.core.verdicts import Finding, Skipped, SkippedBecause
 from padcheck.judging.case import Case, Reads
 
 EQUAL_LENGTH = "batch prompts of equal length, or run them one by one"

@@ -11,10 +11,11 @@ from padcheck.core.errors import UsageError
 from padcheck.core.exit_codes import ExitCode
 from padcheck.core.facts import Environment
 from padcheck.core.progress import Progress, Silent
-from padcheck.core.report import STATUS, Architecture, Comparison, Finding, Report, Survey, Verdict
+from padcheck.core.report import STATUS, Architecture, Report, Survey
 from padcheck.core.run_plans import MODES, SINGLE
 from padcheck.core.settings import JudgeSettings, MeasureSettings, SurveySettings
 from padcheck.core.variant_name import variant_name
+from padcheck.core.verdicts import Comparison, Finding, Verdict
 from padcheck.judging.compare import open_case
 from padcheck.judging.judge import require_known_codes
 from padcheck.judging.known_limits import KNOWN_LIMITS

@@ -6,8 +6,8 @@ import pytest
 from builders import difference as off
 from builders import differences, gave, probes, raised, report, runs, samples, tokenizer_facts, unpadded_difference
 
-from padcheck.core.evidence import Sample
 from padcheck.core.report import Report
+from padcheck.core.run_results import Sample
 from padcheck.core.settings import JudgeSettings
 from padcheck.core.use_case import UseCase
 from padcheck.reporters.report.wording.conclusion import conclusion

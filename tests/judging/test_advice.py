@@ -15,7 +15,7 @@ from builders import (
 )
 
 from padcheck.core.facts import PaddingSide
-from padcheck.core.report import Advice
+from padcheck.core.verdicts import Advice
 
 SIDES_WRONG = {"left": 0.5, "right": 0.5}
 FORWARD_WRONG = {"left_forward": 0.5, "left_forward_positions": 0.5, "right_forward": 0.5}

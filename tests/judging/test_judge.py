@@ -23,12 +23,12 @@ from builders import (
 )
 
 from padcheck.core.errors import UsageError
-from padcheck.core.evidence import RowDifference, RunResult
 from padcheck.core.exit_codes import ExitCode
-from padcheck.core.report import Comparison, Verdict
 from padcheck.core.run_plans import SINGLE
+from padcheck.core.run_results import RowDifference, RunResult
 from padcheck.core.settings import JudgeSettings
 from padcheck.core.severity import Severity
+from padcheck.core.verdicts import Comparison, Verdict
 from padcheck.judging.compare import open_case
 from padcheck.judging.rules import RULES
 

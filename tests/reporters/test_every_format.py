@@ -36,11 +36,12 @@ from msgspec.structs import replace
 from surveys import MIXED
 
 from padcheck.core.errors import UsageError
-from padcheck.core.evidence import Place, Row, RowDifference, RunResult, Sample
+from padcheck.core.evidence import Place
 from padcheck.core.exit_codes import ExitCode
 from padcheck.core.facts import PaddingSide, PadTokenSuggestion, SpecialTokenIds
 from padcheck.core.json_io import dump
 from padcheck.core.report import Command, Document, KnownFinding, Report
+from padcheck.core.run_results import Row, RowDifference, RunResult, Sample
 from padcheck.core.settings import JudgeSettings
 from padcheck.core.severity import Severity
 from padcheck.reporters import Format, View, files_by_format, render

@@ -27,10 +27,10 @@ from documents import EVERYTHING, VANISHED, a_survey
 from msgspec.structs import replace
 
 from padcheck.core.errors import UsageError
-from padcheck.core.evidence import Sample
 from padcheck.core.exit_codes import ExitCode
 from padcheck.core.json_io import dump, load
 from padcheck.core.report import ConfigurationFile, Document
+from padcheck.core.run_results import Sample
 from padcheck.reporters import Format, View, render
 from padcheck.running.judge_again import judge_again
 

@@ -11,8 +11,8 @@ from msgspec.structs import replace
 from surveys import MIXED
 
 from padcheck.core.errors import UsageError
-from padcheck.core.evidence import RowDifference
 from padcheck.core.json_io import dump, load
+from padcheck.core.run_results import RowDifference
 from padcheck.core.version import __version__
 from padcheck.hf.calls.logits import LogitsLog
 from padcheck.hf.runs.differences import compare_logits

@@ -12,8 +12,8 @@ from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
 from padcheck.core.errors import NotMeasuredError
 from padcheck.core.exit_codes import ExitCode
 from padcheck.core.progress import Silent
-from padcheck.core.report import Verdict
 from padcheck.core.settings import JudgeSettings, MeasureSettings
+from padcheck.core.verdicts import Verdict
 from padcheck.running import survey
 from padcheck.running.one_model import compare_architecture
 

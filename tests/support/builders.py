@@ -4,37 +4,17 @@ from collections.abc import Mapping
 
 from msgspec.structs import replace
 
-from padcheck.core.evidence import (
-    Evidence,
-    NoiseProbe,
-    PadCount,
-    PadCountSweep,
-    PrecisionStep,
-    Row,
-    RowDifference,
-    RunResult,
-    Sample,
-    StepDifference,
-    TokenFlip,
-)
+from padcheck.core.evidence import Evidence, NoiseProbe, PadCount, PadCountSweep, PrecisionStep
 from padcheck.core.exit_codes import ExitCode
 from padcheck.core.facts import Environment, ModelFacts, PaddingSide, SpecialTokenIds, TokenIds, TokenizerFacts
 from padcheck.core.modes import ModeName
 from padcheck.core.padding import pad_ids, position_ids_from_mask
-from padcheck.core.report import (
-    STATUS,
-    Check,
-    Command,
-    Finding,
-    Reason,
-    Report,
-    Skipped,
-    Unmeasured,
-    UnmeasuredModel,
-)
+from padcheck.core.report import STATUS, Check, Command, Reason, Report, Unmeasured, UnmeasuredModel
 from padcheck.core.run_plans import IN_FLOAT32, SINGLE, USER_RUNS
 from padcheck.core.run_plans import MODES as RUNS_OF_MODES
+from padcheck.core.run_results import Row, RowDifference, RunResult, Sample, StepDifference, TokenFlip
 from padcheck.core.settings import JudgeSettings
+from padcheck.core.verdicts import Finding, Skipped
 from padcheck.judging.compare import open_case
 from padcheck.judging.judge import judge
 from padcheck.judging.rules import Rule

@@ -27,8 +27,9 @@ from padcheck.core.evidence import Place
 from padcheck.core.exit_codes import ExitCode
 from padcheck.core.facts import ChatTemplateFacts, PadTokenSuggestion
 from padcheck.core.json_io import dump, load
-from padcheck.core.report import Architecture, Document, KnownFinding, Report, Survey, Verdict
+from padcheck.core.report import Architecture, Document, KnownFinding, Report, Survey
 from padcheck.core.severity import Severity
+from padcheck.core.verdicts import Verdict
 from padcheck.judging.rules import find_rule
 
 WRONG = {"differences": differences(left=(unpadded_difference(0.0), difference(0.5)))}

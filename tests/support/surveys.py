@@ -4,8 +4,9 @@ import builders
 import msgspec
 
 from padcheck.core.exit_codes import ExitCode
-from padcheck.core.report import Architecture, Finding, Survey, Verdict
+from padcheck.core.report import Architecture, Survey
 from padcheck.core.severity import Severity
+from padcheck.core.verdicts import Finding, Verdict
 from padcheck.running.survey import compose_architecture
 
 

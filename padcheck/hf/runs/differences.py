@@ -5,7 +5,8 @@ from math import inf, isfinite
 
 import torch
 
-from padcheck.core.evidence import PrecisionStep, RowDifference, StepDifference, TokenFlip
+from padcheck.core.evidence import PrecisionStep
+from padcheck.core.run_results import RowDifference, StepDifference, TokenFlip
 from padcheck.hf.calls.logits import Logits
 from padcheck.hf.calls.trace import RowTrace
 

@@ -10,9 +10,10 @@ from itertools import pairwise
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from padcheck.core.evidence import NoiseProbe, PadCountSweep, Place, PrecisionStep, RowDifference, RunResult
+from padcheck.core.evidence import NoiseProbe, PadCountSweep, Place, PrecisionStep
 from padcheck.core.progress import Progress
 from padcheck.core.run_plans import HALF_ONLY, RUN_PLANS
+from padcheck.core.run_results import RowDifference, RunResult
 from padcheck.core.settings import MeasureSettings
 from padcheck.hf.calls.batches import Batch
 from padcheck.hf.calls.generation import neutral_generation_config

@@ -8,8 +8,9 @@ from typing import Any
 import torch
 from transformers import PreTrainedModel
 
-from padcheck.core.evidence import NoiseProbe, RowDifference
+from padcheck.core.evidence import NoiseProbe
 from padcheck.core.run_plans import SINGLE
+from padcheck.core.run_results import RowDifference
 from padcheck.hf.calls.batches import Batch
 from padcheck.hf.calls.capture import captured_warnings
 from padcheck.hf.calls.logits import Logits

@@ -6,9 +6,9 @@ from typing import TypeVar
 from transformers import PreTrainedTokenizerBase
 
 from padcheck.core.errors import NotMeasuredError
-from padcheck.core.evidence import RowDifference, RunResult
 from padcheck.core.progress import Progress
 from padcheck.core.run_plans import IN_FLOAT32, RUN_PLANS, USER_RUNS, RunName
+from padcheck.core.run_results import RowDifference, RunResult
 from padcheck.hf.calls.capture import captured_warnings
 from padcheck.hf.library.exceptions import NotOpenError, error_text, is_out_of_memory, raised_in_forward
 from padcheck.hf.parallel.ranks import in_step

@@ -5,8 +5,8 @@ from functools import partial
 
 from transformers import PreTrainedTokenizerBase
 
-from padcheck.core.evidence import Row, RowDifference, RunResult
 from padcheck.core.run_plans import RunName, RunPlan
+from padcheck.core.run_results import Row, RowDifference, RunResult
 from padcheck.hf.runs.context import RunContext, Traces
 from padcheck.hf.runs.differences import compare_rows
 from padcheck.hf.tokenizer.encoding import build_row, token_text

@@ -8,9 +8,9 @@ from typing import NamedTuple
 from transformers import PreTrainedTokenizerBase
 
 from padcheck.core.errors import NotMeasuredError, UsageError
-from padcheck.core.evidence import PositionsUsedBy, Row, Sample
 from padcheck.core.facts import PaddingSide
 from padcheck.core.padding import PaddedIds, position_ids_from_mask
+from padcheck.core.run_results import PositionsUsedBy, Row, Sample
 from padcheck.core.settings import Prompt
 from padcheck.hf.library.exceptions import panics_as_errors
 from padcheck.hf.tokenizer.pad_tokens import PadToken, padding_with

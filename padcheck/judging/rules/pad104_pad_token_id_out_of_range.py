@@ -1,8 +1,8 @@
 """PAD104: A pad id is negative or beyond the embedding table."""
 
 from padcheck.core.evidence import Evidence
-from padcheck.core.report import Finding
 from padcheck.core.severity import Severity
+from padcheck.core.verdicts import Finding
 from padcheck.judging import pad_token_advice
 from padcheck.judging.case import Case
 from padcheck.judging.rule import Rule

@@ -2,8 +2,8 @@
 
 from padcheck.core.evidence import Evidence
 from padcheck.core.facts import SpecialTokenIds
-from padcheck.core.report import Finding
 from padcheck.core.severity import Severity
+from padcheck.core.verdicts import Finding
 from padcheck.judging import pad_token_advice
 from padcheck.judging.case import Case
 from padcheck.judging.rule import Rule

@@ -1,7 +1,7 @@
 """PAD109: Real tokens of the prompts, or of the chat template, equal the pad token."""
 
-from padcheck.core.report import Finding
 from padcheck.core.severity import Severity
+from padcheck.core.verdicts import Finding
 from padcheck.judging import pad_token_advice
 from padcheck.judging.case import Case
 from padcheck.judging.rule import Rule

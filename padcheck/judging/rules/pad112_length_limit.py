@@ -1,7 +1,7 @@
 """PAD112: Padded length plus new tokens exceeds the model's positions, or max_length counts the pads."""
 
-from padcheck.core.report import Finding
 from padcheck.core.severity import Severity
+from padcheck.core.verdicts import Finding
 from padcheck.judging.case import Case
 from padcheck.judging.rule import Rule
 

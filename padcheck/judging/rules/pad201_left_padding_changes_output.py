@@ -1,7 +1,7 @@
 """PAD201: Left-padded generation differs from unpadded beyond rounding."""
 
-from padcheck.core.report import Finding
 from padcheck.core.severity import Severity
+from padcheck.core.verdicts import Finding
 from padcheck.judging.case import Case, how_far, worst
 from padcheck.judging.rule import EQUAL_LENGTH, Rule, attention_fix
 

@@ -1,8 +1,8 @@
 """PAD204: There are NaNs or infinities in the logits of real tokens."""
 
-from padcheck.core.report import Finding, Skipped
 from padcheck.core.run_plans import RUN_PLANS, SINGLE, USER_RUNS
 from padcheck.core.severity import Severity
+from padcheck.core.verdicts import Finding, Skipped
 from padcheck.judging.case import Case
 from padcheck.judging.rule import EQUAL_LENGTH, Rule, attention_fix
 

@@ -1,7 +1,7 @@
 """PAD208: Alone and unpadded, generate() and forward() give different logits."""
 
-from padcheck.core.report import Finding, Skipped, Verdict
 from padcheck.core.severity import Severity
+from padcheck.core.verdicts import Finding, Skipped, Verdict
 from padcheck.judging.case import Case, how_far, worst
 from padcheck.judging.rule import Rule
 

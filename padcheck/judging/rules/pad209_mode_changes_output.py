@@ -1,7 +1,7 @@
 """PAD209: Alone and unpadded, another mode of generate() gives other logits."""
 
-from padcheck.core.report import Finding, Skipped
 from padcheck.core.severity import Severity
+from padcheck.core.verdicts import Finding, Skipped
 from padcheck.judging.case import Case
 from padcheck.judging.modes import ModeRule, WrongRows, asked_for, different, how_far_in, numbers
 

@@ -1,7 +1,7 @@
 """PAD210: Left padding is right in plain generate() and wrong in another mode."""
 
-from padcheck.core.report import Finding
 from padcheck.core.severity import Severity
+from padcheck.core.verdicts import Finding
 from padcheck.judging.case import Case
 from padcheck.judging.modes import ModeRule, asked_for, different, how_far_in, numbers
 from padcheck.judging.rule import EQUAL_LENGTH

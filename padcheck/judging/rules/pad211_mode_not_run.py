@@ -3,9 +3,9 @@
 from typing import NamedTuple
 
 from padcheck.core.modes import ModeName
-from padcheck.core.report import Finding
 from padcheck.core.run_plans import RunName
 from padcheck.core.severity import Severity
+from padcheck.core.verdicts import Finding
 from padcheck.judging.case import Case
 from padcheck.judging.modes import ModeRule, asked_for
 from padcheck.judging.rule import EQUAL_LENGTH

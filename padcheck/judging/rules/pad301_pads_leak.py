@@ -1,7 +1,7 @@
 """PAD301: Cause: the content of masked pad slots reaches real tokens."""
 
-from padcheck.core.report import Finding
 from padcheck.core.severity import Severity
+from padcheck.core.verdicts import Finding
 from padcheck.judging.case import Case, how_far, worst
 from padcheck.judging.rule import Rule, attention_fix, code_fix
 

@@ -1,7 +1,7 @@
 """PAD303: Cause: the first new token is right and later ones are not."""
 
-from padcheck.core.report import Finding, RowComparison, Skipped
 from padcheck.core.severity import Severity
+from padcheck.core.verdicts import Finding, RowComparison, Skipped
 from padcheck.judging.case import LEFT_BATCH, Case, how_far, worst
 from padcheck.judging.rule import EQUAL_LENGTH, Rule
 

@@ -1,7 +1,7 @@
 """PAD406: In a packed row, a prompt sees the prompts before it."""
 
-from padcheck.core.report import Finding, Verdict
 from padcheck.core.severity import Severity
+from padcheck.core.verdicts import Finding, Verdict
 from padcheck.judging.case import Case, how_far, worst
 from padcheck.judging.rule import Rule
 

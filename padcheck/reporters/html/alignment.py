@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from itertools import takewhile
 from typing import NamedTuple
 
-from padcheck.core.evidence import Row
+from padcheck.core.run_results import Row
 from padcheck.reporters.report.positions import shown_positions
 from padcheck.reporters.report.wording.prompts import PAD, together
 from padcheck.reporters.text.visible import visible_token

@@ -3,11 +3,12 @@
 from typing import NamedTuple
 
 from padcheck.core.errors import UsageError
-from padcheck.core.evidence import Row, RowDifference
 from padcheck.core.facts import PaddingSide
 from padcheck.core.noise_floor import tolerance_of
-from padcheck.core.report import Architecture, Report, Verdict
+from padcheck.core.report import Architecture, Report
 from padcheck.core.run_plans import SINGLE, USER_RUNS
+from padcheck.core.run_results import Row, RowDifference
+from padcheck.core.verdicts import Verdict
 from padcheck.judging.rules import find_rule
 from padcheck.reporters.html.chart import Chart, chart
 from padcheck.reporters.html.heat_map import HeatMap, heat_map

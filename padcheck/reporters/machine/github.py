@@ -5,8 +5,9 @@ Source: docs.github.com, "Workflow commands for GitHub Actions".
 
 from collections.abc import Iterator
 
-from padcheck.core.report import Document, Finding
+from padcheck.core.report import Document
 from padcheck.core.severity import Severity
+from padcheck.core.verdicts import Finding
 from padcheck.reporters.machine.subjects import Subject, subjects
 from padcheck.reporters.text.view import View
 

@@ -6,7 +6,8 @@ A rule has no case if the user did not ask for it, if another finding already ex
 from collections.abc import Iterator
 from xml.etree import ElementTree as ET
 
-from padcheck.core.report import Document, Finding
+from padcheck.core.report import Document
+from padcheck.core.verdicts import Finding
 from padcheck.judging.rules import RULES
 from padcheck.reporters.machine.subjects import Subject, subjects
 from padcheck.reporters.report.wording import findings

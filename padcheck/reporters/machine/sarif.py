@@ -10,8 +10,9 @@ from urllib.parse import quote
 import msgspec
 
 from padcheck.core.errors import HOME
-from padcheck.core.report import Document, Finding
+from padcheck.core.report import Document
 from padcheck.core.severity import Severity
+from padcheck.core.verdicts import Finding
 from padcheck.core.version import __version__
 from padcheck.judging.rules import RULES, Rule
 from padcheck.reporters.machine.subjects import Subject, subjects

@@ -2,19 +2,9 @@
 
 from typing import NamedTuple
 
-from padcheck.core.report import (
-    Architecture,
-    Check,
-    ConfigurationFile,
-    Document,
-    Finding,
-    Reason,
-    Report,
-    Skipped,
-    Survey,
-    Unmeasured,
-)
+from padcheck.core.report import Architecture, Check, ConfigurationFile, Document, Reason, Report, Survey, Unmeasured
 from padcheck.core.settings import JudgeSettings
+from padcheck.core.verdicts import Finding, Skipped
 
 
 class Subject(NamedTuple):

@@ -6,7 +6,8 @@ from rich.console import Console, Group, RenderableType
 from rich.rule import Rule
 from rich.text import Text
 
-from padcheck.core.report import Finding, Report
+from padcheck.core.report import Report
+from padcheck.core.verdicts import Finding
 from padcheck.reporters.report.blocks import STATUS_STYLE, finding_lines, print_lines, verdicts
 from padcheck.reporters.report.grid import excerpt
 from padcheck.reporters.report.outputs import outputs_in_short

@@ -6,8 +6,9 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from padcheck.core.report import Finding, Report, Status, Verdict
+from padcheck.core.report import Report, Status
 from padcheck.core.severity import Severity
+from padcheck.core.verdicts import Finding, Verdict
 from padcheck.reporters.report.wording.runs import is_expected
 from padcheck.reporters.text.code import folded
 

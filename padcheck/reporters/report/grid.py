@@ -7,7 +7,7 @@ from typing import NamedTuple
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
-from padcheck.core.evidence import Row
+from padcheck.core.run_results import Row
 from padcheck.reporters.report.positions import GridLine, shown_positions
 from padcheck.reporters.report.wording.prompts import PAD, together
 from padcheck.reporters.text.visible import visible_token

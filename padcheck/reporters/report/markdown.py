@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
-from padcheck.core.evidence import Row
-from padcheck.core.report import Finding, Report
+from padcheck.core.report import Report
+from padcheck.core.run_results import Row
+from padcheck.core.verdicts import Finding
 from padcheck.reporters.report.grid import grid
 from padcheck.reporters.report.positions import table_offset
 from padcheck.reporters.report.wording import findings, probes, prompts, rounding, verdicts, what_was_run

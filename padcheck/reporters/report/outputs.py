@@ -4,8 +4,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from padcheck.core.evidence import Row
-from padcheck.core.report import Report, Verdict
+from padcheck.core.report import Report
+from padcheck.core.run_results import Row
+from padcheck.core.verdicts import Verdict
 from padcheck.reporters.report.blocks import EXPECTED_STYLE, VERDICT_STYLE
 from padcheck.reporters.report.wording import prompts
 from padcheck.reporters.report.wording.runs import is_expected

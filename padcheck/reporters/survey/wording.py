@@ -3,9 +3,10 @@
 from collections import Counter
 from collections.abc import Collection, Iterable
 
-from padcheck.core.report import Architecture, Survey, Verdict
+from padcheck.core.report import Architecture, Survey
 from padcheck.core.run_plans import MODES
 from padcheck.core.severity import Severity
+from padcheck.core.verdicts import Verdict
 from padcheck.reporters.report.wording.what_was_run import library_behaviour, versions
 
 TITLE = "Left and right padding by architecture"

@@ -6,9 +6,9 @@ from typing import Any, TypeVar, cast, get_args, get_type_hints
 
 import msgspec
 
-from padcheck.core.evidence import Row
-from padcheck.core.report import Lines
+from padcheck.core.run_results import Row
 from padcheck.core.settings import JudgeSettings
+from padcheck.core.verdicts import Lines
 
 _NAMED = {"\n": "↵", "\t": "⇥"}
 _Value = TypeVar("_Value")

@@ -14,9 +14,10 @@ from zoo.masks import blocks_of_slots, ignored, one_pad_short, three_pads_at_mos
 from zoo.planting import DTYPES, Fault, planted
 
 from padcheck.core.progress import Silent
-from padcheck.core.report import Report, Verdict
+from padcheck.core.report import Report
 from padcheck.core.run_plans import HALF_ONLY, IN_FLOAT32, RUN_PLANS, SINGLE
 from padcheck.core.settings import JudgeSettings
+from padcheck.core.verdicts import Verdict
 from padcheck.judging.judge import judge
 
 USER_RUNS = (SINGLE, "left", "right")

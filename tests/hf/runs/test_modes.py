@@ -13,9 +13,10 @@ from zoo.modes import CHUNKED
 from zoo.planting import UNHARMED
 
 from padcheck.core.modes import ModeName
-from padcheck.core.report import Finding, Report, Verdict
+from padcheck.core.report import Report
 from padcheck.core.run_plans import MODES, RUN_PLANS
 from padcheck.core.severity import Severity
+from padcheck.core.verdicts import Finding, Verdict
 
 V5 = transformers.__version__ >= "5"
 only_v5 = pytest.mark.skipif(not V5, reason="transformers 4.48 has no such model, or no such mode for it")

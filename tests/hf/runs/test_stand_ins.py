@@ -15,9 +15,10 @@ from zoo.planting import Arguments, Call, planted
 
 from padcheck.core.evidence import Evidence
 from padcheck.core.json_io import dump
-from padcheck.core.report import Report, Verdict
+from padcheck.core.report import Report
 from padcheck.core.run_plans import SINGLE
 from padcheck.core.settings import MeasureSettings
+from padcheck.core.verdicts import Verdict
 from padcheck.hf.calls.batches import Batch
 from padcheck.hf.calls.generation import neutral_generation_config
 from padcheck.hf.runs.context import RunContext

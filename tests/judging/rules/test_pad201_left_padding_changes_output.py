@@ -16,10 +16,11 @@ from builders import (
     without,
 )
 
-from padcheck.core.evidence import Place, RowDifference
+from padcheck.core.evidence import Place
 from padcheck.core.precision import precision_test
-from padcheck.core.report import Skipped
+from padcheck.core.run_results import RowDifference
 from padcheck.core.severity import Severity
+from padcheck.core.verdicts import Skipped
 from padcheck.judging.rules.pad201_left_padding_changes_output import LeftPaddingChangesOutput
 
 UNPADDED = unpadded_difference(0.0, 0.0)

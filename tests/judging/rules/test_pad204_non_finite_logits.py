@@ -16,8 +16,8 @@ from builders import (
 )
 
 from padcheck.core.facts import PaddingSide
-from padcheck.core.report import Skipped
 from padcheck.core.severity import Severity
+from padcheck.core.verdicts import Skipped
 from padcheck.judging.rules.pad204_non_finite_logits import NonFiniteLogits
 
 

@@ -2,9 +2,9 @@ import pytest
 from builders import ask, finding, in_modes, probes, rows_of
 
 from padcheck.core.modes import ModeName
-from padcheck.core.report import Skipped
 from padcheck.core.run_plans import MODES
 from padcheck.core.severity import Severity
+from padcheck.core.verdicts import Skipped
 from padcheck.judging.rules.pad209_mode_changes_output import ModeChangesOutput
 
 RULE = ModeChangesOutput()

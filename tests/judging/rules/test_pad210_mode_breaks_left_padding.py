@@ -2,10 +2,10 @@ import pytest
 from builders import ask, evidence, finding, in_modes, rows_of
 
 from padcheck.core.modes import ModeName
-from padcheck.core.report import Skipped
 from padcheck.core.run_plans import MODES
 from padcheck.core.settings import JudgeSettings
 from padcheck.core.severity import Severity
+from padcheck.core.verdicts import Skipped
 from padcheck.judging.judge import judge
 from padcheck.judging.rules.pad210_mode_breaks_left_padding import ModeBreaksLeftPadding
 

@@ -2,10 +2,10 @@ import pytest
 from builders import ask, evidence, finding, in_modes, raised, rows_of
 from msgspec.structs import replace
 
-from padcheck.core.report import Skipped, Verdict
 from padcheck.core.run_plans import MODES
 from padcheck.core.settings import JudgeSettings
 from padcheck.core.severity import Severity
+from padcheck.core.verdicts import Skipped, Verdict
 from padcheck.judging.judge import judge
 from padcheck.judging.rules.pad211_mode_not_run import ModeNotRun
 

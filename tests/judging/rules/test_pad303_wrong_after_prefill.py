@@ -2,8 +2,8 @@ import pytest
 from builders import ask, difference, differences, finding, gave, raised, rows_of, runs, sweep, unpadded_difference
 from msgspec.structs import replace
 
-from padcheck.core.report import Finding, Skipped
 from padcheck.core.severity import Severity
+from padcheck.core.verdicts import Finding, Skipped
 from padcheck.judging.rules.pad303_wrong_after_prefill import WrongAfterPrefill
 
 

@@ -1,7 +1,7 @@
 from builders import ask, difference, finding, probes, unpadded_difference, without
 
-from padcheck.core.report import Skipped
 from padcheck.core.severity import Severity
+from padcheck.core.verdicts import Skipped
 from padcheck.judging.rules.pad304_mask_ignored import MaskIgnored
 
 

@@ -1,9 +1,9 @@
 from builders import ask, finding, probes, report, without
 from msgspec.structs import replace
 
-from padcheck.core.report import Skipped
 from padcheck.core.settings import JudgeSettings
 from padcheck.core.severity import Severity
+from padcheck.core.verdicts import Skipped
 from padcheck.judging.judge import judge
 from padcheck.judging.rules.pad406_packed_rows_leak import PackedRowsLeak
 

@@ -5,8 +5,8 @@ import pytest
 from builders import ask, differences, evidence, in_half, in_modes, runs, tokenizer_evidence, without
 from msgspec.structs import replace
 
-from padcheck.core.report import Skipped
 from padcheck.core.settings import JudgeSettings
+from padcheck.core.verdicts import Skipped
 from padcheck.judging.compare import open_case
 from padcheck.judging.judge import judge
 from padcheck.judging.rules import RULES, Rule

@@ -33,8 +33,8 @@ from zoo.planting import Fault, planted
 from zoo.positions import by_slot, by_slot_while_decoding
 
 from padcheck import api
-from padcheck.core.evidence import Sample
 from padcheck.core.report import Report
+from padcheck.core.run_results import Sample
 from padcheck.core.settings import JudgeSettings
 from padcheck.reporters import Format, View, render
 from padcheck.reporters.text.code import folded

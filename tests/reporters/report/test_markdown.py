@@ -23,8 +23,8 @@ from builders import (
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from padcheck.core.evidence import Sample
 from padcheck.core.report import Report
+from padcheck.core.run_results import Sample
 from padcheck.reporters import Format, View, render
 from padcheck.reporters.text.visible import visible, visible_edges, visible_token
 

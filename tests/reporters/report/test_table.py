@@ -23,9 +23,9 @@ from builders import (
 )
 from rich.cells import cell_len
 
-from padcheck.core.evidence import Row
 from padcheck.core.facts import PadTokenSuggestion
 from padcheck.core.report import Command, Report
+from padcheck.core.run_results import Row
 from padcheck.reporters import Format, View, render
 from padcheck.reporters.report.grid import grid
 from padcheck.reporters.text.code import folded

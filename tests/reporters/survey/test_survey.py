@@ -7,8 +7,8 @@ from msgspec.structs import replace
 from rich.cells import cell_len
 from surveys import MIXED, a_survey, architecture, finding, not_judged, with_variants
 
-from padcheck.core.report import Verdict
 from padcheck.core.severity import Severity
+from padcheck.core.verdicts import Verdict
 from padcheck.reporters import Format, View, render
 from padcheck.running.survey import compose_architecture
 

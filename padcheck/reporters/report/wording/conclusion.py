@@ -1,8 +1,9 @@
 """A report in one sentence."""
 
-from padcheck.core.report import Report, Unmeasured, Verdict
+from padcheck.core.report import Report, Unmeasured
 from padcheck.core.run_plans import MODES, RunName
 from padcheck.core.severity import Severity
+from padcheck.core.verdicts import Verdict
 from padcheck.reporters.report.wording.findings import counts
 from padcheck.reporters.report.wording.runs import deciding_run, is_expected
 from padcheck.reporters.report.wording.verdicts import flips

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable
 
-from padcheck.core.report import Finding, Report
+from padcheck.core.report import Report
 from padcheck.core.severity import Severity
 from padcheck.core.use_case import Task
+from padcheck.core.verdicts import Finding
 
 _JUDGED: dict[Task | None, str] = {"generate": "generating", "score": "scoring", "train": "training"}
 """The advice that belongs to a task."""

@@ -1,8 +1,9 @@
 """The probes: how far each one is from its reference, and which ones did not run."""
 
 from padcheck.core.evidence import PadCountSweep
-from padcheck.core.report import Report, Verdict
+from padcheck.core.report import Report
 from padcheck.core.run_plans import SINGLE, USER_RUNS, RunName
+from padcheck.core.verdicts import Verdict
 from padcheck.reporters.report.wording.runs import runs_of_modes
 from padcheck.reporters.report.wording.verdicts import verdict
 

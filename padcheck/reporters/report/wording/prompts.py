@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from padcheck.core.evidence import Row
 from padcheck.core.facts import PaddingSide
-from padcheck.core.report import Report, RowComparison, Verdict
+from padcheck.core.report import Report
+from padcheck.core.run_results import Row
 from padcheck.core.severity import Severity
 from padcheck.core.tolerances import share_of_allowance
+from padcheck.core.verdicts import RowComparison, Verdict
 from padcheck.reporters.report.wording.runs import deciding_run, shown_runs
 
 PAD = "⟨pad⟩"

@@ -1,7 +1,8 @@
 """Which runs a reader is shown, and which differences are no surprise."""
 
-from padcheck.core.report import Report, Verdict
+from padcheck.core.report import Report
 from padcheck.core.run_plans import EXPECTED_TO_DIFFER, MODES, RUN_PLANS, USER_RUNS, RunName
+from padcheck.core.verdicts import Verdict
 
 _SCORING: tuple[RunName, ...] = ("forward", "left_forward_positions", "right_forward")
 """How padded prompts are scored, on each side; the first one is each prompt alone."""

@@ -1,7 +1,8 @@
 """The verdicts on the runs that a reader is shown, with the reason for each."""
 
-from padcheck.core.report import Comparison, Report, Verdict
+from padcheck.core.report import Report
 from padcheck.core.run_plans import USER_RUNS
+from padcheck.core.verdicts import Comparison, Verdict
 from padcheck.reporters.report.wording.runs import is_expected, runs_of_modes, shown_runs
 from padcheck.reporters.text.visible import visible_token
 

@@ -18,7 +18,7 @@ from builders import (
 )
 from msgspec.structs import replace
 
-from padcheck.core.evidence import RunResult
+from padcheck.core.run_results import RunResult
 from padcheck.core.settings import JudgeSettings
 from padcheck.reporters.report.wording import probes as probe_wording
 from padcheck.reporters.report.wording import rounding, verdicts
