@@ -21,6 +21,9 @@ from padcheck.hf.toys.variants import find_variant, variants_of
 
 _VOCAB_SIZE = 512
 
+_SEED = 5
+"""Of the prompts. With those of most seeds, including 0, the step size of nemotron_h is not clamped in every prompt."""
+
 _INDEXER = {
     "indexer_n_heads": 4,
     "indexer_kv_heads": 1,
@@ -152,7 +155,8 @@ def number_prompts(config: PretrainedConfig, name: str = "") -> tuple[str, ...]:
     """
     lengths = find_variant(name)[1].prompt_lengths
     usable = ordinary_ids(config)[1:]  # the first one is unk
-    drawn = iter(random.Random(0).sample(usable, sum(lengths)))  # noqa: S311  not for cryptography
+    draw = random.Random(_SEED)  # noqa: S311  not for cryptography
+    drawn = iter(dict.fromkeys(draw.choice(usable) for _ in range(4 * sum(lengths))))  # each only once
     return tuple(" ".join(str(next(drawn)) for _ in range(length)) for length in lengths)
 
 
