@@ -162,8 +162,7 @@ MaxNewTokens = Annotated[
 DoSample = Annotated[
     bool | None,
     typer.Option(
-        "--do-sample",
-        help="Sample the tokens. All runs use the same random numbers, so they can be compared.",
+        "--do-sample", help="Sample the tokens. All runs use the same random numbers, so they can be compared."
     ),
 ]
 Temperature = Annotated[
@@ -196,11 +195,9 @@ BatchSize = Annotated[
         help="Prompts per padded batch, or auto: as many as fit into memory, up to 64. (default: 8)",
     ),
 ]
-
 Thorough = Annotated[
     bool | None, typer.Option("--thorough", help="Run every probe on every prompt, even if nothing differs.")
 ]
-
 Multimodal = Annotated[
     bool | None,
     typer.Option("--multimodal", help="Also check the language models of multimodal model types, on text only."),
@@ -221,7 +218,6 @@ Timeout = Annotated[
     float | None,
     typer.Option("--timeout", metavar="SECONDS", help="Time limit for each model type, in seconds. (default: 120)"),
 ]
-
 TaskOption = Annotated[
     Task | None,
     typer.Option("--task", help="What your code does with the model. Only this task is judged. (default: all)"),
@@ -263,13 +259,10 @@ FailOnOption = Annotated[
     FailOn | None,
     typer.Option("--fail-on", help="Lowest severity that makes the exit code 1. (default: error)"),
 ]
-
 FormatOption = Annotated[
     Format | None,
     typer.Option(
-        "--format",
-        metavar="FORMAT",
-        help="table, markdown, html, svg, json, junit, sarif or github. (default: table)",
+        "--format", metavar="FORMAT", help="table, markdown, html, svg, json, junit, sarif or github. (default: table)"
     ),
 ]
 Output = Annotated[
