@@ -154,8 +154,7 @@ MaxNewTokens = Annotated[
 DoSample = Annotated[
     bool | None,
     typer.Option(
-        "--do-sample",
-        help="Sample the tokens. All runs use the same random numbers, so they can be compared.",
+        "--do-sample", help="Sample the tokens. All runs use the same random numbers, so they can be compared."
     ),
 ]
 Temperature = Annotated[
@@ -188,7 +187,6 @@ BatchSize = Annotated[
         help="Prompts per padded batch, or auto: as many as fit into memory, up to 64. (default: 8)",
     ),
 ]
-
 Thorough = Annotated[
     bool | None, typer.Option("--thorough", help="Run every probe on every prompt, even if nothing differs.")
 ]
@@ -233,7 +231,6 @@ Timeout = Annotated[
     float | None,
     typer.Option("--timeout", metavar="SECONDS", help="Time limit for each model type, in seconds. (default: 120)"),
 ]
-
 TaskOption = Annotated[
     Task | None,
     typer.Option("--task", help="What your code does with the model. Only this task is judged. (default: all)"),

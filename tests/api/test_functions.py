@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 import zoo
+from model_folders import tokenizer_of_one_token
 from msgspec.structs import replace
 from transformers import AutoModelForCausalLM, AutoTokenizer, T5Config
 
@@ -77,8 +78,9 @@ def test_a_fault_fails_with_the_short_report():
     assert "PAD302" in str(report)
 
 
-def test_a_report_without_a_measurement_does_not_pass(demo):
-    report = public.compare(*demo, ["Monday Tuesday"], fail_on=None)
+def test_a_report_without_a_measurement_does_not_pass(demo, tmp_path):
+    tokenizer = AutoTokenizer.from_pretrained(tokenizer_of_one_token(tmp_path / "model"))
+    report = public.compare(demo[0], tokenizer, ["Monday Tuesday"], fail_on=None)
     with pytest.raises(AssertionError, match="NOT MEASURED"):
         report.assert_ok()
     assert "PAD901" in str(report)

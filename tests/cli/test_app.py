@@ -106,6 +106,13 @@ def test_if_no_companion_helps_nothing_is_measured_and_the_command_fails(padchec
     assert any("There is one prompt" in finding["message"] for finding in outcome.report["findings"])
 
 
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_every_reference_in_the_json_is_a_run_that_is_there(padcheck, dtype):
+    report = padcheck("compare", "demo", "--dtype", dtype, "--format", "json").report
+    with_rows = {name for name, run in report["arms"].items() if run["rows"]}
+    assert {comparison["reference"] for comparison in report["comparisons"].values()} <= with_rows
+
+
 def test_a_prompt_longer_than_the_positions_is_refused_before_anything_runs(padcheck):
     outcome = padcheck("compare", "demo", "--prompt", "one " * 500, "--prompt", "two")
     assert outcome.exit_code == 3

@@ -13,7 +13,8 @@ class NoPadding(Rule):
         A run without pads says nothing about padding, and must not look like a pass.
 
     How padcheck knows:
-        All prompts of each batch have the same number of tokens, or there is only one prompt.
+        All prompts of each batch have the same number of tokens, or there is only one prompt, and padcheck found no
+        prompt of another length to add.
 
     Fix:
         Pass prompts of different lengths.
