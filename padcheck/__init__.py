@@ -2,13 +2,19 @@
 
 from typing import TYPE_CHECKING, Any
 
+from padcheck import errors
 from padcheck.core.version import __version__
 
 if TYPE_CHECKING:
     from padcheck.api import Report as Report
     from padcheck.api import compare as compare
+    from padcheck.api import inspect_tokenizer as inspect_tokenizer
 
-__all__ = ["Report", "__version__", "compare"]
+__all__ = ["Report", "__version__", "compare", "errors", "inspect_tokenizer"]
+
+
+def __dir__() -> list[str]:
+    return __all__
 
 
 def __getattr__(name: str) -> Any:
@@ -20,5 +26,5 @@ def __getattr__(name: str) -> Any:
     from padcheck import api  # noqa: PLC0415
 
     random.setstate(state)  # Rich draws a random number when it is imported
-    globals().update(Report=api.Report, compare=api.compare)
+    globals().update({each: getattr(api, each) for each in api.__all__})
     return getattr(api, name)

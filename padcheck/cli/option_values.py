@@ -7,9 +7,15 @@ from typing import Any, TypeVar
 
 from padcheck.cli.choices import FailOn
 from padcheck.cli.files import possible_path
-from padcheck.cli.prompts_file import PromptLine, load_lines, load_prompts, path_of
+from padcheck.cli.prompts_file import all_prompts, load_prompts, path_of, without_unused_choices
 from padcheck.core.errors import UsageError
-from padcheck.core.settings import JudgeSettings, MeasureSettings, OutputSettings, SurveySettings, belonging_to
+from padcheck.core.settings import (
+    JudgeSettings,
+    MeasureSettings,
+    OutputSettings,
+    SurveySettings,
+    belonging_to,
+)
 
 Settings = TypeVar("Settings", MeasureSettings, JudgeSettings, OutputSettings, SurveySettings)
 
@@ -29,8 +35,8 @@ def option_values(asked: Mapping[str, Any]) -> dict[str, Any]:
     values = {name: each.value if isinstance(each, Enum) else each for name, each in asked.items() if each is not None}
     if "prompts" in values:
         values["prompts_file"] = path_of(values["prompts"])
-    if "prompt" in values or "prompts" in values:
-        values |= _prompts(values.pop("prompt", []), values.get("prompts"))
+    if values.keys() & {"prompt", "prompts", "column", "num_prompts"}:
+        values |= all_prompts(values.pop("prompt", ()), values.get("prompts"), values)
     if "continuations" in values:
         values["continuations_file"] = Path(values["continuations"])
         values["continuations"] = load_prompts(values["continuations"])
@@ -40,6 +46,8 @@ def option_values(asked: Mapping[str, Any]) -> dict[str, Any]:
         values["select"] = tuple(_codes(values["select"]))
     if "ignore" in values:
         values["ignore"] = dict.fromkeys(_codes(values["ignore"]), "left out by --ignore")
+    if "with_modes" in values:
+        values["with_modes"] = tuple(mode.lower() for mode in _parts(values["with_modes"])) or ("",)
     if "fail_on" in values:
         values["fail_on"] = FailOn(values["fail_on"]).severity
     if "reports" in values:
@@ -64,7 +72,7 @@ def build(kind: type[Settings], values: Mapping[str, Any], **more: Any) -> Setti
     Raises:
         UsageError: A value is out of range, or values contradict each other.
     """
-    return kind(**belonging_to(kind, values), **more)
+    return kind(**belonging_to(kind, without_unused_choices(values)), **more)
 
 
 def build_output(values: Mapping[str, Any], *measured: MeasureSettings) -> OutputSettings:
@@ -88,12 +96,10 @@ def _batch_size(text: str) -> int | str:
         raise UsageError(f"--batch-size is {text}.", change="Use a whole number, or auto.") from None
 
 
-def _prompts(prompts: list[str], file: str | None) -> dict[str, Any]:
-    """The prompts of --prompt and of --prompts, and the choices of each."""
-    lines = (*map(PromptLine, prompts), *(() if file is None else load_lines(file)))
-    choices = tuple(line.choices for line in lines)
-    return {"prompts": tuple(line.prompt for line in lines), "choices": choices if any(choices) else ()}
-
-
 def _codes(options: list[str]) -> list[str]:
-    return [code.strip().upper() for option in options for code in option.split(",") if code.strip()]
+    return [code.upper() for code in _parts(options)]
+
+
+def _parts(options: list[str]) -> list[str]:
+    """The parts between commas, of all options together."""
+    return [part.strip() for option in options for part in option.split(",") if part.strip()]

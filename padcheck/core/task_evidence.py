@@ -4,7 +4,8 @@ from typing import Literal
 
 import msgspec
 
-from padcheck.core.facts import PaddingSide
+from padcheck.core.facts import Count, PaddingSide
+from padcheck.core.run_results import Distance
 
 
 class TaskDifference(msgspec.Struct, frozen=True, kw_only=True):
@@ -16,8 +17,8 @@ class TaskDifference(msgspec.Struct, frozen=True, kw_only=True):
         scale: The largest absolute number of the reference: rounding grows with it.
     """
 
-    max_abs_diff: float | None
-    scale: float
+    max_abs_diff: Distance | None
+    scale: Distance
 
 
 class TaskRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,13 +36,13 @@ class TaskRow(msgspec.Struct, frozen=True, kw_only=True):
         difference: How far the numbers are from those of the run's reference; None if they are not compared.
     """
 
-    prompt_index: int
-    num_pad_tokens: int
-    num_tokens: int
+    prompt_index: Count
+    num_pad_tokens: Count
+    num_tokens: Count
     numbers: dict[str, float | None]
     outcome: str | None = None
-    read_at: tuple[int, ...] | None = None
-    read_at_token: tuple[int | None, ...] = ()
+    read_at: tuple[Count, ...] | None = None
+    read_at_token: tuple[Count | None, ...] = ()
     read_tokens: tuple[str, ...] = ()
     difference: TaskDifference | None = None
 
@@ -77,15 +78,15 @@ class TaskNoise(msgspec.Struct, frozen=True, kw_only=True):
         error: Why it was not measured; None if it was.
     """
 
-    max_abs_diff: float | None
-    samples: int = 0
+    max_abs_diff: Distance | None
+    samples: Count = 0
     error: str | None = None
 
 
 class Choice(msgspec.Struct, frozen=True, kw_only=True):
     """What a scored text is: a prompt with one of its choices, or a prompt alone if `text` is None."""
 
-    prompt_index: int
+    prompt_index: Count
     text: str | None
 
 

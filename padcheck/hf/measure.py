@@ -1,6 +1,8 @@
 """Measures one model: reads everything that needs no weights, then loads the weights and runs the prompts."""
 
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -8,7 +10,7 @@ from transformers import PreTrainedModel
 
 from padcheck.core.errors import NotMeasuredError
 from padcheck.core.evidence import Evidence
-from padcheck.core.facts import ModelFacts
+from padcheck.core.facts import LengthLimit, ModelFacts
 from padcheck.core.progress import Progress
 from padcheck.core.settings import MeasureSettings
 from padcheck.core.use_case import HEADS
@@ -17,13 +19,17 @@ from padcheck.hf.calls.generation import overridden_settings
 from padcheck.hf.inspection import Inspected, inspect
 from padcheck.hf.library.config_facts import num_layers
 from padcheck.hf.library.devices import device_names
+from padcheck.hf.library.length_limits import length_limits
 from padcheck.hf.load.weights import LoadedModel, load_model
 from padcheck.hf.load.without_weights import LoadWithoutWeights, ModelWithoutWeights, load_without_weights
 from padcheck.hf.parallel.ranks import in_step, number_of_ranks
 from padcheck.hf.runs.attention import implementations
+from padcheck.hf.runs.crossing import Crossing, not_crossing, plan_crossing
 from padcheck.hf.runs.in_batches import Measured, not_run, run_in_batches
+from padcheck.hf.runs.recorder import OutOfMemoryError
 from padcheck.hf.tasks.measuring import TaskMeasured, measure_task, reader_of
 from padcheck.hf.tasks.score import Scoring, scored_texts
+from padcheck.hf.tokenizer.encoding import decode
 from padcheck.hf.tokenizer.labels import labels_keep_eos
 
 
@@ -56,18 +62,8 @@ def measure_model(
         model, has_random_head = load_weights(inspected.loaded, settings)
     embedding_rows = _embedding_rows(model)
     _require_known_ids(inspected, embedding_rows)
-    evidence = inspected.evidence
-    measured: dict[str, Any]
-    if settings.task in HEADS:
-        head = None if settings.task == "embed" else "random" if has_random_head else inspected.loaded.weights
-        measured = vars(_run_task(model, inspected, embedding_rows, settings, progress))
-        pooling = inspected.loaded.pooling
-        measured["task"] = msgspec.structs.replace(measured["task"], head=head, pooling=pooling)
-    else:
-        measured = vars(_run_prompts(model, inspected, embedding_rows, settings, progress))
-        if settings.task == "score":
-            measured = _with_scores(measured, model, inspected, settings, progress)
-    return msgspec.structs.replace(
+    evidence, measured = _run(model, inspected, embedding_rows, settings, progress, has_random_head=has_random_head)
+    measured_evidence = msgspec.structs.replace(
         evidence,
         model=_add_facts_of_weights(evidence.model, model, embedding_rows, inspected.loaded),
         overridden=overridden_settings(inspected.loaded.generation_config),
@@ -75,6 +71,49 @@ def measure_model(
         labels_keep_eos=labels_keep_eos(inspected.loaded.tokenizer, inspected.encoded[0], inspected.pad_token),
         load_warnings=(*evidence.load_warnings, *(m for m in messages if m not in evidence.load_warnings)),
         **measured,
+    )
+    longest = measured_evidence.longest_given_row
+    limits = (_crossed(limit, longest) for limit in evidence.length_limits)
+    return msgspec.structs.replace(measured_evidence, length_limits=tuple(limits))
+
+
+def _run(
+    model: PreTrainedModel,
+    inspected: Inspected,
+    embedding_rows: int,
+    settings: MeasureSettings,
+    progress: Progress,
+    *,
+    has_random_head: bool,
+) -> tuple[Evidence, dict[str, Any]]:
+    """The evidence with the prompts that were added to cross limits, and what the runs gave, by field of `Evidence`."""
+    if settings.task in HEADS:
+        ran = _run_task(model, inspected, embedding_rows, settings, progress)
+        head = None if settings.task == "embed" else "random" if has_random_head else inspected.loaded.weights
+        task = msgspec.structs.replace(ran.task, head=head, pooling=inspected.loaded.pooling)
+        return _add_crossing(inspected, not_crossing(length_limits(model.config))), vars(ran) | {"task": task}
+    ran_prompts, crossing = _run_prompts(model, inspected, embedding_rows, settings, progress)
+    found = vars(ran_prompts)
+    if settings.task == "score":
+        found = _with_scores(found, model, inspected, settings, progress)
+    return _add_crossing(inspected, crossing), found
+
+
+def _crossed(limit: LengthLimit, longest_row: int) -> LengthLimit:
+    return msgspec.structs.replace(limit, crossed=True) if longest_row > limit.tokens else limit
+
+
+def _add_crossing(inspected: Inspected, crossing: Crossing) -> Evidence:
+    """The evidence with the prompts that were added to cross limits."""
+    evidence, tokenizer = inspected.evidence, inspected.loaded.tokenizer
+    added = [input_ids for batch in crossing.batches for input_ids in batch]
+    given = len(evidence.prompts)
+    return msgspec.structs.replace(
+        evidence,
+        prompts=(*evidence.prompts, *(decode(tokenizer, input_ids) for input_ids in added)),
+        num_prompt_tokens=(*evidence.num_prompt_tokens, *map(len, added)),
+        crossing_prompts=tuple(range(given, given + len(added))),
+        length_limits=crossing.limits,
     )
 
 
@@ -108,12 +147,18 @@ def _require_enough_positions(inspected: Inspected) -> None:
 
 def _run_prompts(
     model: PreTrainedModel, inspected: Inspected, embedding_rows: int, settings: MeasureSettings, progress: Progress
-) -> Measured:
+) -> tuple[Measured, Crossing]:
+    """What the runs gave, and the prompts that were added to cross limits, as far as they fit into memory."""
+    limits = length_limits(model.config)
     pad_id = inspected.pad_token.token_id
     if not 0 <= pad_id < embedding_rows:
         # On CUDA, looking it up would make the device unusable for the whole process.
-        return not_run(_no_embedding_row(pad_id, embedding_rows))
-    return run_in_batches(
+        return not_run(_no_embedding_row(pad_id, embedding_rows)), not_crossing(limits)
+    crossing = not_crossing(limits)
+    if settings.cross_limits:
+        crossing = plan_crossing(model, inspected.encoded, limits, settings.max_new_tokens)
+    run = partial(
+        run_in_batches,
         model,
         inspected.loaded.tokenizer,
         inspected.encoded,
@@ -121,6 +166,11 @@ def _run_prompts(
         settings=settings,
         progress=progress,
     )
+    while crossing.batches:
+        with suppress(OutOfMemoryError):
+            return run(crossing=crossing.batches), crossing
+        crossing = crossing.without_longest("memory ran out")
+    return run(), crossing
 
 
 def _run_task(
@@ -154,10 +204,9 @@ def _with_scores(
     """What the prompts gave, and the log-likelihoods of the texts; only the first if pads have no embedding row."""
     texts = scored_texts(
         inspected.loaded.tokenizer,
-        inspected.evidence.prompts,
+        inspected.texts,
         inspected.encoded,
         settings.choices or (settings.continuations,) * len(inspected.encoded),
-        add_special_tokens=not settings.chat,
     )
     if not texts or all(run.error is not None for run in measured["runs"].values()):
         return measured

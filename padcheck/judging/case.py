@@ -3,18 +3,21 @@
 from collections.abc import Sequence
 from typing import NamedTuple, TypeVar
 
-from padcheck.core.evidence import OTHER_ATTENTION, Evidence, PadCountSweep, Place, RowDifference
+from padcheck.core.evidence import OTHER_ATTENTION, Evidence, PadCountSweep, Place
 from padcheck.core.facts import PaddingSide
 from padcheck.core.precision import PrecisionTest
-from padcheck.core.report import Comparison, RowComparison, Verdict
 from padcheck.core.run_plans import CONTROLS, RUN_PLANS, SINGLE, RunName
+from padcheck.core.run_results import RowDifference
 from padcheck.core.task_plans import IN_FLOAT32
 from padcheck.core.tolerances import Tolerance, share_of_allowance
 from padcheck.core.use_case import UseCase
+from padcheck.core.verdicts import Comparison, RowComparison, Verdict
 from padcheck.judging.task_case import TaskCase
 
 Reads = tuple[RunName | tuple[RunName, ...], ...]
 """The runs that a rule needs. Of a tuple of runs one is enough; the reason for being undecided names its first run."""
+
+ONLY_THE_TOKENIZER = "only the tokenizer was inspected"
 
 LEFT_BATCH: tuple[RunName, ...] = ("left", "left_float32")
 """The runs that `Case.left` chooses from."""
@@ -93,7 +96,7 @@ class Case(NamedTuple):
         if not self.evidence.runs and self.evidence.task is not None:
             return f"with --task {self.evidence.task.name} nothing is generated"
         if not self.evidence.runs:
-            return "only the tokenizer was inspected"
+            return ONLY_THE_TOKENIZER
         run = self.evidence.runs.get(name)
         if run is None:
             return f"the run {name} did not run"

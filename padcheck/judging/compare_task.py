@@ -3,12 +3,12 @@
 from msgspec.structs import replace
 
 from padcheck.core.evidence import Evidence
-from padcheck.core.report import Comparison, RowComparison, Verdict
 from padcheck.core.task_evidence import TaskEvidence, TaskRow
 from padcheck.core.task_floor import task_tolerance
 from padcheck.core.task_plans import ALONE
 from padcheck.core.tolerances import Tolerance, share_of_allowance
 from padcheck.core.use_case import UseCase
+from padcheck.core.verdicts import Comparison, RowComparison, Verdict
 from padcheck.judging.case import how_far
 from padcheck.judging.task_case import TaskCase
 

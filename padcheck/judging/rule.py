@@ -10,11 +10,12 @@ from typing import ClassVar
 
 import msgspec
 
+from padcheck.core.errors import HOME
 from padcheck.core.evidence import Place
 from padcheck.core.facts import PaddingSide
-from padcheck.core.report import Finding, Skipped
 from padcheck.core.severity import Severity
 from padcheck.core.use_case import Task, UseCase
+from padcheck.core.verdicts import Finding, Skipped, SkippedBecause
 from padcheck.judging.case import Case, Reads
 
 EQUAL_LENGTH = "batch prompts of equal length, or run them one by one"
@@ -88,9 +89,14 @@ class Rule(ABC):
             fix=fix,
         )
 
-    def skip(self, reason: str) -> Skipped:
+    def skip(self, reason: str, kind: SkippedBecause = "undecided") -> Skipped:
         """This rule is undecided, left out or suppressed, and why."""
-        return Skipped(code=self.code, reason=reason)
+        return Skipped(code=self.code, reason=reason, kind=kind)
+
+    @classmethod
+    def url(cls) -> str:
+        """The page that documents the code. It never moves."""
+        return f"{HOME}/blob/main/docs/codes/{cls.code}.md"
 
     @classmethod
     def title(cls) -> str:
@@ -110,8 +116,9 @@ class Rule(ABC):
 
 
 def code_fix(place: Place | None, change: str) -> str:
-    """What to change in the model's code, and where."""
-    return f"# in the model's code: {change}" if place is None else f"# in {place}: {change}"
+    """The line to change in the model's code, below a comment that says where."""
+    where = "the model's code" if place is None else place
+    return f"# in {where}:\n{change}"
 
 
 def _in_and_out(place: Place) -> str:
@@ -122,4 +129,4 @@ def _in_and_out(place: Place) -> str:
 
 def attention_fix(implementation: str) -> str:
     """The line that loads the model with this attention implementation."""
-    return f'model = AutoModelForCausalLM.from_pretrained(..., attn_implementation="{implementation}")'
+    return f'AutoModelForCausalLM.from_pretrained(..., attn_implementation="{implementation}")'

@@ -3,7 +3,7 @@
 from typing import Literal
 
 from padcheck.core.facts import PaddingSide
-from padcheck.core.report import Advice
+from padcheck.core.verdicts import Advice
 from padcheck.judging.case import Case
 from padcheck.judging.task_case import TaskCase
 

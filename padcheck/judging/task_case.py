@@ -3,9 +3,9 @@
 from typing import NamedTuple
 
 from padcheck.core.facts import PaddingSide
-from padcheck.core.report import Comparison, RowComparison, Verdict
 from padcheck.core.task_evidence import TaskEvidence, TaskRow
 from padcheck.core.task_plans import ALONE, IN_FLOAT32, TASK_CONTROLS
+from padcheck.core.verdicts import Comparison, RowComparison, Verdict
 
 SIDES: tuple[PaddingSide, ...] = ("left", "right")
 _WRONG = (Verdict.DIFFERENT, Verdict.NON_FINITE)

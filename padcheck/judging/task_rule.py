@@ -3,9 +3,9 @@
 from abc import abstractmethod
 
 from padcheck.core.facts import PaddingSide
-from padcheck.core.report import Finding, Skipped
 from padcheck.core.severity import Severity
 from padcheck.core.task_plans import ALONE
+from padcheck.core.verdicts import Finding, Skipped
 from padcheck.judging.case import Case
 from padcheck.judging.rule import Rule
 from padcheck.judging.task_case import TaskCase

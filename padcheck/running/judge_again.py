@@ -10,18 +10,42 @@ from padcheck.core.errors import UsageError
 from padcheck.core.exit_codes import ExitCode
 from padcheck.core.report import Architecture, Check, Document, Report, Survey, Unmeasured
 from padcheck.core.settings import JudgeSettings
+from padcheck.core.version import __version__
 from padcheck.judging.baseline import Baseline
 from padcheck.judging.judge import rejudge
+from padcheck.judging.rules import RULES
 from padcheck.running.many_models import compose_check
-from padcheck.running.survey import compose_survey
+from padcheck.running.survey import compose_architecture, compose_survey
 
 
 def judge_again(document: Document, changes: Mapping[str, Any]) -> Document:
     """The same evidence, judged with the same `JudgeSettings` except for these changes.
 
     Raises:
-        UsageError: A code is unknown, or the document is a survey and anything but `fail_on` changes.
+        UsageError: A code is unknown, the document is a survey and anything but `fail_on` changes, or the evidence
+            passes although the document fails.
     """
+    if isinstance(document, Survey):
+        _require_known_codes(document)
+    if document.exit_code is not ExitCode.OK and _versions(document) == {__version__}:
+        again = _again(document, {})
+        if again.exit_code is ExitCode.OK:
+            raise UsageError(
+                f"The file says {document.status}, but what was measured gives {again.status}.",
+                meaning="It was changed after padcheck wrote it.",
+                change="Run the command again, or take the file as it was.",
+            )
+    return _again(document, changes)
+
+
+def _versions(document: Document) -> set[str]:
+    """The versions of padcheck that judged a document. Another version may judge differently."""
+    if isinstance(document, Check):
+        return {each.evidence.environment.padcheck for each in document.reports if isinstance(each, Report)}
+    return {(document if isinstance(document, Survey) else document.evidence).environment.padcheck}
+
+
+def _again(document: Document, changes: Mapping[str, Any]) -> Document:
     if isinstance(document, Survey):
         return _survey_again(document, changes)
     if isinstance(document, Check):
@@ -36,6 +60,17 @@ def accept(check: Check, baseline: Baseline) -> Check:
         for report, model in zip(check.reports, check.models, strict=True)
     ]
     return compose_check(reports, check.configuration)
+
+
+def _require_known_codes(survey: Survey) -> None:
+    known = {rule.code for rule in RULES}
+    unknown = {code for architecture in survey.architectures for code in architecture.findings} - known
+    if unknown:
+        raise UsageError(
+            f"The survey has findings of unknown codes: {', '.join(sorted(unknown))}.",
+            meaning="It was written by a newer padcheck.",
+            change="Read the file with that version.",
+        )
 
 
 def _report_again(report: Report | Unmeasured, changes: Mapping[str, Any]) -> Report | Unmeasured:
@@ -55,6 +90,8 @@ def _survey_again(survey: Survey, changes: Mapping[str, Any]) -> Survey:
 
 
 def _architecture_again(architecture: Architecture, judgement: JudgeSettings) -> Architecture:
+    if architecture.variants:
+        return compose_architecture([_architecture_again(each, judgement) for each in architecture.variants])
     if architecture.status != "judged":
         return architecture
     fails = any(judgement.fails(finding.severity) for finding in architecture.details)

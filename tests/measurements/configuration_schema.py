@@ -17,7 +17,8 @@ _DESCRIPTIONS = {
     "model": "Settings of one model, by its name in models.",
     "report": "Reports to write: the file for each format.",
     "prompts": "The prompts.",
-    "prompts_file": 'File with one prompt per line, or JSONL with "prompt", and "choices" for the task score.',
+    "prompts_file": 'File with one prompt per line, JSONL with "prompt" or "messages", CSV, Parquet, or a dataset. '
+    'For the task score, "choices" holds the continuations of a prompt.',
     "choices": "The continuations of each prompt whose scores are compared, for the task score.",
     "continuations": "Continuations that are scored after each prompt, for the task score.",
     "ignore": "Codes or prefixes of codes to ignore, each with a reason.",

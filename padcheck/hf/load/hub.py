@@ -4,6 +4,8 @@ transformers asks the hub again for each file and retries six times with pauses.
 even when all files are in the cache. Here the hub is asked once; if it does not answer, all files come from the cache.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,8 @@ import huggingface_hub
 from huggingface_hub import constants, try_to_load_from_cache
 from transformers.utils.hub import extract_commit_hash
 
+from padcheck.core.errors import PadcheckError
+from padcheck.hf.library.exceptions import panics_as_errors
 from padcheck.hf.load.bounded_requests import bounded_requests
 from padcheck.hf.load.errors import explain_load_error, is_outage
 
@@ -99,3 +103,25 @@ def _cached(name: str, file: str, revision: str | None) -> str | None:
     except huggingface_hub.errors.HFValidationError:
         return None
     return path if isinstance(path, str) else None
+
+
+@contextmanager
+def load_errors_explained(source: Source, part: str) -> Iterator[None]:
+    """Turns any exception raised in the context into one message, and limits how long a server is waited for.
+
+    Args:
+        source: What is loaded.
+        part: "config", "tokenizer", "encoding" (use of the tokenizer), "generation_config", "adapter" or "model".
+
+    Raises:
+        PadcheckError: The context raised an exception.
+    """
+    try:
+        with bounded_requests(), panics_as_errors():
+            yield
+    except PadcheckError:
+        raise
+    except Exception as error:
+        # During an outage a file that is missing in the cache is only a consequence: report the outage.
+        cause = source.outage if source.outage is not None and is_outage(error) else error
+        raise explain_load_error(cause, source.name, part, source.revision, source.gguf_file) from error

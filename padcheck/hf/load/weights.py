@@ -21,8 +21,8 @@ from padcheck.hf.library.versions import DTYPE_ARGUMENT, WITHOUT_INITIAL_VALUES
 from padcheck.hf.load.adapters import load_adapter_weights, require_loadable
 from padcheck.hf.load.gguf import conversion_bar
 from padcheck.hf.load.gguf_errors import INCOMPLETE_GGUF
-from padcheck.hf.load.hub import Source
-from padcheck.hf.load.without_weights import ModelWithoutWeights, load_errors_explained
+from padcheck.hf.load.hub import Source, load_errors_explained
+from padcheck.hf.load.without_weights import ModelWithoutWeights
 from padcheck.hf.parallel.ranks import share_logits, tensor_parallel
 from padcheck.hf.toys.tiny_model import build_tiny_model
 
@@ -31,6 +31,8 @@ _CHANGES = {
     "device_map": "Use auto, or leave it out.",
     "tp_plan": "Its architecture has no tensor parallel plan: use --device-map auto, without torchrun.",
 }
+
+_SHORT_DTYPES = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
 
 _LARGE = 2**28
 """Parameters: 1 GiB in float32. Building a model on the meta device takes time, which small models do not need."""
@@ -64,7 +66,7 @@ def load_model(loaded: ModelWithoutWeights, settings: MeasureSettings) -> Loaded
     has_random_head = False
     return_large_blocks()
     if loaded.adapter is not None:
-        require_loadable(settings.model, loaded.adapter)
+        require_loadable(settings.adapter or settings.model, loaded.adapter)
     with load_errors_explained(loaded.source, "model"), _rejected_options_explained(settings), conversion_bar():
         if settings.tiny:
             model = build_tiny_model(
@@ -130,7 +132,7 @@ def _placement_arguments(loaded: ModelWithoutWeights, settings: MeasureSettings)
         return {} if settings.device_map is None else {"device_map": settings.device_map, **_offload_folder(loaded)}
     if loaded.adapter is not None:
         raise UsageError(
-            f"--tp-plan cannot be used with {settings.model}, which is an adapter.",
+            f"--tp-plan cannot be used with {settings.adapter or settings.model}, which is an adapter.",
             change="Merge it into its base model with merge_and_unload(), or use --device-map auto.",
         )
     return tensor_parallel(loaded.config, settings.tp_plan)
@@ -250,10 +252,10 @@ def _dtype(settings: MeasureSettings, device: torch.device) -> Any:
         return torch.float32 if device.type == "cpu" else "auto"
     if settings.dtype == "auto":
         return "auto"
-    dtype = getattr(torch, settings.dtype, None)
+    dtype = getattr(torch, _SHORT_DTYPES.get(settings.dtype, settings.dtype), None)
     if dtype not in (torch.float64, torch.float32, torch.bfloat16, torch.float16):
         raise UsageError(
             f"A model cannot run in --dtype {settings.dtype}.",
-            change="Use float32, bfloat16, float16, float64 or auto.",
+            change="Use float32, bfloat16, float16, float64 or auto; or fp32, bf16 or fp16 for short.",
         )
     return dtype

@@ -4,8 +4,7 @@ huggingface_hub's environment variables set the cache, proxy, token and offline 
 code from a repository runs only with `trust_remote_code`.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -18,20 +17,19 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
-from padcheck.core.errors import NotMeasuredError, PadcheckError, UsageError
+from padcheck.core.errors import NotMeasuredError, UsageError
 from padcheck.core.settings import DEFAULT_PROMPTS, DEMO, MeasureSettings
 from padcheck.core.use_case import HEADS
 from padcheck.demo import MODEL_FOLDER, load_prompts
 from padcheck.hf.library.auto_classes import multimodal_model_types
-from padcheck.hf.library.exceptions import panics_as_errors
+from padcheck.hf.library.native_output import native_prints
 from padcheck.hf.library.versions import READS_GENERATION_CONFIG_BESIDE_GGUF
 from padcheck.hf.load.adapters import ADAPTER_CONFIG, Adapter, find_adapter
-from padcheck.hf.load.bounded_requests import bounded_requests
 from padcheck.hf.load.decoder_only import require_suitable
-from padcheck.hf.load.errors import explain_load_error, is_missing_file, is_outage
+from padcheck.hf.load.errors import is_missing_file
 from padcheck.hf.load.gguf import choose_gguf_file, split_gguf_path
 from padcheck.hf.load.git_lfs import pointer_error
-from padcheck.hf.load.hub import Source, find_source
+from padcheck.hf.load.hub import Source, find_source, load_errors_explained
 from padcheck.hf.load.pooling import find_pooling
 from padcheck.hf.toys.architectures import default_config, is_architecture_name, number_prompts, number_tokenizer
 
@@ -112,21 +110,25 @@ def load_without_weights(settings: MeasureSettings, *, needs_config: bool = True
     if has_config:
         _require_config(given)
     trust = {"trust_remote_code": settings.trust_remote_code}
-    with load_errors_explained(given, "adapter"):
-        adapter = find_adapter(given)
-    if adapter is not None:
-        source = _find_base(settings, adapter)
-    config = PretrainedConfig()
+    if settings.adapter is None:
+        with load_errors_explained(given, "adapter"):
+            adapter = find_adapter(given)
+        if adapter is not None:
+            source = _find_base(settings, adapter)
+    else:
+        given, adapter = _find_adapter_of(source, settings.adapter)
+    config, pooling = PretrainedConfig(), tuple[str, ...]()
     if has_config:
         with load_errors_explained(source, "config"):
             config = AutoConfig.from_pretrained(
                 source.name, **source.revision_arguments, **source.gguf_arguments, **trust
             )
+            pooling = find_pooling(source) if settings.task == "embed" else ()
         require_suitable(settings.model, config, settings.task)
     tokenizer_source = given if given.has("tokenizer_config.json") else source
     if settings.tokenizer is not None:
         tokenizer_source = _find(settings.tokenizer, None)
-    with load_errors_explained(tokenizer_source, "tokenizer"):
+    with load_errors_explained(tokenizer_source, "tokenizer"), native_prints():
         tokenizer = AutoTokenizer.from_pretrained(
             tokenizer_source.name, **tokenizer_source.revision_arguments, **tokenizer_source.gguf_arguments, **trust
         )
@@ -135,13 +137,31 @@ def load_without_weights(settings: MeasureSettings, *, needs_config: bool = True
             raise FileNotFoundError("its vocabulary is empty")
     with load_errors_explained(source, "generation_config"):
         generation_config = _load_generation_config(source, config)
-    pooling: tuple[str, ...] = ()
-    if settings.task == "embed":
-        with load_errors_explained(source, "config"):
-            pooling = find_pooling(source)
     prompts = load_prompts() if settings.model == DEMO else DEFAULT_PROMPTS
     weights: Literal["pretrained", "random"] = "random" if settings.tiny else "pretrained"
     return ModelWithoutWeights(source, config, tokenizer, generation_config, prompts, adapter, weights, pooling)
+
+
+def _find_adapter_of(base: Source, name: str) -> tuple[Source, Adapter]:
+    """The adapter that --adapter names, with this base model.
+
+    Raises:
+        UsageError: It is no adapter, or the base model is one itself.
+    """
+    given = _find(name, None)
+    with load_errors_explained(given, "adapter"):
+        adapter = find_adapter(given, base.name)
+        if adapter is None:
+            raise UsageError(
+                f"--adapter {name} is no adapter: it has no {ADAPTER_CONFIG}.",
+                change="Give the folder or hub id of one.",
+            )
+        if base.has(ADAPTER_CONFIG) and not base.has("config.json"):
+            raise UsageError(
+                f"--adapter cannot be used with {base.name}, which is an adapter itself.",
+                change="Give the base model, or leave out --adapter.",
+            )
+    return given, adapter
 
 
 def _find_base(settings: MeasureSettings, adapter: Adapter) -> Source:
@@ -169,7 +189,7 @@ def load_architecture(settings: MeasureSettings) -> ModelWithoutWeights:
     a mask from pad ids.
 
     Args:
-        settings: `model` is the model type, such as "llama".
+        settings: `model` is the model type, such as "llama", or a variant of one, such as "llama+dynamic".
 
     Raises:
         NotMeasuredError: The default config does not run, or needs a package that is not installed.
@@ -179,6 +199,7 @@ def load_architecture(settings: MeasureSettings) -> ModelWithoutWeights:
         ("--tokenizer", settings.tokenizer),
         ("--revision", settings.revision),
         ("--gguf-file", settings.gguf_file),
+        ("--adapter", settings.adapter),
     ):
         if value is not None:
             raise UsageError(
@@ -189,15 +210,12 @@ def load_architecture(settings: MeasureSettings) -> ModelWithoutWeights:
     source = Source(settings.model)
     with load_errors_explained(source, "config"):
         config = default_config(settings.model, settings.task)
-        if settings.task not in HEADS and config.is_encoder_decoder and settings.model in multimodal_model_types():
+        if settings.task not in HEADS and config.is_encoder_decoder and config.model_type in multimodal_model_types():
             raise NotMeasuredError(f"{settings.model} is an encoder-decoder model.")
         bos = getattr(config.get_text_config(decoder=True), "bos_token_id", None)
         generation_config = GenerationConfig(bos_token_id=bos)
-        tokenizer, prompts = number_tokenizer(config), number_prompts(config)
-        if settings.task in HEADS:
-            tokenizer.padding_side = "right"  # as most tokenizers of such models
-            if config.is_encoder_decoder and tokenizer.eos_token is not None:
-                prompts = tuple(f"{prompt} {tokenizer.eos_token}" for prompt in prompts)  # some heads read at the eos
+        tokenizer = number_tokenizer(config, settings.task)
+        prompts = number_prompts(config, settings.model, settings.task)
         return ModelWithoutWeights(source, config, tokenizer, generation_config, prompts, weights="random")
 
 
@@ -246,28 +264,6 @@ def _require_config(source: Source) -> None:
             meaning="It was cut off, edited by hand, or does not belong to a transformers model.",
             change='Add a line with the architecture, such as "model_type": "llama".',
         )
-
-
-@contextmanager
-def load_errors_explained(source: Source, part: str) -> Iterator[None]:
-    """Turns any exception raised in the context into one message, and limits how long a server is waited for.
-
-    Args:
-        source: What is loaded.
-        part: "config", "tokenizer", "encoding" (use of the tokenizer), "generation_config", "adapter" or "model".
-
-    Raises:
-        PadcheckError: The context raised an exception.
-    """
-    try:
-        with bounded_requests(), panics_as_errors():
-            yield
-    except PadcheckError:
-        raise
-    except Exception as error:
-        # During an outage a file that is missing in the cache is only a consequence: report the outage.
-        cause = source.outage if source.outage is not None and is_outage(error) else error
-        raise explain_load_error(cause, source.name, part, source.revision, source.gguf_file) from error
 
 
 def _load_generation_config(source: Source, config: PretrainedConfig) -> GenerationConfig:

@@ -6,11 +6,10 @@ from typing import Protocol, TypeVar
 from transformers import PreTrainedTokenizerBase
 
 from padcheck.core.errors import NotMeasuredError
-from padcheck.core.evidence import RowDifference, RunResult
 from padcheck.core.progress import Progress
 from padcheck.core.run_plans import IN_FLOAT32, RUN_PLANS, USER_RUNS, RunName
+from padcheck.core.run_results import RowDifference, RunResult
 from padcheck.hf.calls.capture import captured_warnings
-from padcheck.hf.float32.view import error_text
 from padcheck.hf.library.exceptions import is_out_of_memory
 from padcheck.hf.parallel.ranks import in_step
 from padcheck.hf.runs.context import RunContext, Traces
@@ -31,10 +30,13 @@ class Log(Protocol):
     """What a run gave so far: see `RunLog`."""
 
     dtype: str | None
-    error: str | None
 
     def say(self, messages: list[str]) -> None:
         """Adds warnings."""
+        ...
+
+    def fail(self, error: Exception) -> None:
+        """Keeps what the run raised."""
         ...
 
 
@@ -59,7 +61,7 @@ def guarded(log: Log, call: Callable[[], _Result]) -> _Result | None:
                     change="Use a smaller --batch-size, or auto, fewer --max-new-tokens, --dtype bfloat16, "
                     "--device-map auto or --tiny.",
                 ) from error
-            log.error = error_text(error)
+            log.fail(error)
             found = None
     log.say(messages)
     return found

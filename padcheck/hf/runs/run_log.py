@@ -5,8 +5,9 @@ from functools import partial
 
 from transformers import PreTrainedTokenizerBase
 
-from padcheck.core.evidence import Row, RowDifference, RunResult
 from padcheck.core.run_plans import RunName, RunPlan
+from padcheck.core.run_results import Row, RowDifference, RunResult
+from padcheck.hf.library.exceptions import NotOpenError, error_text, raised_in_forward
 from padcheck.hf.runs.context import RunContext, Traces
 from padcheck.hf.runs.differences import compare_rows
 from padcheck.hf.tokenizer.encoding import build_row, token_text
@@ -24,6 +25,7 @@ class RunLog:
         differences: From the reference, by prompt.
         warnings: What the libraries said, each text once.
         error: What the run raised; it does not run again.
+        refused: True if the error was raised before the model ran.
     """
 
     plan: RunPlan
@@ -33,6 +35,7 @@ class RunLog:
     differences: dict[int, RowDifference] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     error: str | None = None
+    refused: bool = False
 
     def __post_init__(self) -> None:
         self.reference = self.reference or self.plan.reference
@@ -45,6 +48,11 @@ class RunLog:
     def say(self, messages: list[str]) -> None:
         """Adds warnings."""
         self.warnings += [message for message in messages if message not in self.warnings]
+
+    def fail(self, error: Exception) -> None:
+        """Keeps what the run raised, and whether the model was to blame."""
+        self.error = error_text(error)
+        self.refused = isinstance(error, NotOpenError) or not raised_in_forward(error)
 
     def keep(self, tokenizer: PreTrainedTokenizerBase, traces: Traces, references: Traces) -> None:
         """Keeps the rows and their differences from the reference; two stand-ins of one kind are not compared."""
@@ -78,6 +86,7 @@ class RunLog:
             warnings=tuple(self.warnings),
             rows=rows,
             error=self.error,
+            refused=self.refused,
             stand_in=next((row.stand_in for row in rows if row.stand_in is not None), None),
         )
 

@@ -12,6 +12,7 @@ from padcheck.core.padding import PaddedIds
 from padcheck.core.task_evidence import TaskDifference, TaskRow, TaskRun
 from padcheck.core.task_plans import TaskPlan
 from padcheck.core.tolerances import share_of_allowance
+from padcheck.hf.library.exceptions import error_text
 from padcheck.hf.tokenizer.encoding import token_text
 
 
@@ -38,6 +39,10 @@ class TaskLog:
     def say(self, messages: list[str]) -> None:
         """Adds warnings."""
         self.warnings += [message for message in messages if message not in self.warnings]
+
+    def fail(self, error: Exception) -> None:
+        """Keeps what the run raised."""
+        self.error = error_text(error)
 
     def keep(
         self,

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from padcheck.core.evidence import Place
-from padcheck.core.progress import OfBatch, Progress
+from padcheck.core.progress import Progress
 from padcheck.core.settings import MeasureSettings
 from padcheck.core.task_evidence import TaskEvidence
 from padcheck.core.use_case import Task
-from padcheck.hf.runs.in_batches import batches_of, evaluating, until_it_fits
+from padcheck.hf.runs.in_batches import Encoded, batches_of, evaluating, in_groups, until_it_fits
 from padcheck.hf.tasks.classify import Classifying
 from padcheck.hf.tasks.embed import Embedding
 from padcheck.hf.tasks.reading import Reader
@@ -40,7 +40,7 @@ def reader_of(task: Task | None, pooling: tuple[str, ...]) -> Reader:
 def measure_task(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
-    encoded: tuple[tuple[int, ...], ...],
+    encoded: Encoded,
     pad_token: PadToken,
     *,
     reader: Reader,
@@ -65,10 +65,11 @@ def measure_task(
 
     def run_in(size: int) -> tuple[TaskRunner, int]:
         runner = TaskRunner(model, tokenizer, reader, settings=settings)
-        batches = list(batches_of(model, encoded, pad_token, size, settings.seed))
-        with evaluating(model):
-            for number, batch in enumerate(batches, start=1):
-                runner.run(batch, OfBatch(progress, number, len(batches)))
+        batches = list(batches_of(model, in_groups(encoded, size), pad_token, settings.seed))
+        with evaluating(model), progress.steps("batches", len(batches)) as done:
+            for batch in batches:
+                runner.run(batch, progress)
+                done("")
         return runner, size
 
     (runner, size), too_large = until_it_fits(model, settings, len(encoded), run_in)

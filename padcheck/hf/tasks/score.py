@@ -14,7 +14,7 @@ from padcheck.core.task_plans import TaskRunName
 from padcheck.hf.calls.batches import Rows
 from padcheck.hf.tasks.call import Way, call
 from padcheck.hf.tasks.reading import Reading
-from padcheck.hf.tokenizer.encoding import encode
+from padcheck.hf.tokenizer.encoding import PromptTexts, encode
 
 _TOKENS = "tokens"
 
@@ -29,11 +29,9 @@ class Scored(NamedTuple):
 
 def scored_texts(
     tokenizer: PreTrainedTokenizerBase,
-    texts: tuple[str, ...],
+    prompts: PromptTexts,
     encoded: tuple[tuple[int, ...], ...],
     choices: tuple[tuple[str, ...], ...],
-    *,
-    add_special_tokens: bool,
 ) -> list[Scored]:
     """The texts to score: each prompt with each of its choices, or the prompt itself if it has none.
 
@@ -44,12 +42,12 @@ def scored_texts(
         UsageError: A choice is empty, or adds no token.
     """
     found = []
-    for index, (text, input_ids) in enumerate(zip(texts, encoded, strict=True)):
+    for index, (text, input_ids) in enumerate(zip(prompts.texts, encoded, strict=True)):
         own = choices[index] if index < len(choices) else ()
         if not own and len(input_ids) > 1:
             found.append(Scored(input_ids, 1, Choice(prompt_index=index, text=None)))
         for choice in own:
-            together = encode(tokenizer, text + choice, add_special_tokens=add_special_tokens)
+            together = encode(tokenizer, text + choice, add_special_tokens=prompts.add_special_tokens)
             if len(together) <= len(input_ids):
                 raise UsageError(
                     f"The choice {choice!r} of prompt {index} adds no token.",

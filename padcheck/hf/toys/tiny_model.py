@@ -7,6 +7,7 @@ from transformers import PretrainedConfig, PreTrainedModel
 from padcheck.core.use_case import Task
 from padcheck.hf.library.auto_classes import auto_class
 from padcheck.hf.library.versions import DTYPE_ARGUMENT
+from padcheck.hf.toys.in_float64 import calculate_in_float64
 from padcheck.hf.toys.tiny_config import shrink_config
 
 _LOGITS_STD = 2.0
@@ -24,8 +25,8 @@ def build_tiny_model(
 ) -> PreTrainedModel:
     """Builds the language model of `config`, or its model with a task's head, at toy size, in eval mode on the CPU.
 
-    The weights depend only on `config` and `seed`: another dtype rounds the same numbers. The global random state does
-    not change.
+    The weights depend only on `config` and `seed`: another dtype rounds the same numbers. In float64 the model also
+    calculates in float64 what it usually casts to float32. The global random state does not change.
 
     Args:
         config: The config of the original; it is not changed.
@@ -58,7 +59,7 @@ def build_tiny_model(
             weights = model.state_dict()
             model = build(dtype)
             model.load_state_dict(weights)
-    return model.eval()
+    return (calculate_in_float64(model) if dtype == torch.float64 else model).eval()
 
 
 @torch.no_grad()

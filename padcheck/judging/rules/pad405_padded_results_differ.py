@@ -1,9 +1,9 @@
 """PAD405: A padded batch gives a task other results than the texts alone."""
 
 from padcheck.core.facts import PaddingSide
-from padcheck.core.report import Finding
 from padcheck.core.severity import Severity
 from padcheck.core.task_plans import IN_FLOAT32
+from padcheck.core.verdicts import Finding
 from padcheck.judging.case import Case, how_far, worst
 from padcheck.judging.rule import EQUAL_LENGTH
 from padcheck.judging.task_case import TaskCase

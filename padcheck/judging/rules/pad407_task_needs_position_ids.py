@@ -1,7 +1,7 @@
 """PAD407: A left-padded batch of a task is wrong unless position_ids are passed."""
 
-from padcheck.core.report import Finding
 from padcheck.core.severity import Severity
+from padcheck.core.verdicts import Finding
 from padcheck.judging.case import Case, how_far, worst
 from padcheck.judging.task_case import TaskCase
 from padcheck.judging.task_rule import TaskRule, severity_on

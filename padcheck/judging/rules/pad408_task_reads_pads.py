@@ -1,8 +1,8 @@
 """PAD408: The content of masked pad slots reaches the results of a task."""
 
 from padcheck.core.facts import PaddingSide
-from padcheck.core.report import Finding
 from padcheck.core.severity import Severity
+from padcheck.core.verdicts import Finding
 from padcheck.judging.case import Case, how_far, worst
 from padcheck.judging.rule import code_fix
 from padcheck.judging.task_case import TaskCase

@@ -1,8 +1,8 @@
 """PAD409: The results of a task depend on the batch, even without padding."""
 
-from padcheck.core.report import Finding
 from padcheck.core.severity import Severity
 from padcheck.core.task_plans import TASK_USER_RUNS
+from padcheck.core.verdicts import Finding
 from padcheck.judging.case import Case, how_far, worst
 from padcheck.judging.rule import EQUAL_LENGTH
 from padcheck.judging.task_case import SIDES, TaskCase

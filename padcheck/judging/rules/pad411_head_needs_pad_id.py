@@ -1,8 +1,8 @@
 """PAD411: The head looks for the config's pad id, which is missing or another one."""
 
 from padcheck.core.facts import PaddingSide
-from padcheck.core.report import Finding
 from padcheck.core.severity import Severity
+from padcheck.core.verdicts import Finding
 from padcheck.judging.case import Case, how_far, worst
 from padcheck.judging.task_case import TaskCase
 from padcheck.judging.task_rule import TaskRule, severity_on

@@ -1,9 +1,9 @@
 """PAD412: The head reads another token of a padded text than of the text alone."""
 
 from padcheck.core.facts import PaddingSide
-from padcheck.core.report import Finding
 from padcheck.core.severity import Severity
 from padcheck.core.task_evidence import TaskRow
+from padcheck.core.verdicts import Finding
 from padcheck.judging.case import Case
 from padcheck.judging.task_case import TaskCase
 from padcheck.judging.task_rule import TaskRule, severity_on

@@ -1,8 +1,8 @@
 """PAD413: The head does not read the eos that ends a text, because its id is the pad id."""
 
-from padcheck.core.report import Finding
 from padcheck.core.severity import Severity
 from padcheck.core.task_evidence import TaskRow
+from padcheck.core.verdicts import Finding
 from padcheck.judging.case import Case
 from padcheck.judging.task_case import TaskCase
 from padcheck.judging.task_rule import TaskRule

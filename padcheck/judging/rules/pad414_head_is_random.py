@@ -1,7 +1,7 @@
 """PAD414: The head has random weights, because the checkpoint has none for it."""
 
-from padcheck.core.report import Finding
 from padcheck.core.severity import Severity
+from padcheck.core.verdicts import Finding
 from padcheck.judging.case import Case
 from padcheck.judging.task_case import TaskCase
 from padcheck.judging.task_rule import TaskRule

@@ -1,7 +1,7 @@
 """PAD415: With inputs_embeds in place of ids the head reads a pad."""
 
-from padcheck.core.report import Finding
 from padcheck.core.severity import Severity
+from padcheck.core.verdicts import Finding
 from padcheck.judging.case import Case, how_far, worst
 from padcheck.judging.task_case import TaskCase
 from padcheck.judging.task_rule import TaskRule

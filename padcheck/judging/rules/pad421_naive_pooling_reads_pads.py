@@ -1,7 +1,7 @@
 """PAD421: An index that ignores the mask pools a pad, or all pads."""
 
-from padcheck.core.report import Finding
 from padcheck.core.severity import Severity
+from padcheck.core.verdicts import Finding
 from padcheck.judging.case import Case
 from padcheck.judging.task_case import TaskCase
 from padcheck.judging.task_rule import TaskRule

@@ -1,8 +1,8 @@
 """PAD431: Padding changes which of the choices of a prompt has the best score."""
 
-from padcheck.core.report import Finding
 from padcheck.core.severity import Severity
 from padcheck.core.task_plans import ALONE
+from padcheck.core.verdicts import Finding
 from padcheck.judging.case import Case
 from padcheck.judging.task_case import TaskCase
 from padcheck.judging.task_rule import TaskRule, severity_on

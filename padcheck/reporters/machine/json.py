@@ -5,6 +5,6 @@ from padcheck.core.report import Document
 from padcheck.reporters.text.view import View
 
 
-def render(document: Document, view: View) -> str:  # noqa: ARG001  JSON has no width
-    """The document as `padcheck.core.json_io` writes it."""
-    return dump(document)
+def render(document: Document, view: View) -> str:
+    """The document as `padcheck.core.json_io` writes it, indented if everything is to be shown."""
+    return dump(document, indented=view.verbose)

@@ -58,10 +58,12 @@ def survey_command_line(survey: Survey) -> str:
 def prompts_file(report: Report) -> str:
     """The content of the file that the command line names, as JSONL; empty if it names no file."""
     prompts, choices = _prompts(report), _choices(report)
-    if len(prompts) <= _MOST_PROMPTS_IN_A_LINE and not any("\0" in prompt for prompt in prompts) and not choices:
+    in_a_line = all(isinstance(each, str) and "\0" not in each for each in prompts) and not choices
+    if in_a_line and len(prompts) <= _MOST_PROMPTS_IN_A_LINE:
         return ""
     lines = (
-        {"prompt": prompt} | ({"choices": choices[index]} if choices else {}) for index, prompt in enumerate(prompts)
+        {"prompt" if isinstance(prompt, str) else "messages": prompt} | ({"choices": choices[index]} if choices else {})
+        for index, prompt in enumerate(prompts)
     )
     return "".join(f"{msgspec.json.encode(line).decode()}\n" for line in lines)
 
@@ -75,10 +77,10 @@ def requirements(versions: Environment) -> str:
     return " ".join(["pip install", *map(_quoted, pinned)])
 
 
-def _prompts(report: Report) -> list[str]:
+def _prompts(report: Report) -> list[object]:
     settings = report.evidence.settings
     given = settings.get("prompts") or (report.evidence.prompts if "continuations" in settings else ())
-    return [str(prompt) for prompt in given] if isinstance(given, (list, tuple)) else []
+    return list(given) if isinstance(given, (list, tuple)) else []
 
 
 def _choices(report: Report) -> list[object]:
@@ -112,9 +114,9 @@ def _call(report: Report) -> str:
 
 
 def _option(name: str, value: object) -> Iterator[str]:
-    yield f"--{name.replace('_', '-')}"
+    yield "--with" if name == "with_modes" else f"--{name.replace('_', '-')}"
     if value is not True:
-        yield str(value)
+        yield ",".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
 
 
 def _quoted(word: str) -> str:

@@ -1,8 +1,8 @@
 from builders import ask, finding, model_facts, tokenizer_facts
 from tasks import classified, in_half, off, task_run
 
-from padcheck.core.report import Skipped
 from padcheck.core.severity import Severity
+from padcheck.core.verdicts import Skipped
 from padcheck.judging.rules.pad405_padded_results_differ import PaddedResultsDiffer
 
 RIGHT = {"tokenizer": tokenizer_facts(padding_side="right")}

@@ -1,8 +1,8 @@
 from builders import ask, finding, tokenizer_facts
 from tasks import embedded, off
 
-from padcheck.core.report import Skipped
 from padcheck.core.severity import Severity
+from padcheck.core.verdicts import Skipped
 from padcheck.judging.rules.pad421_naive_pooling_reads_pads import NaivePoolingReadsPads
 
 

@@ -2,12 +2,12 @@ import inspect
 from pathlib import Path
 
 import pytest
-from builders import ask, differences, evidence, in_half, runs, tokenizer_evidence, without
+from builders import ask, differences, evidence, in_half, in_modes, runs, tokenizer_evidence, without
 from msgspec.structs import replace
 from tasks import TASK_CODES
 
-from padcheck.core.report import Skipped
 from padcheck.core.settings import JudgeSettings
+from padcheck.core.verdicts import Skipped
 from padcheck.judging.compare import open_case
 from padcheck.judging.judge import judge
 from padcheck.judging.rules import RULES, Rule
@@ -43,6 +43,7 @@ PROMISED = {
     "PAD402": "right-padded-scores-differ",
     "PAD403": "labels-lose-eos",
     "PAD404": "left-padded-scores-differ",
+    "PAD406": "packed-rows-leak",
     "PAD901": "no-padding",
     "PAD902": "arm-not-run",
     "PAD903": "control-not-seen",
@@ -140,9 +141,17 @@ def test_healthy_evidence_in_16_bit_raises_no_finding(dtype: str) -> None:
 
 
 @pytest.mark.parametrize("changes", [{}, in_half()], ids=["float32", "bfloat16"])
-def test_on_a_healthy_model_every_rule_is_decided(changes: dict[str, object]) -> None:
-    skipped = [each.code for each in judge("compare", evidence(**changes), JudgeSettings()).skipped]
-    assert skipped == list(TASK_CODES)  # only --task measures what they are about
+def test_on_a_healthy_model_every_rule_is_decided_except_those_about_tasks_and_modes(
+    changes: dict[str, object],
+) -> None:
+    skipped = judge("compare", evidence(**changes), JudgeSettings()).skipped
+    reasons = {each.code: each.reason for each in skipped if each.code not in TASK_CODES}
+    assert reasons == dict.fromkeys(("PAD209", "PAD210", "PAD211"), "undecided: no mode was asked for (--with)")
+
+
+def test_if_modes_were_asked_for_the_rules_about_them_are_decided_too() -> None:
+    skipped = judge("compare", evidence(**in_modes("static-cache", "second-turn")), JudgeSettings()).skipped
+    assert [each.code for each in skipped] == list(TASK_CODES)  # only --task measures what they are about
 
 
 def test_without_a_model_the_rules_about_runs_say_that_they_were_not_decided() -> None:

@@ -1,12 +1,15 @@
 """What a task gave, such as classifying: the numbers of each text in each user run, the probes, and the verdicts."""
 
+from collections.abc import Iterable
+
 from padcheck.core.facts import PaddingSide
-from padcheck.core.report import Report, Verdict
+from padcheck.core.report import Report
 from padcheck.core.task_evidence import TaskEvidence, TaskRow
-from padcheck.core.task_plans import ALONE, IN_FLOAT32, TASK_USER_RUNS
+from padcheck.core.task_plans import ALONE, IN_FLOAT32, TASK_PLANS, TASK_USER_RUNS
 from padcheck.core.tolerances import FACTOR
+from padcheck.core.verdicts import Verdict
 from padcheck.reporters.report.wording.verdicts import in_words
-from padcheck.reporters.text.visible import visible, visible_token
+from padcheck.reporters.text.visible import visible_token
 
 HEADINGS = ("text", "run", "outcome", "numbers", "read at", "compared")
 PROBE_HEADINGS = ("probe", "verdict", "largest difference")
@@ -32,18 +35,32 @@ def rows(report: Report, *, all_texts: bool = True) -> list[tuple[str, str, str,
     task = report.evidence.task
     if task is None:
         return []
+    return _rows(report, task, range(_num_texts(task)) if all_texts else _few_texts(report, task))
+
+
+def most_telling(report: Report) -> list[tuple[str, str, str, str, str, str]]:
+    """Like `rows`, for the text that shows best what padding does: it is changed, or it has the most pads."""
+    task = report.evidence.task
+    if task is None:
+        return []
+    pads = {row.prompt_index: row.num_pad_tokens for name in TASK_USER_RUNS for row in task.runs[name].rows}
+    telling = _changed(report) or sorted(pads, key=lambda index: -pads[index])
+    return _rows(report, task, telling[:1])
+
+
+def _rows(report: Report, task: TaskEvidence, indices: Iterable[int]) -> list[tuple[str, str, str, str, str, str]]:
     ran = [
         (index, name, row)
-        for index in (range(_num_texts(task)) if all_texts else _few_texts(report, task))
-        for name in TASK_USER_RUNS
+        for index in indices
+        for name in _shown_runs(report)
         if (row := _row(task, name, index)) is not None
     ]
     return [
         (
             str(index) if name == ALONE else "",
             name,
-            visible(row.outcome or _choice(task, index)),
-            ", ".join(f"{visible(label)} {_number(value)}" for label, value in row.numbers.items()),
+            row.outcome or _choice(task, index),
+            ", ".join(f"{label} {_number(value)}" for label, value in row.numbers.items()),
             _read(task, name, index),
             _how(report, name, index),
         )
@@ -61,9 +78,9 @@ def probe_rows(report: Report) -> list[tuple[str, str, str]]:
         if name in TASK_USER_RUNS:
             continue
         run = task.runs[name]
-        dtype = "" if run.dtype is None else f" (in {visible(run.dtype)})"
+        dtype = "" if run.dtype is None else f" (in {run.dtype})"
         far = "-" if comparison.max_abs_diff is None else f"{comparison.max_abs_diff:.2g}"
-        outcome = f"raised {visible(run.error)}" if run.error is not None else f"{far} from {comparison.reference}"
+        outcome = f"raised {run.error}" if run.error is not None else f"{far} from {comparison.reference}"
         found.append((run.description + dtype, in_words(comparison.verdict), outcome))
     return found
 
@@ -71,9 +88,9 @@ def probe_rows(report: Report) -> list[tuple[str, str, str]]:
 def verdict_rows(report: Report) -> list[tuple[str, str, str]]:
     """Run, verdict and reason for each padded user run."""
     return [
-        (name, in_words(comparison.verdict), visible(comparison.reason))
+        (name, in_words(comparison.verdict), comparison.reason)
         for name, comparison in report.task_comparisons.items()
-        if name in TASK_USER_RUNS
+        if name in _shown_runs(report)
     ]
 
 
@@ -92,7 +109,7 @@ def rounding_rows(report: Report) -> list[tuple[str, str]]:
         moved = "not measured" if noise.max_abs_diff is None else f"up to {noise.max_abs_diff:.2g}"
         found.append((dtype, f"random rounding errors move the {task.numbers} by {moved}"))
     if task.float32_error is not None:
-        found.append(("", f"no run in float32: {visible(task.float32_error)}"))
+        found.append(("", f"no run in float32: {task.float32_error}"))
     found.append(("allowed", f"{FACTOR:g} × what was measured, or the least of the dtype if that is more"))
     return found
 
@@ -148,9 +165,18 @@ def _few_texts(report: Report, task: TaskEvidence) -> list[int]:
     indices = list(range(_num_texts(task)))
     if not hides_texts(report):
         return indices
-    user_runs = [report.task_comparisons[name] for name in TASK_USER_RUNS if name in report.task_comparisons]
-    changed = sorted({row.prompt_index for run in user_runs for row in run.rows if not row.verdict.within_rounding})
-    return (changed or indices)[:_MANY_TEXTS]
+    return (_changed(report) or indices)[:_MANY_TEXTS]
+
+
+def _changed(report: Report) -> list[int]:
+    """The texts that padding changes, in the runs that are shown."""
+    shown = [report.task_comparisons[name] for name in _shown_runs(report) if name in report.task_comparisons]
+    return sorted({row.prompt_index for run in shown for row in run.rows if not row.verdict.within_rounding})
+
+
+def _shown_runs(report: Report) -> tuple[str, ...]:
+    """Each text alone, then padded on the sides that are judged."""
+    return tuple(name for name in TASK_USER_RUNS if report.judgement.use.pads(TASK_PLANS[name].padding_side))
 
 
 def _num_texts(task: TaskEvidence) -> int:
