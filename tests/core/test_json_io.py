@@ -381,4 +381,4 @@ def test_json_takes_one_line_unless_everything_is_to_be_shown():
     compact, indented = (render(report(), Format.JSON, View(verbose=verbose)) for verbose in (False, True))
     assert compact.count("\n") == 1
     assert json.loads(compact) == json.loads(indented)
-    assert len(compact) < len(indented) / 2
+    assert len(compact) < 0.6 * len(indented)

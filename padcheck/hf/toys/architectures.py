@@ -162,7 +162,8 @@ def number_tokenizer(config: PretrainedConfig, task: Task | None = None) -> PreT
 def number_prompts(config: PretrainedConfig, name: str = "", task: Task | None = None) -> tuple[str, ...]:
     """Four fixed prompts for the tokenizer of numbers, without special tokens, as long as the named variant asks.
 
-    For a task with a head, those of an encoder-decoder end in eos, where some heads read. No token occurs twice: equal tokens may tie in a top-k selection, and a tie is no fault of padding.
+    For a task with a head, those of an encoder-decoder end in eos, where some heads read. No token occurs twice: equal
+    tokens may tie in a top-k selection, and a tie is no fault of padding.
     """
     lengths = find_variant(name)[1].prompt_lengths
     usable = ordinary_ids(config)[1:]  # the first one is unk
