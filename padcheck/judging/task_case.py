@@ -98,7 +98,7 @@ class TaskCase(NamedTuple):
         scores: dict[int, dict[str, float | None]] = {}
         for index, choice in enumerate(self.evidence.choices):
             if choice.text is not None:
-                score = rows[index].numbers["log-likelihood"] if index in rows else None
+                score = rows[index].numbers.get("log-likelihood") if index in rows else None
                 scores.setdefault(choice.prompt_index, {})[choice.text] = score
         return {
             prompt: max(of, key=lambda text: of[text] or 0.0)

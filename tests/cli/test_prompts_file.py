@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from padcheck.cli.prompts_file import load_prompts
+from padcheck.cli.prompts_file import PromptLine, load_lines, load_prompts
 from padcheck.core.errors import UsageError
 
 
@@ -200,6 +200,29 @@ def test_a_column_of_a_table_holds_the_prompts(
     (tmp_path / name).write_text(content, encoding="utf-8")
     assert load_prompts(str(tmp_path / name), column) == prompts
     assert load_prompts(str(tmp_path / name), column, 1) == prompts[:1]
+
+
+@pytest.mark.parametrize("column", [None, "prompt"])
+@pytest.mark.parametrize("name", ["a.json", "a.jsonl", "a.parquet"])
+def test_a_column_holds_the_choices(tmp_path: Path, name: str, column: str | None) -> None:
+    rows = [{"prompt": "one", "choices": ["a", "b"]}, {"prompt": "two", "choices": []}]
+    file = tmp_path / name
+    if name == "a.parquet":
+        pytest.importorskip("pyarrow")
+        from pyarrow import Table, parquet
+
+        parquet.write_table(Table.from_pylist(rows), file)
+    else:
+        file.write_text(json.dumps(rows) if name == "a.json" else "\n".join(map(json.dumps, rows)))
+    assert load_lines(str(file), column) == (PromptLine("one", ("a", "b")), PromptLine("two", ()))
+
+
+def test_the_choices_of_a_file_are_scored_or_left_out(padcheck, tmp_path: Path) -> None:
+    file = tmp_path / "a.jsonl"
+    file.write_text('{"prompt": "Monday Tuesday", "choices": {"text": [" May"], "label": ["A"]}}\n{"prompt": "April"}')
+    assert "choices" not in padcheck("compare", "--prompts", file, "--format", "json").report["settings"]
+    outcome = padcheck("compare", "--prompts", file, "--task", "score")
+    assert (outcome.exit_code, "The choices of prompt 0 are {" in outcome.stderr) == (2, True)
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,13 @@ def without(place: str) -> Edit:
 
 
 ROW = "arms.left.rows.1"
+PLACE = {"module": "m", "class": "Linear", "file": None, "line": None} | {
+    "difference_before": 0.0,
+    "difference": 1.0,
+    "allowed": 0.1,
+    "prompt_index": 9,
+    "step": 0,
+}
 OF_A_REPORT = [
     (put("prompts", []), "$.prompts"),
     (put("prompts", ["one more"] * 3), "`num_prompt_tokens` needs 3 entries"),
@@ -108,6 +115,22 @@ OF_A_REPORT = [
     (put("status", "pass"), "`status` and `exit_code` contradict each other"),
     (put("findings.0.code", "\x1b[31m"), "$.findings[0].code"),
 ]
+OF_A_TASK = [
+    (put_all(task=None, task_comparisons={}), "the run `single` is missing - at `$.arms`"),
+    (put("judgement.task", "score"), "`judgement` and `task` contradict each other"),
+    (without("task.runs.alone"), "the run `alone` is missing - at `$.task.runs`"),
+    (put("task.runs.left.reference", "nothing"), "there is no run `nothing` - at `$.task.runs.left`"),
+    (put("task.runs.left.reference", None), "`reference` is wrong for this run - at `$.task.runs.left`"),
+    (put("task.runs.left.rows.1.prompt_index", 0), "the prompts are not in order - at `$.task.runs.left.rows`"),
+    (put("task.runs.left.rows.1.prompt_index", 7), "there is no prompt 7 - at `$.task.runs.left.rows`"),
+    (put("task.runs.left.rows.1.num_pad_tokens", -1), "num_pad_tokens"),
+    (put("task.runs.left.rows.1.read_tokens", []), "`read_tokens` has 0 entries and `read_at` has 1"),
+    (put("task.runs.left.rows.1.difference.max_abs_diff", -1.0), "max_abs_diff"),
+    (put("task.choices", [{"prompt_index": 9, "text": "a"}]), "there is no prompt 9 - at `$.task.choices[0]`"),
+    (without("task_comparisons.left"), "`task_comparisons` and `task` name other references"),
+    (put("places", {"classify_nothing": PLACE}), "there is no such run in `arms` or `task`"),
+    (put("places", {"classify_left": PLACE}), "there is no prompt 9 - at `$.places.classify_left`"),
+]
 OF_A_CHECK = [
     (put("reports", []), "$.reports"),
     (put("reports.0.prompts", []), "$.prompts"),
@@ -128,7 +151,12 @@ OF_A_SURVEY = [
 ]
 CASES = [
     (DOCUMENTS[name], edit, says)
-    for name, edits in (("compare", OF_A_REPORT), ("check", OF_A_CHECK), ("survey", OF_A_SURVEY))
+    for name, edits in (
+        ("compare", OF_A_REPORT),
+        ("classify", OF_A_TASK),
+        ("check", OF_A_CHECK),
+        ("survey", OF_A_SURVEY),
+    )
     for edit, says in edits
 ]
 

@@ -22,12 +22,14 @@ from builders import (
     unpadded_difference,
 )
 from msgspec.structs import replace
+from tasks import classified, off, scored, scored_row, task_run
 
 from padcheck.core.evidence import Place
 from padcheck.core.exit_codes import ExitCode
 from padcheck.core.facts import ChatTemplateFacts, PadTokenSuggestion
 from padcheck.core.json_io import dump, load
 from padcheck.core.report import Architecture, Document, KnownFinding, Report, Survey
+from padcheck.core.settings import JudgeSettings
 from padcheck.core.severity import Severity
 from padcheck.core.verdicts import Verdict
 from padcheck.judging.rules import find_rule
@@ -35,6 +37,9 @@ from padcheck.judging.rules import find_rule
 WRONG = {"differences": differences(left=(unpadded_difference(0.0), difference(0.5)))}
 CODE = "</script><script>alert(1)</script><img src=x onerror=alert(1)>\"'<s>&amp;\x1b[31m"
 """Text that would run as code, or break the text around it, if it were not escaped."""
+
+FLIPPED = task_run("left", scored_row(0, "left", -1.0), scored_row(1, "left", -0.5, 1.5))
+"""A left-padded batch in which another choice is best."""
 
 VANISHED = (KnownFinding(model="gone/model", code="PAD201", severity=Severity.ERROR),)
 
@@ -125,6 +130,8 @@ EVERYTHING = replace(
 DOCUMENTS = {
     "compare": report(**WRONG),
     "healthy": report(),
+    "classify": report(settings=JudgeSettings(task="classify"), **classified(left=off("left"))),
+    "score": report(settings=JudgeSettings(task="score"), **scored(left=FLIPPED)),
     "inspect-tokenizer": report("inspect-tokenizer", tokenizer=tokenizer_facts(padding_side="right")),
     "check": check(report(**WRONG), report(), unmeasured(), vanished=VANISHED),
     "survey": a_survey(),

@@ -30,6 +30,7 @@ def task_verdicts(report: Report) -> RenderableType:
     table.add_column(style="bold", no_wrap=True)
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
-    for name, verdict, reason in wording.verdict_rows(report):
-        table.add_row(Text(name), Text(verdict, style=VERDICT_STYLE[wording.verdict_of(report, name)]), Text(reason))
+    shown = wording.shown_verdicts(report).values()
+    for comparison, (name, verdict, reason) in zip(shown, wording.verdict_rows(report), strict=True):
+        table.add_row(Text(name), Text(verdict, style=VERDICT_STYLE[comparison.verdict]), Text(reason))
     return table

@@ -1,6 +1,7 @@
 """Measures classifiers from folders and in memory, as a user does."""
 
 import copy
+import json
 from pathlib import Path
 
 import pytest
@@ -69,12 +70,14 @@ def test_a_model_type_without_a_classifier_is_one_message(padcheck, tmp_path: Pa
     assert "has no sequence classifier" in outcome.stderr
 
 
-def test_texts_of_one_length_are_not_measured(padcheck, folder: Path) -> None:
+def test_texts_of_one_length_get_a_companion(padcheck, folder: Path) -> None:
     outcome = padcheck(
         "compare", folder, "--task", "classify", "--prompt", "five", "--prompt", "mat", "--format", "json"
     )
-    assert outcome.exit_code == 3
-    assert "PAD901" in outcome.codes
+    evidence = json.loads(outcome.stdout)
+    assert evidence["companion"] == 2
+    pads = {row["prompt_index"]: row["num_pad_tokens"] for row in evidence["task"]["runs"]["right"]["rows"]}
+    assert pads[0] == pads[1] > pads[2] == 0
 
 
 def test_a_control_that_does_not_show_is_not_measured() -> None:
@@ -165,3 +168,21 @@ def test_without_any_pad_token_everything_is_measured_with_the_pad_id_set(padche
     assert runs["left_other_ids"]["reference"] == "left_pad_id"
     [advice] = outcome.report["advice"]
     assert "model.config.pad_token_id = tokenizer.pad_token_id" in advice["line"]
+
+
+@pytest.mark.parametrize("option", [("--with", "static-cache"), ("--cross-limits",)])
+def test_options_about_generating_are_a_usage_error(padcheck, folder: Path, option: tuple[str, ...]) -> None:
+    outcome = padcheck("compare", folder, "--task", "classify", *option)
+    assert (outcome.exit_code, "generates nothing" in outcome.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("width", ["80", "120"])
+def test_the_answer_shows_the_verdicts_and_the_most_telling_text(
+    padcheck, monkeypatch: pytest.MonkeyPatch, folder: Path, width: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", width)
+    lines = padcheck("compare", folder, "--task", "classify").stdout.splitlines()
+    assert len(lines) <= 40
+    assert any("class logits" in line and line.startswith(("PASS", "FAIL")) for line in lines)
+    assert any(line.startswith("Task classify: class logits") for line in lines)
+    assert sum(line.split()[1:2] == ["alone"] for line in lines) == 1

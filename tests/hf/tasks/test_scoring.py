@@ -121,8 +121,8 @@ def test_choices_from_files(padcheck, tmp_path: Path) -> None:
     ("line", "message"),
     [
         ({"prompt": "a", "choices": [""]}, "A choice or continuation is empty"),
-        ({"prompt": "a", "choices": "b"}, "is not a JSON object"),
-        ({"prompt": "a", "choices": [1]}, "is not a JSON object"),
+        ({"prompt": "a", "choices": "b"}, "The choices of prompt 0 are 'b'"),
+        ({"prompt": "a", "choices": [1]}, "The choices of prompt 0 are (1,)"),
     ],
 )
 def test_choices_that_do_not_fit_are_a_usage_error(padcheck, tmp_path: Path, line: dict, message: str) -> None:

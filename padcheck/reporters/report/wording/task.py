@@ -7,7 +7,7 @@ from padcheck.core.report import Report
 from padcheck.core.task_evidence import TaskEvidence, TaskRow
 from padcheck.core.task_plans import ALONE, IN_FLOAT32, TASK_PLANS, TASK_USER_RUNS
 from padcheck.core.tolerances import FACTOR
-from padcheck.core.verdicts import Verdict
+from padcheck.core.verdicts import Comparison, Verdict
 from padcheck.reporters.report.wording.verdicts import in_words
 from padcheck.reporters.text.visible import visible_token
 
@@ -85,18 +85,19 @@ def probe_rows(report: Report) -> list[tuple[str, str, str]]:
     return found
 
 
+def shown_verdicts(report: Report) -> dict[str, Comparison]:
+    """The verdicts on the padded user runs that are judged, by run."""
+    return {name: each for name, each in report.task_comparisons.items() if name in _shown_runs(report)}
+
+
 def verdict_rows(report: Report) -> list[tuple[str, str, str]]:
-    """Run, verdict and reason for each padded user run."""
+    """Run, verdict and reason for each of these runs; with the task if there are verdicts on other runs too."""
+    task = report.evidence.task
+    of_task = "" if task is None or not report.comparisons else f" ({task.name})"
     return [
-        (name, in_words(comparison.verdict), comparison.reason)
-        for name, comparison in report.task_comparisons.items()
-        if name in _shown_runs(report)
+        (name + of_task, in_words(comparison.verdict), comparison.reason)
+        for name, comparison in shown_verdicts(report).items()
     ]
-
-
-def verdict_of(report: Report, name: str) -> Verdict:
-    """The verdict on a user run."""
-    return report.task_comparisons[name].verdict
 
 
 def rounding_rows(report: Report) -> list[tuple[str, str]]:
