@@ -1,6 +1,7 @@
-from builders import ask, finding, model_facts, tokenizer_facts
+from builders import ask, finding, model_facts, report, tokenizer_facts
 from tasks import classified, in_half, off, task_run
 
+from padcheck.core.settings import JudgeSettings
 from padcheck.core.severity import Severity
 from padcheck.core.verdicts import Skipped
 from padcheck.judging.rules.pad405_padded_results_differ import PaddedResultsDiffer
@@ -51,10 +52,17 @@ def test_silent_if_nothing_differs() -> None:
 
 def test_skipped_if_no_task_ran() -> None:
     outcome = ask(PaddedResultsDiffer())
-    assert outcome == Skipped(code="PAD405", reason="undecided: only --task score or classify or embed measures this")
+    assert outcome == Skipped(
+        code="PAD405", reason="only --task score or classify or embed measures this", kind="not_asked"
+    )
 
 
 def test_skipped_if_the_texts_alone_did_not_run() -> None:
     outcome = ask(PaddedResultsDiffer(), **classified(alone=task_run("alone", rows=(), error="ValueError: no")))
     assert isinstance(outcome, Skipped)
     assert outcome.reason == "undecided: the texts alone did not run"
+
+
+def test_undecided_if_the_task_had_nothing_to_run() -> None:
+    skipped = report(settings=JudgeSettings(task="score")).skipped
+    assert Skipped(code="PAD405", reason="undecided: --task score had nothing to run") in skipped
