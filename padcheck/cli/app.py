@@ -7,7 +7,7 @@ from typing import Any
 import typer
 
 from padcheck.cli import option_groups as groups
-from padcheck.cli import options
+from padcheck.cli import options, run_options
 from padcheck.cli.exit import exits
 from padcheck.cli.option_values import build, build_output, option_values
 from padcheck.cli.streams import safe_streams
@@ -258,14 +258,33 @@ def render(report_file: options.ReportFile, **asked: Any) -> None:
         output.finish(found, out, is_new=False)
 
 
+@app.command(
+    short_help="Run your own script, and report padding mistakes by line.",
+    epilog=_examples(
+        "padcheck run score.py --batch-size 8", "padcheck run --report sarif=padcheck.sarif -m mypackage.score"
+    ),
+    context_settings={"allow_interspersed_args": False},
+)
+@groups.takes(groups.WATCHING, groups.RULES, groups.OUTPUT)
+def run(program: run_options.Program, **asked: Any) -> None:
+    """Run a Python script unmodified, and report what it does wrong with padding, at file and line.
+
+    The script keeps its arguments, streams and exit code; the report goes to stderr. Options come before SCRIPT.
+    """
+    with exits(verbose=bool(asked["verbose"])):
+        from padcheck.cli.run_script import run_script
+
+        run_script(program, option_values(asked))
+
+
 @app.command(short_help="Explain a code and how to fix it.", epilog=_examples("padcheck explain PAD202"))
 def explain(code: options.Code) -> None:
     """Explain a code: what it means, why it matters, how padcheck finds it, and how to fix it."""
     with exits():
         from padcheck.cli import output
-        from padcheck.judging.rules import find_rule
+        from padcheck.judging.caller_rules import find_code
 
-        output.print_rule(find_rule(code))
+        output.print_rule(find_code(code))
 
 
 @app.command()
@@ -273,6 +292,6 @@ def rules() -> None:
     """List all codes."""
     with exits():
         from padcheck.cli import output
-        from padcheck.judging.rules import RULES
+        from padcheck.judging.caller_rules import ALL_CODES
 
-        output.print_rules(RULES)
+        output.print_rules(ALL_CODES)

@@ -49,6 +49,7 @@ from padcheck.cli.options import (
     Verbose,
     WriteBaseline,
 )
+from padcheck.cli.run_options import AsModule, EveryCall
 
 Group = dict[str, Any]
 """Options, by the name of the setting."""
@@ -73,6 +74,7 @@ LOADING: Group = {
 }
 WEIGHTS: Group = {"device_map": DeviceMap, "tp_plan": TpPlan, "tiny": Tiny}
 SURVEYING: Group = {"multimodal": Multimodal, "jobs": Jobs, "timeout": Timeout}
+WATCHING: Group = {"as_module": AsModule, "every_call": EveryCall}
 CLUSTER: Group = {"ray": Ray}
 USE: Group = {"task": TaskOption, "padding_side": PaddingSideOption}
 TOLERANCE: Group = {"atol": Atol, "rtol": Rtol}

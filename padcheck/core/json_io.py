@@ -1,4 +1,4 @@
-"""Writes a report, a check or a survey as JSON and reads it again: `schema_version` 1.
+"""Writes a report, a check, a survey or a watched program as JSON and reads it again: `schema_version` 1.
 
 A report is written flat: the keys of its evidence are on the same level as its status and findings.
 """
@@ -14,26 +14,26 @@ from padcheck.core.exit_codes import ExitCode
 from padcheck.core.report import (
     Check,
     ConfigurationFile,
-    Document,
     KnownFinding,
     Report,
     Status,
     Survey,
     Unmeasured,
 )
+from padcheck.core.run_report import AnyDocument, Run
 from padcheck.core.version import __version__
 
 SCHEMA_VERSION = 1
 
 
-def dump(document: Document) -> str:
+def dump(document: AnyDocument) -> str:
     """The document as JSON, with its keys in a fixed order. NaN and infinity become null."""
     written: dict[str, Any] = {"schema_version": SCHEMA_VERSION, "padcheck_version": __version__}
     written |= _flat(document)
     return msgspec.json.format(msgspec.json.encode(written), indent=2).decode() + "\n"
 
 
-def _flat(document: Document | Unmeasured) -> dict[str, Any]:
+def _flat(document: AnyDocument | Unmeasured) -> dict[str, Any]:
     fields: dict[str, Any] = msgspec.to_builtins(document)
     if isinstance(document, Check):
         return fields | {"reports": [_flat(report) for report in document.reports]}
@@ -47,7 +47,7 @@ def _flat(document: Document | Unmeasured) -> dict[str, Any]:
     return {**verdict, **evidence, **fields}
 
 
-def load(path: Path) -> Document:
+def load(path: Path) -> AnyDocument:
     """Reads a document that `dump` wrote.
 
     Raises:
@@ -71,9 +71,11 @@ def load(path: Path) -> Document:
         raise UsageError(f"{path} is not a padcheck report: {error}.", change=change) from error
 
 
-def _document(written: dict[str, Any]) -> Document:
+def _document(written: dict[str, Any]) -> AnyDocument:
     if written.get("command") == "survey":
         return msgspec.convert(written, Survey)
+    if written.get("command") == "run":
+        return msgspec.convert(written, Run)
     if written.get("command") != "check":
         return _report(written)
     check = msgspec.convert(written, _WrittenCheck)

@@ -20,25 +20,56 @@ from padcheck.judging.case import Case, Reads
 EQUAL_LENGTH = "batch prompts of equal length, or run them one by one"
 NO_SWEEP = "undecided: the sweep over pad counts did not run"
 
+_CODE = ("Wrong:", "Right:")
+"""The sections that hold an example in code."""
 
-class Rule(ABC):
-    """One code, and the decision whether it applies. Rules have no state and see no tensor.
 
-    A subclass sets the attributes and implements `decide`.
+class Code:
+    """One code and its documentation, which is the docstring of the subclass.
 
     Attributes:
         code: `PADnnn`; never reused, never renumbered.
         name: The code in words.
-        severity: The usual severity; a finding may have another one if the evidence is weaker or stronger.
+        severity: The usual severity.
+    """
+
+    code: ClassVar[str]
+    name: ClassVar[str]
+    severity: ClassVar[Severity]
+
+    @classmethod
+    def title(cls) -> str:
+        """What the code reports, in one line."""
+        return cls.documentation().splitlines()[0]
+
+    @classmethod
+    def sections(cls) -> list[tuple[str, str]]:
+        """The heading and text of each section. Only lines of code keep their line breaks."""
+        blocks = [block.splitlines() for block in cls.documentation().split("\n\n")[1:]]
+        return [
+            (heading, ("\n" if heading in _CODE else " ").join(line.strip() for line in lines))
+            for heading, *lines in blocks
+        ]
+
+    @classmethod
+    def documentation(cls) -> str:
+        """The docstring without indentation."""
+        return inspect.cleandoc(cls.__doc__ or "")
+
+
+class Rule(Code, ABC):
+    """One code, and the decision whether it applies. Rules have no state and see no tensor.
+
+    A subclass sets the attributes and implements `decide`. A finding may have another severity than the usual one if
+    the evidence is weaker or stronger.
+
+    Attributes:
         reads: The runs without which it is undecided. Of a tuple of runs, one is enough.
         suppressed_by: Codes whose finding already explains what this rule would report; see `suppression`.
         tasks: The tasks that it is about; empty if it is about all of them.
         side: The padding side that it is about; None if it is about both.
     """
 
-    code: ClassVar[str]
-    name: ClassVar[str]
-    severity: ClassVar[Severity]
     reads: ClassVar[Reads] = ()
     suppressed_by: ClassVar[tuple[str, ...]] = ()
     tasks: ClassVar[tuple[Task, ...]] = ()
@@ -91,22 +122,6 @@ class Rule(ABC):
     def skip(self, reason: str) -> Skipped:
         """This rule is undecided, left out or suppressed, and why."""
         return Skipped(code=self.code, reason=reason)
-
-    @classmethod
-    def title(cls) -> str:
-        """What the code reports, in one line."""
-        return cls.documentation().splitlines()[0]
-
-    @classmethod
-    def sections(cls) -> list[tuple[str, str]]:
-        """The heading and text of each section, without line breaks."""
-        blocks = [block.splitlines() for block in cls.documentation().split("\n\n")[1:]]
-        return [(heading, " ".join(line.strip() for line in lines)) for heading, *lines in blocks]
-
-    @classmethod
-    def documentation(cls) -> str:
-        """The docstring without indentation."""
-        return inspect.cleandoc(cls.__doc__ or "")
 
 
 def code_fix(place: Place | None, change: str) -> str:

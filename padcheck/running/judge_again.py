@@ -1,4 +1,4 @@
-"""Judges a saved report, check or survey again, without running its models."""
+"""Judges a saved report, check, survey or watched program again, without running anything."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -8,22 +8,27 @@ import msgspec
 
 from padcheck.core.errors import UsageError
 from padcheck.core.exit_codes import ExitCode
-from padcheck.core.report import Architecture, Check, Document, Report, Survey, Unmeasured
+from padcheck.core.report import STATUS, Architecture, Check, Report, Survey, Unmeasured
+from padcheck.core.run_report import AnyDocument, Run
 from padcheck.core.settings import JudgeSettings
 from padcheck.judging.baseline import Baseline
-from padcheck.judging.judge import rejudge
+from padcheck.judging.caller_rule import exit_code_of
+from padcheck.judging.caller_rules import ALL_CODES
+from padcheck.judging.judge import rejudge, require_known_codes
 from padcheck.running.many_models import compose_check
 from padcheck.running.survey import compose_survey
 
 
-def judge_again(document: Document, changes: Mapping[str, Any]) -> Document:
+def judge_again(document: AnyDocument, changes: Mapping[str, Any]) -> AnyDocument:
     """The same evidence, judged with the same `JudgeSettings` except for these changes.
 
     Raises:
-        UsageError: A code is unknown, or the document is a survey and anything but `fail_on` changes.
+        UsageError: A code is unknown, or something changes that needs evidence which the document does not keep.
     """
     if isinstance(document, Survey):
         return _survey_again(document, changes)
+    if isinstance(document, Run):
+        return _run_again(document, changes)
     if isinstance(document, Check):
         return compose_check([_report_again(each, changes) for each in document.reports], document.configuration)
     return rejudge(document, changes)
@@ -40,6 +45,22 @@ def accept(check: Check, baseline: Baseline) -> Check:
 
 def _report_again(report: Report | Unmeasured, changes: Mapping[str, Any]) -> Report | Unmeasured:
     return rejudge(report, changes) if isinstance(report, Report) else report
+
+
+def _run_again(run: Run, changes: Mapping[str, Any]) -> Run:
+    if changes.keys() - {"fail_on", "select", "ignore"}:
+        raise UsageError(
+            "--atol, --rtol, --task and --padding-side do not work with a watched program.",
+            meaning="The report keeps the findings, but not the runs that they rest on.",
+            change="Run `padcheck run` again.",
+        )
+    judgement = replace(run.judgement, **changes)
+    require_known_codes(judgement, ALL_CODES)
+    findings = tuple(finding for finding in run.findings if judgement.left_out(finding.code) is None)
+    exit_code = exit_code_of(findings, run.calls, judgement)
+    return msgspec.structs.replace(
+        run, judgement=judgement, findings=findings, exit_code=exit_code, status=STATUS[exit_code]
+    )
 
 
 def _survey_again(survey: Survey, changes: Mapping[str, Any]) -> Survey:

@@ -5,7 +5,8 @@ Source: docs.github.com, "Workflow commands for GitHub Actions".
 
 from collections.abc import Iterator
 
-from padcheck.core.report import Document, Finding
+from padcheck.core.report import Finding
+from padcheck.core.run_report import AnyDocument
 from padcheck.core.severity import Severity
 from padcheck.reporters.machine.subjects import Subject, subjects
 from padcheck.reporters.text.view import View
@@ -14,7 +15,7 @@ from padcheck.reporters.text.visible import visible, visible_lines
 _LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "notice"}
 
 
-def render(document: Document, view: View) -> str:  # noqa: ARG001  annotations have no width
+def render(document: AnyDocument, view: View) -> str:  # noqa: ARG001  annotations have no width
     """One line per annotation, then the outcome of each model for the log.
 
     The most severe annotations come first, because GitHub shows only ten of each level.

@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from xml.etree import ElementTree as ET
 
-from padcheck.core.report import Document, Finding
-from padcheck.judging.rules import RULES
-from padcheck.reporters.machine.subjects import Subject, subjects
+from padcheck.core.report import Finding
+from padcheck.core.run_report import AnyDocument
+from padcheck.judging.rule import Code
+from padcheck.reporters.machine.subjects import Subject, rules_of, subjects
 from padcheck.reporters.report.wording import findings
 from padcheck.reporters.text.view import View
 from padcheck.reporters.text.visible import visible, visible_lines
@@ -14,11 +15,11 @@ _MEASURED = "measured"
 """The case that fails if there is no verdict: a model that was not measured has not passed."""
 
 
-def render(document: Document, view: View) -> str:  # noqa: ARG001  XML has no width
+def render(document: AnyDocument, view: View) -> str:  # noqa: ARG001  XML has no width
     """The document as JUnit XML."""
     root = ET.Element("testsuites", name=f"padcheck {document.command}")
     for subject in subjects(document):
-        cases = list(_cases(subject))
+        cases = list(_cases(subject, rules_of(document)))
         suite = ET.SubElement(root, "testsuite", {"name": visible(subject.name)} | _counted(cases))
         suite.extend(cases)
     root.attrib |= _counted(root.findall("testsuite/testcase"))
@@ -26,7 +27,7 @@ def render(document: Document, view: View) -> str:  # noqa: ARG001  XML has no w
     return ET.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
 
 
-def _cases(subject: Subject) -> Iterator[ET.Element]:
+def _cases(subject: Subject, rules: tuple[Code, ...]) -> Iterator[ET.Element]:
     measured = _case(subject, _MEASURED)
     if subject.not_measured is not None:
         what, *more = (visible_lines(text) for text in subject.not_measured.lines)
@@ -35,7 +36,7 @@ def _cases(subject: Subject) -> Iterator[ET.Element]:
     failing = {finding.code: finding for finding in subject.failing}
     passing = {finding.code: finding for finding in subject.passing}
     skipped = {each.code: each.reason for each in subject.skipped}
-    for rule in RULES:
+    for rule in rules:
         case = _case(subject, f"{rule.code} {rule.name}")
         if (finding := failing.get(rule.code)) is not None:
             failure = ET.SubElement(case, "failure", message=visible(finding.message), type=finding.severity.value)

@@ -6,7 +6,6 @@ from padcheck.core.report import (
     Architecture,
     Check,
     ConfigurationFile,
-    Document,
     Finding,
     Reason,
     Report,
@@ -14,11 +13,15 @@ from padcheck.core.report import (
     Survey,
     Unmeasured,
 )
+from padcheck.core.run_report import AnyDocument, Run
 from padcheck.core.settings import JudgeSettings
+from padcheck.judging.caller_rules import CALLER_RULES
+from padcheck.judging.rule import Code
+from padcheck.judging.rules import RULES
 
 
 class Subject(NamedTuple):
-    """One model, or one architecture of a survey.
+    """One model, one architecture of a survey, or one line of a watched program.
 
     Attributes:
         name: The model's id, and its attention implementation if a check compares several.
@@ -27,8 +30,8 @@ class Subject(NamedTuple):
         passing: The other findings.
         skipped: The rules that could not be decided.
         not_measured: Why there is no verdict; None if there is one.
-        file: The configuration file that names the model; None if unknown.
-        line: The line in which it does, from 1; None if unknown.
+        file: The configuration file that names the model, or the file of the line; None if unknown.
+        line: The line there, from 1; None if unknown.
     """
 
     name: str
@@ -46,8 +49,10 @@ class Subject(NamedTuple):
         return "not measured" if self.not_measured is not None else "failed" if self.failing else "passed"
 
 
-def subjects(document: Document) -> list[Subject]:
-    """The models of a document, in their order there."""
+def subjects(document: AnyDocument) -> list[Subject]:
+    """The models of a document, or the lines of a program with findings, in their order there."""
+    if isinstance(document, Run):
+        return _of_run(document)
     if isinstance(document, Survey):
         return [_of_architecture(each, document.judgement) for each in document.architectures]
     if isinstance(document, Check):
@@ -56,6 +61,26 @@ def subjects(document: Document) -> list[Subject]:
             for name, model, report in zip(document.names, document.models, document.reports, strict=True)
         ]
     return [_of_model(document)]
+
+
+def rules_of(document: AnyDocument) -> tuple[Code, ...]:
+    """The rules that a document can have findings of."""
+    return CALLER_RULES if isinstance(document, Run) else RULES
+
+
+def _of_run(run: Run) -> list[Subject]:
+    """One subject per line with findings; the program itself if nothing was found."""
+    if not run.findings:
+        reason = Reason(what="No call of a transformers model was seen.", change="Check that the program makes one.")
+        return [Subject(run.script or "watched code", not_measured=reason if run.status == "not_measured" else None)]
+    by_line: dict[tuple[str, int], tuple[Finding, ...]] = {}
+    for finding in run.findings:
+        place = finding.file, finding.line
+        by_line[place] = (*by_line.get(place, ()), finding)
+    return [
+        _sorted_out(f"{file}:{line}", findings, run.judgement)._replace(model=file, file=file, line=line)
+        for (file, line), findings in by_line.items()
+    ]
 
 
 def _of_model(report: Report | Unmeasured) -> Subject:
