@@ -59,14 +59,15 @@ class Proven(NamedTuple):
 
 
 def check_forward(call: ModelCall) -> Proven | None:
-    """Proves a mistake in the mask (PAD502 to PAD506) or the positions (PAD507) of forward()."""
+    """Proves a mistake in the mask (PAD502 to PAD506), the positions (PAD507) or the pad id (PAD517) of forward()."""
     layout, shadow = call.layout, Shadow(call.model, call.arguments)
     code = suspected(call.mask, layout, call.before)
     positions = right_positions(call.model, layout)
     counts = positions is not None and call.before is None and counts_pads(call.positions, layout)
     counts = counts or (positions is not None and call.before is not None and layout.left and call.positions is None)
     rows = rows_to_compare(layout, call.mask)
-    if not rows or not (code or counts):
+    pools = code is None and not counts and _pools_by_id(call.model)
+    if not rows or not (code or counts or pools):
         return None
     if call.before is None:
         output = shadow.forward(layout, call.mask, call.positions)
@@ -77,8 +78,11 @@ def check_forward(call: ModelCall) -> Proven | None:
     judged = _Judged(shadow, call.model, layout, rows)
     found = judged.differs(output)
     right_mask = layout.real.long()
-    if found is None or judged.differs(shadow.forward(layout, right_mask, positions)):
+    pad = int(layout.ids[~layout.real][0]) if pools else None
+    if found is None or judged.differs(shadow.forward(layout, right_mask, positions, pad)):
         return None
+    if pools:
+        code = "PAD517"
     if counts and (code is None or not judged.differs(shadow.forward(layout, call.mask, positions))):
         code = "PAD507"
     return judged.proven(code, found) if code else None
@@ -106,6 +110,22 @@ def check_generate(call: ModelCall, pad_token_id: int | None, *, side_is_left: b
     if found is None or judged.differs(shadow.forward(right, right.real.long(), None)):
         return None
     return judged.proven(code, found)
+
+
+def missing_embedding(model: PreTrainedModel, ids: object) -> Proven | None:
+    """PAD515 if an id of a batch has no row in the embedding table."""
+    if not isinstance(ids, torch.Tensor) or ids.is_floating_point() or not ids.numel():
+        return None
+    rows = model.get_input_embeddings().weight.shape[0]
+    outside = ids[(ids < 0) | (ids >= rows)]
+    if not outside.numel():
+        return None
+    return Proven("PAD515", {"token_id": int(outside[0]), "rows": rows, "model": type(model).__name__})
+
+
+def _pools_by_id(model: PreTrainedModel) -> bool:
+    """True for a head that looks for the last token of a row by config.pad_token_id."""
+    return type(model).__name__.endswith("ForSequenceClassification") and hasattr(model.config, "pad_token_id")
 
 
 class _Judged:

@@ -70,9 +70,26 @@ class Shadow:
         self._arguments = {name: value for name, value in arguments.items() if name not in _NOT_REPEATED}
         self._alone: dict[int, torch.Tensor] = {}
 
-    def forward(self, layout: Layout, mask: torch.Tensor | None, positions: torch.Tensor | None) -> torch.Tensor:
-        """The output of a batch: (batch, width, ...), or (batch, ...) if the model pools the columns."""
-        return self._output(layout.ids, self._arguments, mask, positions)
+    def forward(
+        self,
+        layout: Layout,
+        mask: torch.Tensor | None,
+        positions: torch.Tensor | None,
+        pad_token_id: int | None = None,
+    ) -> torch.Tensor:
+        """The output of a batch: (batch, width, ...), or (batch, ...) if the model pools the columns.
+
+        Args:
+            layout: The batch.
+            mask: Its attention mask.
+            positions: Its positions.
+            pad_token_id: Replaces the one in the model's config.
+        """
+        if pad_token_id is None:
+            return self._output(layout.ids, self._arguments, mask, positions)
+        with untouched_state(self._model):
+            self._model.config.pad_token_id = pad_token_id
+            return self._output(layout.ids, self._arguments, mask, positions)
 
     def alone(self, layout: Layout, row: int) -> torch.Tensor:
         """The output of one row without its pads, (number of tokens, ...) or (...) if the model pools the columns."""

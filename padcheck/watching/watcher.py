@@ -11,8 +11,8 @@ import torch
 from transformers import PreTrainedModel
 
 from padcheck.core.faults import CodePlace, Fault, WatchedCalls
-from padcheck.watching import arguments, decoding, labels
-from padcheck.watching.checks import ModelCall, Proven, check_forward, check_generate
+from padcheck.watching import arguments, decoding, labels, prompts
+from padcheck.watching.checks import ModelCall, Proven, check_forward, check_generate, missing_embedding
 from padcheck.watching.followed import Origin
 from padcheck.watching.layout import Layout, layout_of, new_columns
 from padcheck.watching.masks import padding_kind
@@ -47,6 +47,7 @@ class Watcher:
         self._rows = KnownRows()
         self._caches: WeakKeyDictionary[Any, Layout] = WeakKeyDictionary()
         self._outputs = decoding.GeneratedRows()
+        self._cut_texts = prompts.CutTexts()
         self._reader = ResultReader(self._value_left)
         self._sides: dict[tuple[int, ...], Any] = {}
         self._checked: Counter[CodePlace] = Counter()
@@ -83,6 +84,7 @@ class Watcher:
         with self._guarded("a tokenizer's rows"):
             self._counts["tokenizer"] += is_outermost
             self._rows.add_pad(*arguments.special_ids(tokenizer))
+            self._cut_texts.add(encoded, tokenizer)
             for row, mask in arguments.rows_of(encoded):
                 self._rows.add(row, mask)
                 if mask is not None and not mask[-1]:
@@ -105,11 +107,11 @@ class Watcher:
         if not self._is_active or self._is_busy or self._depth("model"):
             return original(model, *args, **kwargs)
         self._before_model((args, kwargs))
-        with self._reader.paused(), self._inside("model"):
+        named = arguments.of_generate(args, kwargs)
+        with self._calling("generate", model, named):
             output = original(model, *args, **kwargs)
         with self._guarded("generate()"), self._busy():
-            self._counts["generate"] += 1
-            self._after_generate(model, arguments.of_generate(args, kwargs), output)
+            self._after_generate(model, named, output)
         return output
 
     def forward(self, original: _Call, model: Any, args: Any, kwargs: Any) -> Any:
@@ -119,10 +121,9 @@ class Watcher:
         self._before_model((args, kwargs))
         named = arguments.of_forward(model, args, kwargs)
         before = self._cached(named)
-        with self._reader.paused(), self._inside("model"):
+        with self._calling("forward", model, named):
             output = original(model, *args, **kwargs)
         with self._guarded("forward()"), self._busy():
-            self._counts["forward"] += 1
             self._after_forward(model, named, before, output)
         return output
 
@@ -143,6 +144,9 @@ class Watcher:
             makers = [self._sides.get(tuple(row)) for row in layout.ids.tolist()]
             is_left = any(tokenizer is not None and tokenizer.padding_side == "left" for tokenizer in makers)
             self._check(place, lambda: check_generate(call, pad, side_is_left=is_left))
+            self._check(place, lambda: prompts.check_length(named, layout, output, eos))
+            self._check(place, lambda: prompts.check_cut(call, pad, self._cut_texts))
+            self._check(place, lambda: prompts.check_bos(call, pad))
 
     def _after_forward(
         self, model: PreTrainedModel, named: Mapping[str, Any], before: Layout | None, output: Any
@@ -166,6 +170,19 @@ class Watcher:
         call = ModelCall(model, named, layout, before, main_output(output))
         self._check(place, lambda: check_forward(call))
         self._check(place, lambda: labels.check(call))
+
+    @contextmanager
+    def _calling(self, kind: str, model: PreTrainedModel, named: Mapping[str, Any]) -> Iterator[None]:
+        """Within the context the user's call runs. If it fails because of an id, that is reported."""
+        self._counts[kind] += 1
+        try:
+            with self._reader.paused(), self._inside("model"):
+                yield
+        except (IndexError, RuntimeError):
+            with self._guarded("a failed call"):
+                if (found := missing_embedding(model, named.get("input_ids"))) is not None:
+                    self._found(found, user_place())
+            raise
 
     def _before_model(self, inputs: Any) -> None:
         """A new call of a model: what was read from the last one is complete."""

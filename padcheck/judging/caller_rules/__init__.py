@@ -14,6 +14,12 @@ from padcheck.judging.caller_rules.pad510_labels_on_pads import LabelsOnPads
 from padcheck.judging.caller_rules.pad511_labels_lose_end import LabelsLoseEnd
 from padcheck.judging.caller_rules.pad513_sliced_by_own_length import SlicedByOwnLength
 from padcheck.judging.caller_rules.pad514_pads_in_text import PadsInText
+from padcheck.judging.caller_rules.pad515_id_without_embedding import IdWithoutEmbedding
+from padcheck.judging.caller_rules.pad517_pools_by_pad_id import PoolsByPadId
+from padcheck.judging.caller_rules.pad518_max_length_counts_pads import MaxLengthCountsPads
+from padcheck.judging.caller_rules.pad519_prompt_cut_at_end import PromptCutAtEnd
+from padcheck.judging.caller_rules.pad520_double_bos import DoubleBos
+from padcheck.judging.caller_rules.pad521_side_set_too_late import SideSetTooLate
 from padcheck.judging.rule import Code
 from padcheck.judging.rules import RULES, find_rule
 
@@ -33,6 +39,12 @@ CALLER_RULES: tuple[CallerRule, ...] = (
     LabelsLoseEnd(),
     SlicedByOwnLength(),
     PadsInText(),
+    IdWithoutEmbedding(),
+    PoolsByPadId(),
+    MaxLengthCountsPads(),
+    PromptCutAtEnd(),
+    DoubleBos(),
+    SideSetTooLate(),
 )
 
 ALL_CODES: tuple[Code, ...] = tuple(sorted((*RULES, *CALLER_RULES), key=lambda code: code.code))
