@@ -7,8 +7,9 @@ from padcheck.core.version import __version__
 if TYPE_CHECKING:
     from padcheck.api import Report as Report
     from padcheck.api import compare as compare
+    from padcheck.watch_api import watch as watch
 
-__all__ = ["Report", "__version__", "compare"]
+__all__ = ["Report", "__version__", "compare", "watch"]
 
 
 def __getattr__(name: str) -> Any:
@@ -17,8 +18,8 @@ def __getattr__(name: str) -> Any:
     import random  # noqa: PLC0415  keeps `import padcheck` and `padcheck --help` fast, as the import of api does
 
     state = random.getstate()
-    from padcheck import api  # noqa: PLC0415
+    from padcheck import api, watch_api  # noqa: PLC0415
 
     random.setstate(state)  # Rich draws a random number when it is imported
-    globals().update(Report=api.Report, compare=api.compare)
-    return getattr(api, name)
+    globals().update(Report=api.Report, compare=api.compare, watch=watch_api.watch)
+    return globals()[name]

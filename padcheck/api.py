@@ -158,9 +158,9 @@ def compare(
             no token to pad with, or not enough memory.
     """
     __tracebackhide__ = True
-    measure = _settings(
+    measure = settings_of(
         MeasureSettings,
-        prompts=() if prompts is None else _as_tuple(prompts),
+        prompts=() if prompts is None else as_tuple(prompts),
         chat=chat,
         max_new_tokens=max_new_tokens,
         do_sample=do_sample,
@@ -172,11 +172,11 @@ def compare(
         batch_size=batch_size,
         thorough=thorough,
     )
-    judgement = _settings(
+    judgement = settings_of(
         JudgeSettings,
         atol=atol,
         rtol=rtol,
-        select=_as_tuple(select),
+        select=as_tuple(select),
         ignore=dict(ignore) if isinstance(ignore, Mapping) else ignore,
         fail_on=fail_on,
         task=task,
@@ -191,7 +191,7 @@ def compare(
     return Report(**{name: getattr(judged, name) for name in judged.__struct_fields__})
 
 
-def _settings(kind: type[_Settings], **given: object) -> _Settings:
+def settings_of(kind: type[_Settings], **given: object) -> _Settings:
     """The settings with these values.
 
     Raises:
@@ -210,7 +210,7 @@ def _converted(option: str, value: object, kind: Any) -> Any:
         raise UsageError(f"{option} is {reprlib.repr(value)}.", change=change) from None
 
 
-def _as_tuple(texts: object) -> object:
+def as_tuple(texts: object) -> object:
     """The texts of any iterable; anything else is returned as it is, also a single text."""
     if isinstance(texts, Iterable) and not isinstance(texts, str | bytes | Mapping):
         with suppress(TypeError):  # an array without dimensions

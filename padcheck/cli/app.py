@@ -12,7 +12,7 @@ from padcheck.cli.exit import exits
 from padcheck.cli.option_values import build, build_output, option_values
 from padcheck.cli.streams import safe_streams
 from padcheck.core.errors import UsageError
-from padcheck.core.exit_codes import ExitCode
+from padcheck.core.exit_codes import ExitCode, ProgramExitCode
 from padcheck.core.settings import (
     DEMO,
     EVERY_ATTENTION,
@@ -65,9 +65,11 @@ def _run_typer() -> None:
     try:
         app(prog_name="padcheck")
     except SystemExit as ended:
+        if isinstance(ended.code, ExitCode | ProgramExitCode):
+            raise
         if ended.code == _INTERRUPTED:
             raise KeyboardInterrupt from None
-        if ended.code == 1 and not isinstance(ended.code, ExitCode):  # as for --install-completion in an unknown shell
+        if ended.code == 1:  # as for --install-completion in an unknown shell
             sys.exit(ExitCode.USAGE)
         raise
 

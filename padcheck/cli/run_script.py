@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 from padcheck.cli import files, output
 from padcheck.cli.option_values import build
 from padcheck.cli.streams import original_streams
+from padcheck.core.exit_codes import ProgramExitCode
 from padcheck.core.run_report import CallerFinding
 from padcheck.core.settings import JudgeSettings, OutputSettings
 from padcheck.reporters.run.wording import one_line
@@ -36,8 +37,9 @@ def run_script(program: Sequence[str], values: Mapping[str, Any]) -> NoReturn:
         document = watched.document(name, tuple(argv), exit_code)
         with redirect_stdout(getattr(sys.stderr, "styled", sys.stderr)):
             output.write(document, out)
-        exit_code = exit_code or document.exit_code
-    sys.exit(exit_code)
+        if not exit_code:
+            sys.exit(document.exit_code)
+    sys.exit(ProgramExitCode(exit_code))
 
 
 def _printer(out: OutputSettings) -> Callable[[CallerFinding], None] | None:

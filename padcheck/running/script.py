@@ -44,7 +44,8 @@ class Script:
         except SystemExit as ended:
             return _exit_code(ended.code)
         except BaseException as error:  # noqa: BLE001  it is the program's
-            sys.excepthook(type(error), error, _of_program(error.__traceback__))
+            traceback = _of_program(error.__traceback__)
+            sys.excepthook(type(error), error.with_traceback(traceback), traceback)
             return _INTERRUPTED if isinstance(error, KeyboardInterrupt) else 1
         finally:
             _wait_for_threads()

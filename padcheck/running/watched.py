@@ -54,6 +54,11 @@ class Watched:
         self._found = found
         self._watcher: Watcher | None = None
 
+    @property
+    def failing(self) -> list[CallerFinding]:
+        """The findings that make a command fail."""
+        return [finding for finding in self.findings if self._judgement.fails(finding.severity)]
+
     @contextmanager
     def watching(self, *declared: str) -> Iterator[None]:
         """Within the context, calls of transformers are watched, from the moment at which it is imported.
@@ -69,7 +74,8 @@ class Watched:
 
                 for file in declared:
                     declare_user_file(file)
-                self._watcher = Watcher(self._judge, every_call=self._every_call)
+                if self._watcher is None:
+                    self._watcher = Watcher(self._judge, every_call=self._every_call)
                 stack.enter_context(self._watcher.watching())
 
             stack.enter_context(after_import("transformers", begin))

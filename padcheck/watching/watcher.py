@@ -5,13 +5,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import torch
 from transformers import PreTrainedModel
 
 from padcheck.core.faults import CodePlace, Fault, WatchedCalls
 from padcheck.watching import arguments, decoding, labels, prompts
+from padcheck.watching.caches import Caches
 from padcheck.watching.checks import ModelCall, Proven, check_forward, check_generate, missing_embedding
 from padcheck.watching.followed import Origin
 from padcheck.watching.layout import Layout, layout_of, new_columns
@@ -25,6 +25,9 @@ from padcheck.watching.shadow import main_output
 _CHECKS_PER_PLACE = 3
 
 _Call = Callable[..., Any]
+
+_RUNNING_A_CHECK = threading.local()
+"""Set while padcheck itself runs a model in this thread. All watchers share it: one may run inside another."""
 
 
 class Watcher:
@@ -45,7 +48,7 @@ class Watcher:
         self._every_call = every_call
         self._counts: Counter[str] = Counter()
         self._rows = KnownRows()
-        self._caches: WeakKeyDictionary[Any, Layout] = WeakKeyDictionary()
+        self._caches = Caches()
         self._outputs = decoding.GeneratedRows()
         self._cut_texts = prompts.CutTexts()
         self._reader = ResultReader(self._value_left)
@@ -120,7 +123,7 @@ class Watcher:
             return original(model, *args, **kwargs)
         self._before_model((args, kwargs))
         named = arguments.of_forward(model, args, kwargs)
-        before = self._cached(named)
+        before = self._caches.find(named.get("past_key_values"))
         with self._calling("forward", model, named):
             output = original(model, *args, **kwargs)
         with self._guarded("forward()"), self._busy():
@@ -158,9 +161,7 @@ class Watcher:
             layout = None if new is None else before.then(new)
         if layout is None or getattr(model.config, "is_encoder_decoder", False):
             return
-        cache = getattr(output, "past_key_values", None)
-        if cache is not None and not isinstance(cache, tuple):
-            self._caches[cache] = layout
+        self._caches.add(getattr(output, "past_key_values", None), layout)
         place = user_place()
         self._counts["padded"] += bool(layout.padded.any())
         kind = padding_kind(mask, positions, layout, before), labels.kind(named, layout)
@@ -189,14 +190,6 @@ class Watcher:
         with self._guarded("results"):
             self._reader.leave(inputs)
             self._reader.flush()
-
-    def _cached(self, named: Mapping[str, Any]) -> Layout | None:
-        """The columns in the cache that is passed, if it is known and has not changed."""
-        cache = named.get("past_key_values")
-        if cache is None or isinstance(cache, tuple) or not hasattr(cache, "get_seq_length"):
-            return None
-        layout = self._caches.get(cache)
-        return layout if layout is not None and cache.get_seq_length() == layout.width else None
 
     def _is_due(self, place: CodePlace, kind: object) -> bool:
         """True for the first calls at a line, and for further ones whose padding has a new shape."""
@@ -261,13 +254,17 @@ class Watcher:
     def _depth(self, kind: str) -> int:
         return int(getattr(self._state, kind, 0))
 
-    def _busy(self) -> Any:
-        return self._inside("busy")
+    @contextmanager
+    def _busy(self) -> Iterator[None]:
+        _RUNNING_A_CHECK.is_running = True
+        try:
+            yield
+        finally:
+            _RUNNING_A_CHECK.is_running = False
 
     @property
     def _is_busy(self) -> bool:
-        """True while padcheck itself runs the model in this thread."""
-        return self._depth("busy") > 0
+        return getattr(_RUNNING_A_CHECK, "is_running", False)
 
 
 def _is_of_user(model: PreTrainedModel) -> bool:

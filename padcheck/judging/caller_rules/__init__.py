@@ -18,7 +18,7 @@ from padcheck.judging.caller_rules.pad515_id_without_embedding import IdWithoutE
 from padcheck.judging.caller_rules.pad517_pools_by_pad_id import PoolsByPadId
 from padcheck.judging.caller_rules.pad518_max_length_counts_pads import MaxLengthCountsPads
 from padcheck.judging.caller_rules.pad519_prompt_cut_at_end import PromptCutAtEnd
-from padcheck.judging.caller_rules.pad520_double_bos import DoubleBos
+from padcheck.judging.caller_rules.pad520_text_begins_with_two_bos import TextBeginsWithTwoBos
 from padcheck.judging.caller_rules.pad521_side_set_too_late import SideSetTooLate
 from padcheck.judging.rule import Code
 from padcheck.judging.rules import RULES, find_rule
@@ -43,7 +43,7 @@ CALLER_RULES: tuple[CallerRule, ...] = (
     PoolsByPadId(),
     MaxLengthCountsPads(),
     PromptCutAtEnd(),
-    DoubleBos(),
+    TextBeginsWithTwoBos(),
     SideSetTooLate(),
 )
 

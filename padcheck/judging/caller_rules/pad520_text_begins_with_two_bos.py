@@ -4,7 +4,7 @@ from padcheck.core.severity import Severity
 from padcheck.judging.caller_rule import CallerRule
 
 
-class DoubleBos(CallerRule):
+class TextBeginsWithTwoBos(CallerRule):
     """A text begins with two bos tokens.
 
     Why it matters:
@@ -26,7 +26,7 @@ class DoubleBos(CallerRule):
     """
 
     code = "PAD520"
-    name = "double-bos"
+    name = "text-begins-with-two-bos"
     severity = Severity.WARNING
     message = "{rows} texts begin with bos (id {token_id}) twice: with one, the output moves by {max_abs_diff:.2g}."
     fix = "tokenizer(text, add_special_tokens=False) after a chat template"
