@@ -33,7 +33,6 @@ class Origin(NamedTuple):
         operation: The name of the operation.
         max_abs_diff: How far other numbers at the pads move it.
         batch: The batch.
-        slots: If it was read from pads: their slots.
     """
 
     code: str
@@ -41,7 +40,6 @@ class Origin(NamedTuple):
     operation: str
     max_abs_diff: float
     batch: Batch
-    slots: frozenset[int] = frozenset()
 
 
 class Followed:

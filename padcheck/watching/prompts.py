@@ -55,7 +55,7 @@ def check_cut(call: ModelCall, pad_token_id: int | None, texts: CutTexts) -> Pro
 
 def check_bos(call: ModelCall, pad_token_id: int | None) -> Proven | None:
     """PAD520 if texts begin with bos twice, and with one the next-token logits differ."""
-    bos = call.model.config.bos_token_id
+    bos = getattr(call.model.config, "bos_token_id", None)
     rows = [row for row in range(len(call.layout.ids)) if call.layout.text(row)[0, :2].tolist() == [bos, bos]]
     rows = [row for row in rows if call.layout.known[row] and call.layout.real[row].sum() > 2]  # noqa: PLR2004
     if bos is None or not rows:

@@ -46,7 +46,8 @@ class ResultReader(TorchFunctionMode):
         super().__init__()
         self._report = report
         self._known: dict[int, tuple[weakref.ref[torch.Tensor], Followed]] = {}
-        self._pending: dict[tuple[CodePlace, int], list[Origin]] = {}
+        self._pending: dict[tuple[CodePlace | None, int], Origin] = {}
+        self._read: dict[tuple[CodePlace | None, int], set[int]] = {}
         self._is_paused = False
 
     def follow(self, output: Any, layout: Layout, model: str) -> None:
@@ -63,11 +64,10 @@ class ResultReader(TorchFunctionMode):
 
     def flush(self) -> None:
         """Reports the pads that were read, unless the line read other columns of the same row too: it is a loop."""
-        pending, self._pending = self._pending, {}
-        for origins in pending.values():
-            read = sorted(frozenset[int]().union(*(origin.slots for origin in origins)))
-            if is_one_column(torch.tensor(read), origins[0].batch.width):
-                self._report(max(origins, key=lambda origin: origin.max_abs_diff))
+        for key, origin in self._pending.items():
+            if is_one_column(torch.tensor(sorted(self._read[key])), origin.batch.width):
+                self._report(origin)
+        self._pending, self._read = {}, {}
 
     @contextmanager
     def paused(self) -> Iterator[None]:
@@ -100,7 +100,8 @@ class ResultReader(TorchFunctionMode):
 
     def _run_both(self, operation: Operation, found: list[torch.Tensor]) -> Any:
         """The result of the operation. It is followed from now on, and so is a tensor that the operation writes to."""
-        batch = self._followed(found[0]).batch
+        source = self._followed(found[0])
+        batch = source.batch
         inherited = next((origin for tensor in found if (origin := self._followed(tensor).origin)), None)
         target = operation.args[0] if operation.writes else None
         if target is not None and self._get(target) is None:
@@ -121,6 +122,9 @@ class ResultReader(TorchFunctionMode):
                 followed = Followed(batch, slots_of, twin)
                 followed.origin = _origin(tensor, followed, operation.name, inherited)
                 self._remember(tensor, followed)
+                if is_one_column(slots_of, batch.width) and not is_one_column(source.slots, batch.width):
+                    key = user_place(directly=True), id(batch.real)
+                    self._read.setdefault(key, set()).update(compact(slots_of).flatten().tolist())
         return result
 
     def _on_twins(self, operation: Operation) -> Any:
@@ -157,8 +161,9 @@ class ResultReader(TorchFunctionMode):
         origin = None if followed is None else followed.origin
         if origin is None or origin.place is None:
             return
-        if origin.code == "PAD508":
-            self._pending.setdefault((origin.place, id(origin.batch.real)), []).append(origin)
+        key = origin.place, id(origin.batch.real)
+        if origin.code == "PAD508" and key in self._read:
+            self._pending.setdefault(key, origin)
         else:
             self._report(origin)
 
@@ -191,9 +196,7 @@ def _origin(tensor: torch.Tensor, followed: Followed, operation: str, inherited:
         return Origin(code, user_place(directly=True), operation, largest, batch)
     if not is_one_column(followed.slots, batch.width):
         return None
-    slots = compact(followed.slots)
-    read = slots[~batch.real[slots.clamp(min=0)] & (slots != NO_SLOT)]
-    return Origin("PAD508", user_place(directly=True), operation, largest, batch, frozenset(read.flatten().tolist()))
+    return Origin("PAD508", user_place(directly=True), operation, largest, batch)
 
 
 def _mean_over_text(operation: Operation, followed: Followed) -> torch.Tensor:

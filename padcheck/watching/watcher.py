@@ -147,6 +147,8 @@ class Watcher:
             makers = [self._sides.get(tuple(row)) for row in layout.ids.tolist()]
             is_left = any(tokenizer is not None and tokenizer.padding_side == "left" for tokenizer in makers)
             self._check(place, lambda: check_generate(call, pad, side_is_left=is_left))
+            if model.config.is_encoder_decoder:  # its answer does not continue the prompt
+                return
             self._check(place, lambda: prompts.check_length(named, layout, output, eos))
             self._check(place, lambda: prompts.check_cut(call, pad, self._cut_texts))
             self._check(place, lambda: prompts.check_bos(call, pad))
