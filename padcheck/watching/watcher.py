@@ -21,6 +21,7 @@ from padcheck.watching.places import is_user_file, user_place
 from padcheck.watching.results import ResultReader
 from padcheck.watching.rows import KnownRows
 from padcheck.watching.shadow import main_output
+from padcheck.watching.workers import WorkerRow, WorkerRows
 
 _CHECKS_PER_PLACE = 3
 
@@ -48,6 +49,7 @@ class Watcher:
         self._every_call = every_call
         self._counts: Counter[str] = Counter()
         self._rows = KnownRows()
+        self._worker_rows = WorkerRows()
         self._caches = Caches()
         self._outputs = decoding.GeneratedRows()
         self._cut_texts = prompts.CutTexts()
@@ -86,10 +88,12 @@ class Watcher:
             encoded = original(tokenizer, *args, **kwargs)
         with self._guarded("a tokenizer's rows"):
             self._counts["tokenizer"] += is_outermost
-            self._rows.add_pad(*arguments.special_ids(tokenizer))
+            pads = arguments.special_ids(tokenizer)
+            self._rows.add_pad(*pads)
             self._cut_texts.add(encoded, tokenizer)
             for row, mask in arguments.rows_of(encoded):
                 self._rows.add(row, mask)
+                self._worker_rows.share(WorkerRow(row, mask, pads))
                 if mask is not None and not mask[-1]:
                     self._sides[tuple(row)] = tokenizer
         return encoded
@@ -190,6 +194,7 @@ class Watcher:
     def _before_model(self, inputs: Any) -> None:
         """A new call of a model: what was read from the last one is complete."""
         with self._guarded("results"):
+            self._worker_rows.collect(self._rows)
             self._reader.leave(inputs)
             self._reader.flush()
 
