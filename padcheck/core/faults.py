@@ -32,14 +32,14 @@ class WatchedCalls(msgspec.Struct, frozen=True, kw_only=True):
         generate: The calls of generate().
         forward: The outermost calls of a model.
         padded: The calls of a model whose batch contained pads of a known text.
-        compared: The calls that were compared with the same rows alone.
+        checked: Of the padded calls, those that were checked.
     """
 
     tokenizer: int = 0
     generate: int = 0
     forward: int = 0
     padded: int = 0
-    compared: int = 0
+    checked: int = 0
 
     @property
     def of_a_model(self) -> int:

@@ -145,8 +145,7 @@ class Watcher:
             for row, real in self._outputs.add(output, layout, eos):
                 self._rows.add(row, real)
         place = user_place()
-        self._counts["padded"] += bool(layout.padded.any())
-        if place is not None and self._is_due(place, padding_kind(mask, None, layout, None)):
+        if place is not None and self._is_due(place, padding_kind(mask, None, layout, None), layout):
             call = ModelCall(model, named, layout)
             makers = [self._sides.get(tuple(row)) for row in layout.ids.tolist()]
             is_left = any(tokenizer is not None and tokenizer.padding_side == "left" for tokenizer in makers)
@@ -169,9 +168,8 @@ class Watcher:
             return
         self._caches.add(getattr(output, "past_key_values", None), layout)
         place = user_place()
-        self._counts["padded"] += bool(layout.padded.any())
         kind = padding_kind(mask, positions, layout, before), labels.kind(named, layout)
-        if place is None or not self._is_due(place, kind):
+        if place is None or not self._is_due(place, kind, layout):
             return
         self._reader.follow(output, layout if before is None else layout.tail(before.width), type(model).__name__)
         call = ModelCall(model, named, layout, before, main_output(output))
@@ -198,12 +196,16 @@ class Watcher:
             self._reader.leave(inputs)
             self._reader.flush()
 
-    def _is_due(self, place: CodePlace, kind: object) -> bool:
+    def _is_due(self, place: CodePlace, kind: object, layout: Layout) -> bool:
         """True for the first calls at a line, and for further ones whose padding has a new shape."""
         is_new = (place, kind) not in self._kinds
         self._kinds.add((place, kind))
         self._checked[place] += 1
-        return self._every_call or is_new or self._checked[place] <= _CHECKS_PER_PLACE
+        is_due = self._every_call or is_new or self._checked[place] <= _CHECKS_PER_PLACE
+        is_padded = bool(layout.padded.any())
+        self._counts["padded"] += is_padded
+        self._counts["checked"] += is_padded and is_due
+        return is_due
 
     def _check(self, place: CodePlace, check: Callable[[], Proven | None]) -> None:
         try:
@@ -215,7 +217,6 @@ class Watcher:
         except Exception as error:  # noqa: BLE001  a check must not end the user's program
             self._note(f"{place.file}:{place.line}: not compared with the rows alone: {type(error).__name__}: {error}")
             return
-        self._counts["compared"] += 1
         if found is not None:
             self._found(found, place)
 

@@ -16,7 +16,7 @@ def conclusion(run: Run) -> str:
     if run.status == "not_measured":
         return _NOTHING_WATCHED
     calls = run.calls
-    watched = f"{calls.of_a_model} calls of a model, {calls.padded} of them with pads"
+    watched = f"{calls.of_a_model} calls of a model, {calls.padded} of them with pads, {calls.checked} of these checked"
     if not run.findings:
         return f"PASS: no padding mistake seen in {watched}"
     verdict = "FAIL" if run.status == "fail" else "PASS"
