@@ -81,11 +81,7 @@ def check_forward(call: ModelCall) -> Proven | None:
     pad = int(layout.ids[~layout.real][0]) if pools else None
     if found is None or judged.differs(shadow.forward(layout, right_mask, positions, pad)):
         return None
-    if pools:
-        code = "PAD517"
-    if counts and (code is None or not judged.differs(shadow.forward(layout, call.mask, positions))):
-        code = "PAD507"
-    return judged.proven(code, found) if code else None
+    return judged.proven(code or ("PAD517" if pools else "PAD507"), found)
 
 
 def check_generate(call: ModelCall, pad_token_id: int | None, *, side_is_left: bool) -> Proven | None:
