@@ -267,7 +267,7 @@ def render(report_file: options.ReportFile, **asked: Any) -> None:
     ),
     context_settings={"allow_interspersed_args": False},
 )
-@groups.takes(groups.WATCHING, groups.RULES, groups.OUTPUT)
+@groups.takes(groups.WATCHING, groups.RULES, groups.OUTPUT_OF_RUN)
 def run(program: run_options.Program, **asked: Any) -> None:
     """Run a Python script unmodified, and report what it does wrong with padding, at file and line.
 

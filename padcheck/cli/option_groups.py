@@ -6,6 +6,7 @@ from typing import Annotated, Any, get_args
 
 import typer
 
+from padcheck.cli import run_options
 from padcheck.cli.options import (
     Atol,
     AttnImplementation,
@@ -49,7 +50,6 @@ from padcheck.cli.options import (
     Verbose,
     WriteBaseline,
 )
-from padcheck.cli.run_options import AsModule, EveryCall
 
 Group = dict[str, Any]
 """Options, by the name of the setting."""
@@ -74,7 +74,7 @@ LOADING: Group = {
 }
 WEIGHTS: Group = {"device_map": DeviceMap, "tp_plan": TpPlan, "tiny": Tiny}
 SURVEYING: Group = {"multimodal": Multimodal, "jobs": Jobs, "timeout": Timeout}
-WATCHING: Group = {"as_module": AsModule, "every_call": EveryCall}
+WATCHING: Group = {"as_module": run_options.AsModule, "every_call": run_options.EveryCall}
 CLUSTER: Group = {"ray": Ray}
 USE: Group = {"task": TaskOption, "padding_side": PaddingSideOption}
 TOLERANCE: Group = {"atol": Atol, "rtol": Rtol}
@@ -86,6 +86,12 @@ OUTPUT: Group = {
     "reports": ReportsOption,
     "quiet": Quiet,
     "verbose": Verbose,
+}
+
+OUTPUT_OF_RUN: Group = OUTPUT | {
+    "path": run_options.Output,
+    "quiet": run_options.Quiet,
+    "verbose": run_options.Verbose,
 }
 
 

@@ -16,9 +16,3 @@ def accepted(code: str, source: str) -> str | None:
     if found is None or code not in [each.strip().upper() for each in found[1].split(",")]:
         return None
     return found[2].strip() or None
-
-
-def lacks_reason(code: str, source: str) -> bool:
-    """True if a comment names this code and gives no reason."""
-    found = _COMMENT.search(source)
-    return found is not None and code in found[1].upper() and not found[2].strip()

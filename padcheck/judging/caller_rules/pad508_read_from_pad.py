@@ -8,8 +8,8 @@ class ReadFromPad(CallerRule):
     """A value is read from a pad.
 
     Why it matters:
-        The output at a pad means nothing. The last column of a right-padded batch, or the first one of a left-
-        padded batch, is a pad in every row but the longest.
+        The output at a pad means nothing. The last column of a right-padded batch, or the first one of a
+        left-padded batch, is a pad in every row but the longest.
 
     How padcheck knows:
         The output of the model has a twin with other numbers at the pads. Each operation of the code runs on
@@ -17,11 +17,11 @@ class ReadFromPad(CallerRule):
         next input. A line that reads every column of a row in turn is a loop and is not reported.
 
     Wrong:
-        next_token_logits = model(**right_padded).logits[:, -1]
+        logits = model(**batch).logits[:, -1]  # right-padded
 
     Right:
-        last = right_padded.attention_mask.sum(1) - 1
-        next_token_logits = model(**right_padded).logits[torch.arange(len(last)), last]
+        last = batch.attention_mask.sum(1) - 1  # right-padded
+        logits = model(**batch).logits[torch.arange(len(last)), last]
 
     References:
         xiezijun714-lang/Echo#24, huggingface/sentence-transformers#3208
