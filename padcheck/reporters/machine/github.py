@@ -47,7 +47,8 @@ def _annotation(subject: Subject, finding: Finding, level: str) -> str:
 
 
 def _command(level: str, subject: Subject, title: str, text: str) -> str:
-    properties = {"file": subject.file, "line": subject.line, "title": visible(title)}
+    file = None if subject.file is None else visible(subject.file)
+    properties = {"file": file, "line": subject.line, "title": visible(title)}
     given = ",".join(f"{name}={_property(str(value))}" for name, value in properties.items() if value is not None)
     return f"::{level} {given}::{_data(text)}"
 
