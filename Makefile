@@ -50,9 +50,9 @@ test-oldest: constraints-oldest.txt ## run the tests with the oldest supported t
 	$(MAKE) test VENV=.venv-oldest CONSTRAINTS=constraints-oldest.txt
 
 LOWEST := .venv-lowest
-QUICK_TESTS := tests/core tests/judging tests/reporters tests/cli tests/running/test_many_models.py tests/test_api.py
+QUICK_TESTS := tests/core tests/judging tests/reporters tests/cli tests/running/test_many_models.py tests/api
 
-# torch is not the lowest: builds before 2.6 without CUDA are not on every index, and the others have several gigabytes.
+# torch is not the lowest: the oldest builds bring several gigabytes of CUDA libraries.
 $(LOWEST)/installed: pyproject.toml
 	$(PYTHON) -m venv $(LOWEST)
 	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check uv
@@ -83,6 +83,11 @@ RUNS ?= 5
 bench: $(INSTALLED_DEV) ## measure speed and memory as ratios to bare scripts, for the README (long)
 	$(SCRIPT) tests/measurements/bench.py --runs $(RUNS) --write
 
+SECONDS ?= 300
+.PHONY: fuzz
+fuzz: $(INSTALLED_DEV) ## feed broken reports, models and configurations to the command line (five minutes)
+	$(SCRIPT) tests/measurements/fuzz.py --seconds $(SECONDS) $(if $(CASE),--case $(CASE))
+
 .PHONY: memory
 memory: $(INSTALLED_DEV) ## measure memory beyond the model, for 512 prompts and a vocabulary of 256,000 (long)
 	$(SCRIPT) tests/measurements/memory.py
@@ -104,8 +109,9 @@ survey: $(INSTALLED_DEV) ## survey every architecture of transformers, for docs/
 	$(SCRIPT) tests/measurements/compatibility.py --write
 
 .PHONY: docs
-docs: $(INSTALLED_DEV) ## update the generated parts of README.md, its pictures and the schema
+docs: $(INSTALLED_DEV) ## update the generated parts of README.md, its pictures, the pages of the codes and the schema
 	$(SCRIPT) tests/measurements/readme.py
+	$(SCRIPT) tests/measurements/code_pages.py
 	$(SCRIPT) tests/measurements/configuration_schema.py
 	model=$$($(SCRIPT) tests/support/real_models.py) && cd $$(dirname $$model) && COLUMNS=100 $(abspath $(BIN))/padcheck compare \
 		$$(basename $$model) --prompt "The capital of France is" --prompt "Water boils at" --max-new-tokens 8 \

@@ -2,14 +2,20 @@
 
 from typing import TYPE_CHECKING, Any
 
+from padcheck import errors
 from padcheck.core.version import __version__
 
 if TYPE_CHECKING:
     from padcheck.api import Report as Report
     from padcheck.api import compare as compare
-    from padcheck.watch_api import watch as watch
+    from padcheck.api import inspect_tokenizer as inspect_tokenizer
+    from padcheck.api import watch as watch
 
-__all__ = ["Report", "__version__", "compare", "watch"]
+__all__ = ["Report", "__version__", "compare", "errors", "inspect_tokenizer", "watch"]
+
+
+def __dir__() -> list[str]:
+    return __all__
 
 
 def __getattr__(name: str) -> Any:
@@ -18,8 +24,8 @@ def __getattr__(name: str) -> Any:
     import random  # noqa: PLC0415  keeps `import padcheck` and `padcheck --help` fast, as the import of api does
 
     state = random.getstate()
-    from padcheck import api, watch_api  # noqa: PLC0415
+    from padcheck import api  # noqa: PLC0415
 
     random.setstate(state)  # Rich draws a random number when it is imported
-    globals().update(Report=api.Report, compare=api.compare, watch=watch_api.watch)
-    return globals()[name]
+    globals().update({each: getattr(api, each) for each in api.__all__})
+    return getattr(api, name)

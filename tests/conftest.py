@@ -52,6 +52,8 @@ def padcheck(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str])
     """Runs a command line in this process, so torch is imported once."""
     from padcheck.cli.app import main
 
+    monkeypatch.setattr("padcheck.running.shown_progress.INTERVAL", 3600.0)  # no line because a machine is slow
+
     def run(*args: object) -> Outcome:
         monkeypatch.setattr(sys, "argv", ["padcheck", *map(str, args)])
         capfd.readouterr()

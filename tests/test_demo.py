@@ -3,8 +3,8 @@
 import pytest
 
 from padcheck.core.progress import Silent
-from padcheck.core.report import Verdict
 from padcheck.core.settings import JudgeSettings, MeasureSettings
+from padcheck.core.verdicts import Verdict
 from padcheck.demo import MODEL_FOLDER, load_prompts
 from padcheck.running.one_model import compare
 

@@ -1,14 +1,20 @@
 """Planted faults are found in every dtype, with their cause, and models without a fault pass."""
 
+from pathlib import Path
+
 import pytest
 import torch
 import transformers
+from documents import read_back
 from zoo import CLEAN, FAULTS, Clean, Planted, compare
 from zoo.compositions import COMPOSITIONS, NEEDLE, Composition
 from zoo.families import FAMILIES, PAD
 from zoo.planting import DTYPES, UNHARMED
 
-from padcheck.core.report import Report, Verdict
+from padcheck.core.json_io import dump
+from padcheck.core.report import Report
+from padcheck.core.verdicts import Verdict
+from padcheck.running.judge_again import judge_again
 
 HARM = {"PAD201", "PAD204", "PAD206"}
 CAUSES = {"PAD205", "PAD301", "PAD302", "PAD303", "PAD304", "PAD305"}
@@ -28,7 +34,7 @@ def dtype_name(dtype: torch.dtype) -> str:
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=dtype_name)
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
-def test_a_planted_fault_is_found(fault: Planted, dtype: torch.dtype) -> None:
+def test_a_planted_fault_is_found(fault: Planted, dtype: torch.dtype, tmp_path: Path) -> None:
     report = compare(fault.build(dtype), **fault.settings)
 
     left, right, found = report.comparisons["left"], report.comparisons["right"], codes(report)
@@ -40,15 +46,17 @@ def test_a_planted_fault_is_found(fault: Planted, dtype: torch.dtype) -> None:
         assert right.verdict is Verdict.DIFFERENT, right.reason
     if fault.cause is not None and dtype in fault.dtypes:
         assert fault.cause in found
+    assert dump(judge_again(read_back(report, tmp_path), {})) == dump(report)
 
 
 @pytest.mark.parametrize("clean", CLEAN, ids=lambda clean: clean.name)
-def test_a_model_without_a_fault_passes(clean: Clean) -> None:
+def test_a_model_without_a_fault_passes(clean: Clean, tmp_path: Path) -> None:
     report = compare(clean.build(torch.float32))
 
     assert report.comparisons["left"].verdict in UNHARMED, report.comparisons["left"].reason
     assert codes(report) <= UNAVOIDABLE
     assert report.status == "pass"
+    assert dump(judge_again(read_back(report, tmp_path), {})) == dump(report)
 
 
 @pytest.mark.parametrize("composition", COMPOSITIONS, ids=str)

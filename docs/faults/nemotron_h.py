@@ -3,7 +3,8 @@
 It does not if the step size dt falls below config.time_step_min (0.001 by default).
 NemotronHMamba2Mixer.forward (models/nemotron_h/modeling_nemotron_h.py) passes dt_limit=(time_step_min, inf) to
 mamba2_chunk_scan, which clamps dt. mamba2_selective_state_update, which decodes token by token, does not clamp it.
-config.time_step_limit is not read.
+config.time_step_limit is not read. Known upstream: pull request huggingface/transformers#48989 replaces time_step_min
+by time_step_limit, which is (0, inf) in published checkpoints, so that nothing is clamped.
 """
 
 import torch

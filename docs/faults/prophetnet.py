@@ -1,9 +1,9 @@
 """ProphetNet's decoder, without padding, must be causal, and give the same logits with and without the cache.
 
-ProphetNetNgramSelfAttention.get_predict_relative_pos_embeddings (models/prophetnet/modeling_prophetnet.py)
-orders embeddings by (batch, position, stream, head), but orders the buckets that it gathers from them by (stream,
-batch, head, position). So queries get the embeddings of other positions and heads, unless the sequence has only
-one token.
+ProphetNetNgramSelfAttention.get_predict_relative_pos_embeddings (models/prophetnet/modeling_prophetnet.py, line 805)
+orders embeddings by (batch, position, stream, head), but reads them in line 823 as (batch, stream, head, position).
+So queries get the embeddings of other positions and heads, unless the sequence has only one token. The fix is
+permute(0, 1, 4, 2, 3) in place of permute(0, 2, 1, 4, 3) in line 805. Then every number below is near 0.
 """
 
 import torch

@@ -1,9 +1,10 @@
-"""XLM, left-padded, with attention_mask, must give the logits of the prompt alone.
+"""XLM, left-padded: not built for it, which is its design and not a fault.
 
-There are two causes in models/xlm/modeling_xlm.py. XLMWithLMHeadModel.prepare_inputs_for_generation drops
-attention_mask. forward() then counts the ids that are not pads, and uses the count as a length from the left, which
-masks the last tokens. And with config.causal=True, get_masks() ignores the padding, so forward() attends to pads
-even if attention_mask is passed.
+XLM is an encoder that may also generate. With attention_mask it does not give the logits of the prompt alone, for two
+reasons in models/xlm/modeling_xlm.py. XLMWithLMHeadModel.prepare_inputs_for_generation drops attention_mask. forward()
+then counts the ids that are not pads, and uses the count as a length from the left, which masks the last tokens. And
+with config.causal=True, get_masks() ignores the padding, so forward() attends to pads even if attention_mask is passed.
+To support left padding, both would have to use attention_mask.
 """
 
 import torch

@@ -1,7 +1,7 @@
-"""xLSTM, left-padded, with attention_mask, must give the logits of the prompt alone, or refuse the mask.
+"""xLSTM has no attention_mask: pads enter its recurrent state like any other token, by design.
 
-xLSTMForCausalLM.forward and xLSTMModel.forward (models/xlstm/modeling_xlstm.py) have no such argument. The mask
-disappears in **kwargs without a warning, and the pads enter the recurrent state like any other token.
+xLSTMForCausalLM.forward and xLSTMModel.forward (models/xlstm/modeling_xlstm.py) have no such argument, so the mask
+disappears in **kwargs. Left-padded logits are not those of the prompt alone. A warning would help callers, or an error.
 """
 
 import sys

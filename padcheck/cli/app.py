@@ -7,7 +7,7 @@ from typing import Any
 import typer
 
 from padcheck.cli import option_groups as groups
-from padcheck.cli import options, run_options
+from padcheck.cli import options, report_options, run_options
 from padcheck.cli.exit import exits
 from padcheck.cli.option_values import build, build_output, option_values
 from padcheck.cli.streams import safe_streams
@@ -30,7 +30,7 @@ app = typer.Typer(
     epilog="Exit codes: 0 nothing at or above --fail-on, 1 findings, 2 wrong usage, 3 nothing measured, 4 a bug in "
     "padcheck.",
     no_args_is_help=True,
-    rich_markup_mode=None,  # plain help takes half the time
+    rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -40,8 +40,8 @@ _INTERRUPTED = 130
 
 
 def _examples(*lines: str) -> str:
-    """The end of a command's help. Click does not wrap the lines after the mark."""
-    return "\n".join(("\b", "Examples:", *(f"  {line}" for line in lines)))
+    """The end of a command's help. Typer keeps only the line ends of paragraphs."""
+    return "\n\n".join(("Examples:", *lines))
 
 
 def main() -> None:
@@ -65,11 +65,10 @@ def _run_typer() -> None:
     try:
         app(prog_name="padcheck")
     except SystemExit as ended:
-        if isinstance(ended.code, ExitCode | ProgramExitCode):
-            raise
-        if ended.code == _INTERRUPTED:
+        is_of_typer = not isinstance(ended.code, ExitCode | ProgramExitCode)
+        if is_of_typer and ended.code == _INTERRUPTED:
             raise KeyboardInterrupt from None
-        if ended.code == 1:  # as for --install-completion in an unknown shell
+        if is_of_typer and ended.code == 1:  # as for --install-completion in an unknown shell
             sys.exit(ExitCode.USAGE)
         raise
 
@@ -95,20 +94,22 @@ def _root(
         "padcheck compare meta-llama/Llama-2-7b-hf --tiny    # no weights are downloaded",
         "padcheck compare ./model-Q4_K_M.gguf",
         "padcheck compare gpt2 --task score --padding-side right",
+        "padcheck compare gpt2 --with static-cache,second-turn",
         "padcheck compare gpt2 --report html=report.html --report json=report.json",
     ),
 )
 @groups.takes(
     groups.PROMPTS,
     groups.LENGTH,
-    groups.DECODING,
-    groups.RUNNING,
-    groups.WEIGHTS,
-    groups.LOADING,
     groups.USE,
-    groups.TOLERANCE,
-    groups.RULES,
     groups.OUTPUT,
+    groups.RULES,
+    groups.RUNNING,
+    groups.LOADING,
+    groups.WEIGHTS,
+    groups.DECODING,
+    groups.MODES,
+    groups.TOLERANCE,
 )
 def compare(model: options.Model = DEMO, **asked: Any) -> None:
     """Run the same prompts unpadded, left-padded and right-padded, and report what padding changes."""
@@ -132,7 +133,7 @@ def compare(model: options.Model = DEMO, **asked: Any) -> None:
         "padcheck inspect-tokenizer ./my-model --chat --prompt Hello --prompt 'How are you?'",
     ),
 )
-@groups.takes(groups.PROMPTS, groups.LENGTH, groups.LOADING, groups.RULES, groups.OUTPUT)
+@groups.takes(groups.PROMPTS, groups.LENGTH, groups.OUTPUT, groups.RULES, groups.LOADING)
 def inspect_tokenizer(model: options.Model, **asked: Any) -> None:
     """Check the tokenizer, the config and the generation_config. No weights are loaded or downloaded."""
     with exits(verbose=bool(asked["verbose"])):
@@ -160,18 +161,19 @@ def inspect_tokenizer(model: options.Model, **asked: Any) -> None:
     groups.CONFIGURATION,
     groups.negatable(groups.PROMPTS),
     groups.LENGTH,
-    groups.negatable(groups.DECODING),
-    groups.RUNNING,
-    groups.negatable(groups.WEIGHTS),
-    groups.negatable(groups.LOADING),
-    groups.CLUSTER,
     groups.USE,
-    groups.TOLERANCE,
-    groups.RULES,
     groups.OUTPUT,
+    groups.RULES,
+    groups.RUNNING,
+    groups.CLUSTER,
+    groups.negatable(groups.LOADING),
+    groups.negatable(groups.WEIGHTS),
+    groups.negatable(groups.DECODING),
+    groups.MODES,
+    groups.TOLERANCE,
 )
 def check(models: options.Models = None, **asked: Any) -> None:
-    """Check one or more models with the settings of a file: padcheck.toml, or [tool.padcheck] in pyproject.toml.
+    """Check one or more models with the settings of a file: padcheck.toml, or tool.padcheck in pyproject.toml.
 
     The command line overrides the file. If one model cannot be measured, the others still run.
     """
@@ -214,20 +216,21 @@ def check(models: options.Models = None, **asked: Any) -> None:
 )
 @groups.takes(
     groups.SURVEYING,
-    groups.CLUSTER,
     groups.LENGTH,
-    {"seed": options.Seed},
-    groups.RUNNING,
-    groups.TOLERANCE,
+    groups.OUTPUT_OF_SURVEY,
     groups.RULES,
-    groups.OUTPUT | {"verbose": options.VerboseSurvey},
+    groups.RUNNING,
+    groups.CLUSTER,
+    groups.SEED,
+    groups.MODES,
+    groups.TOLERANCE,
 )
 def survey(model_types: options.ModelTypes = None, **asked: Any) -> None:
     """Check every causal language model architecture of the installed transformers at toy size, without downloads."""
     with exits(verbose=bool(asked["verbose"])):
         values = {"max_new_tokens": 6} | option_values(asked)
         wanted = build(SurveySettings, values, model_types=tuple(model_types or ()))
-        measure = build(MeasureSettings, values, thorough=True, tiny=True)
+        measure = build(MeasureSettings, values, thorough=True, tiny=True, task="train")
         judgement, out = build(JudgeSettings, values), build(OutputSettings, values)
         from padcheck.cli import files, output
         from padcheck.running.survey import survey as judge_architectures
@@ -245,8 +248,8 @@ def survey(model_types: options.ModelTypes = None, **asked: Any) -> None:
         "padcheck render report.json --atol 0.01 --rtol 0",
     ),
 )
-@groups.takes(groups.USE, groups.TOLERANCE, groups.RULES, groups.OUTPUT)
-def render(report_file: options.ReportFile, **asked: Any) -> None:
+@groups.takes(groups.USE, groups.OUTPUT, groups.RULES, groups.TOLERANCE)
+def render(report_file: report_options.ReportFile, **asked: Any) -> None:
     """Show a saved report in any format. Options such as --atol judge it again; the model does not run."""
     with exits(verbose=bool(asked["verbose"])):
         values = option_values(asked)
@@ -262,9 +265,7 @@ def render(report_file: options.ReportFile, **asked: Any) -> None:
 
 @app.command(
     short_help="Run your own script, and report padding mistakes by line.",
-    epilog=_examples(
-        "padcheck run score.py --batch-size 8", "padcheck run --report sarif=padcheck.sarif -m mypackage.score"
-    ),
+    epilog=_examples("padcheck run score.py --batch-size 8", "padcheck run --format sarif -o run.sarif -m mypackage"),
     context_settings={"allow_interspersed_args": False},
 )
 @groups.takes(groups.WATCHING, groups.RULES, groups.OUTPUT_OF_RUN)
@@ -280,7 +281,7 @@ def run(program: run_options.Program, **asked: Any) -> None:
 
 
 @app.command(short_help="Explain a code and how to fix it.", epilog=_examples("padcheck explain PAD202"))
-def explain(code: options.Code) -> None:
+def explain(code: report_options.Code) -> None:
     """Explain a code: what it means, why it matters, how padcheck finds it, and how to fix it."""
     with exits():
         from padcheck.cli import output

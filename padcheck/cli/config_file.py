@@ -18,9 +18,10 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from padcheck.cli.files import possible_path
-from padcheck.cli.prompts_file import load_prompts, path_of
+from padcheck.cli.prompts_file import all_prompts, path_of
 from padcheck.core.errors import UsageError
 from padcheck.core.report import ConfigurationFile
+from padcheck.core.repository import from_repository_root, workflow_file
 from padcheck.core.settings import JudgeSettings, MeasureSettings, belonging_to
 from padcheck.core.severity import Severity
 from padcheck.running.many_models import Job
@@ -55,6 +56,8 @@ ModelTable: Any = msgspec.defstruct(
             if each.name not in _NOT_IN_A_FILE
         ),
         ("prompts_file", _optional(str), UNSET),
+        ("column", _optional(str), UNSET),
+        ("num_prompts", _optional(Annotated[int, Meta(ge=1)]), UNSET),
     ],
     rename="kebab",
     forbid_unknown_fields=True,
@@ -126,11 +129,11 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
         return [each for each in (self.path, self.baseline, *prompts) if each is not None]
 
     def file(self, jobs: Sequence[Job]) -> ConfigurationFile | None:
-        """The file, and the line of each model; None if there is no file."""
+        """The file, and the line of each model. Without a file, that of the GitHub workflow, which names the models."""
         if self.path is None:
-            return None
+            return ConfigurationFile(path=workflow) if (workflow := workflow_file()) is not None else None
         names = [job.measure.model for job in jobs]
-        return ConfigurationFile(path=self.path.as_posix(), lines={name: self._line(name) for name in names})
+        return ConfigurationFile(path=from_repository_root(self.path), lines={name: self._line(name) for name in names})
 
     def _line(self, name: str) -> int:
         """The line with the model, or the first line of the section if there is no such line."""
@@ -270,19 +273,20 @@ def _what_to_write(error: str) -> str:
     if key == "ignore":
         return 'Give each code its reason: ignore = { PAD106 = "why" }.'
     kinds = {field.encode_name: get_args(field.type) for field in msgspec.structs.fields(Section)}
-    values = [value for kind in kinds.get(key, ()) if get_origin(kind) is Literal for value in get_args(kind)]
+    texts = [each for kind in kinds.get(key, ()) for each in (kind, *get_args(kind)) if get_origin(each) is Literal]
+    values = [value for each in texts for value in get_args(each)]
     return f"Use {', '.join(values)}." if values else "Give the key a value of that type."
 
 
 def _as_settings(table: dict[str, Any], folder: Path) -> dict[str, Any]:
     """The table in the form that the program uses. Paths are relative to `folder`."""
     settings = dict(table)
-    if "prompts" in table or "prompts_file" in table:
-        file = settings.pop("prompts_file", None)
+    if table.keys() & {"prompts", "prompts_file", "column", "num_prompts"}:
+        file = table.get("prompts_file")
         if file is not None:
             file = file if file == "-" else str(folder / file)
             settings["prompts_file"] = path_of(file)
-        settings["prompts"] = (*table.get("prompts", ()), *(load_prompts(file) if file is not None else ()))
+        settings["prompts"] = all_prompts(table.get("prompts", ()), file, table)
     if "select" in table:
         settings["select"] = tuple(code.upper() for code in table["select"])
     if "ignore" in table:

@@ -49,7 +49,7 @@ def read_by(values: Mapping[str, Any], *measured: MeasureSettings) -> list[Path]
     """The files and folders that these options and settings make a command read."""
     paths = [values[name] for name in ("prompts_file", "baseline") if name in values]
     for each in measured:
-        paths += [Path(name) for name in (each.model, each.tokenizer, each.gguf_file) if name is not None]
+        paths += [Path(name) for name in (each.model, each.adapter, each.tokenizer, each.gguf_file) if name is not None]
         paths += [] if each.gguf_file is None else [Path(each.model, each.gguf_file)]
     return paths
 

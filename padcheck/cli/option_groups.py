@@ -2,41 +2,35 @@
 
 import inspect
 from collections.abc import Callable
+from copy import copy
 from typing import Annotated, Any, get_args
 
 import typer
 
 from padcheck.cli import run_options
 from padcheck.cli.options import (
-    Atol,
+    Adapter,
     AttnImplementation,
-    BaselineOption,
     BatchSize,
     Chat,
-    Config,
+    Column,
+    CrossLimits,
     Device,
     DeviceMap,
     DoSample,
     Dtype,
-    FailOnOption,
-    FormatOption,
     GgufFile,
-    Ignore,
     Jobs,
     MaxNewTokens,
     Multimodal,
-    Output,
+    NumPrompts,
     PaddingSideOption,
     PadToken,
     Prompt,
     Prompts,
-    Quiet,
     Ray,
-    ReportsOption,
     Revision,
-    Rtol,
     Seed,
-    Select,
     TaskOption,
     Temperature,
     Thorough,
@@ -47,52 +41,83 @@ from padcheck.cli.options import (
     TopP,
     TpPlan,
     TrustRemoteCode,
+    WithModes,
+)
+from padcheck.cli.report_options import (
+    Atol,
+    BaselineOption,
+    Config,
+    FailOnOption,
+    FormatOption,
+    Ignore,
+    Output,
+    Quiet,
+    ReportsOption,
+    Rtol,
+    Select,
     Verbose,
+    VerboseSurvey,
     WriteBaseline,
 )
 
 Group = dict[str, Any]
 """Options, by the name of the setting."""
 
-PROMPTS: Group = {"prompt": Prompt, "prompts": Prompts, "chat": Chat, "pad_token": PadToken}
-LENGTH: Group = {"max_new_tokens": MaxNewTokens}
-DECODING: Group = {
-    "do_sample": DoSample,
-    "temperature": Temperature,
-    "top_k": TopK,
-    "top_p": TopP,
-    "seed": Seed,
-    "batch_size": BatchSize,
-    "thorough": Thorough,
-}
-RUNNING: Group = {"dtype": Dtype, "device": Device, "attn_implementation": AttnImplementation}
-LOADING: Group = {
-    "revision": Revision,
-    "gguf_file": GgufFile,
-    "tokenizer": Tokenizer,
-    "trust_remote_code": TrustRemoteCode,
-}
-WEIGHTS: Group = {"device_map": DeviceMap, "tp_plan": TpPlan, "tiny": Tiny}
-SURVEYING: Group = {"multimodal": Multimodal, "jobs": Jobs, "timeout": Timeout}
-WATCHING: Group = {"as_module": run_options.AsModule, "every_call": run_options.EveryCall}
-CLUSTER: Group = {"ray": Ray}
-USE: Group = {"task": TaskOption, "padding_side": PaddingSideOption}
-TOLERANCE: Group = {"atol": Atol, "rtol": Rtol}
-RULES: Group = {"select": Select, "ignore": Ignore, "fail_on": FailOnOption}
-CONFIGURATION: Group = {"config": Config, "baseline": BaselineOption, "write_baseline": WriteBaseline}
-OUTPUT: Group = {
-    "format": FormatOption,
-    "path": Output,
-    "reports": ReportsOption,
-    "quiet": Quiet,
-    "verbose": Verbose,
-}
 
-OUTPUT_OF_RUN: Group = OUTPUT | {
-    "path": run_options.Output,
-    "quiet": run_options.Quiet,
-    "verbose": run_options.Verbose,
-}
+def _panel(panel: str | None, **options: Any) -> Group:
+    """Options that --help shows in a panel of this name; None for the first panel, which has the most used ones."""
+    return {name: _in_panel(panel, option) for name, option in options.items()}
+
+
+def _in_panel(panel: str | None, option: Any) -> Any:
+    kind, information = get_args(option)
+    information = copy(information)
+    information.rich_help_panel = panel
+    return Annotated[kind, information]
+
+
+PROMPTS = _panel(
+    None, prompt=Prompt, prompts=Prompts, column=Column, num_prompts=NumPrompts, chat=Chat, pad_token=PadToken
+)
+LENGTH = _panel(None, max_new_tokens=MaxNewTokens)
+USE = _panel(None, task=TaskOption, padding_side=PaddingSideOption)
+CONFIGURATION = _panel(None, config=Config, baseline=BaselineOption, write_baseline=WriteBaseline)
+SURVEYING = _panel(None, multimodal=Multimodal, jobs=Jobs, timeout=Timeout)
+WATCHING = _panel(None, as_module=run_options.AsModule, every_call=run_options.EveryCall)
+
+_REPORT = "Report"
+OUTPUT = _panel(_REPORT, format=FormatOption, path=Output, reports=ReportsOption, verbose=Verbose, quiet=Quiet)
+OUTPUT_OF_SURVEY = OUTPUT | _panel(_REPORT, verbose=VerboseSurvey)
+OUTPUT_OF_RUN = OUTPUT | _panel(_REPORT, path=run_options.Output, verbose=run_options.Verbose, quiet=run_options.Quiet)
+RULES = _panel("Findings", fail_on=FailOnOption, select=Select, ignore=Ignore)
+
+RUNNING = _panel("Running", dtype=Dtype, device=Device, attn_implementation=AttnImplementation)
+CLUSTER = _panel("Running", ray=Ray)
+LOADING = _panel(
+    "Loading",
+    revision=Revision,
+    tokenizer=Tokenizer,
+    adapter=Adapter,
+    gguf_file=GgufFile,
+    trust_remote_code=TrustRemoteCode,
+)
+WEIGHTS = _panel("Loading", tiny=Tiny, device_map=DeviceMap, tp_plan=TpPlan)
+
+_DEPTH = "Sampling and depth"
+SEED = _panel(_DEPTH, seed=Seed)
+DECODING = _panel(
+    _DEPTH,
+    batch_size=BatchSize,
+    thorough=Thorough,
+    cross_limits=CrossLimits,
+    do_sample=DoSample,
+    temperature=Temperature,
+    top_k=TopK,
+    top_p=TopP,
+    seed=Seed,
+)
+MODES = _panel(_DEPTH, with_modes=WithModes)
+TOLERANCE = _panel("Tolerance", atol=Atol, rtol=Rtol)
 
 
 def takes(*groups: Group) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -123,4 +148,5 @@ def _with_no(name: str, option: Any) -> Any:
     if kind != bool | None:
         return option
     name = name.replace("_", "-")
-    return Annotated[kind, typer.Option(f"--{name}/--no-{name}", help=information.help)]
+    panel = information.rich_help_panel
+    return Annotated[kind, typer.Option(f"--{name}/--no-{name}", help=information.help, rich_help_panel=panel)]

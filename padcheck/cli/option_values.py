@@ -5,10 +5,16 @@ from enum import Enum
 from typing import Any, TypeVar
 
 from padcheck.cli.files import possible_path
-from padcheck.cli.options import FailOn
-from padcheck.cli.prompts_file import load_prompts, path_of
+from padcheck.cli.prompts_file import all_prompts, path_of
+from padcheck.cli.report_options import FailOn
 from padcheck.core.errors import UsageError
-from padcheck.core.settings import JudgeSettings, MeasureSettings, OutputSettings, SurveySettings, belonging_to
+from padcheck.core.settings import (
+    JudgeSettings,
+    MeasureSettings,
+    OutputSettings,
+    SurveySettings,
+    belonging_to,
+)
 
 Settings = TypeVar("Settings", MeasureSettings, JudgeSettings, OutputSettings, SurveySettings)
 
@@ -28,14 +34,16 @@ def option_values(asked: Mapping[str, Any]) -> dict[str, Any]:
     values = {name: each.value if isinstance(each, Enum) else each for name, each in asked.items() if each is not None}
     if "prompts" in values:
         values["prompts_file"] = path_of(values["prompts"])
-    if "prompt" in values or "prompts" in values:
-        values["prompts"] = _prompts(values.pop("prompt", []), values.get("prompts"))
+    if values.keys() & {"prompt", "prompts", "column", "num_prompts"}:
+        values["prompts"] = all_prompts(values.pop("prompt", ()), values.get("prompts"), values)
     if "batch_size" in values:
         values["batch_size"] = _batch_size(values["batch_size"])
     if "select" in values:
         values["select"] = tuple(_codes(values["select"]))
     if "ignore" in values:
         values["ignore"] = dict.fromkeys(_codes(values["ignore"]), "left out by --ignore")
+    if "with_modes" in values:
+        values["with_modes"] = tuple(mode.lower() for mode in _parts(values["with_modes"])) or ("",)
     if "fail_on" in values:
         values["fail_on"] = FailOn(values["fail_on"]).severity
     if "reports" in values:
@@ -84,9 +92,10 @@ def _batch_size(text: str) -> int | str:
         raise UsageError(f"--batch-size is {text}.", change="Use a whole number, or auto.") from None
 
 
-def _prompts(prompts: list[str], file: str | None) -> tuple[str, ...]:
-    return tuple(prompts) if file is None else (*prompts, *load_prompts(file))
-
-
 def _codes(options: list[str]) -> list[str]:
-    return [code.strip().upper() for option in options for code in option.split(",") if code.strip()]
+    return [code.upper() for code in _parts(options)]
+
+
+def _parts(options: list[str]) -> list[str]:
+    """The parts between commas, of all options together."""
+    return [part.strip() for option in options for part in option.split(",") if part.strip()]

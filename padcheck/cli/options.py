@@ -1,30 +1,14 @@
-"""The options of the commands and their help texts. Names follow the arguments of transformers.
+"""The options about what is measured, with their help texts. Names follow the arguments of transformers.
 
 No option has a default here: the default comes from the settings or from a configuration file.
 """
 
 from enum import Enum
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from padcheck.core.severity import Severity
-from padcheck.reporters import Format
-
-
-class FailOn(str, Enum):
-    """The lowest severity that makes the command fail."""
-
-    ERROR = "error"
-    WARNING = "warning"
-    INFO = "info"
-    NEVER = "never"
-
-    @property
-    def severity(self) -> Severity | None:
-        """None for never."""
-        return None if self is FailOn.NEVER else Severity(self.value)
+from padcheck.core.run_plans import MODES
 
 
 class Task(str, Enum):
@@ -42,16 +26,9 @@ class Side(str, Enum):
     RIGHT = "right"
 
 
-def _reports(incomplete: str) -> list[str]:
-    """Shell completion of --report: the formats."""
-    return [f"{fmt.value}=" for fmt in Format if fmt.value.startswith(incomplete)]
-
-
-def _codes(incomplete: str) -> list[str]:
-    """Shell completion of a code."""
-    from padcheck.judging.caller_rules import ALL_CODES
-
-    return [code.code for code in ALL_CODES if code.code.startswith(incomplete.upper())]
+def _modes(incomplete: str) -> list[str]:
+    """Shell completion of a mode."""
+    return [name for name in (*MODES, "all") if name.startswith(incomplete)]
 
 
 Model = Annotated[
@@ -61,20 +38,17 @@ Model = Annotated[
 Models = Annotated[
     list[str] | None,
     typer.Argument(
-        help="Hub ids, folders, GGUF files, or `demo`. [default: the models that the file lists]",
+        help="Hub ids, folders, GGUF files, or `demo`. (default: the models that the file lists)",
         metavar="MODEL",
         show_default=False,
     ),
 ]
 ModelTypes = Annotated[
     list[str] | None,
-    typer.Argument(help="Model types, such as llama. [default: all]", metavar="MODEL_TYPE", show_default=False),
+    typer.Argument(help="Model types, such as llama. (default: all)", metavar="MODEL_TYPE", show_default=False),
 ]
-ReportFile = Annotated[Path, typer.Argument(help="A report written with --format json.", metavar="REPORT.json")]
-Code = Annotated[str, typer.Argument(help="A code such as PAD202, or its name.", metavar="CODE", autocompletion=_codes)]
-
 Revision = Annotated[
-    str | None, typer.Option("--revision", metavar="NAME", help="Branch, tag or commit on the hub. [default: main]")
+    str | None, typer.Option("--revision", metavar="NAME", help="Branch, tag or commit on the hub. (default: main)")
 ]
 GgufFile = Annotated[
     str | None,
@@ -84,9 +58,13 @@ GgufFile = Annotated[
         help="GGUF file in the folder or repository. It holds config, tokenizer and weights.",
     ),
 ]
+Adapter = Annotated[
+    str | None,
+    typer.Option("--adapter", metavar="NAME", help="Hub id or folder of a PEFT adapter to add to the model."),
+]
 Tokenizer = Annotated[
     str | None,
-    typer.Option("--tokenizer", metavar="MODEL", help="Hub id or folder of the tokenizer. [default: the model's]"),
+    typer.Option("--tokenizer", metavar="MODEL", help="Hub id or folder of the tokenizer. (default: the model's)"),
 ]
 TrustRemoteCode = Annotated[
     bool | None, typer.Option("--trust-remote-code", help="Run Python code that comes with the model.")
@@ -96,7 +74,8 @@ Dtype = Annotated[
     typer.Option(
         "--dtype",
         metavar="NAME",
-        help="Dtype of the weights: float32, bfloat16, float16 or auto. [default: float32 on a CPU, otherwise auto]",
+        help="Dtype of the weights: float32 (fp32), bfloat16 (bf16), float16 (fp16) or auto. "
+        "(default: float32 on a CPU, otherwise auto)",
     ),
 ]
 Device = Annotated[
@@ -104,7 +83,7 @@ Device = Annotated[
     typer.Option(
         "--device",
         metavar="NAME",
-        help="Where to run: cpu, cuda, cuda:1, mps, xpu, ... [default: an accelerator if there is one]",
+        help="Where to run: cpu, cuda, cuda:1, mps, xpu, ... (default: an accelerator if there is one)",
     ),
 ]
 DeviceMap = Annotated[
@@ -126,7 +105,7 @@ AttnImplementation = Annotated[
     typer.Option(
         "--attn-implementation",
         metavar="NAME",
-        help="eager, sdpa, flash_attention_2, ... `compare` also takes all: each in turn. [default: the model's]",
+        help="eager, sdpa, flash_attention_2, ... `compare` also takes all: each in turn. (default: the model's)",
     ),
 ]
 Tiny = Annotated[
@@ -136,15 +115,28 @@ Tiny = Annotated[
 
 Prompt = Annotated[
     list[str] | None,
-    typer.Option("--prompt", metavar="TEXT", help="A prompt. Can be given several times. [default: built-in prompts]"),
+    typer.Option("--prompt", metavar="TEXT", help="A prompt. Can be given several times. (default: built-in prompts)"),
 ]
 Prompts = Annotated[
     str | None,
     typer.Option(
         "--prompts",
-        help='File with one prompt per line, or JSONL with the key "prompt". - is stdin.',
+        help='File with one prompt per line, JSONL with "prompt" or "messages", CSV, Parquet, or a dataset on disk. '
+        "- is stdin.",
         metavar="FILE",
     ),
+]
+Column = Annotated[
+    str | None,
+    typer.Option(
+        "--column",
+        metavar="NAME",
+        help="Column, or key, with the prompts. [default: prompt or messages]",
+    ),
+]
+NumPrompts = Annotated[
+    int | None,
+    typer.Option("--num-prompts", metavar="N", min=1, help="Read only the first N prompts of the file. [default: all]"),
 ]
 Chat = Annotated[bool | None, typer.Option("--chat", help="Apply the chat template to each prompt.")]
 PadToken = Annotated[
@@ -152,40 +144,39 @@ PadToken = Annotated[
     typer.Option(
         "--pad-token",
         metavar="TOKEN",
-        help="Pad with this token of the vocabulary. [default: the tokenizer's, otherwise eos or unk]",
+        help="Pad with this token of the vocabulary. (default: the tokenizer's, otherwise eos or unk)",
     ),
 ]
 MaxNewTokens = Annotated[
     int | None,
-    typer.Option("--max-new-tokens", metavar="N", help="Tokens to generate per prompt. [default: 10; survey: 6]"),
+    typer.Option("--max-new-tokens", metavar="N", help="Tokens to generate per prompt. (default: 10; survey: 6)"),
 ]
 DoSample = Annotated[
     bool | None,
     typer.Option(
-        "--do-sample",
-        help="Sample the tokens. All runs use the same random numbers, so they can be compared.",
+        "--do-sample", help="Sample the tokens. All runs use the same random numbers, so they can be compared."
     ),
 ]
 Temperature = Annotated[
     float | None,
-    typer.Option("--temperature", metavar="X", help="Sampling temperature, with --do-sample. [default: 1.0]"),
+    typer.Option("--temperature", metavar="X", help="Sampling temperature, with --do-sample. (default: 1.0)"),
 ]
 TopK = Annotated[
     int | None,
-    typer.Option("--top-k", metavar="N", help="Sample from the N likeliest tokens, with --do-sample. [default: all]"),
+    typer.Option("--top-k", metavar="N", help="Sample from the N likeliest tokens, with --do-sample. (default: all)"),
 ]
 TopP = Annotated[
     float | None,
     typer.Option(
         "--top-p",
         metavar="X",
-        help="Sample from the likeliest tokens that together have probability X, with --do-sample. [default: all]",
+        help="Sample from the likeliest tokens that together have probability X, with --do-sample. (default: all)",
     ),
 ]
 Seed = Annotated[
     int | None,
     typer.Option(
-        "--seed", metavar="N", help="Seed for sampling, for probes and for the weights of a toy. [default: 0]"
+        "--seed", metavar="N", help="Seed for sampling, for probes and for the weights of a toy. (default: 0)"
     ),
 ]
 BatchSize = Annotated[
@@ -193,12 +184,31 @@ BatchSize = Annotated[
     typer.Option(
         "--batch-size",
         metavar="N",
-        help="Prompts per padded batch, or auto: as many as fit into memory, up to 64. [default: 8]",
+        help="Prompts per padded batch, or auto: as many as fit into memory, up to 64. (default: 8)",
+    ),
+]
+Thorough = Annotated[
+    bool | None, typer.Option("--thorough", help="Run every probe on every prompt, even if nothing differs.")
+]
+
+CrossLimits = Annotated[
+    bool | None,
+    typer.Option(
+        "--cross-limits",
+        help="Also run repeated text that passes every length at which the model changes what it does, if memory "
+        "allows.",
     ),
 ]
 
-Thorough = Annotated[
-    bool | None, typer.Option("--thorough", help="Run every probe on every prompt, even if nothing differs.")
+WithModes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--with",
+        help="Also generate in these modes, alone and left-padded: static-cache, second-turn, no-cache, "
+        "chunked-prefill, inputs-embeds, assisted, or all.",
+        metavar="MODE[,MODE]",
+        autocompletion=_modes,
+    ),
 ]
 
 Multimodal = Annotated[
@@ -207,7 +217,7 @@ Multimodal = Annotated[
 ]
 Jobs = Annotated[
     int | None,
-    typer.Option("--jobs", "-j", metavar="N", help="Processes to run at a time. [default: one per core, up to 8]"),
+    typer.Option("--jobs", "-j", metavar="N", help="Processes to run at a time. (default: one per core, up to 8)"),
 ]
 Ray = Annotated[
     str | None,
@@ -219,82 +229,13 @@ Ray = Annotated[
 ]
 Timeout = Annotated[
     float | None,
-    typer.Option("--timeout", metavar="SECONDS", help="Time limit for each model type, in seconds. [default: 120]"),
+    typer.Option("--timeout", metavar="SECONDS", help="Time limit for each model type, in seconds. (default: 120)"),
 ]
-
 TaskOption = Annotated[
     Task | None,
-    typer.Option("--task", help="What your code does with the model. Only this task is judged. [default: all]"),
+    typer.Option("--task", help="What your code does with the model. Only this task is judged. (default: all)"),
 ]
 PaddingSideOption = Annotated[
     Side | None,
-    typer.Option("--padding-side", help="The side that your code pads on. Only this side is judged. [default: both]"),
-]
-Atol = Annotated[
-    float | None, typer.Option("--atol", metavar="X", help="Allowed absolute difference of logits. [default: measured]")
-]
-Rtol = Annotated[
-    float | None,
-    typer.Option(
-        "--rtol",
-        metavar="X",
-        help="Allowed difference as a share of the largest logit, added to --atol. [default: measured]",
-    ),
-]
-Select = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--select",
-        help="Report only these codes. Prefixes such as PAD1 are allowed. [default: all]",
-        metavar="CODE[,CODE]",
-        autocompletion=_codes,
-    ),
-]
-Ignore = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--ignore",
-        help="Do not report these codes. Prefixes such as PAD1 are allowed.",
-        metavar="CODE[,CODE]",
-        autocompletion=_codes,
-    ),
-]
-FailOnOption = Annotated[
-    FailOn | None,
-    typer.Option("--fail-on", help="Lowest severity that makes the exit code 1. [default: error]"),
-]
-
-FormatOption = Annotated[Format | None, typer.Option("--format", help="Format of the report. [default: table]")]
-Output = Annotated[
-    Path | None, typer.Option("--output", "-o", help="Write the report to this file. [default: stdout]", metavar="FILE")
-]
-Quiet = Annotated[bool | None, typer.Option("--quiet", "-q", help="Show no progress, and only errors on stderr.")]
-VerboseSurvey = Annotated[bool | None, typer.Option("--verbose", "-v", help="Show findings in full, and tracebacks.")]
-Verbose = Annotated[
-    bool | None,
-    typer.Option("--verbose", "-v", help="Show the tokens of every prompt, undecided rules, tracebacks and times."),
-]
-ReportsOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--report",
-        help="Also write the report in this format. Can be given several times.",
-        metavar="FORMAT=FILE",
-        autocompletion=_reports,
-    ),
-]
-Config = Annotated[
-    Path | None,
-    typer.Option(
-        "--config",
-        help="TOML file with the settings. [default: padcheck.toml, or [tool.padcheck] in pyproject.toml]",
-        metavar="FILE",
-    ),
-]
-BaselineOption = Annotated[
-    Path | None,
-    typer.Option("--baseline", help="Accept the findings in this file, and fail only on new ones.", metavar="FILE"),
-]
-WriteBaseline = Annotated[
-    bool | None, typer.Option("--write-baseline", help="Write the findings to the file of --baseline.")
+    typer.Option("--padding-side", help="The side that your code pads on. Only this side is judged. (default: both)"),
 ]

@@ -2,15 +2,11 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from textwrap import wrap
 from typing import NoReturn
 
 from msgspec.structs import replace
 from rich.console import Console
-from rich.live import Live
-from rich.spinner import Spinner as Dots
 from rich.table import Table
 from rich.text import Text
 
@@ -22,7 +18,7 @@ from padcheck.core.run_report import AnyDocument
 from padcheck.core.settings import OutputSettings
 from padcheck.judging.rule import Code
 from padcheck.reporters import Format, View, render
-from padcheck.reporters.text.visible import visible
+from padcheck.running.shown_progress import Log, Terminal
 
 _NARROWEST = 40
 """The smallest width in columns: some terminals report 0."""
@@ -33,49 +29,12 @@ _FILE_WIDTH = 120
 """The width in columns of a table that is written to a file."""
 
 
-class Spinner:
-    """Shows the current stage on stderr."""
-
-    is_watched = True
-
-    def __init__(self, console: Console) -> None:
-        self._console = console
-
-    @contextmanager
-    def stage(self, description: str, key: str, *, downloads: bool = False) -> Iterator[None]:  # noqa: ARG002
-        """Shows a spinner that disappears at the end. If libraries show download bars, a line above them instead."""
-        if downloads:
-            self._console.print(Text(visible(description), style="dim"))
-            yield
-        else:
-            with self._spinning(description):
-                yield
-
-    @contextmanager
-    def steps(self, description: str, total: int) -> Iterator[Callable[[str], None]]:
-        """Shows how many steps are done, and the last one. The line disappears at the end."""
-        done = 0
-        with self._spinning(f"{description} {total}") as dots:
-
-            def step(name: str) -> None:
-                nonlocal done
-                done += 1
-                dots.update(text=Text(visible(f"{description} {done} of {total}: {name}")))
-
-            yield step
-
-    @contextmanager
-    def _spinning(self, text: str) -> Iterator[Dots]:
-        dots = Dots("dots", Text(visible(text)), style="status.spinner")
-        # Redirected, sys.stderr would no longer escape what libraries write.
-        with Live(dots, console=self._console, transient=True, redirect_stdout=False, redirect_stderr=False):
-            yield dots
-
-
 def progress_for(output: OutputSettings) -> Progress:
-    """A spinner if stderr is a terminal and --quiet is not given."""
+    """A changing line in a terminal, a line every ten seconds in a pipe, and nothing with --quiet."""
+    if output.quiet or output.discarded:
+        return Silent()
     # Rich's is_terminal would be True for a log file with FORCE_COLOR.
-    return Spinner(stderr_console()) if sys.stderr.isatty() and not output.quiet else Silent()
+    return Terminal(stderr_console()) if sys.stderr.isatty() else Log(sys.stderr.write)
 
 
 def write(document: AnyDocument, output: OutputSettings, *, is_new: bool = True) -> None:
@@ -160,3 +119,5 @@ def print_rule(rule: Code) -> None:
         for part in text.splitlines():
             for line in wrap(part, console.width - len(_INDENT), break_long_words=False, break_on_hyphens=False):
                 console.print(Text(_INDENT + line))
+    console.print()
+    console.print(Text(rule.url(), style="dim"), soft_wrap=True)

@@ -4,146 +4,25 @@
 writes them to JSON under exactly these names.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 import msgspec
 
-from padcheck.core.facts import Environment, ModelFacts, PaddingSide, SpecialTokenIds, TokenizerFacts
-
-PositionsUsedBy = Literal["table", "rotary"]
+from padcheck.core.facts import (
+    Count,
+    Environment,
+    LengthLimit,
+    ModelFacts,
+    PaddingSide,
+    Size,
+    SpecialTokenIds,
+    TokenizerFacts,
+)
+from padcheck.core.modes import ModeName
+from padcheck.core.run_results import Distance, RowDifference, RunResult, Sample, StepDifference
 
 OTHER_ATTENTION = {"sdpa": "eager", "eager": "sdpa"}
 """The attention implementation that a model is compared with, by the one that it runs with."""
-
-
-class Row(msgspec.Struct, frozen=True, kw_only=True):
-    """One prompt in one batch: the padded prompt, followed by the generated tokens up to the first eos.
-
-    A column is one token of the row. The lists from `tokens` to `positions_used` have one entry per column.
-
-    Attributes:
-        prompt_index: The number of the prompt, from 0.
-        num_pad_tokens: The pad count.
-        tokens: The text of each token.
-        input_ids: Pads, prompt and generated tokens.
-        attention_mask: 1 for a real token, 0 for a pad.
-        position_ids: What forward() received. None for the last generated token, which never enters forward(), and
-            in every column if the model takes no position_ids.
-        position_ids_from_mask: The textbook formula: `cumsum(mask) - 1`, and 1 for a pad.
-        positions_used: What the model really used, whatever it received: the rows of its position table, including
-            the table's offset (OPT starts at 2), or the positions that its rotary module received. None in a column
-            that never enters forward(); empty if unknown.
-        positions_used_by: Where `positions_used` was read; None if unknown.
-        generated_ids: The generated tokens, up to and including the first eos.
-        text: The whole row as text, special tokens included.
-        prompt_text: The prompt's part of it.
-        generated_text: The generated part of it.
-        new_text: The generated part without special tokens.
-        non_finite_logits: How many logits of the generated tokens are NaN or plus infinity.
-        stand_in: What ran in place of generate(); None if generate() ran.
-    """
-
-    prompt_index: int
-    num_pad_tokens: int
-    tokens: tuple[str, ...]
-    input_ids: tuple[int, ...]
-    attention_mask: tuple[int, ...]
-    position_ids: tuple[int | None, ...]
-    position_ids_from_mask: tuple[int, ...]
-    positions_used: tuple[int | None, ...] = ()
-    positions_used_by: PositionsUsedBy | None = None
-    generated_ids: tuple[int, ...]
-    text: str
-    prompt_text: str
-    generated_text: str
-    new_text: str
-    non_finite_logits: int = 0
-    stand_in: str | None = None
-
-
-class RunResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What one run gave, and what the libraries said while it ran.
-
-    Attributes:
-        description: How the prompts were run.
-        reference: The run that it is compared with; None if it is itself a first reference.
-        dtype: None if it ran in the model's dtype.
-        padding_side: None if nothing was padded.
-        warnings: The distinct warnings and log messages of the libraries.
-        rows: One per prompt; fewer if the run raised.
-        error: What the run raised; None if it ended.
-        stand_in: What ran in place of generate(), if that happened for any row.
-    """
-
-    description: str = ""
-    reference: str | None = None
-    dtype: str | None = None
-    padding_side: PaddingSide | None
-    warnings: tuple[str, ...] = ()
-    rows: tuple[Row, ...] = ()
-    error: str | None = None
-    stand_in: str | None = None
-
-
-class Sample(msgspec.Struct, frozen=True, kw_only=True):
-    """A batch that the tokenizer padded on one side; `error` is what it raised."""
-
-    rows: tuple[Row, ...] = ()
-    error: str | None = None
-
-
-class StepDifference(msgspec.Struct, frozen=True, kw_only=True):
-    """How far the next-token logits of one step are from the reference's.
-
-    Attributes:
-        max_abs_diff: The largest absolute difference of two logits; None if either side has a NaN, or an infinity that
-            the other side lacks.
-        kl: KL(reference || run) in nats; None in the same cases.
-        logit_scale: The largest absolute logit of the reference: rounding grows with it.
-        non_finite: How many logits are NaN or an infinity that the other side lacks.
-    """
-
-    max_abs_diff: float | None
-    kl: float | None
-    logit_scale: float
-    non_finite: int = 0
-
-
-class TokenFlip(msgspec.Struct, frozen=True, kw_only=True):
-    """The first step at which a run chose another token than its reference.
-
-    Attributes:
-        step: The number of the generated token, from 0.
-        reference_token_id: The reference's choice.
-        reference_token: Its text.
-        token_id: The run's choice.
-        token: Its text.
-        reference_margin: In the reference: the logit of its own choice minus the logit of the run's choice. None if
-            either is not finite.
-        margin: In the run: the logit of its own choice minus the logit of the reference's choice. None if either is
-            not finite.
-    """
-
-    step: int
-    reference_token_id: int
-    reference_token: str
-    token_id: int
-    token: str
-    reference_margin: float | None
-    margin: float | None
-
-
-class RowDifference(msgspec.Struct, frozen=True, kw_only=True):
-    """One row of a run against the same prompt in its reference, step by step.
-
-    The steps end with the first different token. After it the two rows continue different texts, so a difference of
-    their logits says nothing about padding.
-    """
-
-    prompt_index: int
-    num_pad_tokens: int
-    steps: Annotated[tuple[StepDifference, ...], msgspec.Meta(min_length=1)]
-    flip: TokenFlip | None = None
 
 
 class NoiseProbe(msgspec.Struct, frozen=True, kw_only=True):
@@ -160,7 +39,7 @@ class NoiseProbe(msgspec.Struct, frozen=True, kw_only=True):
 class PadCount(msgspec.Struct, frozen=True, kw_only=True):
     """The next-token logits of one prompt with this pad count, against the same prompt without pads."""
 
-    num_pad_tokens: int
+    num_pad_tokens: Size
     step: StepDifference
 
 
@@ -174,8 +53,8 @@ class PadCountSweep(msgspec.Struct, frozen=True, kw_only=True):
         error: What the sweep raised; None if it ended.
     """
 
-    prompt_index: int
-    sizes: dict[str, int]
+    prompt_index: Count
+    sizes: dict[str, Size]
     counts: tuple[PadCount, ...] = ()
     error: str | None = None
 
@@ -194,11 +73,11 @@ class PrecisionStep(msgspec.Struct, frozen=True, kw_only=True):
         alone: The distance of the prompt alone in 16 bit.
     """
 
-    prompt_index: int
-    num_pad_tokens: int
-    step: int
-    left: float
-    alone: float
+    prompt_index: Count
+    num_pad_tokens: Count
+    step: Count
+    left: Distance
+    alone: Distance
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
@@ -211,7 +90,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
         file: The file of forward(), or of the method that `module` names, relative to the package or the working
             directory.
         line: The line in which that method begins.
-        difference_before: The largest difference of the module's inputs on the real tokens.
+        difference_before: The largest difference of the module's inputs on the real tokens; None if that is not finite.
         difference: The largest difference of its output; None if that is not finite.
         allowed: The largest difference that rounding explains.
         prompt_index: The number of the prompt, from 0.
@@ -221,12 +100,12 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     module: str
     class_name: str = msgspec.field(name="class")
     file: str | None
-    line: int | None
+    line: Size | None
     difference_before: float | None
     difference: float | None
     allowed: float
-    prompt_index: int
-    step: int
+    prompt_index: Count
+    step: Count
 
     def __str__(self) -> str:
         """For example `model.layers.2.self_attn (LlamaAttention, transformers/models/llama/modeling_llama.py:253)`."""
@@ -248,7 +127,11 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
         generation_config: What the model's generation_config sets.
         overridden: The part of it that was switched off for the measurement, such as sampling and penalties.
         prompts: The texts that were run.
+        companion: The number of the prompt that padcheck added, because all the others have the same length; None if
+            it added none.
         num_prompt_tokens: The length of each prompt in tokens.
+        crossing_prompts: The prompts that --cross-limits added, by index: repeated text, to pass `length_limits`.
+        length_limits: The lengths at which the model changes what it does, in ascending order.
         num_pad_tokens_in_prompts: How often the pad token occurs in the prompts themselves.
         max_new_tokens: How many tokens were generated per prompt.
         batch_size: The most prompts that were padded together.
@@ -257,6 +140,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
         samples: A batch that the tokenizer padded, by side.
         load_warnings: What the libraries said while they loaded the model.
         labels_keep_eos: Whether transformers' collator keeps the eos of a text as a label; None if unknown.
+        modes: The modes that were asked for.
         runs: What each run gave, by its name.
         differences: How far each row of a run is from its reference, by the run's name.
         left_out: The expensive probes that did not run because nothing was in doubt.
@@ -274,16 +158,20 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     special_token_ids: SpecialTokenIds
     generation_config: dict[str, object]
     overridden: dict[str, object] = {}
-    prompts: tuple[str, ...]
-    num_prompt_tokens: tuple[int, ...]
-    num_pad_tokens_in_prompts: int
-    max_new_tokens: int
-    batch_size: int | None = None
-    batch_sizes_too_large: tuple[int, ...] = ()
+    prompts: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
+    companion: Count | None = None
+    num_prompt_tokens: tuple[Count, ...]
+    crossing_prompts: tuple[Count, ...] = ()
+    length_limits: tuple[LengthLimit, ...] = ()
+    num_pad_tokens_in_prompts: Count
+    max_new_tokens: Size
+    batch_size: Size | None = None
+    batch_sizes_too_large: tuple[Size, ...] = ()
     sampled: bool = False
     samples: dict[PaddingSide, Sample]
     load_warnings: tuple[str, ...] = ()
     labels_keep_eos: bool | None = None
+    modes: tuple[ModeName, ...] = ()
     runs: dict[str, RunResult] = msgspec.field(default_factory=dict, name="arms")
     differences: dict[str, tuple[RowDifference, ...]] = {}
     left_out: tuple[str, ...] = ()
@@ -293,3 +181,14 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     sweep: PadCountSweep | None = None
     places: dict[str, Place] = {}
     settings: dict[str, object] = {}
+
+    @property
+    def longest_given_prompt(self) -> int:
+        """The length in tokens of the longest prompt that --cross-limits did not add."""
+        return max(n for index, n in enumerate(self.num_prompt_tokens) if index not in self.crossing_prompts)
+
+    @property
+    def longest_given_row(self) -> int:
+        """The length of the longest of these prompts with its new tokens; 0 if nothing ran."""
+        rows = (row for run in self.runs.values() for row in run.rows if row.prompt_index not in self.crossing_prompts)
+        return max((sum(row.attention_mask) for row in rows), default=0)

@@ -1,11 +1,17 @@
 """The types that describe the tokenizer, the model and the installed versions."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
 PaddingSide = Literal["left", "right"]
 PositionEncoding = Literal["learned", "sinusoidal", "rotary", "alibi", "relative", "none", "unknown"]
+
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+"""How many there are of something, or an index. Up to this size a float holds every whole number."""
+
+Size = Annotated[int, msgspec.Meta(ge=1, le=2**53)]
+"""A number that cannot be 0, such as the depth of a model."""
 
 
 class TokenIds(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,8 +49,8 @@ class ChatTemplateFacts(msgspec.Struct, frozen=True, kw_only=True):
         pad_tokens: How many pad tokens it contains.
     """
 
-    leading_bos: int
-    pad_tokens: int
+    leading_bos: Count
+    pad_tokens: Count
 
 
 class TokenizerFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,7 +90,7 @@ class TokenizerFacts(msgspec.Struct, frozen=True, kw_only=True):
     eos_token_id: int | None
     unk_token: str | None
     unk_token_id: int | None
-    vocab_size: int
+    vocab_size: Count
     max_token_id: int
     model_max_length: int | None
     pad_token_used: str
@@ -115,7 +121,9 @@ class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
         attn_implementation: The attention implementation it ran with.
         attn_implementations: All attention implementations that it can run with on this machine.
         weights: None if unknown, as for a model that was already in memory.
+        adapter: The adapter of --adapter that was added to it; None without that option.
         adapter_of: The base model of an adapter; None for any other model.
+        file: Its config, or its GGUF file, as seen from the root of the repository; None if it is not on this machine.
         gguf_file: The GGUF file with its config, tokenizer and weights; None for other formats.
         quantization: How the weights are quantized; None if they are not.
         batch_dependent: Why each row depends on the other rows by design; None if rows should be independent.
@@ -126,20 +134,40 @@ class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
     model_type: str
     architecture: str
     position_encoding: PositionEncoding
-    max_position_embeddings: int | None
+    max_position_embeddings: Size | None
     embedding_rows: int | None
-    num_layers: int | None = None
-    num_parameters: int | None = None
+    num_layers: Size | None = None
+    num_parameters: Count | None = None
     dtype: str | None = None
     device: str | None = None
-    ranks: int = 1
+    ranks: Size = 1
     attn_implementation: str | None = None
     attn_implementations: tuple[str, ...] = ()
     weights: Literal["pretrained", "random"] | None = None
+    adapter: str | None = None
     adapter_of: str | None = None
+    file: str | None = None
     gguf_file: str | None = None
     quantization: str | None = None
     batch_dependent: str | None = None
+
+
+class LengthLimit(msgspec.Struct, frozen=True, kw_only=True):
+    """A number of tokens beyond which the model does something else.
+
+    Attributes:
+        key: The key of the config that sets it.
+        tokens: The number of tokens.
+        what: What changes beyond it.
+        crossed: True if a prompt, or a prompt with its new tokens, was longer.
+        why_not: Why --cross-limits did not cross it; None if nothing was tried.
+    """
+
+    key: str
+    tokens: Size
+    what: str
+    crossed: bool = False
+    why_not: str | None = None
 
 
 class Environment(msgspec.Struct, frozen=True, kw_only=True):

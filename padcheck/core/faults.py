@@ -2,6 +2,8 @@
 
 import msgspec
 
+from padcheck.core.facts import Count
+
 
 class CodePlace(msgspec.Struct, frozen=True, kw_only=True):
     """A line of the user's code, counted from 1."""
@@ -35,11 +37,11 @@ class WatchedCalls(msgspec.Struct, frozen=True, kw_only=True):
         checked: Of the padded calls, those that were checked.
     """
 
-    tokenizer: int = 0
-    generate: int = 0
-    forward: int = 0
-    padded: int = 0
-    checked: int = 0
+    tokenizer: Count = 0
+    generate: Count = 0
+    forward: Count = 0
+    padded: Count = 0
+    checked: Count = 0
 
     @property
     def of_a_model(self) -> int:

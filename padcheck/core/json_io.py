@@ -3,34 +3,53 @@
 A report is written flat: the keys of its evidence are on the same level as its status and findings.
 """
 
+import json
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
 
+from padcheck.core.consistency import require_consistent
 from padcheck.core.errors import UsageError
 from padcheck.core.evidence import Evidence
 from padcheck.core.exit_codes import ExitCode
-from padcheck.core.report import (
-    Check,
-    ConfigurationFile,
-    KnownFinding,
-    Report,
-    Status,
-    Survey,
-    Unmeasured,
-)
+from padcheck.core.report import Check, ConfigurationFile, KnownFinding, Report, Status, Survey, Unmeasured
 from padcheck.core.run_report import AnyDocument, Run
 from padcheck.core.version import __version__
 
 SCHEMA_VERSION = 1
 
 
-def dump(document: AnyDocument) -> str:
-    """The document as JSON, with its keys in a fixed order. NaN and infinity become null."""
+def dump(document: AnyDocument, *, indented: bool = False) -> str:
+    """The document as JSON, with its keys in a fixed order. NaN and infinity become null.
+
+    Args:
+        document: The document.
+        indented: Whether each value has its own line, which more than doubles the size.
+    """
     written: dict[str, Any] = {"schema_version": SCHEMA_VERSION, "padcheck_version": __version__}
     written |= _flat(document)
-    return msgspec.json.format(msgspec.json.encode(written), indent=2).decode() + "\n"
+    try:
+        text = msgspec.json.encode(written)
+    except UnicodeEncodeError:
+        text = msgspec.json.encode(_in_unicode(written))
+    return _printable((msgspec.json.format(text, indent=2) if indented else text).decode()) + "\n"
+
+
+def _in_unicode(value: Any) -> Any:
+    """The same value with escapes for surrogates, as which Python keeps the bytes of a file name that is not UTF-8."""
+    if isinstance(value, str):
+        return value.encode(errors="backslashreplace").decode()
+    if isinstance(value, dict):
+        return {_in_unicode(key): _in_unicode(each) for key, each in value.items()}
+    return [_in_unicode(each) for each in value] if isinstance(value, (list, tuple)) else value
+
+
+def _printable(text: str) -> str:
+    """The same JSON, with escapes for the characters that act on a terminal or are invisible."""
+    escapes = {each: json.dumps(each)[1:-1] for each in set(text) if not each.isprintable() and each != "\n"}
+    return re.sub(f"[{''.join(escapes)}]", lambda found: escapes[found[0]], text) if escapes else text
 
 
 def _flat(document: AnyDocument | Unmeasured) -> dict[str, Any]:
@@ -51,7 +70,8 @@ def load(path: Path) -> AnyDocument:
     """Reads a document that `dump` wrote.
 
     Raises:
-        UsageError: The file cannot be read, is not JSON, has another schema version, or lacks a key.
+        UsageError: The file cannot be read, is not JSON, has another schema version, or lacks a key, or its
+            parts do not belong together.
     """
     change = "Give the file that padcheck wrote with --format json --output FILE."
     try:
@@ -72,6 +92,12 @@ def load(path: Path) -> AnyDocument:
 
 
 def _document(written: dict[str, Any]) -> AnyDocument:
+    document = _converted(written)
+    require_consistent(document)
+    return document
+
+
+def _converted(written: dict[str, Any]) -> AnyDocument:
     if written.get("command") == "survey":
         return msgspec.convert(written, Survey)
     if written.get("command") == "run":
@@ -91,6 +117,7 @@ class _WrittenCheck(msgspec.Struct):
     reports: Annotated[tuple[dict[str, Any], ...], msgspec.Meta(min_length=1)]
     configuration: ConfigurationFile | None = None
     vanished: tuple[KnownFinding, ...] = ()
+    every_attention: bool = False
 
 
 def _report(written: dict[str, Any]) -> Report:

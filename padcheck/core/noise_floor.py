@@ -5,8 +5,9 @@ from typing import Literal
 
 import msgspec
 
-from padcheck.core.evidence import NoiseProbe, RowDifference, RunResult
+from padcheck.core.evidence import NoiseProbe
 from padcheck.core.run_plans import RUN_PLANS
+from padcheck.core.run_results import RowDifference, RunResult
 from padcheck.core.tolerances import FACTOR, Tolerance, bounded_tolerance, given_tolerance, least_tolerance
 
 NoiseMethod = Literal["measured", "bound", "given"]

@@ -23,6 +23,8 @@ CONFIDENCE = 0.999
 HARMLESS = 1.2
 """The ratio that is still harmless: a padded row has a mask, so other kernels run, which round differently."""
 
+_SMALLEST = 1e-30
+"""A smaller distance is no rounding error of 16 bit, and its ratio to another one says nothing."""
 _FEWEST_STEPS = 8
 _FEWEST_PROMPTS = 3
 
@@ -60,7 +62,7 @@ def precision_test(steps: Iterable[PrecisionStep]) -> PrecisionTest | None:
     """
     logs = defaultdict(list)
     for step in steps:
-        if step.left > 0 and step.alone > 0:
+        if min(step.left, step.alone) > _SMALLEST:
             logs[step.prompt_index].append(math.log(step.left / step.alone))
     values = [value for of_prompt in logs.values() for value in of_prompt]
     if len(values) < _FEWEST_STEPS:

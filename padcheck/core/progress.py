@@ -25,13 +25,21 @@ class Progress(Protocol):
         """
         ...
 
-    def steps(self, description: str, total: int) -> AbstractContextManager[Callable[[str], None]]:
-        """A context for many steps. It returns a function to call with the name of each finished step."""
+    def steps(
+        self, description: str, total: int, *, lasting: bool = False
+    ) -> AbstractContextManager[Callable[[str], None]]:
+        """A context for many steps, with or without stages. It returns a function to call when a step has ended.
+
+        Args:
+            description: What the steps are, such as "checking".
+            total: How many steps there are.
+            lasting: Whether the text that this function is called with stays visible.
+        """
         ...
 
 
 class Silent:
-    """Shows nothing: for --quiet, or if stderr is not a terminal."""
+    """Shows nothing, as for --quiet."""
 
     is_watched = False
 
@@ -41,9 +49,9 @@ class Silent:
         yield
 
     @contextmanager
-    def steps(self, description: str, total: int) -> Iterator[Callable[[str], None]]:  # noqa: ARG002
+    def steps(self, description: str, total: int, *, lasting: bool = False) -> Iterator[Callable[[str], None]]:  # noqa: ARG002
         """Shows nothing."""
-        yield lambda _name: None
+        yield lambda _text: None
 
 
 class Stopwatch:
@@ -69,17 +77,3 @@ class Stopwatch:
                 yield
         finally:
             self.seconds[key] = self.seconds.get(key, 0.0) + time.perf_counter() - began
-
-
-class OfBatch:
-    """Passes each stage on to another progress and adds the number of the batch."""
-
-    def __init__(self, progress: Progress, number: int, batches: int) -> None:
-        self._progress = progress
-        self._suffix = f" (batch {number} of {batches})" if batches > 1 else ""
-        self.is_watched = progress.is_watched
-        self.steps = progress.steps
-
-    def stage(self, description: str, key: str, *, downloads: bool = False) -> AbstractContextManager[None]:
-        """Passes the stage on, with the number of the batch in its description."""
-        return self._progress.stage(description + self._suffix, key, downloads=downloads)

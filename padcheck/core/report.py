@@ -1,22 +1,23 @@
-"""The types that hold the result of a command: verdicts, findings, status. Independent of measuring and of display.
+"""The types that hold the result of a command. Independent of measuring and of display.
 
 A `Report` is about one model and a `Check` about several models. A `Survey` is about many architectures: it keeps the
 findings, but not the evidence.
 """
 
-from enum import Enum
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
-from padcheck.core.evidence import Evidence, TokenFlip
+from padcheck.core.evidence import Evidence
 from padcheck.core.exit_codes import ExitCode
-from padcheck.core.facts import Environment, ModelFacts, PaddingSide, PositionEncoding
+from padcheck.core.facts import Environment, ModelFacts, PositionEncoding, Size
 from padcheck.core.noise_floor import NoiseFloor
 from padcheck.core.precision import PrecisionTest
-from padcheck.core.run_plans import SINGLE
+from padcheck.core.run_results import Distance
 from padcheck.core.settings import JudgeSettings
 from padcheck.core.severity import Severity
+from padcheck.core.variant_name import variant_name
+from padcheck.core.verdicts import Advice, Code, Comparison, Finding, Lines, Skipped, Verdict
 
 Command = Literal["compare", "inspect-tokenizer"]
 Status = Literal["pass", "fail", "not_measured", "error"]
@@ -29,105 +30,6 @@ STATUS: dict[ExitCode, Status] = {
     ExitCode.BUG: "error",
 }
 """The status of each exit code."""
-
-
-class Verdict(str, Enum):
-    """How a row compares with its reference, from harmless to severe. The verdict of a run is that of its worst row.
-
-    identical: same tokens, same logits to the last bit. equivalent: rounding explains the difference. different: it
-    does not. non_finite: NaN, or an infinity that the reference lacks.
-    """
-
-    NOT_RUN = "not_run"
-    IDENTICAL = "identical"
-    EQUIVALENT = "equivalent"
-    DIFFERENT = "different"
-    NON_FINITE = "non_finite"
-
-    @property
-    def within_rounding(self) -> bool:
-        """True if nothing differs by more than rounding."""
-        return self in (Verdict.IDENTICAL, Verdict.EQUIVALENT)
-
-    @property
-    def rank(self) -> int:
-        """The position in this order, from 0."""
-        return list(Verdict).index(self)
-
-
-class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """One problem, or one thing worth knowing.
-
-    Attributes:
-        code: The code of its rule, such as PAD201.
-        name: The name of its rule.
-        severity: How bad it is.
-        message: What was found, in one or two sentences.
-        evidence: The numbers that it rests on.
-        fix: What to change.
-        known: True if a baseline accepts it: then it makes no command fail.
-    """
-
-    code: str
-    name: str
-    severity: Severity
-    message: str
-    evidence: dict[str, object]
-    fix: str
-    known: bool = False
-
-
-class Skipped(msgspec.Struct, frozen=True, kw_only=True):
-    """A rule that gave no answer, and the reason: it could not be decided, or another finding already explains it."""
-
-    code: str
-    reason: str
-
-
-class RowComparison(msgspec.Struct, frozen=True, kw_only=True):
-    """The verdict on one row. `max_abs_diff` and `allowed` belong to the worst step: the one nearest to its limit."""
-
-    prompt_index: int
-    num_pad_tokens: int
-    verdict: Verdict
-    max_abs_diff: float | None
-    max_kl: float | None
-    allowed: float
-    step: int
-    first_different_token: int | None
-    flip: TokenFlip | None = None
-    reason: str
-
-
-class Comparison(msgspec.Struct, frozen=True, kw_only=True):
-    """The verdict on one run against its reference. The numbers are those of its worst row."""
-
-    reference: str = SINGLE
-    verdict: Verdict
-    max_abs_diff: float | None = None
-    max_kl: float | None = None
-    allowed: float | None = None
-    first_different_token: int | None = None
-    reason: str
-    rows: tuple[RowComparison, ...] = ()
-
-
-class Advice(msgspec.Struct, frozen=True, kw_only=True):
-    """How to pad for one task with this model.
-
-    Attributes:
-        task: What the caller does.
-        padding_side: The side to pad on; None if every padded batch gave wrong results.
-        position_ids: True if position_ids must be passed.
-        attention_mask: True if attention_mask must be passed.
-        line: A line of code to paste.
-    """
-
-    task: Literal["generating", "scoring", "training"]
-    padding_side: PaddingSide | None
-    position_ids: bool
-    attention_mask: bool
-    line: str
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -157,9 +59,9 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 class Reason(msgspec.Struct, frozen=True, kw_only=True):
     """Why there is no report: what happened, what it usually means, and what to change."""
 
-    what: str
-    meaning: str = ""
-    change: str = ""
+    what: Lines
+    meaning: Lines = ""
+    change: Lines = ""
 
     @property
     def lines(self) -> tuple[str, ...]:
@@ -181,29 +83,29 @@ class Unmeasured(msgspec.Struct, frozen=True, kw_only=True):
     exit_code: ExitCode
     model: UnmeasuredModel
     error: Reason
-    traceback: str | None = None
+    traceback: Lines | None = None
 
 
 class KnownFinding(msgspec.Struct, frozen=True, kw_only=True):
     """A finding that a baseline accepts, up to this severity."""
 
     model: str
-    code: str
+    code: Code
     severity: Severity
 
 
 class ConfigurationFile(msgspec.Struct, frozen=True, kw_only=True):
-    """The configuration file, and the line that names each model, counted from 1."""
+    """The configuration file as seen from the root of its repository, and the line of each model, counted from 1."""
 
     path: str
-    lines: dict[str, int] = {}
+    lines: dict[str, Size] = {}
 
 
 class Check(msgspec.Struct, frozen=True, kw_only=True):
     """Several models, each measured and judged by its own settings.
 
     `vanished` holds the findings of the baseline that no longer occur. A finding whose rule could not be decided has
-    not vanished.
+    not vanished. `every_attention` is True if `compare` ran one model with each attention implementation.
     """
 
     command: Literal["check"] = "check"
@@ -212,6 +114,7 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     configuration: ConfigurationFile | None = None
     reports: tuple[Report | Unmeasured, ...]
     vanished: tuple[KnownFinding, ...] = ()
+    every_attention: bool = False
 
     @property
     def models(self) -> tuple[ModelFacts | UnmeasuredModel, ...]:
@@ -221,6 +124,8 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_by_attention(self) -> bool:
         """True if it is about one model that ran with several attention implementations."""
+        if self.every_attention:
+            return True
         ways = {model.attn_implementation for model in self.models if isinstance(model, ModelFacts)}
         return len(ways) > 1 and len({model.id for model in self.models}) == 1
 
@@ -241,23 +146,39 @@ class Architecture(msgspec.Struct, frozen=True, kw_only=True):
     `verdicts` and `max_abs_diffs` have a key for each way of running it (`left_generate`, `right_score`, ...). Each is
     compared with the prompts alone, except `left_no_mask`, which is compared with `left_generate`. `findings` holds
     the codes, `details` the findings themselves. `exit_code` is that of `compare` for this model. `reason` says why
-    it was not judged.
+    it was not judged. `dtype` is float64 if float32 could not tell rounding from a fault.
+
+    If checkpoints set something that changes which code runs, `variants` has an entry for the default config, followed
+    by one for each of these settings, named by `variant`. The entry of the model type then has the worst of each.
     """
 
     model_type: str
+    variant: str | None = None
     architecture: str | None = None
     status: Literal["judged", "not_built"]
     exit_code: ExitCode
     position_encoding: PositionEncoding | None = None
     verdicts: dict[str, Verdict] = {}
-    max_abs_diffs: dict[str, float | None] = {}
+    max_abs_diffs: dict[str, Distance | None] = {}
     allowed: float | None = None
-    findings: tuple[str, ...] = ()
+    findings: tuple[Code, ...] = ()
     known_limit: str | None = None
     reason: str | None = None
     seconds: float
     library_behaviour: dict[str, str] = {}
+    dtype: str | None = None
     details: tuple[Finding, ...] = ()
+    variants: tuple["Architecture", ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Its model type, and its variant if it is one; `padcheck compare NAME --tiny` measures it."""
+        return variant_name(self.model_type, self.variant)
+
+    @property
+    def lines(self) -> tuple["Architecture", ...]:
+        """What a table shows of it: each variant, or itself if it has none."""
+        return self.variants or (self,)
 
 
 class Survey(msgspec.Struct, frozen=True, kw_only=True):
@@ -269,7 +190,7 @@ class Survey(msgspec.Struct, frozen=True, kw_only=True):
     environment: Environment
     settings: dict[str, object]
     judgement: JudgeSettings = msgspec.field(default_factory=JudgeSettings)
-    architectures: tuple[Architecture, ...]
+    architectures: Annotated[tuple[Architecture, ...], msgspec.Meta(min_length=1)]
 
 
 Document = Report | Check | Survey

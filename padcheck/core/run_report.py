@@ -5,32 +5,33 @@ from typing import Literal
 import msgspec
 
 from padcheck.core.exit_codes import ExitCode
-from padcheck.core.facts import Environment
+from padcheck.core.facts import Environment, Size
 from padcheck.core.faults import WatchedCalls
-from padcheck.core.report import Document, Finding, Status
+from padcheck.core.report import Document, Status
 from padcheck.core.settings import JudgeSettings
+from padcheck.core.verdicts import Code, Finding
 
 
 class CallerFinding(Finding, frozen=True, kw_only=True):
     """A mistake in the user's code.
 
     Attributes:
-        file: The file, relative to the current folder if it is below it.
+        file: The file, as seen from the root of its repository.
         line: The line, counted from 1.
         source: The text of that line; empty if it cannot be read.
     """
 
     file: str
-    line: int
+    line: Size
     source: str
 
 
 class Suppressed(msgspec.Struct, frozen=True, kw_only=True):
     """A finding that a comment in the user's code accepts, and the reason there."""
 
-    code: str
+    code: Code
     file: str
-    line: int
+    line: Size
     reason: str
 
 

@@ -4,17 +4,26 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias, get_args
 
 from padcheck.core.errors import UsageError
 from padcheck.core.facts import PaddingSide
+from padcheck.core.modes import Asked, ModeName
+from padcheck.core.run_plans import MODES
 from padcheck.core.severity import Severity
 from padcheck.core.use_case import Task, UseCase
 
 EVERY_ATTENTION = "all"
 """The value of --attn-implementation that means: each one that the model can run with on this machine."""
 
+Conversation: TypeAlias = tuple[dict[str, Any], ...]
+"""The messages of a chat, each with `role` and `content`, as a chat template receives them."""
+
+Prompt: TypeAlias = str | Conversation
+
 DEMO = "demo"
+_LARGEST_TOLERANCE = 2.0**128
+"""Beyond the largest float32 number, and small enough for arithmetic."""
 DEFAULT_PROMPTS = ("big unpadded five token prompt ", "padded three token ")
 
 
@@ -27,7 +36,7 @@ class MeasureSettings:
     """
 
     model: str = DEMO
-    prompts: tuple[str, ...] = ()
+    prompts: tuple[Prompt, ...] = ()
     chat: bool = False
     max_new_tokens: int = 10
     do_sample: bool = False
@@ -42,12 +51,16 @@ class MeasureSettings:
     attn_implementation: str | None = None
     revision: str | None = None
     gguf_file: str | None = None
+    adapter: str | None = None
     tokenizer: str | None = None
     pad_token: str | None = None
     trust_remote_code: bool = False
     tiny: bool = False
     batch_size: int | Literal["auto"] = 8
     thorough: bool = False
+    task: Task | None = None
+    cross_limits: bool = False
+    with_modes: tuple[Asked, ...] = ()
 
     def __post_init__(self) -> None:
         _require(self.max_new_tokens >= 1, f"--max-new-tokens is {self.max_new_tokens}", "Ask for at least 1.")
@@ -82,13 +95,30 @@ class MeasureSettings:
                 "Leave out one: each rank has its own device, and a toy fits on one device.",
             )
         _require(self.gguf_file != "", "--gguf-file is empty", "Name a file in the model's folder, or leave it out.")
-        names = (self.model, self.gguf_file, self.tokenizer, self.revision, self.pad_token)
-        for text in (*filter(None, names), *self.prompts):
+        for mode in self.with_modes:
+            _require(mode in get_args(Asked), f"--with is {mode!r}", f"Use {', '.join(MODES)} or all.")
+        _require(
+            self.adapter is None or not self.tiny,
+            "--adapter and --tiny exclude each other",
+            "Leave out one: the weights of an adapter do not fit a toy.",
+        )
+        names = (self.model, self.gguf_file, self.adapter, self.tokenizer, self.revision, self.pad_token)
+        for text in (*filter(None, names), *map(str, self.prompts)):
             _require(
                 _is_unicode(text), f"{text!a} is not valid UTF-8", "Rename the folder, or save the prompt as UTF-8."
             )
         for index, prompt in enumerate(self.prompts):
             _require(bool(prompt), f"Prompt {index} is empty", "Give it at least one character.")
+            _require(
+                isinstance(prompt, str) or all(message.keys() >= {"role", "content"} for message in prompt),
+                f"A message of prompt {index} has no role or no content",
+                'Write {"role": "user", "content": "..."}.',
+            )
+
+    @property
+    def modes(self) -> tuple[ModeName, ...]:
+        """The modes to run, in the order of the report."""
+        return tuple(name for name in MODES if name in self.with_modes or "all" in self.with_modes)
 
     @property
     def given(self) -> dict[str, object]:
@@ -126,7 +156,7 @@ class JudgeSettings:
 
     def __post_init__(self) -> None:
         for name, value in (("--atol", self.atol), ("--rtol", self.rtol)):
-            _require(value is None or 0 <= value < math.inf, f"{name} is {value}", "Use 0 or more.")
+            _require(value is None or 0 <= value <= _LARGEST_TOLERANCE, f"{name} is {value}", "Use 0 or more.")
         for code, reason in self.ignore.items():
             _require(bool(reason.strip()), f"{code} is ignored without a reason", f'Write ignore = {{{code} = "why"}}.')
 
@@ -137,10 +167,14 @@ class JudgeSettings:
 
     def left_out(self, code: str) -> str | None:
         """The reason why a code does not count; None if it counts."""
-        reason = next((reason for prefix, reason in self.ignore.items() if code.startswith(prefix)), None)
+        reason = self.ignores(code)
         if reason is None and self.select and not code.startswith(self.select):
             return "left out by --select"
         return reason
+
+    def ignores(self, code: str) -> str | None:
+        """The reason that the user gives for ignoring a code; None if it is not ignored."""
+        return next((reason for prefix, reason in self.ignore.items() if code.startswith(prefix)), None)
 
     def knows(self, code: str, severity: Severity) -> bool:
         """True if the baseline accepts such a finding."""

@@ -1,18 +1,19 @@
-"""Measures a model and a tokenizer that are already in memory, and restores both afterwards."""
+"""Measures a model and a tokenizer that are already in memory, or only a tokenizer, and restores them afterwards."""
 
 from dataclasses import dataclass, replace
 from threading import RLock
 from typing import Any, TypeAlias
 
 from torch import nn
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers import GenerationConfig, PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from padcheck.core.errors import NotMeasuredError, UsageError
 from padcheck.core.evidence import Evidence
 from padcheck.core.progress import Progress
 from padcheck.core.settings import DEFAULT_PROMPTS, MeasureSettings
+from padcheck.hf.inspection import inspect
 from padcheck.hf.library.untouched import untouched
-from padcheck.hf.load.decoder_only import require_decoder_only
+from padcheck.hf.load.decoder_only import require_decoder_only, require_language_model
 from padcheck.hf.load.hub import Source
 from padcheck.hf.load.without_weights import ModelWithoutWeights
 from padcheck.hf.measure import measure_model
@@ -22,6 +23,10 @@ Model: TypeAlias = nn.Module
 
 Tokenizer: TypeAlias = PreTrainedTokenizerBase
 """A fast or a slow tokenizer."""
+
+Config: TypeAlias = PretrainedConfig
+
+GenerationSettings: TypeAlias = GenerationConfig
 
 _ONE_AT_A_TIME = RLock()
 """A second measurement waits for the first one, in any thread.
@@ -55,6 +60,44 @@ def measure_in_memory(model: Model, tokenizer: Tokenizer, settings: MeasureSetti
     given = _InMemory(inner, tokenizer)
     with _ONE_AT_A_TIME, untouched(model, tokenizer):
         return measure_model(replace(settings, model=name), progress, given.without_weights, given.weights)
+
+
+def inspect_in_memory(
+    tokenizer: Tokenizer,
+    config: Config | None,
+    generation_config: GenerationSettings | None,
+    settings: MeasureSettings,
+    progress: Progress,
+) -> Evidence:
+    """Reads a tokenizer, and the configs if they are given. Waits while another thread measures.
+
+    Args:
+        tokenizer: The tokenizer; its name replaces the one in `settings`.
+        config: The model's config; None if only the tokenizer is inspected.
+        generation_config: None for the one that generate() derives from the config.
+        settings: What to encode, and how.
+        progress: Receives the stages.
+
+    Raises:
+        UsageError: One of the objects has the wrong type, or the settings do not fit the tokenizer.
+        NotMeasuredError: The config is not that of a decoder-only model, or there is no token to pad with.
+    """
+    _require_tokenizer(tokenizer)
+    _require_instance("config", config, PretrainedConfig)
+    _require_instance("generation_config", generation_config, GenerationConfig)
+    name = tokenizer.name_or_path or type(tokenizer).__name__
+    if config is None:
+        config = PretrainedConfig()
+    else:
+        require_decoder_only(name, config)
+        require_language_model(name, config)
+    if generation_config is None:
+        generation_config = GenerationConfig.from_model_config(config)
+    loaded = ModelWithoutWeights(
+        Source(name), config, tokenizer, generation_config, prompts=DEFAULT_PROMPTS, weights=None
+    )
+    with _ONE_AT_A_TIME, untouched(nn.Module(), tokenizer, config, generation_config):
+        return inspect(replace(settings, model=name), progress, lambda _settings: loaded).evidence
 
 
 @dataclass(frozen=True)
@@ -107,6 +150,14 @@ def _require_tokenizer(tokenizer: object) -> None:
             f"The tokenizer is a {type(tokenizer).__name__}, not a tokenizer of transformers.",
             meaning="If it is a processor for images or sound, it contains a tokenizer.",
             change="Give processor.tokenizer, or AutoTokenizer.from_pretrained(...).",
+        )
+
+
+def _require_instance(option: str, value: object, kind: type) -> None:
+    if value is not None and not isinstance(value, kind):
+        raise UsageError(
+            f"The {option} is a {type(value).__name__}, not a {kind.__name__} of transformers.",
+            change=f"Give model.{option}, or {kind.__name__}.from_pretrained(...).",
         )
 
 

@@ -6,12 +6,14 @@ Does not import modelling code, because that import takes as long as the rest of
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TypeVar
 
 from padcheck.core.errors import NotMeasuredError
 from padcheck.core.evidence import Evidence
 from padcheck.core.facts import ChatTemplateFacts, ModelFacts
 from padcheck.core.progress import Progress
+from padcheck.core.repository import from_repository_root
 from padcheck.core.settings import MeasureSettings
 from padcheck.hf.calls.capture import captured_warnings, library_bars
 from padcheck.hf.library.config_facts import (
@@ -23,6 +25,7 @@ from padcheck.hf.library.config_facts import (
 )
 from padcheck.hf.library.limits import CutOffError, call_limited
 from padcheck.hf.library.versions import environment
+from padcheck.hf.load.adapters import ADAPTER_CONFIG
 from padcheck.hf.load.value_types import require_value_types
 from padcheck.hf.load.without_weights import (
     LoadWithoutWeights,
@@ -30,7 +33,8 @@ from padcheck.hf.load.without_weights import (
     load_errors_explained,
     load_for_inspection,
 )
-from padcheck.hf.tokenizer.encoding import EncodedPrompts, render_and_encode, seconds_to_encode
+from padcheck.hf.tokenizer.companion import encode_with_companion
+from padcheck.hf.tokenizer.encoding import EncodedPrompts, seconds_to_encode
 from padcheck.hf.tokenizer.facts import chat_template_facts, special_token_ids, tokenizer_facts
 from padcheck.hf.tokenizer.pad_tokens import PadToken, choose_pad_token
 
@@ -39,7 +43,9 @@ _Result = TypeVar("_Result")
 _TEMPLATE_SECONDS = 10
 """A chat template takes milliseconds to render one message."""
 
-_NO_CONFIG = "There is no config.json: only the tokenizer was inspected."
+_MAIN_FILES = ("config.json", ADAPTER_CONFIG, "tokenizer_config.json", "tokenizer.json")
+
+_NO_CONFIG = "There is no config: only the tokenizer was inspected."
 
 
 @dataclass(frozen=True)
@@ -77,7 +83,7 @@ def inspect(settings: MeasureSettings, progress: Progress, load: LoadWithoutWeig
             rows = getattr(loaded.text_config, "vocab_size", None)
             template = _chat_template_facts(loaded, pad_token, messages)
             facts = tokenizer_facts(tokenizer, ids, pad_token, rows, template)
-            encoded = _encode(loaded, pad_token, settings, messages)
+            encoded, companion = _encode(loaded, pad_token, settings, messages)
     if loaded.is_only_a_tokenizer:
         messages.append(_NO_CONFIG)
     evidence = Evidence(
@@ -87,11 +93,13 @@ def inspect(settings: MeasureSettings, progress: Progress, load: LoadWithoutWeig
         special_token_ids=ids,
         generation_config=generation_settings(loaded.generation_config),
         prompts=encoded.texts.texts,
+        companion=companion,
         num_prompt_tokens=tuple(map(len, encoded.input_ids)),
         num_pad_tokens_in_prompts=sum(input_ids.count(pad_token.token_id) for input_ids in encoded.input_ids),
         max_new_tokens=settings.max_new_tokens,
         samples=encoded.samples,
         load_warnings=tuple(messages),
+        modes=settings.modes,
         settings=settings.given,
     )
     return Inspected(loaded, pad_token, encoded.input_ids, evidence)
@@ -111,9 +119,17 @@ def _chat_template_facts(
 
 def _encode(
     loaded: ModelWithoutWeights, pad_token: PadToken, settings: MeasureSettings, messages: list[str]
-) -> EncodedPrompts:
-    prompts = settings.prompts or loaded.prompts
-    encode = partial(render_and_encode, loaded.tokenizer, prompts, pad_token, chat=settings.chat)
+) -> tuple[EncodedPrompts, int | None]:
+    prompts, positions = settings.prompts or loaded.prompts, max_position_embeddings(loaded.text_config)
+    encode = partial(
+        encode_with_companion,
+        loaded.tokenizer,
+        prompts,
+        loaded.prompts,
+        pad_token,
+        chat=settings.chat,
+        longest=None if positions is None else positions - settings.max_new_tokens,
+    )
     try:
         return _limited(loaded, encode, seconds_to_encode(prompts), messages)
     except CutOffError as error:
@@ -156,8 +172,17 @@ def _model_facts(settings: MeasureSettings, loaded: ModelWithoutWeights, embeddi
         max_position_embeddings=max_position_embeddings(loaded.text_config),
         num_layers=num_layers(loaded.text_config),
         embedding_rows=embedding_rows,
-        adapter_of=None if loaded.adapter is None else loaded.source.name,
+        adapter=settings.adapter,
+        adapter_of=None if loaded.adapter is None or settings.adapter is not None else loaded.source.name,
+        file=_file(settings, loaded.source.gguf_file),
         gguf_file=loaded.source.gguf_file,
         quantization=quantized,
         batch_dependent=batch_dependent,
     )
+
+
+def _file(settings: MeasureSettings, gguf_file: str | None) -> str | None:
+    """The file in the model's folder that stands for the model in an annotation; None for a model on the hub."""
+    folder = Path(settings.model)
+    files = (folder, *(folder / name for name in (gguf_file, *_MAIN_FILES) if name is not None))
+    return next((from_repository_root(file) for file in files if file.is_file()), None)

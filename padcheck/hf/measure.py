@@ -1,13 +1,15 @@
 """Measures one model: reads everything that needs no weights, then loads the weights and runs the prompts."""
 
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 
 import msgspec
 from transformers import PreTrainedModel
 
 from padcheck.core.errors import NotMeasuredError
 from padcheck.core.evidence import Evidence
-from padcheck.core.facts import ModelFacts
+from padcheck.core.facts import LengthLimit, ModelFacts
 from padcheck.core.progress import Progress
 from padcheck.core.settings import MeasureSettings
 from padcheck.hf.calls.capture import captured_warnings, library_bars
@@ -15,11 +17,15 @@ from padcheck.hf.calls.generation import overridden_settings
 from padcheck.hf.inspection import Inspected, inspect
 from padcheck.hf.library.config_facts import num_layers
 from padcheck.hf.library.devices import device_names
+from padcheck.hf.library.length_limits import length_limits
 from padcheck.hf.load.weights import load_model
 from padcheck.hf.load.without_weights import LoadWithoutWeights, ModelWithoutWeights, load_without_weights
 from padcheck.hf.parallel.ranks import in_step, number_of_ranks
 from padcheck.hf.runs.attention import implementations
+from padcheck.hf.runs.crossing import Crossing, not_crossing, plan_crossing
 from padcheck.hf.runs.in_batches import Measured, not_run, run_in_batches
+from padcheck.hf.runs.recorder import OutOfMemoryError
+from padcheck.hf.tokenizer.encoding import decode
 from padcheck.hf.tokenizer.labels import labels_keep_eos
 
 
@@ -51,9 +57,9 @@ def measure_model(
     ):
         model = load_weights(inspected.loaded, settings)
     embedding_rows = _embedding_rows(model)
-    measured = _run_prompts(model, inspected, embedding_rows, settings, progress)
-    evidence = inspected.evidence
-    return msgspec.structs.replace(
+    measured, crossing = _run_prompts(model, inspected, embedding_rows, settings, progress)
+    evidence = _add_crossing(inspected, crossing)
+    measured_evidence = msgspec.structs.replace(
         evidence,
         model=_add_facts_of_weights(evidence.model, model, embedding_rows, inspected.loaded),
         overridden=overridden_settings(inspected.loaded.generation_config),
@@ -61,6 +67,27 @@ def measure_model(
         labels_keep_eos=labels_keep_eos(inspected.loaded.tokenizer, inspected.encoded[0], inspected.pad_token),
         load_warnings=(*evidence.load_warnings, *(m for m in messages if m not in evidence.load_warnings)),
         **vars(measured),
+    )
+    longest = measured_evidence.longest_given_row
+    limits = (_crossed(limit, longest) for limit in evidence.length_limits)
+    return msgspec.structs.replace(measured_evidence, length_limits=tuple(limits))
+
+
+def _crossed(limit: LengthLimit, longest_row: int) -> LengthLimit:
+    return msgspec.structs.replace(limit, crossed=True) if longest_row > limit.tokens else limit
+
+
+def _add_crossing(inspected: Inspected, crossing: Crossing) -> Evidence:
+    """The evidence with the prompts that were added to cross limits."""
+    evidence, tokenizer = inspected.evidence, inspected.loaded.tokenizer
+    added = [input_ids for batch in crossing.batches for input_ids in batch]
+    given = len(evidence.prompts)
+    return msgspec.structs.replace(
+        evidence,
+        prompts=(*evidence.prompts, *(decode(tokenizer, input_ids) for input_ids in added)),
+        num_prompt_tokens=(*evidence.num_prompt_tokens, *map(len, added)),
+        crossing_prompts=tuple(range(given, given + len(added))),
+        length_limits=crossing.limits,
     )
 
 
@@ -92,7 +119,9 @@ def _require_enough_positions(inspected: Inspected) -> None:
 
 def _run_prompts(
     model: PreTrainedModel, inspected: Inspected, embedding_rows: int, settings: MeasureSettings, progress: Progress
-) -> Measured:
+) -> tuple[Measured, Crossing]:
+    """What the runs gave, and the prompts that were added to cross limits, as far as they fit into memory."""
+    limits = length_limits(model.config)
     largest = max(max(input_ids) for input_ids in inspected.encoded)
     if largest >= embedding_rows:
         raise NotMeasuredError(
@@ -103,8 +132,13 @@ def _run_prompts(
     pad_id = inspected.pad_token.token_id
     if not 0 <= pad_id < embedding_rows:
         # On CUDA, looking it up would make the device unusable for the whole process.
-        return not_run(f"not run: pad token id {pad_id} has no embedding row (the model has {embedding_rows})")
-    return run_in_batches(
+        error = f"not run: pad token id {pad_id} has no embedding row (the model has {embedding_rows})"
+        return not_run(error), not_crossing(limits)
+    crossing = not_crossing(limits)
+    if settings.cross_limits:
+        crossing = plan_crossing(model, inspected.encoded, limits, settings.max_new_tokens)
+    run = partial(
+        run_in_batches,
         model,
         inspected.loaded.tokenizer,
         inspected.encoded,
@@ -112,6 +146,11 @@ def _run_prompts(
         settings=settings,
         progress=progress,
     )
+    while crossing.batches:
+        with suppress(OutOfMemoryError):
+            return run(crossing=crossing.batches), crossing
+        crossing = crossing.without_longest("memory ran out")
+    return run(), crossing
 
 
 def _add_facts_of_weights(

@@ -3,8 +3,8 @@
 from typing import NamedTuple
 
 from padcheck.core.facts import PaddingSide
-from padcheck.core.report import Advice
 from padcheck.core.run_plans import SINGLE, RunName
+from padcheck.core.verdicts import Advice
 from padcheck.judging.case import Case
 
 
@@ -33,7 +33,7 @@ _WAYS_TO_SCORE = (
 
 _NONE_RIGHT = "  # no padded batch is right"
 _NO_MASK_NEEDED = "  # also without attention_mask"
-_POSITIONS = "position_ids=(inputs.attention_mask.cumsum(-1) - 1).clamp(min=0)"
+_POSITIONS = "position_ids = (inputs.attention_mask.cumsum(-1) - 1).clamp(min=0)"
 
 
 def advise(case: Case) -> tuple[Advice, ...]:
@@ -72,13 +72,14 @@ def _how_to_generate(case: Case) -> tuple[PaddingSide | None, str, bool]:
     hidden = bool(case.wrong("left_float32"))
     if case.right("left") and not hidden:
         needed = not case.right("left_no_mask")
-        return "left", f"model.generate(**{_batch('left')}){'' if needed else _NO_MASK_NEEDED}", needed
+        return "left", f"{_batch('left')}; model.generate(**inputs){'' if needed else _NO_MASK_NEEDED}", needed
     if case.right("right") and not hidden:
-        return "right", f"model.generate(**{_batch('right')})", True
+        return "right", f"{_batch('right')}; model.generate(**inputs)", True
     if (attention := case.right_with_attention()) is not None:
-        return "left", f'model.set_attn_implementation("{attention}"); model.generate(**{_batch("left")})', True
+        line = f'model.set_attn_implementation("{attention}"); {_batch("left")}; model.generate(**inputs)'
+        return "left", line, True
     if case.right("uncached") and case.right("left_uncached") and not hidden:
-        return "left", f"model.generate(**{_batch('left')}, use_cache=False)", True
+        return "left", f"{_batch('left')}; model.generate(**inputs, use_cache=False)", True
     return None, 'for text in texts: model.generate(**tokenizer(text, return_tensors="pt"))' + _NONE_RIGHT, False
 
 
@@ -87,8 +88,8 @@ def _scoring(case: Case) -> Advice:
     if way is None:
         line = 'for text in texts: model(**tokenizer(text, return_tensors="pt"))' + _NONE_RIGHT
         return Advice(task="scoring", padding_side=None, position_ids=False, attention_mask=False, line=line)
-    batch = _batch(way.side)
-    line = f"inputs = {batch}; model(**inputs, {_POSITIONS})" if way.position_ids else f"model(**{batch})"
+    call = f"{_POSITIONS}; model(**inputs, position_ids=position_ids)" if way.position_ids else "model(**inputs)"
+    line = f"{_batch(way.side)}; {call}"
     return Advice(
         task="scoring",
         padding_side=way.side,
@@ -114,4 +115,5 @@ def _training(scoring: Advice) -> Advice:
 
 
 def _batch(side: PaddingSide) -> str:
-    return f'tokenizer(texts, padding=True, padding_side="{side}", return_tensors="pt")'
+    """Two short statements, so that each fits on a line of a narrow terminal."""
+    return f'tokenizer.padding_side = "{side}"; inputs = tokenizer(texts, padding=True, return_tensors="pt")'

@@ -3,15 +3,18 @@
 from collections.abc import Sequence
 from typing import NamedTuple, TypeVar
 
-from padcheck.core.evidence import OTHER_ATTENTION, Evidence, PadCountSweep, Place, RowDifference
+from padcheck.core.evidence import OTHER_ATTENTION, Evidence, PadCountSweep, Place
 from padcheck.core.precision import PrecisionTest
-from padcheck.core.report import Comparison, RowComparison, Verdict
 from padcheck.core.run_plans import CONTROLS, RUN_PLANS, SINGLE, RunName
+from padcheck.core.run_results import RowDifference
 from padcheck.core.tolerances import Tolerance, share_of_allowance
 from padcheck.core.use_case import UseCase
+from padcheck.core.verdicts import Comparison, RowComparison, Verdict
 
 Reads = tuple[RunName | tuple[RunName, ...], ...]
 """The runs that a rule needs. Of a tuple of runs one is enough; the reason for being undecided names its first run."""
+
+ONLY_THE_TOKENIZER = "only the tokenizer was inspected"
 
 LEFT_BATCH: tuple[RunName, ...] = ("left", "left_float32")
 """The runs that `Case.left` chooses from."""
@@ -79,7 +82,7 @@ class Case(NamedTuple):
 
     def _why_not_run(self, name: RunName) -> str:
         if not self.evidence.runs:
-            return "only the tokenizer was inspected"
+            return ONLY_THE_TOKENIZER
         run = self.evidence.runs.get(name)
         if run is None:
             return f"the run {name} did not run"

@@ -1,12 +1,13 @@
 """Compares each run with its reference: the verdict on every row, under the tolerance that rounding explains."""
 
-from padcheck.core.evidence import Evidence, RowDifference
+from padcheck.core.evidence import Evidence
 from padcheck.core.noise_floor import NoiseFloor, noise_floor, tolerance_of
 from padcheck.core.precision import precision_test
-from padcheck.core.report import Comparison, RowComparison, Verdict
 from padcheck.core.run_plans import SINGLE
+from padcheck.core.run_results import RowDifference
 from padcheck.core.tolerances import Tolerance, share_of_allowance
 from padcheck.core.use_case import UseCase
+from padcheck.core.verdicts import Comparison, RowComparison, Verdict
 from padcheck.judging.case import Case, Step, how_far
 
 _ANY_USE = UseCase()

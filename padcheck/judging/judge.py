@@ -9,9 +9,10 @@ from msgspec.structs import replace
 from padcheck.core.errors import UsageError
 from padcheck.core.evidence import Evidence
 from padcheck.core.exit_codes import ExitCode
-from padcheck.core.report import STATUS, Command, Finding, Report, Skipped
+from padcheck.core.report import STATUS, Command, Report
 from padcheck.core.run_plans import SINGLE
 from padcheck.core.settings import JudgeSettings
+from padcheck.core.verdicts import Finding, Skipped
 from padcheck.judging.advice import advise
 from padcheck.judging.case import Case
 from padcheck.judging.compare import open_case
@@ -67,7 +68,7 @@ def _ask_rules(case: Case, settings: JudgeSettings) -> tuple[list[Finding], list
     found = {rule: outcome for rule, outcome in outcomes.items() if isinstance(outcome, Finding)}
     skipped = [outcome for outcome in outcomes.values() if isinstance(outcome, Skipped)]
     covered = suppressed(found)
-    skipped += [rule.skip(f"covered by {code}") for rule, code in covered.items()]
+    skipped += [rule.skip(f"covered by {code}", "covered") for rule, code in covered.items()]
     findings = [
         replace(finding, known=settings.knows(finding.code, finding.severity))
         for rule, finding in found.items()
@@ -80,9 +81,9 @@ def _ask_rules(case: Case, settings: JudgeSettings) -> tuple[list[Finding], list
 def _ask(rule: Rule, case: Case, settings: JudgeSettings) -> Finding | Skipped | None:
     left_out = settings.left_out(rule.code)
     if left_out is not None:
-        return rule.skip(left_out)
+        return rule.skip(left_out, "ignored" if settings.ignores(rule.code) is not None else "not_asked")
     if not rule.concerns(case.use):
-        return rule.skip(f"says nothing about {case.use}")
+        return rule.skip(f"says nothing about {case.use}", "not_asked")
     if _BATCH in rule.suppressed_by and case.undecidable() is not None:
         # PAD206 is then a warning, which suppresses no error; but whatever it could explain may come from the batch.
         return rule.skip("rows depend on their batch by construction")

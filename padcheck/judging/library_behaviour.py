@@ -1,7 +1,8 @@
 """Behaviour of the installed transformers that differs between its versions, as seen in the runs."""
 
-from padcheck.core.evidence import Evidence, Row
+from padcheck.core.evidence import Evidence
 from padcheck.core.run_plans import RunName
+from padcheck.core.run_results import Row
 
 _RIGHT_PADDING = "right-padding was detected"
 _MISSING_MASK = ("attention mask is not set", "attention mask and the pad token id were not set")
@@ -48,13 +49,23 @@ def _pad_positions(rows: list[Row]) -> str | None:
 
 
 def _counted_from(rows: list[Row]) -> str | None:
-    """Only columns that entered forward() have a position. The last new token never enters."""
-    pairs = {
-        (position, row.position_ids_from_mask[column])
-        for row in rows
-        for column, position in enumerate(row.position_ids)
-        if column >= len(row.input_ids) - len(row.generated_ids) and position is not None
-    }
-    if not pairs:
+    """What the positions of the new tokens follow; None if no row shows it.
+
+    A row shows it only if both ways of counting give different positions: a prompt of one token, with pads at
+    position 0, does not. Columns that never entered forward() have no position, such as the last new token.
+    """
+    matches: list[tuple[bool, bool]] = []
+    for row in rows:
+        width = len(row.input_ids) - len(row.generated_ids)
+        last = row.position_ids[width - 1]
+        if last is None:
+            continue
+        for step, position in enumerate(row.position_ids[width:], start=1):
+            by_mask, by_column = row.position_ids_from_mask[width + step - 1], last + step
+            if position is not None and by_mask != by_column:
+                matches.append((position == by_mask, position == by_column))
+    if not matches:
         return None
-    return "mask" if all(given == counted for given, counted in pairs) else "last column"
+    if all(by_mask for by_mask, _ in matches):
+        return "mask"
+    return "last column" if all(by_column for _, by_column in matches) else None

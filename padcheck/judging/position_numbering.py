@@ -2,7 +2,7 @@
 
 from itertools import pairwise
 
-from padcheck.core.evidence import Row
+from padcheck.core.run_results import Row
 
 
 def counted_from_slots(alone: Row, padded: Row) -> bool:

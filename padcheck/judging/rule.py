@@ -10,17 +10,18 @@ from typing import ClassVar
 
 import msgspec
 
+from padcheck.core.errors import HOME
 from padcheck.core.evidence import Place
 from padcheck.core.facts import PaddingSide
-from padcheck.core.report import Finding, Skipped
 from padcheck.core.severity import Severity
 from padcheck.core.use_case import Task, UseCase
+from padcheck.core.verdicts import Finding, Skipped, SkippedBecause
 from padcheck.judging.case import Case, Reads
 
 EQUAL_LENGTH = "batch prompts of equal length, or run them one by one"
 NO_SWEEP = "undecided: the sweep over pad counts did not run"
 
-_CODE = ("Wrong:", "Right:")
+CODE_SECTIONS = ("Wrong:", "Right:")
 """The sections that hold an example in code."""
 
 
@@ -47,7 +48,7 @@ class Code:
         """The heading and text of each section. Only lines of code keep their line breaks."""
         blocks = [block.splitlines() for block in cls.documentation().split("\n\n")[1:]]
         return [
-            (heading, ("\n" if heading in _CODE else " ").join(line.strip() for line in lines))
+            (heading, ("\n" if heading in CODE_SECTIONS else " ").join(line.strip() for line in lines))
             for heading, *lines in blocks
         ]
 
@@ -55,6 +56,11 @@ class Code:
     def documentation(cls) -> str:
         """The docstring without indentation."""
         return inspect.cleandoc(cls.__doc__ or "")
+
+    @classmethod
+    def url(cls) -> str:
+        """The page that documents the code. It never moves."""
+        return f"{HOME}/blob/main/docs/codes/{cls.code}.md"
 
 
 class Rule(Code, ABC):
@@ -119,14 +125,15 @@ class Rule(Code, ABC):
             fix=fix,
         )
 
-    def skip(self, reason: str) -> Skipped:
+    def skip(self, reason: str, kind: SkippedBecause = "undecided") -> Skipped:
         """This rule is undecided, left out or suppressed, and why."""
-        return Skipped(code=self.code, reason=reason)
+        return Skipped(code=self.code, reason=reason, kind=kind)
 
 
 def code_fix(place: Place | None, change: str) -> str:
-    """What to change in the model's code, and where."""
-    return f"# in the model's code: {change}" if place is None else f"# in {place}: {change}"
+    """The line to change in the model's code, below a comment that says where."""
+    where = "the model's code" if place is None else place
+    return f"# in {where}:\n{change}"
 
 
 def _in_and_out(place: Place) -> str:
@@ -137,4 +144,4 @@ def _in_and_out(place: Place) -> str:
 
 def attention_fix(implementation: str) -> str:
     """The line that loads the model with this attention implementation."""
-    return f'model = AutoModelForCausalLM.from_pretrained(..., attn_implementation="{implementation}")'
+    return f'AutoModelForCausalLM.from_pretrained(..., attn_implementation="{implementation}")'

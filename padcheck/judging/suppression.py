@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from graphlib import TopologicalSorter
 
-from padcheck.core.report import Finding
+from padcheck.core.verdicts import Finding
 from padcheck.judging.rules import RULES, Rule
 
 

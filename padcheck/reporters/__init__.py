@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from padcheck.core.errors import UsageError
 from padcheck.reporters.text.view import View
+from padcheck.reporters.text.visible import made_visible
 
 if TYPE_CHECKING:
     from padcheck.core.run_report import AnyDocument
@@ -34,12 +35,18 @@ class Format(str, Enum):
 
 
 _MACHINE = {Format.JSON, Format.JUNIT, Format.SARIF, Format.GITHUB}
+_EXACT = {Format.JSON, Format.HTML}
+"""The formats that need exact texts, and make them safe themselves. JSON is read back, and HTML shows the command that
+repeats the measurement."""
 
 
 def render(document: "AnyDocument", fmt: Format, view: View) -> str:
-    """The document in one format."""
+    """The document in one format.
+
+    What a reporter gets has no text that could act on a terminal, or on the lines around it.
+    """
     reporter: Callable[[AnyDocument, View], str] = import_module(_module_of(document, fmt)).render
-    return reporter(document, view)
+    return reporter(document if fmt in _EXACT else made_visible(document), view)
 
 
 def _module_of(document: "AnyDocument", fmt: Format) -> str:

@@ -11,20 +11,43 @@ from padcheck.core.exit_codes import ExitCode
 from padcheck.core.report import STATUS, Architecture, Check, Report, Survey, Unmeasured
 from padcheck.core.run_report import AnyDocument, Run
 from padcheck.core.settings import JudgeSettings
+from padcheck.core.version import __version__
 from padcheck.judging.baseline import Baseline
 from padcheck.judging.caller_rule import exit_code_of
-from padcheck.judging.caller_rules import ALL_CODES
+from padcheck.judging.caller_rules import ALL_CODES, CALLER_RULES
 from padcheck.judging.judge import rejudge, require_known_codes
+from padcheck.judging.rules import RULES
 from padcheck.running.many_models import compose_check
-from padcheck.running.survey import compose_survey
+from padcheck.running.survey import compose_architecture, compose_survey
 
 
 def judge_again(document: AnyDocument, changes: Mapping[str, Any]) -> AnyDocument:
     """The same evidence, judged with the same `JudgeSettings` except for these changes.
 
     Raises:
-        UsageError: A code is unknown, or something changes that needs evidence which the document does not keep.
+        UsageError: A code is unknown, something changes that needs evidence which the document does not keep, or the
+            evidence passes although the document fails.
     """
+    _require_known_codes(document)
+    if document.exit_code is not ExitCode.OK and _versions(document) == {__version__}:
+        again = _again(document, {})
+        if again.exit_code is ExitCode.OK:
+            raise UsageError(
+                f"The file says {document.status}, but what was measured gives {again.status}.",
+                meaning="It was changed after padcheck wrote it.",
+                change="Run the command again, or take the file as it was.",
+            )
+    return _again(document, changes)
+
+
+def _versions(document: AnyDocument) -> set[str]:
+    """The versions of padcheck that judged a document. Another version may judge differently."""
+    if isinstance(document, Check):
+        return {each.evidence.environment.padcheck for each in document.reports if isinstance(each, Report)}
+    return {(document.evidence if isinstance(document, Report) else document).environment.padcheck}
+
+
+def _again(document: AnyDocument, changes: Mapping[str, Any]) -> AnyDocument:
     if isinstance(document, Survey):
         return _survey_again(document, changes)
     if isinstance(document, Run):
@@ -41,6 +64,25 @@ def accept(check: Check, baseline: Baseline) -> Check:
         for report, model in zip(check.reports, check.models, strict=True)
     ]
     return compose_check(reports, check.configuration)
+
+
+def _require_known_codes(document: AnyDocument) -> None:
+    """Rejects unknown codes in documents that keep findings without evidence. Others get new findings."""
+    if isinstance(document, Survey):
+        kind, known = "survey", {rule.code for rule in RULES}
+        found = {code for architecture in document.architectures for code in architecture.findings}
+    elif isinstance(document, Run):
+        kind, known = "watched program", {rule.code for rule in CALLER_RULES}
+        found = {finding.code for finding in document.findings}
+    else:
+        return
+    unknown = found - known
+    if unknown:
+        raise UsageError(
+            f"The {kind} has findings of unknown codes: {', '.join(sorted(unknown))}.",
+            meaning="It was written by a newer padcheck.",
+            change="Read the file with that version.",
+        )
 
 
 def _report_again(report: Report | Unmeasured, changes: Mapping[str, Any]) -> Report | Unmeasured:
@@ -76,6 +118,8 @@ def _survey_again(survey: Survey, changes: Mapping[str, Any]) -> Survey:
 
 
 def _architecture_again(architecture: Architecture, judgement: JudgeSettings) -> Architecture:
+    if architecture.variants:
+        return compose_architecture([_architecture_again(each, judgement) for each in architecture.variants])
     if architecture.status != "judged":
         return architecture
     fails = any(judgement.fails(finding.severity) for finding in architecture.details)

@@ -1,9 +1,11 @@
 """`padcheck check`: measures and judges several models, each with its own settings."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
+
+import msgspec
 
 from padcheck.core.errors import NotMeasuredError
 from padcheck.core.progress import Progress, Silent
@@ -20,6 +22,7 @@ from padcheck.core.report import (
 from padcheck.core.settings import JudgeSettings, MeasureSettings
 from padcheck.judging.baseline import Baseline, was_measured
 from padcheck.judging.judge import require_known_codes
+from padcheck.reporters.report.wording.conclusion import conclusion
 from padcheck.running.failures import Failure, report_or_failure
 from padcheck.running.imports import importing
 from padcheck.running.local_pool import Lost
@@ -66,15 +69,23 @@ def check(
             dtype_and_device(job.measure if run_each_on_ray is None else replace(job.measure, device=None))
     compare_one = partial(_compare, raise_usage_errors=len(jobs) == 1)
     if run_each_on_ray is None:
-        with joined(wanted=any(job.measure.tp_plan for job in jobs)):
-            return compose_check((compare_one(job, progress) for job in jobs), configuration)
+        with (
+            joined(wanted=any(job.measure.tp_plan for job in jobs)),
+            progress.steps("checking", len(jobs), lasting=True) as done,
+        ):
+            return compose_check((_told(compare_one(job, progress), job, done) for job in jobs), configuration)
     reports: dict[str, Report | Unmeasured] = {}
-    with progress.steps("checking", len(jobs)) as done:
+    with progress.steps("checking", len(jobs), lasting=True) as done:
         for job, result in run_each_on_ray(partial(compare_one, progress=Silent()), jobs):
-            name = job.measure.model
-            reports[name] = _lost(job, result) if isinstance(result, Lost) else result
-            done(name)
+            report = _lost(job, result) if isinstance(result, Lost) else result
+            reports[job.measure.model] = _told(report, job, done)
     return compose_check((reports[job.measure.model] for job in jobs), configuration)
+
+
+def _told(report: Report | Unmeasured, job: Job, done: Callable[[str], None]) -> Report | Unmeasured:
+    """The report, after its conclusion was shown."""
+    done(f"{job.measure.model}: {conclusion(report)}")
+    return report
 
 
 def compare_by_attention(measure: MeasureSettings, judgement: JudgeSettings, progress: Progress) -> Check:
@@ -96,7 +107,7 @@ def compare_by_attention(measure: MeasureSettings, judgement: JudgeSettings, pro
             model = reports[0].evidence.model
             others = [each for each in model.attn_implementations if each != model.attn_implementation]
             reports += [_compare(job(each), progress, raise_usage_errors=False) for each in others]
-        return compose_check(reports, None)
+        return msgspec.structs.replace(compose_check(reports, None), every_attention=True)
 
 
 def compose_check(reports: Iterable[Report | Unmeasured], configuration: ConfigurationFile | None) -> Check:

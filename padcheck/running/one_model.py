@@ -13,7 +13,7 @@ from padcheck.judging.judge import judge, require_known_codes
 from padcheck.running.imports import importing
 
 if TYPE_CHECKING:
-    from padcheck.hf.in_memory import Model, Tokenizer
+    from padcheck.hf.in_memory import Config, GenerationSettings, Model, Tokenizer
 
 
 def compare(measure: MeasureSettings, judgement: JudgeSettings, progress: Progress) -> Report:
@@ -93,6 +93,30 @@ def inspect_tokenizer(measure: MeasureSettings, judgement: JudgeSettings, progre
         return inspect(measure, watch).evidence
 
     return measure_and_judge("inspect-tokenizer", inspected, judgement, progress)
+
+
+def inspect_in_memory(
+    tokenizer: "Tokenizer",
+    config: "Config | None",
+    generation_config: "GenerationSettings | None",
+    *,
+    measure: MeasureSettings,
+    judgement: JudgeSettings,
+    progress: Progress,
+) -> Report:
+    """The same for objects in memory, which are unchanged afterwards.
+
+    Raises:
+        PadcheckError: Nothing could be measured.
+    """
+    from padcheck.hf.in_memory import inspect_in_memory as inspected
+
+    return measure_and_judge(
+        "inspect-tokenizer",
+        lambda watch: inspected(tokenizer, config, generation_config, measure, watch),
+        judgement,
+        progress,
+    )
 
 
 def measure_and_judge(

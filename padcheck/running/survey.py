@@ -11,9 +11,11 @@ from padcheck.core.errors import UsageError
 from padcheck.core.exit_codes import ExitCode
 from padcheck.core.facts import Environment
 from padcheck.core.progress import Progress, Silent
-from padcheck.core.report import STATUS, Architecture, Comparison, Report, Survey
-from padcheck.core.run_plans import SINGLE
+from padcheck.core.report import STATUS, Architecture, Report, Survey
+from padcheck.core.run_plans import MODES, SINGLE
 from padcheck.core.settings import JudgeSettings, MeasureSettings, SurveySettings
+from padcheck.core.variant_name import variant_name
+from padcheck.core.verdicts import Comparison, Finding, Verdict
 from padcheck.judging.compare import open_case
 from padcheck.judging.judge import require_known_codes
 from padcheck.judging.known_limits import KNOWN_LIMITS
@@ -33,8 +35,12 @@ _RUNS = {
     "left_no_mask": "left_no_mask",
     "batch_of_copies": "batched",
     "forward_alone": "forward",
+    "packed": "packed",
 }
-"""The runs that a survey keeps, by their keys in its JSON."""
+"""The runs that a survey keeps, by their keys in its JSON. Those of modes are added under their own names."""
+
+_UNCLEAR = 0.01
+"""Logit units. Rounding in float32 stays far below it, unless it flips a choice such as a router's or a top-k."""
 
 
 def survey(
@@ -86,6 +92,7 @@ def survey(
     settings: dict[str, object] = {
         key: getattr(measure, key) for key in ("dtype", "device", "attn_implementation", "max_new_tokens", "seed")
     }
+    settings["with_modes"] = measure.modes
     return compose_survey([judged[model_type] for model_type in model_types], environment(), settings, judgement)
 
 
@@ -124,21 +131,84 @@ def _import_all() -> None:
 
 
 def _judge_architecture(model_type: str, measure: MeasureSettings, judgement: JudgeSettings) -> Architecture:
-    """Runs in a worker process."""
+    """Judges a model type and its variants. Runs in a worker process."""
+    from padcheck.hf.toys.variants import variants_of
+
+    variants = (None, *variants_of(model_type))
+    return compose_architecture([_judge_variant(model_type, variant, measure, judgement) for variant in variants])
+
+
+def compose_architecture(variants: list[Architecture]) -> Architecture:
+    """The entry of a model type: the only variant itself, or the worst of each verdict and all codes."""
+    default, *others = variants
+    if not others:
+        return default
+    judged = [each for each in variants if each.status == "judged"]
+    runs = dict.fromkeys(run for each in judged for run in each.verdicts)
+    worst = {run: max((each for each in judged if run in each.verdicts), key=partial(_badness, run)) for run in runs}
+    found: dict[str, Finding] = {}
+    for each in judged:
+        for finding in each.details:
+            if finding.code not in found or finding.severity.rank > found[finding.code].severity.rank:
+                evidence = finding.evidence if each.variant is None else finding.evidence | {"variant": each.variant}
+                found[finding.code] = msgspec.structs.replace(finding, evidence=evidence)
+    details = sorted(found.values(), key=lambda finding: (-finding.severity.rank, finding.code))
+    return msgspec.structs.replace(
+        default,
+        exit_code=max(each.exit_code for each in variants),
+        verdicts={run: each.verdicts[run] for run, each in worst.items()},
+        max_abs_diffs={run: each.max_abs_diffs[run] for run, each in worst.items()},
+        allowed=max((each.allowed for each in judged if each.allowed is not None), default=None),
+        findings=tuple(finding.code for finding in details),
+        seconds=round(sum(each.seconds for each in variants), 3),
+        details=tuple(details),
+        variants=tuple(variants),
+    )
+
+
+def _badness(run: str, architecture: Architecture) -> tuple[int, float]:
+    """Harmless first. A run that did not happen is worse than one that is right."""
+    verdict, far = architecture.verdicts[run], architecture.max_abs_diffs.get(run)
+    order = (Verdict.IDENTICAL, Verdict.EQUIVALENT, Verdict.NOT_RUN, Verdict.DIFFERENT, Verdict.NON_FINITE)
+    return order.index(verdict), far or 0.0
+
+
+def _judge_variant(
+    model_type: str, variant: str | None, measure: MeasureSettings, judgement: JudgeSettings
+) -> Architecture:
+    """One variant; in float64 once more if float32 cannot tell rounding from a fault."""
     started = time.monotonic()
-    toy = replace(measure, model=model_type, tiny=True)
+    toy = replace(measure, model=variant_name(model_type, variant), tiny=True)
+    judged = _judge_toy(toy, model_type, judgement)
+    if judged.dtype == "float32" and _is_unclear(judged):
+        in_float64 = _judge_toy(replace(toy, dtype="float64"), model_type, judgement)
+        judged = in_float64 if in_float64.status == "judged" else judged
+    return msgspec.structs.replace(judged, variant=variant, seconds=round(time.monotonic() - started, 3))
+
+
+def _judge_toy(toy: MeasureSettings, model_type: str, judgement: JudgeSettings) -> Architecture:
+    started = time.monotonic()
     # An architecture may not accept an option, such as an attention implementation, that the others accept.
     report = report_or_failure(lambda: compare_architecture(toy, judgement, Silent()), raise_usage_errors=False)
-    seconds = time.monotonic() - started
     if isinstance(report, Failure):
-        return _not_judged(model_type, report.error.what, report.exit_code, seconds)
-    return _summary(model_type, report, judgement, seconds)
+        return _not_judged(model_type, report.error.what, report.exit_code, time.monotonic() - started)
+    return _summary(model_type, report, judgement, time.monotonic() - started)
+
+
+def _is_unclear(architecture: Architecture) -> bool:
+    """True if rounding may explain a difference that may also be a fault."""
+    far = architecture.max_abs_diffs
+    return any(
+        verdict.within_rounding and (far[key] or 0.0) > _UNCLEAR for key, verdict in architecture.verdicts.items()
+    )
 
 
 def _summary(model_type: str, report: Report, judgement: JudgeSettings, seconds: float) -> Architecture:
     if report.evidence.runs[SINGLE].error is not None or report.status == "not_measured":
         return _not_judged(model_type, _why_not(report), ExitCode.NOT_MEASURED, seconds)
-    compared = {key: report.comparisons[run] for key, run in _RUNS.items() if run in report.comparisons}
+    of_modes = {run: run for name in report.evidence.modes for run in (MODES[name].alone, MODES[name].left)}
+    runs = _RUNS | of_modes
+    compared = {key: report.comparisons[run] for key, run in runs.items() if run in report.comparisons}
     compared["left_first_token"] = _first_token(report, judgement)
     limit = KNOWN_LIMITS.get(model_type)
     return Architecture(
@@ -154,6 +224,7 @@ def _summary(model_type: str, report: Report, judgement: JudgeSettings, seconds:
         known_limit=None if limit is None else limit.reason,
         seconds=round(seconds, 3),
         library_behaviour=report.library_behaviour,
+        dtype=report.evidence.model.dtype,
         details=report.findings,
     )
 

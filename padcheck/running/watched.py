@@ -1,7 +1,6 @@
 """Watches a program, or a part of one, and judges what was seen: `padcheck run` and `padcheck.watch`."""
 
 import linecache
-import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from padcheck.core.faults import Fault, WatchedCalls
 from padcheck.core.report import STATUS
+from padcheck.core.repository import from_repository_root
 from padcheck.core.run_report import CallerFinding, Run, Suppressed
 from padcheck.core.settings import JudgeSettings
 from padcheck.judging import comments
@@ -124,6 +124,5 @@ class Watched:
 
 
 def _shown(file: str) -> str:
-    """A file, relative to the current folder if it is below it."""
-    path = Path(file)
-    return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else file
+    """A file, as seen from the root of its repository; the cell of a notebook, which is no file, as it is."""
+    return from_repository_root(Path(file)) if Path(file).is_file() else file

@@ -50,6 +50,8 @@ def test_python_dash_m_is_the_same_command():
         ("compare", "--attn-implementation", "nonsense"),
         ("compare", "--atol", "-1"),
         ("compare", "--select", "XYZ"),
+        ("compare", "--with", "statik"),
+        ("compare", "--with", ""),
         ("compare", "--format", "pdf"),
         ("compare", "--pad-token", "<|not there|>"),
         ("compare", "--chat"),
@@ -77,16 +79,38 @@ def test_a_missing_folder_is_not_measured(padcheck):
 
 @pytest.mark.parametrize(
     ("prompts", "says"),
-    [(["one two"], "There is one prompt"), (["one two", "two three"], "All prompts have")],
+    [
+        (["one"], "The prompt has 1 token and needs no pads, so padcheck added prompt 1"),
+        (["one two", "two three"], "All prompts have 2 tokens and need no pads, so padcheck added prompt 2"),
+    ],
     ids=["one prompt", "one length"],
 )
-def test_without_padding_nothing_is_measured_and_the_command_fails(padcheck, prompts, says):
+def test_prompts_that_need_no_pads_get_a_companion(padcheck, prompts, says):
     given = [part for prompt in prompts for part in ("--prompt", prompt)]
-    outcome = padcheck("compare", "demo", *QUICK, *given, "--format", "json", "--fail-on", "never")
+    report = padcheck("compare", "demo", *QUICK, *given, "--format", "json").report
+    assert (report["status"], report["companion"]) == ("pass", len(prompts))
+    *given_rows, _ = report["arms"]["left"]["rows"]
+    assert all(row["num_pad_tokens"] == 6 - len(prompts[0].split()) for row in given_rows)
+    assert "PAD901" not in {finding["code"] for finding in report["findings"]}
+    assert says in padcheck("compare", "demo", *QUICK, *given).stdout
+
+
+def test_if_no_companion_helps_nothing_is_measured_and_the_command_fails(padcheck, tmp_path):
+    from model_folders import tokenizer_of_one_token
+
+    folder = tokenizer_of_one_token(tmp_path / "model")
+    outcome = padcheck("compare", folder, "--prompt", "a", "--format", "json", "--fail-on", "never")
     assert outcome.exit_code == 3
     assert outcome.report["status"] == "not_measured"
     assert outcome.codes >= {"PAD901"}
-    assert any(says in finding["message"] for finding in outcome.report["findings"])
+    assert any("There is one prompt" in finding["message"] for finding in outcome.report["findings"])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_every_reference_in_the_json_is_a_run_that_is_there(padcheck, dtype):
+    report = padcheck("compare", "demo", "--dtype", dtype, "--format", "json").report
+    with_rows = {name for name, run in report["arms"].items() if run["rows"]}
+    assert {comparison["reference"] for comparison in report["comparisons"].values()} <= with_rows
 
 
 def test_a_prompt_longer_than_the_positions_is_refused_before_anything_runs(padcheck):
@@ -203,7 +227,8 @@ def test_explain_shows_the_documentation_of_every_code(padcheck, rule):
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.code)
 def test_explain_uses_the_width_of_the_screen(padcheck, monkeypatch, rule):
     monkeypatch.setenv("COLUMNS", "60")
-    lines = padcheck("explain", rule.code).stdout.splitlines()
+    *lines, address = padcheck("explain", rule.code).stdout.splitlines()
+    assert address == rule.url()
     assert max(map(len, lines)) <= 60
     for line, following in pairwise(lines):
         if line.startswith("    ") and following.startswith("    "):
@@ -267,7 +292,8 @@ def test_a_terminal_that_reports_no_width_gets_a_report():
 
 def test_forced_colour_shows_no_progress_in_a_log(tmp_path):
     outcome = run_in_process("compare", "demo", *QUICK, "--format", "json", FORCE_COLOR="1")
-    assert outcome.stderr == ""
+    assert "\x1b" not in outcome.stderr
+    assert all(line.startswith("padcheck: ") for line in outcome.stderr.splitlines())  # if it takes ten seconds
 
 
 def test_a_chat_template_that_refuses_the_prompts_is_no_bug(padcheck, tmp_path):

@@ -222,7 +222,7 @@ def test_every_option_of_check_is_a_key_unless_it_makes_sense_only_on_the_comman
     from padcheck.cli import option_groups as options
 
     groups = (options.PROMPTS, options.LENGTH, options.DECODING, options.RUNNING, options.WEIGHTS, options.LOADING)
-    groups = (*groups, options.USE, options.TOLERANCE, options.RULES)
+    groups = (*groups, options.MODES, options.USE, options.TOLERANCE, options.RULES)
     names = {name for group in groups for name in group} - {"prompt"}
     assert names | {"prompts_file"} == set(ModelTable.__struct_fields__)
     assert set(Section.__struct_fields__) - names == {"prompts_file", "models", "baseline", "report", "model"}
@@ -238,6 +238,8 @@ def test_the_schema_for_editors_is_up_to_date():
         (FULL, True),
         ('modles = ["demo"]', False),
         ("batch-size = 'many'", False),
+        ("with-modes = ['static-cache', 'all']", True),
+        ("with-modes = ['statik']", False),
         ("padding-side = 'middle'", False),
         ("fail-on = 'sometimes'", False),
         ("ignore = { PAD106 = '' }", False),
@@ -248,3 +250,13 @@ def test_the_schema_for_editors_is_up_to_date():
 def test_the_schema_accepts_what_the_program_accepts(text, valid):
     validator = Draft202012Validator(configuration_schema.schema())
     assert validator.is_valid(msgspec.toml.decode(text)) is valid
+
+
+def test_without_a_file_the_workflow_that_names_the_models_is_annotated(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("GITHUB_WORKFLOW_REF", raising=False)
+    jobs = read(None).jobs(("demo",), {})
+    assert read(None).file(jobs) is None
+    monkeypatch.setenv("GITHUB_REPOSITORY", "owner/name")
+    monkeypatch.setenv("GITHUB_WORKFLOW_REF", "owner/name/.github/workflows/ci.yml@refs/heads/main")
+    assert read(None).file(jobs) == ConfigurationFile(path=".github/workflows/ci.yml")

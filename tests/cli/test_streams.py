@@ -11,8 +11,8 @@ from conftest import run_in_process
 from rich.console import Console
 
 from padcheck.cli.app import app
-from padcheck.cli.output import Spinner
 from padcheck.cli.streams import safe_streams
+from padcheck.running.shown_progress import Terminal
 
 QUICK = ("compare", "demo", "--tiny", "--max-new-tokens", "2")
 HOSTILE = "x\x1b[31mred\x07\x9b2J\u202e.txt"
@@ -106,7 +106,7 @@ def test_a_library_cannot_act_on_the_terminal_and_its_progress_bars_can_move_the
 
 def test_progress_escapes_names_and_leaves_stderr_as_it_is():
     terminal, stderr = io.StringIO(), sys.stderr
-    spinner = Spinner(Console(file=terminal, force_terminal=True))
+    spinner = Terminal(Console(file=terminal, force_terminal=True))
     with spinner.stage(HOSTILE, "one"):
         assert sys.stderr is stderr
     with spinner.stage(HOSTILE, "two", downloads=True):

@@ -4,6 +4,8 @@ from pathlib import Path
 import pytest
 from builders import (
     HOSTILE,
+    SHORT,
+    check,
     difference,
     differences,
     flip,
@@ -28,13 +30,15 @@ from padcheck.core.errors import UsageError
 from padcheck.core.evidence import Place
 from padcheck.core.facts import ChatTemplateFacts, PadTokenSuggestion
 from padcheck.core.json_io import dump, load
-from padcheck.core.report import Report
+from padcheck.core.report import ConfigurationFile, Report
 from padcheck.core.settings import JudgeSettings
 from padcheck.reporters import Format, View, render
 from padcheck.running.judge_again import judge_again
 
 FAILING = {
-    "differences": differences(left=(unpadded_difference(None), difference(0.5)), right=(difference(0.5),)),
+    "differences": differences(
+        left=(unpadded_difference(None), difference(0.5)), right=(unpadded_difference(0.5), difference(0.5))
+    ),
     "tokenizer": tokenizer_facts(
         padding_side="right",
         chat_template=ChatTemplateFacts(leading_bos=2, pad_tokens=1),
@@ -65,10 +69,25 @@ EVERYTHING = {
 REPORTS = {
     "healthy": report(),
     "positions used": report(
-        runs=runs(single=run_result(None, rows=(row(positions_used=(2, 3, 4, 5, None), positions_used_by="table"),)))
+        runs=runs(
+            single=run_result(
+                None,
+                rows=(
+                    row(positions_used=(2, 3, 4, 5, None), positions_used_by="table"),
+                    row(1, prompt=SHORT, positions_used=(2, 3, None), positions_used_by="table"),
+                ),
+            )
+        )
     ),
     "everything": report(**EVERYTHING),
-    "a token flips": report(**gave(left=(difference(0.5, flip=flip(0, margin=None)),))),
+    "a token flips": report(
+        **gave(
+            left=(
+                unpadded_difference(0.0),
+                difference(0.5, flip=flip(0, margin=None)),
+            )
+        )
+    ),
     "failing": report(**FAILING),
     "not measured": report(**no_padding()),
     "inspect-tokenizer": report("inspect-tokenizer", tokenizer=FAILING["tokenizer"]),
@@ -183,7 +202,7 @@ def test_noise_sweep_and_advice_are_plain_keys() -> None:
 
 def test_a_flip_is_kept_with_its_row() -> None:
     document = json.loads(dump(REPORTS["a token flips"]))
-    assert document["comparisons"]["left"]["rows"][0]["flip"]["token"] == " t30"
+    assert document["comparisons"]["left"]["rows"][1]["flip"]["token"] == " t30"
     assert document["comparisons"]["right"]["rows"][0]["flip"] is None
 
 
@@ -237,7 +256,7 @@ def test_an_older_report_whose_probes_ran_in_16_bit_is_shown_and_can_be_judged_a
     changes["runs"] |= {
         name: run_result(side, reference=reference, dtype="float32") for name, (reference, side) in OF_16_BIT.items()
     }
-    changes["differences"] |= {name: rows_of("left", 0.0) for name in OF_16_BIT}
+    changes["differences"] |= {name: rows_of(side or "forward", 0.0) for name, (_, side) in OF_16_BIT.items()}
     document = json.loads(dump(report(**changes)))
     for key in CAME_LATER:
         del document[key]
@@ -338,3 +357,28 @@ def test_a_missing_file_is_a_usage_error(file: Path) -> None:
 def test_a_folder_is_a_usage_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="Is a directory"):
         load(tmp_path)
+
+
+def test_a_text_that_is_not_unicode_is_written_with_escapes(file: Path) -> None:
+    found = check(report(generation_config={"a\udcff": ["b\udcff", 1]}))
+    named = replace(found, configuration=ConfigurationFile(path="x\udcff.toml"))
+    file.write_text(dump(named), encoding="utf-8")
+    loaded = load(file)
+    assert loaded.configuration.path == "x\\udcff.toml"
+    assert loaded.reports[0].evidence.generation_config == {"a\\udcff": ["b\\udcff", 1]}
+
+
+def test_characters_that_nobody_sees_are_written_as_escapes_and_come_back(file: Path) -> None:
+    hidden = "\x1b\x7f\x9b\u202e\u2028\u200b\U000e0001 日本 é"
+    text = dump(report(prompts=(hidden, "b")))
+    assert [character for character in text if not character.isprintable() and character != "\n"] == []
+    assert "日本 é" in text
+    file.write_text(text, encoding="utf-8")
+    assert load(file).evidence.prompts[0] == hidden
+
+
+def test_json_takes_one_line_unless_everything_is_to_be_shown():
+    compact, indented = (render(report(), Format.JSON, View(verbose=verbose)) for verbose in (False, True))
+    assert compact.count("\n") == 1
+    assert json.loads(compact) == json.loads(indented)
+    assert len(compact) < len(indented) / 2

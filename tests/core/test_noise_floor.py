@@ -1,11 +1,12 @@
 import pytest
 from builders import difference, differences, model_facts, noise, probes, report, run_result, unpadded_difference
 
-from padcheck.core.evidence import NoiseProbe, RowDifference
+from padcheck.core.evidence import NoiseProbe
 from padcheck.core.noise_floor import NoiseFloor, noise_floor, tolerance_of
-from padcheck.core.report import Verdict
+from padcheck.core.run_results import RowDifference
 from padcheck.core.settings import JudgeSettings
 from padcheck.core.tolerances import FACTOR, bounded_tolerance, given_tolerance, least_tolerance
+from padcheck.core.verdicts import Verdict
 
 PERTURBED = 0.02
 

@@ -5,7 +5,7 @@ import re
 import pytest
 from conftest import run_in_process
 
-from padcheck.core.progress import OfBatch, Silent, Stopwatch
+from padcheck.core.progress import Silent, Stopwatch
 
 QUICK = ("--max-new-tokens", "2", "--prompt", "one two three", "--prompt", "one")
 AROUND = ("import", "tokenizer", "tokenize", "weights")
@@ -53,14 +53,6 @@ def test_stages_that_run_once_per_batch_add_up_and_a_stage_that_raises_counts(cl
     assert watch.seconds == {"left": 2.0}
 
 
-@pytest.mark.parametrize(("batches", "expected"), [(1, "running"), (3, "running (batch 2 of 3)")])
-def test_the_description_names_the_batch_if_there_are_several(batches, expected):
-    said = Said()
-    with OfBatch(said, 2, batches).stage("running", "left"):
-        pass
-    assert said.stages == [(expected, "left", False)]
-
-
 def test_the_json_says_how_long_each_stage_took():
     seconds = run_in_process("compare", "demo", *QUICK, "--format", "json").report["seconds"]
     assert list(seconds) == [*AROUND, *RUNS, "judge", "render"]
@@ -80,7 +72,8 @@ def test_inspecting_a_tokenizer_has_only_its_own_stages():
 
 def test_verbose_shows_the_times_on_stderr_below_the_report():
     outcome = run_in_process("compare", "demo", *QUICK, "--verbose")
-    title, *lines = outcome.stderr.splitlines()
+    # A machine that takes ten seconds for it also writes progress.
+    title, *lines = (line for line in outcome.stderr.splitlines() if not line.startswith("padcheck: "))
     assert re.fullmatch(r"where the \d+\.\d s went:", title)
     stages = [re.fullmatch(r" +\d+\.\d\d  (\w+)", line)[1] for line in lines]
     assert stages == [*AROUND, *RUNS, "judge", "render"]

@@ -2,6 +2,7 @@ import pytest
 
 from padcheck.core.errors import UsageError
 from padcheck.core.exit_codes import ExitCode
+from padcheck.core.run_plans import MODES
 from padcheck.core.settings import DEFAULT_PROMPTS, DEMO, JudgeSettings, MeasureSettings
 from padcheck.core.severity import Severity
 
@@ -31,6 +32,8 @@ def test_the_defaults_are_as_documented() -> None:
         ({"top_p": 0.9}, "--temperature, --top-k and --top-p need sampling"),
         ({"device": "cpu", "device_map": "auto"}, "--device and --device-map exclude each other"),
         ({"prompts": ("a", "")}, "Prompt 1 is empty"),
+        ({"with_modes": ("static-cache", "statik")}, "--with is 'statik'"),
+        ({"with_modes": ("",)}, "--with is ''"),
     ],
 )
 def test_an_invalid_setting_is_a_usage_error(changes: dict[str, object], says: str) -> None:
@@ -51,11 +54,19 @@ def test_an_invalid_setting_is_a_usage_error(changes: dict[str, object], says: s
         {"device_map": "auto"},
         {"prompts": (" ", "a ")},
         {"tiny": True, "seed": -1},
+        {"with_modes": ("assisted", "all")},
     ],
 )
 def test_a_valid_setting_is_accepted(changes: dict[str, object]) -> None:
     settings = MeasureSettings(**changes)
     assert {name: getattr(settings, name) for name in changes} == changes
+
+
+def test_modes_run_once_each_and_in_one_order() -> None:
+    assert MeasureSettings().modes == ()
+    asked = ("assisted", "static-cache", "assisted")
+    assert MeasureSettings(with_modes=asked).modes == ("static-cache", "assisted")
+    assert MeasureSettings(with_modes=("all", "no-cache")).modes == tuple(MODES)
 
 
 @pytest.mark.parametrize("name", ["atol", "rtol"])

@@ -6,8 +6,8 @@ import pytest
 from builders import difference as off
 from builders import differences, gave, probes, raised, report, runs, samples, tokenizer_facts, unpadded_difference
 
-from padcheck.core.evidence import Sample
 from padcheck.core.report import Report
+from padcheck.core.run_results import Sample
 from padcheck.core.settings import JudgeSettings
 from padcheck.core.use_case import UseCase
 from padcheck.reporters.report.wording.conclusion import conclusion
@@ -85,7 +85,11 @@ def test_right_padded_generation_fails_only_if_the_model_is_used_like_that(use, 
             probes(left_forward=0.5, left_forward_positions=0.5),
             "FAIL: left padding for scoring and training, with position_ids, changes what the model says (1 error)",
         ),
-        (UseCase(), gave(**RIGHT_WRONG), "PASS: left padding changes nothing, right padding does (1 warning)"),
+        (
+            UseCase(),
+            gave(**RIGHT_WRONG),
+            "PASS: left padding changes nothing; right-padded generate() differs, as expected (1 warning)",
+        ),
     ],
 )
 def test_the_conclusion_is_about_the_use_case(use, changes, sentence) -> None:

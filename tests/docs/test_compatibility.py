@@ -4,6 +4,7 @@ import re
 import runpy
 import sys
 
+import at_a_glance
 import compatibility
 import pytest
 import torch
@@ -11,6 +12,7 @@ import transformers
 from readme import README
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
+from padcheck.core.variant_name import split_variant_name
 from padcheck.judging.known_limits import KNOWN_LIMITS
 
 PAGE = compatibility.PAGE.read_text(encoding="utf-8")
@@ -26,8 +28,12 @@ def block(text, name):
     return re.search(rf"<!-- {name} -->\n\n(.*?)\n\n<!-- /{name} -->", text, re.DOTALL)[1]
 
 
-def model_types(name):
+def names(name):
     return [line.split("|")[1].strip() for line in block(PAGE, name).splitlines()[2:]]
+
+
+def model_types(name):
+    return [each for each in names(name) if split_variant_name(each) == (each, None)]
 
 
 @of_that_version
@@ -53,7 +59,7 @@ def test_the_readme_has_the_same_sums():
 
 def test_notes_name_architectures_of_the_table_and_existing_scripts():
     notes = compatibility.notes()
-    assert set(notes) <= {*model_types("causal"), *model_types("multimodal")}
+    assert set(notes) <= {*names("causal"), *names("multimodal")}
     assert {note.script for note in notes.values()} - {None} == {script.name for script in SCRIPTS}
 
 
@@ -76,11 +82,86 @@ def test_a_script_shows_a_fault_of_transformers_and_a_right_result(script, capsy
     assert f"[{script.name}]" in shown
 
 
+HEADINGS = {
+    "pad left to generate?": ("generate left", {"yes": True, "**no**": False}),
+    "pad right to score?": ("score right", {"yes": True, "**no**": False}),
+    "padded left, forward() needs position_ids?": ("forward left", {"no": True, "**yes**": False}),
+}
+"""For a column of the first table: the column of the whole table, and whether an answer means ok there."""
+
+
+def table_rows(name):
+    """The rows of a table, each as a dict from heading to cell."""
+    head, _, *lines = ([cell.strip() for cell in line.split("|")[1:-1]] for line in block(PAGE, name).splitlines())
+    return [dict(zip(head, line, strict=True)) for line in lines]
+
+
+def test_the_first_table_agrees_with_the_whole_table():
+    whole = {row["model type"]: row for row in table_rows("causal")}
+    found = table_rows("names")
+    assert [row["model"] for row in found] == list(at_a_glance.names())
+    for row in found:
+        model_types = [each.removesuffix(" *") for each in row["model type"].split(", ")]
+        assert model_types == [each for each in at_a_glance.names()[row["model"]] if each in whole]
+        for heading, (other, means) in HEADINGS.items():
+            if row[heading] in means:
+                assert {whole[each][other] == "ok" for each in model_types} == {means[row[heading]]}, row
+            else:  # a mix, or nothing helps
+                assert any(whole[each][other] != "ok" for each in model_types), row
+    stars = {each for row in found for each in row["model type"].split(", ") if each.endswith(" *")}
+    assert {each.removesuffix(" *") for each in stars} <= compatibility.notes().keys() | KNOWN_LIMITS.keys()
+
+
+def glance(monkeypatch, judged, **names):
+    monkeypatch.setattr(at_a_glance, "names", lambda: names)
+    return at_a_glance.at_a_glance(judged, compatibility.is_ok, {"odd"}).splitlines()[2:]
+
+
+def measured(model_type, **verdicts):
+    runs = ("left_generate", "right_score", "left_forward_no_position_ids", "left_forward_position_ids", "packed")
+    verdicts = dict.fromkeys(runs, "equivalent") | {"left_no_mask": "different"} | verdicts
+    return {"model_type": model_type, "verdicts": verdicts, "allowed": 1e-4, "known_limit": None}
+
+
+def test_a_name_has_an_answer_for_each_column(monkeypatch):
+    assert glance(monkeypatch, [measured("llama")], Llama=["llama"]) == [
+        "| Llama | llama | yes | yes | no | yes | yes |"
+    ]
+    odd = measured(
+        "odd",
+        left_generate="different",
+        right_score="non_finite",
+        left_forward_no_position_ids="different",
+        left_no_mask="identical",
+        packed="not_run",
+    )
+    assert glance(monkeypatch, [odd], Odd=["odd"]) == [
+        "| Odd | odd * | **no** | **no** | **yes** | no, it changes nothing | not measured |"
+    ]
+
+
+def test_a_known_limit_gets_a_star_without_a_note(monkeypatch):
+    limited = measured("limited") | {"known_limit": "equal tokens tie"}
+    assert glance(monkeypatch, [limited], Limited=["limited"])[0].startswith("| Limited | limited * | yes |")
+
+
+def test_positions_that_do_not_help_are_not_recommended(monkeypatch):
+    worse = measured("worse", left_forward_no_position_ids="different", left_forward_position_ids="different")
+    assert "| wrong with them too |" in glance(monkeypatch, [worse], Worse=["worse"])[0]
+
+
+def test_model_types_that_differ_are_named(monkeypatch):
+    judged = [measured("one"), measured("two", packed="different")]
+    [row] = glance(monkeypatch, judged, Both=["one", "two", "gone"], Gone=["gone"])
+    assert row == "| Both | one, two | yes | yes | no | yes | yes: one; **no**: two |"
+
+
 def architecture(left="equivalent", first="equivalent", known_limit=None, *codes):
     verdicts = {"left_generate": left, "left_first_token": first}
     details = [{"code": code, "severity": "error"} for code in codes]
     return {
         "model_type": "some",
+        "variant": None,
         "verdicts": verdicts,
         "allowed": 1e-4,
         "known_limit": known_limit,
@@ -125,3 +206,18 @@ def test_a_result_without_explanation_is_rejected(found, said):
     with pytest.raises(ValueError, match=r"some: .*docs/notes.json"):
         compatibility.explanation(found, said, None)
     assert compatibility.explanation(found, said, NOTE).endswith("It is so.")
+
+
+def test_a_variant_has_a_row_and_a_note_of_its_own(monkeypatch):
+    note = compatibility.Note("One row decides for all.", "some.py")
+    monkeypatch.setattr(compatibility, "notes", lambda: {"some+longrope": note})
+    monkeypatch.setattr(compatibility, "upstream", lambda: {"some": TESTED})
+    default = architecture() | {"position_encoding": "rotary", "max_abs_diffs": {}}
+    wrong = architecture("different", "different", None, "PAD206")
+    variant = default | wrong | {"variant": "longrope", "max_abs_diffs": {"left_generate": 1.5}}
+    merged = default | {"verdicts": variant["verdicts"], "variants": [default, variant]}
+    first, second = compatibility.rows(compatibility.lines([merged])).splitlines()[2:]
+    assert first.startswith("| some | rotary | ok |")
+    assert second.startswith("| some+longrope | rotary | 1.5 |")
+    assert second.endswith("| PAD206 |  | One row decides for all. [Script](faults/some.py). |")
+    assert [compatibility.name(line) for line in compatibility.lines([default | {"variants": []}])] == ["some"]

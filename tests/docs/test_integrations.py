@@ -28,12 +28,16 @@ def test_the_action_and_the_workflow_are_valid(tmp_path):
     assert not is_valid(broken, "github-actions")
 
 
-def test_the_hook_is_valid():
+def test_the_hooks_are_valid():
     from pre_commit.clientlib import load_manifest
 
-    (hook,) = load_manifest(ROOT / ".pre-commit-hooks.yaml")
-    assert (hook["entry"], hook["pass_filenames"]) == ("padcheck check", False)
-    files = re.compile(hook["files"])
+    isolated, installed = load_manifest(ROOT / ".pre-commit-hooks.yaml")
+    assert isolated["language"] == "python"
+    assert installed["language"] in ("system", "unsupported")  # pre-commit 4.4 renamed it, and reads both
+    for key in ("entry", "pass_filenames", "files", "stages", "require_serial"):
+        assert isolated[key] == installed[key]
+    assert (isolated["entry"], isolated["pass_filenames"]) == ("padcheck check", False)
+    files = re.compile(isolated["files"])
     for name in ("pyproject.toml", "sub/padcheck.toml", "model/tokenizer_config.json", "model/tokenizer.model"):
         assert files.search(name)
     assert not files.search("padcheck/cli/app.py")
@@ -45,12 +49,13 @@ def snippets() -> list[str]:
 
 
 def test_the_readmes_snippets_are_valid(tmp_path):
-    github, gitlab, hooks = snippets()
+    *workflows, gitlab, hooks = snippets()
     workflow = tmp_path / "workflow.yml"
-    workflow.write_text(github, encoding="utf-8")
-    assert is_valid(workflow, "github-workflows")
-    (step,) = [each for each in yaml.safe_load(github)["jobs"]["padcheck"]["steps"] if "padcheck" in each["uses"]]
-    assert step["with"].keys() <= ACTION["inputs"].keys()
+    for github in workflows:
+        workflow.write_text(github, encoding="utf-8")
+        assert is_valid(workflow, "github-workflows")
+        (step,) = [each for each in yaml.safe_load(github)["jobs"]["padcheck"]["steps"] if "padcheck" in each["uses"]]
+        assert step["with"].keys() <= ACTION["inputs"].keys()
     pipeline = tmp_path / ".gitlab-ci.yml"
     pipeline.write_text(gitlab, encoding="utf-8")
     assert is_valid(pipeline, "gitlab-ci")
@@ -124,7 +129,15 @@ def test_the_action_annotates_summarises_and_ends_like_the_command(runner):
         reports="junit=out.xml json=out.json markdown=own.md",
     )
     assert done.returncode == 3
-    assert runner.output.read_text(encoding="utf-8") == "exit-code=3\n"
+    outputs = dict(line.split("=", 1) for line in runner.output.read_text(encoding="utf-8").splitlines())
+    assert outputs == {
+        "status": "not_measured",
+        "errors": "0",
+        "warnings": "5",
+        "report": str(runner.folder / "padcheck.json"),
+        "exit-code": "3",
+    }
+    assert set(outputs) == set(ACTION["outputs"])
     assert "::error title=./not-there%3A not measured::There is no folder ./not-there." in done.stdout
     assert "NOT ALL MEASURED: 2 models, 1 passed, 1 not measured" in done.stdout
     assert runner.summary.read_text(encoding="utf-8").startswith("# padcheck check\n")
@@ -167,10 +180,21 @@ def test_the_action_passes_its_inputs_on(runner):
 
 
 def test_the_action_installs_the_given_package(runner):
+    # torch is not installed: pip show fails.
+    (runner.folder / "bin" / "python").write_text('#!/bin/sh\necho "$@"\ntest "$3" != show\n', encoding="utf-8")
+    (runner.folder / "bin" / "python").chmod(0o755)
+    shown, torch, padcheck = runner.run("install").stdout.splitlines()
+    assert shown.split()[-1] == "torch"
+    assert torch.endswith("torch --index-url https://download.pytorch.org/whl/cpu")
+    assert padcheck.split()[-1] == str(ROOT)
+    given = runner.run("install", package="padcheck==0.1", **{"torch-index": ""}).stdout.splitlines()
+    assert [line.split()[-1] for line in given] == ["padcheck==0.1"]
+
+
+def test_the_action_keeps_a_torch_that_is_installed(runner):
     (runner.folder / "bin" / "python").write_text('#!/bin/sh\necho "$@"\n', encoding="utf-8")
     (runner.folder / "bin" / "python").chmod(0o755)
-    assert runner.run("install").stdout.split()[-1] == str(ROOT)
-    assert runner.run("install", package="padcheck==0.1").stdout.split()[-1] == "padcheck==0.1"
+    assert [line.split()[-1] for line in runner.run("install").stdout.splitlines()] == ["torch", str(ROOT)]
 
 
 @pytest.mark.parametrize(
@@ -179,7 +203,7 @@ def test_the_action_installs_the_given_package(runner):
         (("com",), {"compare"}),
         (("check", "--base"), {"--baseline"}),
         (("compare", "--format", "jun"), {"junit"}),
-        (("explain", "PAD20"), {f"PAD20{digit}" for digit in range(1, 9)}),
+        (("explain", "PAD20"), {f"PAD20{digit}" for digit in range(1, 10)}),
         (("check", "--ignore", "PAD90"), {"PAD901", "PAD902", "PAD903"}),
     ],
 )

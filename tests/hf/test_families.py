@@ -9,8 +9,8 @@ from transformers import AutoConfig
 
 from padcheck.core.facts import PositionEncoding
 from padcheck.core.progress import Silent
-from padcheck.core.report import Verdict
 from padcheck.core.settings import DEFAULT_PROMPTS, JudgeSettings, MeasureSettings
+from padcheck.core.verdicts import Verdict
 from padcheck.running import one_model
 
 BLOCKS: dict[str, Any] = {

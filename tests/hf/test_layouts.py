@@ -28,10 +28,11 @@ from model_folders import (
     without_weights,
 )
 
-from padcheck.core.evidence import Row
 from padcheck.core.progress import Silent
-from padcheck.core.report import Report, Severity, Verdict
+from padcheck.core.report import Report, Severity
+from padcheck.core.run_results import Row
 from padcheck.core.settings import JudgeSettings, MeasureSettings
+from padcheck.core.verdicts import Verdict
 from padcheck.running import one_model
 
 FolderOf = Callable[[Builder], Path]

@@ -15,11 +15,11 @@ from builders import (
 )
 
 from padcheck.core.facts import PaddingSide
-from padcheck.core.report import Advice
+from padcheck.core.verdicts import Advice
 
 SIDES_WRONG = {"left": 0.5, "right": 0.5}
 FORWARD_WRONG = {"left_forward": 0.5, "left_forward_positions": 0.5, "right_forward": 0.5}
-POSITIONS = "position_ids=(inputs.attention_mask.cumsum(-1) - 1).clamp(min=0)"
+POSITIONS = "position_ids = (inputs.attention_mask.cumsum(-1) - 1).clamp(min=0)"
 
 
 def advised(**changes: object) -> dict[str, Advice]:
@@ -28,6 +28,10 @@ def advised(**changes: object) -> dict[str, Advice]:
 
 def asked_for(advice: Advice) -> tuple[PaddingSide | None, bool, bool]:
     return advice.padding_side, advice.position_ids, advice.attention_mask
+
+
+def padded(side: PaddingSide) -> str:
+    return f'tokenizer.padding_side = "{side}"; inputs = tokenizer(texts, padding=True, return_tensors="pt")'
 
 
 def test_there_is_a_line_for_each_task_in_order() -> None:
@@ -59,8 +63,7 @@ def test_the_side_to_generate_on_is_one_that_was_right(
             'for text in texts: model.generate(**tokenizer(text, return_tensors="pt"))  # no padded batch is right'
         )
     else:
-        call = f'model.generate(**tokenizer(texts, padding=True, padding_side="{side}", return_tensors="pt"))'
-        assert advice.line.split("  # ")[0] == call
+        assert advice.line.split("  # ")[0] == f"{padded(side)}; model.generate(**inputs)"
 
 
 @pytest.mark.parametrize(("without_mask", "needed"), [(0.0, False), (1e-6, False), (0.5, True), (None, True)])
@@ -102,10 +105,7 @@ def test_another_attention_implementation_that_makes_left_right_is_advised() -> 
     changes = probes(left=0.5, right=0.5, left_other_attention=1e-6, uncached=0.0, left_uncached=0.0)
     advice = advised(model=model_facts(attn_implementation="eager"), **changes)["generating"]
     assert asked_for(advice) == ("left", False, True)
-    assert advice.line == (
-        'model.set_attn_implementation("sdpa"); '
-        'model.generate(**tokenizer(texts, padding=True, padding_side="left", return_tensors="pt"))'
-    )
+    assert advice.line == (f'model.set_attn_implementation("sdpa"); {padded("left")}; model.generate(**inputs)')
 
 
 @pytest.mark.parametrize(
@@ -123,10 +123,7 @@ def test_no_cache_is_advised_if_that_makes_left_right(
     advice = advised(**probes(left=0.5, right=0.5, **without_cache))["generating"]
     assert asked_for(advice) == (side, False, side is not None)
     if side is not None:
-        assert advice.line == (
-            'model.generate(**tokenizer(texts, padding=True, padding_side="left", return_tensors="pt"), '
-            "use_cache=False)"
-        )
+        assert advice.line == f"{padded('left')}; model.generate(**inputs, use_cache=False)"
 
 
 @pytest.mark.parametrize("expensive", [{"left_other_attention": 0.0}, {"uncached": 0.0, "left_uncached": 0.0}])
@@ -163,9 +160,8 @@ def test_the_way_to_score_is_the_simplest_that_was_right(
             'for text in texts: model(**tokenizer(text, return_tensors="pt"))  # no padded batch is right'
         )
     else:
-        batch = f'tokenizer(texts, padding=True, padding_side="{side}", return_tensors="pt")'
-        with_positions = f"inputs = {batch}; model(**inputs, {POSITIONS})"
-        assert advice.line == (with_positions if position_ids else f"model(**{batch})")
+        with_positions = f"{POSITIONS}; model(**inputs, position_ids=position_ids)"
+        assert advice.line == f"{padded(side)}; {with_positions if position_ids else 'model(**inputs)'}"
 
 
 @pytest.mark.parametrize(
@@ -252,7 +248,11 @@ def test_the_lines_of_scoring_and_training_fit_together() -> None:
         received.update(arguments)
         return Inputs(logits=None)
 
-    names = {"texts": ["a", "b"], "tokenizer": lambda texts, **asked: inputs, "model": model}
+    class Tokenizer:
+        def __call__(self, texts: object, **asked: object) -> Inputs:
+            return inputs
+
+    names = {"texts": ["a", "b"], "tokenizer": Tokenizer(), "model": model}
     advice = advised(**probes(right_forward=0.5, left_forward=0.5))
     exec(advice["scoring"].line, names)
     exec(advice["training"].line, names)
@@ -282,5 +282,5 @@ def test_in_16_bit_a_side_that_float32_shows_to_be_wrong_is_not_for_scoring() ->
 def test_a_tokenizer_without_a_pad_token_gets_the_one_of_the_run_first() -> None:
     lines = advised(tokenizer=tokenizer_facts(pad_token=None, pad_token_id=None, pad_token_used="</s>"))
     for task in ("generating", "scoring"):
-        assert lines[task].line.startswith("tokenizer.pad_token = '</s>'; model")
+        assert lines[task].line.startswith("tokenizer.pad_token = '</s>'; tokenizer.padding_side")
         compile(lines[task].line, task, "exec")

@@ -32,6 +32,35 @@ def test_where_the_new_tokens_of_a_right_padded_row_are_counted_from(position, s
     assert seen(runs=changed).get("new_position_ids") == says
 
 
+def after_one_pad(num_real, pad, *positions):
+    """A prompt of `num_real` tokens followed by a pad at position `pad`, and two new tokens at these positions."""
+    ids = (5,) * num_real
+    return builders.row(
+        num_pad_tokens=1,
+        input_ids=(*ids, 0, 8, 9),
+        attention_mask=(*(1,) * num_real, 0, 1, 1),
+        position_ids=(*range(num_real), pad, *positions),
+        position_ids_from_mask=(*range(num_real), 1, num_real, num_real + 1),
+        generated_ids=(8, 9),
+    )
+
+
+@pytest.mark.parametrize(
+    ("rows", "says"),
+    [
+        ([after_one_pad(1, 0, 1, None)], None),
+        ([after_one_pad(2, 1, 2, None)], None),
+        ([after_one_pad(1, 0, 1, None), after_one_pad(3, 0, 1, 2)], "last column"),
+        ([after_one_pad(1, 0, 1, None), after_one_pad(3, 1, 3, 4)], "mask"),
+        ([after_one_pad(3, 0, 7, 8)], None),
+    ],
+    ids=["one token", "two tokens and pads at 1", "a longer prompt decides", "by the mask", "neither"],
+)
+def test_a_row_in_which_both_ways_of_counting_agree_decides_nothing(rows, says):
+    changed = builders.runs(right=builders.run_result("right", rows=tuple(rows)))
+    assert seen(runs=changed).get("new_position_ids") == says
+
+
 def left_padded(pad):
     return builders.row(
         num_pad_tokens=2,

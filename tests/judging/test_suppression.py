@@ -2,8 +2,8 @@ import graphlib
 
 import pytest
 
-from padcheck.core.report import Finding
 from padcheck.core.severity import Severity
+from padcheck.core.verdicts import Finding
 from padcheck.judging.rules import RULES, Rule, find_rule
 from padcheck.judging.rules.pad102_pad_token_is_eos_token import PadTokenIsEosToken
 from padcheck.judging.rules.pad103_pad_token_is_special import PadTokenIsSpecial

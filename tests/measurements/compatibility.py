@@ -14,8 +14,10 @@ import tempfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from at_a_glance import at_a_glance
 from readme import README, replace_block, table
 
+from padcheck.core.variant_name import variant_name
 from padcheck.hf.library.auto_classes import causal_model_types
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -28,7 +30,7 @@ _OK = ("identical", "equivalent")
 _LARGEST_ALLOWANCE = 0.01
 """In logits. If rounding were allowed more than this, faults could hide."""
 _TESTED, _SKIPPED = "tested", "skipped"
-_USUAL = {"PAD202", "PAD203", "PAD401", "PAD402"}
+_USUAL = {"PAD202", "PAD203", "PAD401", "PAD402", "PAD406"}
 """Codes that only repeat a column."""
 
 _PREFILL_ALONE = "Upstream tests only the first new token; later ones differ."
@@ -85,7 +87,7 @@ def explanation(architecture: Architecture, tested: dict[str, str], note: Note |
         ValueError: Upstream and the survey disagree without an explanation, or an error is neither a known limit nor
             explained, or so much is allowed for rounding that a fault could hide.
     """
-    model_type = architecture["model_type"]
+    model_type = name(architecture)
     if architecture["allowed"] > _LARGEST_ALLOWANCE and not architecture["known_limit"]:
         raise ValueError(f"{model_type}: {architecture['allowed']:.2g} is allowed for rounding")
     first, all_steps = is_ok(architecture, "left_first_token"), is_ok(architecture, "left_generate")
@@ -152,18 +154,29 @@ def blocks(document: dict[str, Any], shown: list[Shown], causal: list[Architectu
     return {
         "versions": f"transformers {versions['transformers']}, torch {versions['torch']}, "
         f"padcheck {versions['padcheck']}, {today}.",
+        "names": at_a_glance(split(causal)[0], is_ok, notes()),
         "sums": sums(split(causal)[0]),
-        "causal": rows(split(causal)[0]),
-        "causal, not judged": reasons(split(causal)[1]),
+        "causal": rows(split(lines(causal))[0]),
+        "causal, not judged": reasons(split(lines(causal))[1]),
         "faults": "\n\n".join(map(fault, shown)),
-        "multimodal": rows(split(other)[0]),
-        "multimodal, not judged": reasons(split(other)[1]),
+        "multimodal": rows(split(lines(other))[0]),
+        "multimodal, not judged": reasons(split(lines(other))[1]),
     }
 
 
 def reasons(architectures: list[Architecture]) -> str:
     """A table of the architectures that were not judged, with the reasons."""
-    return table(("model type", "why not"), [(each["model_type"], each["reason"]) for each in architectures])
+    return table(("model type", "why not"), [(name(each), each["reason"]) for each in architectures])
+
+
+def lines(architectures: list[Architecture]) -> list[Architecture]:
+    """The lines of the table: each architecture, or each of its variants."""
+    return [line for each in architectures for line in each["variants"] or [each]]
+
+
+def name(line: Architecture) -> str:
+    """The model type, and the variant if the line is one; `padcheck compare NAME --tiny` measures it."""
+    return variant_name(line["model_type"], line["variant"])
 
 
 def fault(shown: Shown) -> str:
@@ -179,23 +192,23 @@ def split(architectures: list[Architecture]) -> tuple[list[Architecture], list[A
 
 
 def rows(architectures: list[Architecture]) -> str:
-    """The table, one row a model type."""
+    """The table: one row a model type, followed by those of its variants."""
     told, tested = notes(), upstream()
     headings = (
         *("model type", "positions", "generate left", "generate right", "score left", "score right", "forward left"),
-        *("cache right", "no mask", "findings", "upstream", "explanation"),
+        *("cache right", "packed", "no mask", "findings", "upstream", "explanation"),
     )
     found = []
     for each in architectures:
-        model_type = each["model_type"]
-        note = told.get(model_type)
+        note = told.get(name(each))
         script = f" [Script](faults/{note.script})." if note and note.script else ""
         limit = f"Known limit: {each['known_limit']}. " if each["known_limit"] else ""
-        said = tested.get(model_type, {})
+        # Upstream tests its own configs, which are like the default ones.
+        said = tested.get(name(each), {})
         why = f": {said['reason']}" if "reason" in said else ""
         found.append(
             (
-                model_type,
+                name(each),
                 each["position_encoding"],
                 _cell(each, "left_generate"),
                 _cell(each, "right_generate"),
@@ -203,6 +216,7 @@ def rows(architectures: list[Architecture]) -> str:
                 _cell(each, "right_score"),
                 _cell(each, "left_forward_no_position_ids"),
                 _cell(each, "right_continue"),
+                _cell(each, "packed"),
                 _cell(each, "left_no_mask", ok="same"),
                 " ".join(_telling(each)),
                 f"{said['status']}{why}" if said else "",
@@ -235,6 +249,7 @@ def sums(judged: list[Architecture]) -> str:
         "scoring, padded on the left": lambda each: _scored_left(each) == "ok",
         "scoring, padded on the left, without position_ids": lambda each: is_ok(each, "left_forward_no_position_ids"),
         "continuing from the cache of a right-padded prompt": lambda each: is_ok(each, "right_continue"),
+        "packed into one row, without padding": lambda each: is_ok(each, "packed"),
         "without attention_mask": lambda each: is_ok(each, "left_no_mask"),
     }
     counts = [(what, sum(map(right, judged))) for what, right in asked.items()]
@@ -246,7 +261,7 @@ def sums(judged: list[Architecture]) -> str:
 
 def summary(document: dict[str, Any], judged: list[Architecture]) -> str:
     """The README's block."""
-    wrong = [each["model_type"] for each in judged if not is_ok(each, "left_generate")]
+    wrong = [name(each) for each in split(lines(judged))[0] if not is_ok(each, "left_generate")]
     return "\n\n".join(
         (
             f"transformers {document['environment']['transformers']}, measured by `make survey`:",

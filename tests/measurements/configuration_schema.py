@@ -17,7 +17,7 @@ _DESCRIPTIONS = {
     "model": "Settings of one model, by its name in models.",
     "report": "Reports to write: the file for each format.",
     "prompts": "The prompts.",
-    "prompts_file": 'File with one prompt per line, or JSONL with "prompt".',
+    "prompts_file": 'File with one prompt per line, JSONL with "prompt" or "messages", CSV, Parquet, or a dataset.',
     "ignore": "Codes or prefixes of codes to ignore, each with a reason.",
 }
 """Descriptions that differ from the help text of the option, or of keys that are no option."""

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 from builders import (
     HOSTILE,
@@ -9,6 +11,7 @@ from builders import (
     flip,
     gave,
     in_half,
+    in_modes,
     many_prompts,
     model_facts,
     no_padding,
@@ -18,6 +21,7 @@ from builders import (
     raised,
     report,
     row,
+    rows_of,
     run_result,
     runs,
     samples,
@@ -27,13 +31,17 @@ from builders import (
     unmeasured,
     unpadded_difference,
 )
+from documents import DOCUMENTS, everywhere, read_back
 from msgspec.structs import replace
+from surveys import MIXED
 
 from padcheck.core.errors import UsageError
-from padcheck.core.evidence import Place, RunResult, Sample
+from padcheck.core.evidence import Place
 from padcheck.core.exit_codes import ExitCode
 from padcheck.core.facts import PaddingSide, PadTokenSuggestion, SpecialTokenIds
-from padcheck.core.report import Command, KnownFinding, Report
+from padcheck.core.json_io import dump
+from padcheck.core.report import Command, Document, KnownFinding, Report
+from padcheck.core.run_results import Row, RowDifference, RunResult, Sample
 from padcheck.core.settings import JudgeSettings
 from padcheck.core.severity import Severity
 from padcheck.reporters import Format, View, files_by_format, render
@@ -51,10 +59,27 @@ PLACE = Place(
     prompt_index=1,
     step=0,
 )
-HOSTILE_ROWS = tuple(
-    row(index, tokens=(HOSTILE,) * 5, text=HOSTILE, prompt_text=HOSTILE, generated_text=HOSTILE, new_text=HOSTILE)
-    for index in (0, 1)
-)
+
+
+def differences_of(*runs: str) -> dict[str, tuple[RowDifference, ...]]:
+    """The differences of these runs alone: none."""
+    return {name: differences()[name] for name in runs}
+
+
+def hostile_rows(side: PaddingSide | None, **changes: object) -> tuple[Row, ...]:
+    return tuple(
+        replace(
+            each,
+            tokens=(HOSTILE,) * len(each.tokens),
+            text=HOSTILE,
+            prompt_text=HOSTILE,
+            generated_text=HOSTILE,
+            new_text=HOSTILE,
+        )
+        for each in batch(side, **changes)
+    )
+
+
 REPORTS = {
     "healthy": report(),
     "failing": report(
@@ -78,15 +103,27 @@ REPORTS = {
         ),
         differences=differences(left=WRONG[:1]),
     ),
-    "no runs": report(runs={}, differences={}),
     "positions used": report(
         runs={
-            name: run_result(side, rows=(row(positions_used=(2, 3, 4, 9, None), positions_used_by="table"),))
+            name: run_result(
+                side,
+                rows=tuple(
+                    replace(each, positions_used=(2, 3, 4, 9, None)[-len(each.input_ids) :], positions_used_by="table")
+                    for each in batch(side)
+                ),
+            )
             for name, side in SIDES.items()
-        }
+        },
+        differences=differences_of("left", "right"),
     ),
     "no positions": report(
-        runs={name: run_result(side, rows=(row(position_ids=(None,) * 5),)) for name, side in SIDES.items()}
+        runs={
+            name: run_result(
+                side, rows=tuple(replace(each, position_ids=(None,) * len(each.input_ids)) for each in batch(side))
+            )
+            for name, side in SIDES.items()
+        },
+        differences=differences_of("left", "right"),
     ),
     "every run": report(
         noise=noise(rounding_errors=0.02, float32_twin="no room", other_attention=0.5),
@@ -100,6 +137,14 @@ REPORTS = {
         runs=runs(
             single=run_result(None, stand_in="forward()", rows=(row(0), row(1, prompt=SHORT, stand_in="forward()")))
         ),
+    ),
+    "modes": report(
+        **in_modes(
+            *("static-cache", "second-turn", "no-cache"),
+            static_cache=rows_of("static_cache", 0.5),
+            left_second_turn=rows_of("left_second_turn", 0.0, None),
+            left_uncached=rows_of("left_uncached", 0.5),
+        )
     ),
     "hidden by 16 bit": report(**in_half(left=0.5, left_float32=0.5)),
     "control not seen": report(**probes(broken_mask=0.0)),
@@ -161,14 +206,15 @@ HOSTILE_PLACES = {
     "values of generation_config": {"generation_config": {"suffix": HOSTILE}, "overridden": {"suffix": HOSTILE}},
     "keys of generation_config": {"generation_config": {HOSTILE: 1}, "overridden": {HOSTILE: 1}},
     "prompts": {"prompts": (HOSTILE, f" {HOSTILE} ")},
-    "tokens and texts": {"runs": {name: run_result(side, rows=HOSTILE_ROWS) for name, side in SIDES.items()}},
+    "tokens and texts": {"runs": runs(**{n: run_result(side, rows=hostile_rows(side)) for n, side in SIDES.items()})},
     "a place": probes(left=0.5)
     | {"places": {"left": replace(PLACE, module=HOSTILE, class_name=HOSTILE, file=HOSTILE)}},
     "a stand-in": {"runs": runs(single=run_result(None, stand_in=HOSTILE, rows=(row(0), row(1, stand_in=HOSTILE))))},
     "an error of the few pad counts": {"screen": sweep({1: 0.0}, error=HOSTILE)},
     "why float32 is not possible": {
         "runs": runs(
-            left_float32=RunResult(reference="single_float32", dtype="float32", padding_side="left", error=HOSTILE)
+            left_float32=RunResult(reference="single_float32", dtype="float32", padding_side="left", error=HOSTILE),
+            single_float32=RunResult(dtype="float32", padding_side=None, error=HOSTILE),
         )
     },
     "tokens that compete": gave(
@@ -183,7 +229,7 @@ HOSTILE_PLACES = {
     "dtype": in_half(HOSTILE, left_float32=0.5),
     "warnings": {"load_warnings": (HOSTILE,), "runs": runs(right=run_result("right", warnings=(HOSTILE,)))},
     "errors": {"runs": runs(right=raised("right", HOSTILE)), "differences": differences(right=())},
-    "tokens of a sample": {"samples": samples(right=Sample(rows=HOSTILE_ROWS))},
+    "tokens of a sample": {"samples": samples(right=Sample(rows=hostile_rows("right", new=())))},
     "error of a sample": {"samples": samples(left=Sample(error=HOSTILE))},
 }
 CHECK = check(
@@ -205,6 +251,22 @@ def test_every_format_shows_every_report(fmt: Format, shown: Report) -> None:
     text = render(shown, fmt, View())
     assert shown.evidence.model.id in text
     assert text.endswith("\n") or fmt is Format.SVG
+
+
+@every_report
+def test_every_report_can_be_read_back(shown: Report, tmp_path: Path) -> None:
+    assert dump(read_back(shown, tmp_path)) == dump(shown)
+
+
+@pytest.mark.parametrize("changes", HOSTILE_PLACES.values(), ids=HOSTILE_PLACES)
+def test_a_report_with_hostile_texts_can_be_read_back(changes: dict[str, object], tmp_path: Path) -> None:
+    shown = report(**changes)
+    assert dump(read_back(shown, tmp_path)) == dump(shown)
+
+
+@pytest.mark.parametrize("document", [*DOCUMENTS.values(), CHECK, everywhere(HOSTILE), MIXED])
+def test_every_document_can_be_read_back(document: Document, tmp_path: Path) -> None:
+    assert dump(read_back(document, tmp_path)) == dump(document)
 
 
 @every_report

@@ -38,6 +38,8 @@ def test_one_table_compares_them(padcheck):
     table = " ".join(lines[start + 2 : lines.index("", start)])
     assert (table.count("different, "), table.count("(rounding:")) == (2, 4)
     assert lines[-1] == "PASS: 2 attention implementations, 2 passed"
+    assert any(line.startswith("padcheck compare demo (eager) ") for line in lines)
+    assert not any(line.startswith("padcheck check") for line in lines)
 
 
 def test_every_format_names_them(padcheck, tmp_path):
@@ -55,6 +57,13 @@ def test_every_format_names_them(padcheck, tmp_path):
 def test_a_model_without_attention_has_one_report(padcheck):
     outcome = padcheck("compare", "mamba", "--tiny", *QUICK, *ALL, "--format", "json")
     assert len(outcome.report["reports"]) == 1
+    assert outcome.report["every_attention"] is True
+
+
+def test_a_side_that_is_not_judged_has_no_verdict(padcheck):
+    lines = padcheck("compare", "demo", *QUICK, *ALL, "--padding-side", "left").stdout
+    assert lines.count("not judged") == 2
+    assert "different" not in lines
 
 
 def test_a_missing_model_is_reported_as_usual(padcheck, tmp_path):

@@ -43,7 +43,7 @@ def test_the_file_has_the_settings_and_the_command_line_overrides_them(padcheck,
     done = padcheck("check", "--format", "json")
     (found,) = done.report["reports"]
     assert (done.exit_code, found["status"], found["max_new_tokens"]) == (1, "fail", 2)
-    assert {"code": "PAD401", "reason": "no scores here"} in found["skipped"]
+    assert {"code": "PAD401", "reason": "no scores here", "kind": "ignored"} in found["skipped"]
     assert done.report["configuration"] == {"path": "padcheck.toml", "lines": {"demo": 1}}
     assert padcheck("check", "--fail-on", "error").exit_code == 0
 

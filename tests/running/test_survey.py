@@ -5,13 +5,19 @@ from functools import partial
 
 import jobs
 import pytest
+import transformers
 from conftest import run_in_process
+from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
 
 from padcheck.core.errors import NotMeasuredError
 from padcheck.core.exit_codes import ExitCode
+from padcheck.core.progress import Silent
 from padcheck.core.settings import JudgeSettings, MeasureSettings
+from padcheck.core.verdicts import Verdict
 from padcheck.running import survey
+from padcheck.running.one_model import compare_architecture
 
+OLD = transformers.__version__.startswith("4.")
 MODEL_TYPES = ("gpt2", "llama", "mamba", "rwkv", "bart", "bert", "gpt_neox")
 CONTRACT = ("left_generate", "right_generate", "left_forward_no_position_ids", "right_score", "left_no_mask")
 
@@ -33,6 +39,12 @@ def of(outcome, model_type):
     return next(each for each in outcome.report["architectures"] if each["model_type"] == model_type)
 
 
+def variant_of(outcome, model_type, variant=None):
+    """The line of a variant; of the default config if none is named."""
+    found = of(outcome, model_type)
+    return next(each for each in found["variants"] or [found] if each["variant"] == variant)
+
+
 def test_the_document_has_the_documented_keys(outcome):
     report = outcome.report
     assert (report["schema_version"], report["command"]) == (1, "survey")
@@ -48,7 +60,7 @@ def test_the_document_has_the_documented_keys(outcome):
 
 @pytest.mark.parametrize("model_type", ["gpt2", "llama", "mamba", "bert", "gpt_neox"])
 def test_left_padding_is_harmless_if_transformers_supports_it(outcome, model_type):
-    verdicts = of(outcome, model_type)["verdicts"]
+    verdicts = variant_of(outcome, model_type)["verdicts"]
     assert verdicts["left_generate"] in ("identical", "equivalent")
     assert verdicts["left_first_token"] in ("identical", "equivalent")
     assert verdicts["right_score"] in ("identical", "equivalent")
@@ -66,14 +78,84 @@ def test_known_limits_are_named_and_measured(outcome, model_type):
 
 def test_learned_positions_need_position_ids_in_forward(outcome):
     for model_type, wrong in (("gpt2", True), ("bert", True), ("llama", False), ("gpt_neox", False)):
-        found = of(outcome, model_type)
+        found = variant_of(outcome, model_type)
         assert ("PAD401" in found["findings"]) == wrong
         assert (found["verdicts"]["left_forward_no_position_ids"] == "different") == wrong
+
+
+def test_a_model_type_has_the_worst_verdicts_of_its_variants_and_the_findings_of_all(outcome):
+    found, default = of(outcome, "llama"), variant_of(outcome, "llama")
+    dynamic = variant_of(outcome, "llama", "dynamic")
+    assert [each["variant"] for each in found["variants"]][:2] == [None, "dynamic"]
+    assert default["verdicts"]["left_generate"] in ("identical", "equivalent")
+    assert found["verdicts"]["left_generate"] == dynamic["verdicts"]["left_generate"] == "different"
+    assert found["exit_code"] == dynamic["exit_code"] == 1
+    assert default["exit_code"] == 0
+    assert set(found["findings"]) >= set(default["findings"]) | set(dynamic["findings"])
+    assert of(outcome, "gpt2")["variants"] == []
+    assert of(outcome, "gpt2")["variant"] is None
+
+
+@pytest.mark.parametrize(
+    ("model_type", "variant", "codes"),
+    [
+        # One long row of a batch decides for all rows.
+        ("llama", "dynamic", {"PAD206"}),
+        ("phi3", "longrope", {"PAD206"}),
+        ("minicpm3", "longrope", {"PAD206"}),
+        # Keys in the cache keep the frequencies of their time.
+        ("llama", "dynamic-decoding", {"PAD208"}),
+        ("minicpm3", "longrope-decoding", {"PAD208"}),
+        ("phi4_multimodal", "longrope-decoding", {"PAD208"}),
+        # The cache is rebuilt when the tokens, pads included, pass the limit.
+        ("phi3", "longrope-decoding", {"PAD201", "PAD303"}),
+        # The mask is cut to one column.
+        ("minimax", "linear-first", {"PAD201", "PAD303"}),
+        # Queries are scaled by positions that count pads.
+        ("ministral3", None, {"PAD401"}),
+    ],
+)
+def test_what_changes_at_a_length_is_found_with_its_cause(model_type, variant, codes):
+    if model_type not in CONFIG_MAPPING_NAMES:
+        pytest.skip(f"this version of transformers has no {model_type}")
+    if OLD and (model_type, variant) == ("phi3", "longrope-decoding"):
+        codes = {"PAD206"}  # there, a row without pads differs too
+    found = survey._judge_variant(model_type, variant, MeasureSettings(max_new_tokens=6), JudgeSettings())
+    assert set(found.findings) - {"PAD202", "PAD203"} == codes
+
+
+def test_one_pad_is_enough_for_a_wrong_cache_in_phi3():
+    measure = MeasureSettings(model="phi3+longrope-decoding", tiny=True, max_new_tokens=6)
+    report = compare_architecture(measure, JudgeSettings(), Silent())
+    alone = {row.num_pad_tokens: row.verdict.value for row in report.comparisons["left_alone"].rows}
+    assert alone[1] == "different"
+    assert alone[0] != "different"
+
+
+@pytest.mark.parametrize("model_type", [*([] if OLD else ["phimoe"]), "qwen3", "deepseek_v3", "starcoder2"])
+def test_a_variant_that_is_right_stays_right(model_type):
+    if model_type not in CONFIG_MAPPING_NAMES:
+        pytest.skip(f"this version of transformers has no {model_type}")
+    found = survey._judge_architecture(model_type, MeasureSettings(max_new_tokens=6), JudgeSettings())
+    assert len(found.variants) > 1
+    assert all(each.verdicts["left_generate"].within_rounding for each in found.variants)
 
 
 def test_rwkv_differs_in_any_batch(outcome):
     assert of(outcome, "rwkv")["verdicts"]["batch_of_copies"] == "different"
     assert "PAD206" in of(outcome, "rwkv")["findings"]
+
+
+def test_modes_are_added_if_they_are_asked_for(padcheck, outcome):
+    options = ("--with", "static-cache,no-cache", "--with", "second-turn", "--format", "json")
+    found = padcheck("survey", "llama", "jamba", *options)
+    llama, jamba = of(found, "llama")["verdicts"], of(found, "jamba")["verdicts"]
+    runs = {f"{side}{run}" for side in ("", "left_") for run in ("static_cache", "second_turn", "uncached")}
+    assert {llama[run] for run in runs} <= {"identical", "equivalent"}
+    assert jamba["second_turn"] == "different"
+    assert "PAD209" in of(found, "jamba")["findings"]
+    assert found.report["settings"]["with_modes"] == ["static-cache", "second-turn", "no-cache"]
+    assert not runs & set(of(outcome, "llama")["verdicts"])
 
 
 def test_findings_make_it_fail(outcome):
@@ -115,17 +197,19 @@ def test_the_settings_of_the_judgement_are_kept_and_shown(padcheck, tmp_path):
 def test_a_run_that_did_not_happen_does_not_count_as_right(padcheck, saved, tmp_path):
     document = json.loads(saved.read_text(encoding="utf-8"))
     for architecture in document["architectures"]:
-        architecture["verdicts"] = dict.fromkeys(architecture["verdicts"], "not_run")
+        for line in (architecture, *architecture["variants"]):
+            line["verdicts"] = dict.fromkeys(line["verdicts"], "not_run")
     (tmp_path / "not run.json").write_text(json.dumps(document), encoding="utf-8")
     shown = padcheck("render", tmp_path / "not run.json").stdout
-    assert ", 0 of them right with left padding" in " ".join(shown.split())
+    assert ", 0 of them right in every variant with left padding" in " ".join(shown.split())
     assert "not seen here" not in shown
 
 
 def test_an_empty_survey_does_not_pass(padcheck, saved, tmp_path):
     document = json.loads(saved.read_text(encoding="utf-8")) | {"architectures": []}
     (tmp_path / "empty.json").write_text(json.dumps(document), encoding="utf-8")
-    assert padcheck("render", tmp_path / "empty.json").exit_code == 3
+    outcome = padcheck("render", tmp_path / "empty.json")
+    assert (outcome.exit_code, outcome.stdout) == (2, "")
 
 
 def test_a_truncated_survey_is_a_usage_error(padcheck, saved, tmp_path):
@@ -261,3 +345,39 @@ def test_compare_accepts_a_model_type_with_tiny(padcheck):
 def test_what_a_library_prints_stays_off_the_report(padcheck):
     outcome = padcheck("compare", "reformer", "--tiny", "--format", "json", "--max-new-tokens", 2)
     assert outcome.report["model"]["model_type"] == "reformer"  # stdout is one document
+
+
+def judged(model_type, **settings):
+    measure = MeasureSettings(max_new_tokens=2, **settings)
+    return survey._judge_architecture(model_type, measure, JudgeSettings())
+
+
+def test_if_float32_cannot_tell_rounding_from_a_fault_it_runs_again_in_float64(monkeypatch):
+    in_float32 = judged("llama")
+    assert in_float32.dtype == "float32"
+    assert 0 < in_float32.max_abs_diffs["left_generate"] < survey._UNCLEAR
+    monkeypatch.setattr(survey, "_UNCLEAR", 1e-9)
+    found = judged("llama")
+    assert found.dtype == "float64"
+    assert found.allowed < in_float32.allowed / 10
+    assert found.max_abs_diffs["left_generate"] <= in_float32.max_abs_diffs["left_generate"]
+    assert found.verdicts["left_generate"].within_rounding
+    assert found.verdicts["right_generate"] is Verdict.DIFFERENT
+
+
+def test_a_survey_in_16_bit_stays_in_16_bit(monkeypatch):
+    monkeypatch.setattr(survey, "_UNCLEAR", 1e-9)
+    assert judged("llama", dtype="bfloat16").dtype == "bfloat16"
+
+
+def test_if_float64_does_not_run_float32_stays(monkeypatch):
+    monkeypatch.setattr(survey, "_UNCLEAR", 1e-9)
+    compare = survey.compare_architecture
+
+    def only_float32(measure, *given):
+        if measure.dtype == "float64":
+            raise NotMeasuredError("No kernel.")
+        return compare(measure, *given)
+
+    monkeypatch.setattr(survey, "compare_architecture", only_float32)
+    assert judged("llama").dtype == "float32"

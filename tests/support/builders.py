@@ -4,35 +4,17 @@ from collections.abc import Mapping
 
 from msgspec.structs import replace
 
-from padcheck.core.evidence import (
-    Evidence,
-    NoiseProbe,
-    PadCount,
-    PadCountSweep,
-    PrecisionStep,
-    Row,
-    RowDifference,
-    RunResult,
-    Sample,
-    StepDifference,
-    TokenFlip,
-)
+from padcheck.core.evidence import Evidence, NoiseProbe, PadCount, PadCountSweep, PrecisionStep
 from padcheck.core.exit_codes import ExitCode
 from padcheck.core.facts import Environment, ModelFacts, PaddingSide, SpecialTokenIds, TokenIds, TokenizerFacts
+from padcheck.core.modes import ModeName
 from padcheck.core.padding import pad_ids, position_ids_from_mask
-from padcheck.core.report import (
-    STATUS,
-    Check,
-    Command,
-    Finding,
-    Reason,
-    Report,
-    Skipped,
-    Unmeasured,
-    UnmeasuredModel,
-)
+from padcheck.core.report import STATUS, Check, Command, Reason, Report, Unmeasured, UnmeasuredModel
 from padcheck.core.run_plans import IN_FLOAT32, SINGLE, USER_RUNS
+from padcheck.core.run_plans import MODES as RUNS_OF_MODES
+from padcheck.core.run_results import Row, RowDifference, RunResult, Sample, StepDifference, TokenFlip
 from padcheck.core.settings import JudgeSettings
+from padcheck.core.verdicts import Finding, Skipped
 from padcheck.judging.compare import open_case
 from padcheck.judging.judge import judge
 from padcheck.judging.rules import Rule
@@ -166,6 +148,22 @@ EXPENSIVE: dict[str, tuple[str, PaddingSide | None]] = {
 }
 """The expensive probes, which run only when a batch is in doubt."""
 
+FOR_TRAINING: dict[str, tuple[str, PaddingSide | None]] = {"packed": ("forward", None)}
+"""The probes that run only if the task is training."""
+MODES: dict[str, tuple[str, PaddingSide | None]] = {
+    "static_cache": ("single", None),
+    "left_static_cache": ("static_cache", "left"),
+    "second_turn": ("single", None),
+    "left_second_turn": ("second_turn", "left"),
+    "chunked_prefill": ("single", None),
+    "left_chunked_prefill": ("chunked_prefill", "left"),
+    "inputs_embeds": ("single", None),
+    "left_inputs_embeds": ("inputs_embeds", "left"),
+    "assisted": ("single", None),
+    "left_assisted": ("assisted", "left"),
+}
+"""The runs of the modes, which run only if they were asked for. Those of no-cache are expensive probes too."""
+
 HALF_ONLY: dict[str, tuple[str | None, PaddingSide | None]] = {
     "left_float32": ("single", "left"),
     "single_float32": (None, None),
@@ -179,16 +177,19 @@ AS_RUN = (*USER_RUNS, "replayed")
 CONTROLS = ("left_forward_no_mask", "broken_mask")
 """The runs that differ in the padded rows of a healthy model."""
 
-_WITHOUT_PADS = {"shifted", *(name for name, (_, side) in (PROBES | EXPENSIVE).items() if side is None)}
+_WITHOUT_PADS = {
+    "shifted",
+    *(name for name, (_, side) in (PROBES | EXPENSIVE | FOR_TRAINING | MODES).items() if side is None),
+}
 
 
 def runs(**changes: RunResult) -> dict[str, RunResult]:
     generated = {"single": run_result(None), "left": run_result("left"), "right": run_result("right")}
-    return generated | {name: _probe(name) for name in PROBES} | changes
+    return generated | {name: _probe(name) for name in PROBES | FOR_TRAINING} | changes
 
 
 def _probe(name: str) -> RunResult:
-    reference, side = (PROBES | EXPENSIVE | HALF_ONLY)[name]
+    reference, side = (PROBES | EXPENSIVE | FOR_TRAINING | MODES | HALF_ONLY)[name]
     built = run_result(side, description=name, reference=reference)
     return replace(built, rows=batch(None)) if name in _WITHOUT_PADS else built
 
@@ -198,6 +199,14 @@ def gave(**changes: tuple[RowDifference, ...]) -> dict[str, object]:
     more = {name: _probe(name) for name in changes if name in EXPENSIVE}
     left_out = tuple(name for name in EXPENSIVE if name not in more)
     return {"runs": runs(**more), "differences": differences(**changes), "left_out": left_out}
+
+
+def in_modes(*names: ModeName, **changes: tuple[RowDifference, ...]) -> dict[str, object]:
+    """Evidence in which these modes ran, with these differences of their runs. By default they change nothing."""
+    names_of_runs = [run for name in names for run in RUNS_OF_MODES[name][1:]]
+    ran = {run: _probe(run) for run in names_of_runs}
+    same = {run: rows_of(run, 0.0, 0.0) for run in names_of_runs}
+    return {"modes": names, "runs": runs(**ran), "differences": differences(**{**same, **changes})}
 
 
 def rows_of(name: str, *max_abs_diffs: float | None, count: int = 2) -> tuple[RowDifference, ...]:
@@ -312,7 +321,8 @@ def differences(*, count: int = 2, **changes: tuple[RowDifference, ...]) -> dict
     """The differences of all runs. By default a row that is wrong in the left-padded batch is so in a batch of one."""
     changes = {"left_alone": changes["left"], **changes} if "left" in changes else changes
     generated = {side: rows_of(side, 0.0, 0.0, count=count) for side in ("left", "right")}
-    return generated | {name: rows_of(name, 0.5 * (name in CONTROLS), count=count) for name in PROBES} | changes
+    probed = {name: rows_of(name, 0.5 * (name in CONTROLS), count=count) for name in PROBES | FOR_TRAINING}
+    return generated | probed | changes
 
 
 def samples(**changes: Sample) -> dict[PaddingSide, Sample]:
@@ -372,6 +382,12 @@ def many_prompts(count: int) -> dict[str, object]:
     return {
         "prompts": tuple(f"prompt number {index}" for index in range(count)),
         "num_prompt_tokens": (len(LONG), *(len(SHORT) for _ in range(1, count))),
+        "samples": samples(
+            **{
+                side: Sample(rows=tuple(replace(each, generated_ids=()) for each in rows[side]))
+                for side in ("left", "right")
+            }
+        ),
         "runs": {name: replace(ran, rows=rows[ran.padding_side]) for name, ran in runs().items()},
         "differences": differences(count=count),
     }

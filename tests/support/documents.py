@@ -1,25 +1,35 @@
 """A document of every command, as a reporter gets it."""
 
+from pathlib import Path
+
 from builders import (
+    batch,
     check,
     difference,
     differences,
     finding,
     flip,
+    in_half,
     model_facts,
+    noise,
+    precision,
     report,
-    row,
     run_result,
     runs,
+    sweep,
     tokenizer_facts,
     unmeasured,
     unpadded_difference,
 )
 from msgspec.structs import replace
 
+from padcheck.core.evidence import Place
 from padcheck.core.exit_codes import ExitCode
-from padcheck.core.report import Architecture, KnownFinding, Report, Survey, Verdict
+from padcheck.core.facts import ChatTemplateFacts, PadTokenSuggestion
+from padcheck.core.json_io import dump, load
+from padcheck.core.report import Architecture, Document, KnownFinding, Report, Survey
 from padcheck.core.severity import Severity
+from padcheck.core.verdicts import Verdict
 from padcheck.judging.rules import find_rule
 
 WRONG = {"differences": differences(left=(unpadded_difference(0.0), difference(0.5)))}
@@ -64,8 +74,8 @@ def a_survey(**changes: object) -> Survey:
 def everywhere(text: str) -> Report:
     """A report with this text wherever a text can be."""
     rows = tuple(
-        row(index, num_pads=1, tokens=(text,) * 6, prompt_text=text, generated_text=text, new_text=text)
-        for index in (0, 1)
+        replace(each, tokens=(text,) * len(each.tokens), prompt_text=text, generated_text=text, new_text=text)
+        for each in batch("left")
     )
     built = report(
         model=model_facts(id=text, architecture=text, revision=text),
@@ -79,6 +89,39 @@ def everywhere(text: str) -> Report:
     return replace(built, evidence=replace(built.evidence, settings=settings))
 
 
+_PLACE = Place(
+    module="model.layers.0",
+    class_name="SomeLayer",
+    file="some/model.py",
+    line=7,
+    difference_before=0.0,
+    difference=0.5,
+    allowed=1e-4,
+    prompt_index=1,
+    step=0,
+)
+_EVERYTHING = report(
+    tokenizer=tokenizer_facts(
+        pad_token_suggestion=PadTokenSuggestion(token="<p>", token_id=9, reason="by name"),
+        chat_template=ChatTemplateFacts(leading_bos=2, pad_tokens=1),
+    ),
+    generation_config={"suffix": "a", "nested": [{"a": "b"}], "max_length": 20},
+    overridden={"suffix": "a"},
+    load_warnings=("careful",),
+    noise=noise(rounding_errors=0.02, float32_twin="no room", other_attention=0.5),
+    screen=sweep({1: 0.0, 16: 0.5}, error="no"),
+    sweep=sweep({1: 0.2, 2: 0.5, 4: 0.0, 8: 0.0}, sizes={"chunk_size": 4}, error="no"),
+    precision=precision(*[2.0] * 20),
+    places={"left": _PLACE},
+    **in_half(left=9.0, left_float32=0.5, uncached=0.5, left_other_attention=0.0),
+)
+EVERYTHING = replace(
+    _EVERYTHING,
+    evidence=replace(_EVERYTHING.evidence, settings={"model": "some/model", "prompts": ["a", "b"], "pad_token": "a"}),
+    seconds={"tokenizer": 1.0},
+)
+"""A report of a model in 16 bit in which nothing is missing."""
+
 DOCUMENTS = {
     "compare": report(**WRONG),
     "healthy": report(),
@@ -86,3 +129,10 @@ DOCUMENTS = {
     "check": check(report(**WRONG), report(), unmeasured(), vanished=VANISHED),
     "survey": a_survey(),
 }
+
+
+def read_back(document: Document, folder: Path) -> Document:
+    """The document after it was written to a file."""
+    file = folder / "document.json"
+    file.write_text(dump(document), encoding="utf-8")
+    return load(file)

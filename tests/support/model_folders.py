@@ -15,7 +15,8 @@ from typing import Any
 import sentencepiece
 import torch
 from safetensors.torch import load_file, save_file
-from tokenizers import ByteLevelBPETokenizer
+from tokenizers import ByteLevelBPETokenizer, Regex
+from tokenizers.normalizers import Replace
 from tokenizers.processors import TemplateProcessing
 from transformers import (
     AutoModelForCausalLM,
@@ -131,6 +132,16 @@ def tokenizer_that_rejects_the_side(folder: Path) -> Path:
 def tokenizer_that_ignores_the_side(folder: Path) -> Path:
     """Its `_pad` always pads on the left."""
     return _letters(folder, "StubbornTokenizer")
+
+
+def tokenizer_of_one_token(folder: Path) -> Path:
+    """Its normalizer makes the same text of any text, so all prompts have the same length."""
+    folder.mkdir(exist_ok=True)
+    save_tokenizer(folder)
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
+    tokenizer.backend_tokenizer.normalizer = Replace(Regex(".+"), "a")
+    tokenizer.save_pretrained(folder)
+    return save_model(folder, llama_config())
 
 
 def tokenizer_with_tokens_of_bytes(folder: Path) -> Path:

@@ -1,10 +1,13 @@
 """Builders of surveys for tests."""
 
 import builders
+import msgspec
 
 from padcheck.core.exit_codes import ExitCode
-from padcheck.core.report import Architecture, Finding, Survey, Verdict
+from padcheck.core.report import Architecture, Survey
 from padcheck.core.severity import Severity
+from padcheck.core.verdicts import Finding, Verdict
+from padcheck.running.survey import compose_architecture
 
 
 def finding(code, severity=Severity.ERROR):
@@ -17,6 +20,7 @@ def architecture(model_type="llama", left=Verdict.EQUIVALENT, *findings, **chang
         "right_generate": Verdict.DIFFERENT,
         "right_score": Verdict.IDENTICAL,
         "left_forward_no_position_ids": Verdict.NOT_RUN,
+        "packed": Verdict.IDENTICAL,
         "left_no_mask": Verdict.IDENTICAL,
     }
     far = {name: 0.0 if verdict.within_rounding else 6.54 for name, verdict in verdicts.items()}
@@ -43,14 +47,27 @@ def not_judged(model_type, reason):
     )
 
 
-def a_survey(*architectures, status="fail"):
+def a_survey(*architectures, status="fail", **settings):
     return Survey(
         status=status,
         exit_code=ExitCode.FINDINGS,
         environment=builders.report().evidence.environment,
-        settings={"dtype": None, "max_new_tokens": 6},
+        settings={"dtype": None, "max_new_tokens": 6} | settings,
         architectures=architectures,
     )
+
+
+def with_variants(model_type="phi3"):
+    """A model type that is right by default, wrong in one variant, and whose other variant cannot be built."""
+    wrong = architecture(
+        model_type,
+        Verdict.DIFFERENT,
+        finding("PAD201"),
+        variant="longrope",
+        exit_code=ExitCode.FINDINGS,
+    )
+    odd = msgspec.structs.replace(not_judged(model_type, "it needs einops"), variant="odd")
+    return compose_architecture([architecture(model_type), wrong, odd])
 
 
 MIXED = a_survey(

@@ -1,7 +1,8 @@
 """Calls forward() without generate(): once on a batch, over all steps of one prompt, or with the cache of a batch."""
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from itertools import accumulate, chain
 from typing import Any
 
 import torch
@@ -88,10 +89,42 @@ def continue_from_cache(model: PreTrainedModel, rows: Rows, new: list[tuple[int,
         key = "past_key_values" if hasattr(prompt, "past_key_values") else "cache_params"
         cache = {key: getattr(prompt, key)}
         log.add(model(first, attention_mask=grown, use_cache=True, **positions, **cache).logits[:, -1])
-    return [
-        RowTrace(padded, new[row][:2], (None,) * (len(padded.input_ids) + 2), log.row(row, 2))
-        for row, (_, padded) in enumerate(rows)
-    ]
+    traces = []
+    for row, (_, padded) in enumerate(rows):
+        kept = new[row][:2]  # only one token if that is an eos, or if no more were asked for
+        traces.append(RowTrace(padded, kept, (None,) * len(padded.input_ids + kept), log.row(row, len(kept))))
+    return traces
+
+
+def packed(model: PreTrainedModel, prompts: Mapping[int, tuple[int, ...]], settings: MeasureSettings) -> list[RowTrace]:
+    """Runs prompts one after the other in one row, as in training without padding, and reads the last token of each.
+
+    As transformers' DataCollatorWithFlattening does, it passes no attention_mask and position_ids that begin again with
+    each prompt, counted as the model counts. Trainers use no cache, and transformers finds packed prompts only without
+    one. The lengths that flash attention and some CUDA kernels also take (cu_seq_lens_q, seq_idx) are not passed;
+    without those kernels, models ignore them.
+
+    Args:
+        model: In eval mode; not changed.
+        prompts: Token ids, by the index of the prompt.
+        settings: How to choose the token.
+    """
+    device = input_device(model)
+    row = [token_id for prompt in prompts.values() for token_id in prompt]
+    first = first_position(model)
+    positions = {index: range(first, first + len(prompt)) for index, prompt in prompts.items()}
+    ends = [end - 1 for end in accumulate(map(len, prompts.values()))]
+    arguments = {"position_ids": torch.tensor([[*chain(*positions.values())]], device=device), "use_cache": False}
+    traces = []
+    with torch.inference_mode():
+        _, logits = _forward_at_columns(model, torch.tensor([row], device=device), arguments, ends)
+    for (index, prompt), of_prompt in zip(prompts.items(), logits[0], strict=True):
+        log = LogitsLog(1)
+        log.add(of_prompt[None])
+        ids = torch.tensor([prompt], device=device)
+        scores = logits_processors(settings, [index], len(prompt))(ids, of_prompt[None].float())
+        traces.append(RowTrace(unpadded(prompt), (int(scores.argmax()),), (*positions[index], None), log.row(0, 1)))
+    return traces
 
 
 def takes_position_ids(model: PreTrainedModel) -> bool:

@@ -10,6 +10,7 @@ from padcheck.core.settings import MeasureSettings
 from padcheck.hf.calls.batches import Rows
 from padcheck.hf.calls.capture import position_ids_by_column, received_position_ids
 from padcheck.hf.calls.logits import LogitsLog
+from padcheck.hf.calls.modes import Mode, plain
 from padcheck.hf.calls.positions_used import positions_by_column, used_positions
 from padcheck.hf.calls.sampling import logits_processors
 from padcheck.hf.calls.trace import RowTrace
@@ -58,6 +59,7 @@ def generate(
     with_mask: bool = True,
     with_cache: bool = True,
     forced: Mapping[int, tuple[int, ...]] | None = None,
+    mode: Mode = plain,
 ) -> list[RowTrace]:
     """Generates for one batch. The model must be in eval mode, under `neutral_generation_config`.
 
@@ -69,32 +71,40 @@ def generate(
         with_mask: Whether to pass attention_mask.
         with_cache: False computes all columns again at every step; True leaves caching to the generation_config.
         forced: The tokens that each row must choose, up to its eos, by the index of its prompt.
+        mode: The way to generate.
 
     Returns:
         One trace per row.
 
     Raises:
         RuntimeError: generate() did not pass the logits of every step to its logits processors.
+        NotOpenError: The model or transformers does not have this mode.
     """
     input_ids, attention_mask = tensors(model, rows)
     width = input_ids.shape[1]
-    log = LogitsLog(len(rows))
-    processors = logits_processors(settings, [index for index, _ in rows], width)
-    processors.insert(0, _RecordLogits(log))
-    if forced is not None:
-        processors.append(_ForceTokens([forced[index] for index, _ in rows], width))
-    with torch.inference_mode(), received_position_ids(model) as received, used_positions(model) as used:
-        output = model.generate(
-            input_ids,
-            max_new_tokens=max_new_tokens or settings.max_new_tokens,
-            logits_processor=processors,
-            **({"attention_mask": attention_mask} if with_mask else {}),
-            **({} if with_cache else {"use_cache": False}),
-        )
-    sequences = output[:, width:].tolist()
-    if len(log) != len(sequences[0]):
-        num_steps = len(sequences[0])
-        raise RuntimeError(f"generate() passed the logits of {len(log)} of its {num_steps} steps to its processors")
+    with torch.inference_mode(), mode(model, input_ids, attention_mask) as arguments:
+        start = width if arguments["inputs"] is not None else 0  # the columns of the output before the new tokens
+        recorder = _RecordLogits(len(rows), start)
+        processors = logits_processors(settings, [index for index, _ in rows], start)
+        processors.insert(0, recorder)
+        if forced is not None:
+            processors.append(_ForceTokens([forced[index] for index, _ in rows], start))
+        if not with_mask:
+            del arguments["attention_mask"]
+        if not with_cache:
+            arguments["use_cache"] = False
+        with received_position_ids(model) as received, used_positions(model) as used:
+            output = model.generate(
+                arguments.pop("inputs"),
+                max_new_tokens=max_new_tokens or settings.max_new_tokens,
+                logits_processor=processors,
+                **arguments,
+            )
+    sequences = output[:, start:].tolist()
+    num_steps = len(sequences[0])
+    log = recorder.logits(num_steps)
+    # If the prompt enters in chunks, only the last one is followed by a token.
+    received, used = received[-num_steps:], used[-num_steps:]
     eos = _eos_ids(model.generation_config)
     traces = []
     for row, (_, padded) in enumerate(rows):
@@ -112,13 +122,30 @@ class _RecordLogits(LogitsProcessor):
     With output_logits=True, generate() would hold the logits of all steps in memory until it returns.
     """
 
-    def __init__(self, log: LogitsLog) -> None:
-        self._log = log
+    def __init__(self, batch_size: int, prompt_width: int) -> None:
+        self._log = LogitsLog(batch_size)
+        self._prompt_width = prompt_width
+        self._number_of_step: dict[int, int] = {}
 
-    def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:  # noqa: ARG002
+    def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
         """Scores are (batch, vocab_size), float32."""
+        # If a draft is refused, its steps come again, after other tokens.
+        self._number_of_step[input_ids.shape[1] - self._prompt_width] = len(self._log)
         self._log.add(scores)
         return scores
+
+    def logits(self, num_steps: int) -> LogitsLog:
+        """The logits of each step.
+
+        Raises:
+            RuntimeError: Some steps are missing.
+        """
+        found = [self._number_of_step[step] for step in range(num_steps) if step in self._number_of_step]
+        if len(found) != num_steps:
+            raise RuntimeError(
+                f"generate() passed the logits of {len(found)} of its {num_steps} steps to its processors"
+            )
+        return self._log if len(self._log) == num_steps else self._log.reordered(found)
 
 
 class _ForceTokens(LogitsProcessor):

@@ -58,6 +58,13 @@ class LogitsLog:
         """The number of steps."""
         return self._num_added // self._batch_size
 
+    def reordered(self, steps: list[int]) -> "LogitsLog":
+        """These steps, in this order."""
+        log = LogitsLog(self._batch_size)
+        for step in steps:
+            log.add(torch.cat([self.read(row, range(step, step + 1)) for row in range(self._batch_size)]))
+        return log
+
     def row(self, row: int, num_steps: int) -> "Logits":
         """The first `num_steps` steps of a row."""
         return Logits(self, row, num_steps, self._vocab_size)

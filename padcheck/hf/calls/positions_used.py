@@ -13,7 +13,7 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 from transformers import PreTrainedModel
 
-from padcheck.core.evidence import PositionsUsedBy
+from padcheck.core.run_results import PositionsUsedBy
 from padcheck.hf.calls.capture import position_ids_by_column
 from padcheck.hf.library.config_facts import position_encoding
 

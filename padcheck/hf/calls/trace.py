@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, replace
 
-from padcheck.core.evidence import PositionsUsedBy
 from padcheck.core.padding import PaddedIds
+from padcheck.core.run_results import PositionsUsedBy
 from padcheck.hf.calls.logits import Logits
 
 

@@ -18,12 +18,12 @@ from padcheck.hf.float32.half_precision import HALF, NothingInHalf
 from padcheck.hf.float32.parts import Wrap, fetches_weights, outside_of_layers, own_tensors, parts, place_of_forward
 from padcheck.hf.float32.raising import Raiser
 from padcheck.hf.library.devices import input_device
-from padcheck.hf.library.exceptions import is_out_of_memory, shortened
+from padcheck.hf.library.exceptions import NotOpenError, is_out_of_memory, shortened
 from padcheck.hf.library.untouched import untouched_state
 from padcheck.hf.parallel.ranks import in_step
 from padcheck.hf.toys.architectures import ordinary_ids
 
-__all__ = ["HALF", "AtOnce", "Float32View", "NotOpenError", "error_text", "free_memory", "in_float32"]
+__all__ = ["HALF", "AtOnce", "Float32View", "free_memory", "in_float32"]
 
 AtOnce = Literal["part", "outside", "whole"]
 """What is in float32 at a time.
@@ -36,15 +36,6 @@ AtOnce = Literal["part", "outside", "whole"]
 _SHARE_OF_FREE_MEMORY = 0.7
 
 _FIRST = "_first_in_float32"
-
-
-class NotOpenError(Exception):
-    """This model or this machine does not support this way of running. That is not a fault."""
-
-
-def error_text(error: Exception) -> str:
-    """The text of an error as the report shows it: with its class, except for a NotOpenError."""
-    return str(error) if isinstance(error, NotOpenError) else f"{type(error).__name__}: {error}"
 
 
 class Float32View:

@@ -48,6 +48,8 @@ _BY_MODEL_TYPE: dict[str, PositionEncoding] = {
 GGUF_METHOD = "gguf"
 """The quantization method that transformers 5 writes into the config of a model from a GGUF file."""
 
+_LARGEST_SIZE = 2**53
+
 _ROTARY_KEYS = ("rope_parameters", "rope_theta", "rope_scaling", "rotary_dim", "rotary_pct", "rotary_emb_base")
 
 
@@ -64,14 +66,17 @@ def position_encoding(config: PretrainedConfig) -> PositionEncoding:
 
 def max_position_embeddings(config: PretrainedConfig) -> int | None:
     """The largest number of tokens that the model was made for; None if the config sets no limit."""
-    limit = getattr(config, "max_position_embeddings", None)
-    return limit if isinstance(limit, int) and limit > 0 else None
+    return _size(getattr(config, "max_position_embeddings", None))
 
 
 def num_layers(config: PretrainedConfig) -> int | None:
     """The number of layers; None if the config does not say."""
-    depth = getattr(config.get_text_config(), "num_hidden_layers", None)
-    return depth if isinstance(depth, int) and depth > 0 else None
+    return _size(getattr(config.get_text_config(), "num_hidden_layers", None))
+
+
+def _size(value: object) -> int | None:
+    """The value if it is a size that a model can have."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= _LARGEST_SIZE else None
 
 
 def quantization(config: PretrainedConfig) -> tuple[str | None, str | None]:

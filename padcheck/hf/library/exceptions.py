@@ -1,10 +1,12 @@
-"""Reads exceptions of torch and transformers: the message in one line, whether memory ran out, and panics."""
+"""Reads exceptions of torch and transformers: the message, whether memory ran out or the model ran, and panics."""
 
 import re
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
+from torch import nn
 
 OUT_OF_MEMORY_TYPES = (MemoryError, torch.OutOfMemoryError)
 OUT_OF_MEMORY_WORDS = ("can't allocate memory", "Cannot allocate memory", "out of memory")
@@ -15,6 +17,21 @@ _LONGEST_MESSAGE = 300
 
 _LONGEST_SENTENCE = 1000
 _BETWEEN_SENTENCES = re.compile(r"(?<=[.!?]) +(?=[A-Z])")
+
+
+class NotOpenError(Exception):
+    """This model or this machine does not support this way of running. That is not a fault."""
+
+
+def error_text(error: Exception) -> str:
+    """The text of an error as the report shows it: with its class, except for a NotOpenError."""
+    return str(error) if isinstance(error, NotOpenError) else f"{type(error).__name__}: {error}"
+
+
+def raised_in_forward(error: BaseException) -> bool:
+    """True if a forward() raised it. Otherwise the library, or padcheck, has refused the call."""
+    call = nn.Module._call_impl.__code__  # noqa: SLF001  every forward() is called from here
+    return any(frame.f_code is call for frame, _ in traceback.walk_tb(error.__traceback__))
 
 
 def shortened(error: BaseException) -> str:

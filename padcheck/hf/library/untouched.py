@@ -13,15 +13,15 @@ from transformers import GenerationConfig, PretrainedConfig, PreTrainedTokenizer
 
 
 @contextmanager
-def untouched(model: nn.Module, tokenizer: PreTrainedTokenizerBase) -> Iterator[None]:
-    """Restores model, tokenizer and all random states when the context ends, also after an exception.
+def untouched(model: nn.Module, tokenizer: PreTrainedTokenizerBase, *others: object) -> Iterator[None]:
+    """Restores model, tokenizer, `others` and all random states when the context ends, also after an exception.
 
     Restored for every module: the training flag, hooks, parameters, buffers and configs, the content of dicts, lists,
     sets and deques, also nested ones, and the numbers in buffers and in other tensors that are not weights. Attributes
     that generate() adds, such as a static cache, are removed. The numbers in weights and gradients are not copied,
     because a copy would double the memory: all runs use inference mode, in which only a hook could write to them.
     """
-    with same_random_numbers(), untouched_state(model, tokenizer), _backend(tokenizer):
+    with same_random_numbers(), untouched_state(model, tokenizer, *others), _backend(tokenizer):
         yield
 
 

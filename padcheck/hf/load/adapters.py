@@ -37,8 +37,12 @@ class Adapter:
     is_prompt: bool
 
 
-def find_adapter(source: Source) -> Adapter | None:
+def find_adapter(source: Source, base: str | None = None) -> Adapter | None:
     """Reads the adapter's config; returns None if the source is a complete model.
+
+    Args:
+        source: Where the adapter is.
+        base: Its base model; None for the one that its config names.
 
     Raises:
         NotMeasuredError: The adapter does not name its base model.
@@ -48,7 +52,7 @@ def find_adapter(source: Source) -> Adapter | None:
         return None
     folder = Path(source.name) if Path(source.name).is_dir() else _download(source)
     settings = json.loads((folder / ADAPTER_CONFIG).read_text(encoding="utf-8"))
-    base = settings.get("base_model_name_or_path")
+    base = base or settings.get("base_model_name_or_path")
     if not base or not isinstance(base, str):
         raise NotMeasuredError(
             f"The adapter {source.name} does not name its base model.",

@@ -16,7 +16,7 @@ from padcheck.core.settings import EVERY_ATTENTION, MeasureSettings
 from padcheck.hf.library.auto_classes import auto_class
 from padcheck.hf.library.devices import default_device
 from padcheck.hf.library.malloc import return_large_blocks
-from padcheck.hf.library.versions import DTYPE_ARGUMENT
+from padcheck.hf.library.versions import DTYPE_ARGUMENT, WITHOUT_INITIAL_VALUES
 from padcheck.hf.load.adapters import load_adapter_weights, require_loadable
 from padcheck.hf.load.gguf import conversion_bar
 from padcheck.hf.load.gguf_errors import INCOMPLETE_GGUF
@@ -30,6 +30,8 @@ _CHANGES = {
     "device_map": "Use auto, or leave it out.",
     "tp_plan": "Its architecture has no tensor parallel plan: use --device-map auto, without torchrun.",
 }
+
+_SHORT_DTYPES = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
 
 _LARGE = 2**28
 """Parameters: 1 GiB in float32. Building a model on the meta device takes time, which small models do not need."""
@@ -53,7 +55,7 @@ def load_model(loaded: ModelWithoutWeights, settings: MeasureSettings) -> PreTra
     dtype, device = dtype_and_device(settings)
     return_large_blocks()
     if loaded.adapter is not None:
-        require_loadable(settings.model, loaded.adapter)
+        require_loadable(settings.adapter or settings.model, loaded.adapter)
     with load_errors_explained(loaded.source, "model"), _rejected_options_explained(settings), conversion_bar():
         if settings.tiny:
             model = build_tiny_model(
@@ -115,7 +117,7 @@ def _placement_arguments(loaded: ModelWithoutWeights, settings: MeasureSettings)
         return {} if settings.device_map is None else {"device_map": settings.device_map, **_offload_folder(loaded)}
     if loaded.adapter is not None:
         raise UsageError(
-            f"--tp-plan cannot be used with {settings.model}, which is an adapter.",
+            f"--tp-plan cannot be used with {settings.adapter or settings.model}, which is an adapter.",
             change="Merge it into its base model with merge_and_unload(), or use --device-map auto.",
         )
     return tensor_parallel(loaded.config, settings.tp_plan)
@@ -148,7 +150,7 @@ def _compare_with_checkpoint(source: Source, load: Callable[..., tuple[PreTraine
         Exception: Whatever from_pretrained() raises, such as an error of the hub.
     """
     with suppress(*_FAILS_ON_META):
-        model, info = load(device_map="meta")
+        model, info = load(device_map="meta", **WITHOUT_INITIAL_VALUES)
         _require_all_weights(source, model, info)
 
 
@@ -212,10 +214,10 @@ def _dtype(settings: MeasureSettings, device: torch.device) -> Any:
         return torch.float32 if device.type == "cpu" else "auto"
     if settings.dtype == "auto":
         return "auto"
-    dtype = getattr(torch, settings.dtype, None)
+    dtype = getattr(torch, _SHORT_DTYPES.get(settings.dtype, settings.dtype), None)
     if dtype not in (torch.float64, torch.float32, torch.bfloat16, torch.float16):
         raise UsageError(
             f"A model cannot run in --dtype {settings.dtype}.",
-            change="Use float32, bfloat16, float16, float64 or auto.",
+            change="Use float32, bfloat16, float16, float64 or auto; or fp32, bf16 or fp16 for short.",
         )
     return dtype

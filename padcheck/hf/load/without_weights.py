@@ -23,6 +23,7 @@ from padcheck.core.settings import DEFAULT_PROMPTS, DEMO, MeasureSettings
 from padcheck.demo import MODEL_FOLDER, load_prompts
 from padcheck.hf.library.auto_classes import multimodal_model_types
 from padcheck.hf.library.exceptions import panics_as_errors
+from padcheck.hf.library.native_output import native_prints
 from padcheck.hf.library.versions import READS_GENERATION_CONFIG_BESIDE_GGUF
 from padcheck.hf.load.adapters import ADAPTER_CONFIG, Adapter, find_adapter
 from padcheck.hf.load.bounded_requests import bounded_requests
@@ -108,10 +109,13 @@ def load_without_weights(settings: MeasureSettings, *, needs_config: bool = True
     if has_config:
         _require_config(given)
     trust = {"trust_remote_code": settings.trust_remote_code}
-    with load_errors_explained(given, "adapter"):
-        adapter = find_adapter(given)
-    if adapter is not None:
-        source = _find_base(settings, adapter)
+    if settings.adapter is None:
+        with load_errors_explained(given, "adapter"):
+            adapter = find_adapter(given)
+        if adapter is not None:
+            source = _find_base(settings, adapter)
+    else:
+        given, adapter = _find_adapter_of(source, settings.adapter)
     config = PretrainedConfig()
     if has_config:
         with load_errors_explained(source, "config"):
@@ -123,7 +127,7 @@ def load_without_weights(settings: MeasureSettings, *, needs_config: bool = True
     tokenizer_source = given if given.has("tokenizer_config.json") else source
     if settings.tokenizer is not None:
         tokenizer_source = _find(settings.tokenizer, None)
-    with load_errors_explained(tokenizer_source, "tokenizer"):
+    with load_errors_explained(tokenizer_source, "tokenizer"), native_prints():
         tokenizer = AutoTokenizer.from_pretrained(
             tokenizer_source.name, **tokenizer_source.revision_arguments, **tokenizer_source.gguf_arguments, **trust
         )
@@ -135,6 +139,28 @@ def load_without_weights(settings: MeasureSettings, *, needs_config: bool = True
     prompts = load_prompts() if settings.model == DEMO else DEFAULT_PROMPTS
     weights: Literal["pretrained", "random"] = "random" if settings.tiny else "pretrained"
     return ModelWithoutWeights(source, config, tokenizer, generation_config, prompts, adapter, weights)
+
+
+def _find_adapter_of(base: Source, name: str) -> tuple[Source, Adapter]:
+    """The adapter that --adapter names, with this base model.
+
+    Raises:
+        UsageError: It is no adapter, or the base model is one itself.
+    """
+    given = _find(name, None)
+    with load_errors_explained(given, "adapter"):
+        adapter = find_adapter(given, base.name)
+        if adapter is None:
+            raise UsageError(
+                f"--adapter {name} is no adapter: it has no {ADAPTER_CONFIG}.",
+                change="Give the folder or hub id of one.",
+            )
+        if base.has(ADAPTER_CONFIG) and not base.has("config.json"):
+            raise UsageError(
+                f"--adapter cannot be used with {base.name}, which is an adapter itself.",
+                change="Give the base model, or leave out --adapter.",
+            )
+    return given, adapter
 
 
 def _find_base(settings: MeasureSettings, adapter: Adapter) -> Source:
@@ -162,7 +188,7 @@ def load_architecture(settings: MeasureSettings) -> ModelWithoutWeights:
     a mask from pad ids.
 
     Args:
-        settings: `model` is the model type, such as "llama".
+        settings: `model` is the model type, such as "llama", or a variant of one, such as "llama+dynamic".
 
     Raises:
         NotMeasuredError: The default config does not run, or needs a package that is not installed.
@@ -172,6 +198,7 @@ def load_architecture(settings: MeasureSettings) -> ModelWithoutWeights:
         ("--tokenizer", settings.tokenizer),
         ("--revision", settings.revision),
         ("--gguf-file", settings.gguf_file),
+        ("--adapter", settings.adapter),
     ):
         if value is not None:
             raise UsageError(
@@ -182,12 +209,13 @@ def load_architecture(settings: MeasureSettings) -> ModelWithoutWeights:
     source = Source(settings.model)
     with load_errors_explained(source, "config"):
         config = default_config(settings.model)
-        if config.is_encoder_decoder and settings.model in multimodal_model_types():
+        if config.is_encoder_decoder and config.model_type in multimodal_model_types():
             raise NotMeasuredError(f"{settings.model} is an encoder-decoder model.")
         bos = getattr(config.get_text_config(decoder=True), "bos_token_id", None)
         generation_config = GenerationConfig(bos_token_id=bos)
+        prompts = number_prompts(config, settings.model)
         return ModelWithoutWeights(
-            source, config, number_tokenizer(config), generation_config, number_prompts(config), weights="random"
+            source, config, number_tokenizer(config), generation_config, prompts, weights="random"
         )
 
 

@@ -96,7 +96,9 @@ def _place_of_module(model: PreTrainedModel, compared: Compared, prompt_index: i
         class_name=class_name,
         file=file,
         line=line,
-        difference_before=max((gap.difference for gap in compared.inputs.values() if not gap.shifted), default=0.0),
+        difference_before=_finite(
+            max((gap.difference for gap in compared.inputs.values() if not gap.shifted), default=0.0)
+        ),
         difference=_finite(worst.difference),
         allowed=worst.allowed,
         prompt_index=prompt_index,
@@ -114,7 +116,7 @@ def _place_of_positions(model: PreTrainedModel, outermost: Compared, prompt_inde
         class_name=class_name,
         file=file,
         line=line,
-        difference_before=max(others, default=0.0),
+        difference_before=_finite(max(others, default=0.0)),
         difference=_finite(worst.difference),
         allowed=worst.allowed,
         prompt_index=prompt_index,

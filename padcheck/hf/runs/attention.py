@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from transformers import PreTrainedModel
+from transformers import PreTrainedModel, __version__
 from transformers.utils import is_flash_attn_2_available
 
 from padcheck.core.evidence import OTHER_ATTENTION
-from padcheck.hf.float32.view import HALF, NotOpenError
+from padcheck.hf.float32.view import HALF
+from padcheck.hf.library.exceptions import NotOpenError
+from padcheck.hf.library.versions import MASKS_PACKED_PROMPTS
 
 
 def implementations(model: PreTrainedModel) -> tuple[str, ...]:
@@ -22,6 +24,17 @@ def implementations(model: PreTrainedModel) -> tuple[str, ...]:
         "flash_attention_2": has_flash and is_flash_attn_2_available(),
     }
     return tuple(name for name, is_available in available.items() if is_available)
+
+
+def require_packing(model: PreTrainedModel) -> None:
+    """Checks that transformers can keep the prompts of a packed row apart, which it does by their position_ids.
+
+    Raises:
+        NotOpenError: This version can do that only for flash attention.
+    """
+    implementation = getattr(model.config, "_attn_implementation", None) or ""
+    if not (MASKS_PACKED_PROMPTS or implementation.startswith("flash_attention")):
+        raise NotOpenError(f"transformers {__version__} keeps packed prompts apart only with flash attention")
 
 
 @contextmanager

@@ -19,11 +19,13 @@ class RunContext:
         runtime: The model, in its own dtype or in float32.
         batch: The prompts.
         traces: Of the runs that came before on this batch; empty for a run that raised.
+        in_doubt: True while the cause of a difference is looked for.
     """
 
     runtime: Runtime
     batch: Batch
     traces: dict[RunName, Traces] = field(default_factory=dict)
+    in_doubt: bool = False
 
     def on(self, batch: Batch) -> "RunContext":
         """The same for other prompts of the batch."""

@@ -5,7 +5,8 @@ from math import inf, isfinite
 
 import torch
 
-from padcheck.core.evidence import PrecisionStep, RowDifference, StepDifference, TokenFlip
+from padcheck.core.evidence import PrecisionStep
+from padcheck.core.run_results import RowDifference, StepDifference, TokenFlip
 from padcheck.hf.calls.logits import Logits
 from padcheck.hf.calls.trace import RowTrace
 
@@ -80,12 +81,18 @@ def _distances(logits: Logits, reference: Logits) -> list[float]:
 
 def _compare_block(reference: torch.Tensor, logits: torch.Tensor) -> Iterator[StepDifference]:
     """Both are (steps, vocab_size), float32."""
+    usual = _is_usual(reference) and _is_usual(logits)
+    if not usual:
+        reference, logits = (
+            reference.double(),
+            logits.double(),
+        )  # in float32 the difference of two numbers may be infinite
     far, size = (logits - reference).abs_(), reference.abs()  # (steps, vocab_size)
     log_p, log_q = reference.log_softmax(dim=-1), logits.log_softmax(dim=-1)  # (steps, vocab_size)
     p = log_p.exp()
     kl = log_p.sub_(log_q).mul_(p)  # (steps, vocab_size)
     num_broken = torch.zeros(len(reference), dtype=torch.int64)  # (steps,)
-    if not (_is_usual(reference) and _is_usual(logits)):
+    if not usual:
         masked = (reference <= _MASKED) & (logits <= _MASKED)  # (steps, vocab_size)
         same = (reference == logits) | masked  # (steps, vocab_size)
         num_broken = (~same & ~(reference.isfinite() & logits.isfinite())).sum(dim=-1)
@@ -97,7 +104,7 @@ def _compare_block(reference: torch.Tensor, logits: torch.Tensor) -> Iterator[St
     for step_far, step_kl, step_size, step_broken in zip(*(each.tolist() for each in of_steps), strict=True):
         yield StepDifference(
             max_abs_diff=None if step_broken else step_far,
-            kl=None if step_broken else step_kl,
+            kl=None if step_broken else _finite(step_kl),
             logit_scale=step_size,
             non_finite=step_broken,
         )

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 
 from transformers import PreTrainedModel
 
-from padcheck.core.evidence import RowDifference, StepDifference
 from padcheck.core.noise_floor import noise_floor, tolerance_of
 from padcheck.core.run_plans import CONTROLS, RUN_PLANS, RunName
+from padcheck.core.run_results import RowDifference, StepDifference
 from padcheck.core.tolerances import Tolerance, share_of_allowance
 from padcheck.hf.calls.batches import Batch
 from padcheck.hf.library.config_facts import num_layers

@@ -8,13 +8,15 @@ from typing import Any
 import torch
 from transformers import PreTrainedModel
 
-from padcheck.core.evidence import NoiseProbe, RowDifference
+from padcheck.core.evidence import NoiseProbe
 from padcheck.core.run_plans import SINGLE
+from padcheck.core.run_results import RowDifference
 from padcheck.hf.calls.batches import Batch
 from padcheck.hf.calls.capture import captured_warnings
 from padcheck.hf.calls.logits import Logits
 from padcheck.hf.calls.trace import RowTrace
-from padcheck.hf.float32.view import HALF, error_text
+from padcheck.hf.float32.view import HALF
+from padcheck.hf.library.exceptions import error_text
 from padcheck.hf.parallel.ranks import in_step
 from padcheck.hf.runs.attention import other_attention
 from padcheck.hf.runs.context import RunContext, Traces

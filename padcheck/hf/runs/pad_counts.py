@@ -1,7 +1,7 @@
 """One text after different numbers of pads: which pad counts are right, and which are not."""
 
 import re
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import NamedTuple
 
 from transformers import PretrainedConfig
@@ -41,9 +41,9 @@ def screen_pad_counts(context: RunContext, *, each_alone: bool = False) -> PadCo
     """Pieces of one text after a few pad counts, in as few calls as possible.
 
     All rows of a call are equally wide, so a row with more pads holds a shorter piece from the start of the text. One
-    forward() over the text alone is the reference of all pieces. The text is the longest prompt and its new tokens,
-    repeated if they are short. If a model is not causal, this reference may be wrong; with `each_alone` each piece is
-    compared with a forward() over the piece alone.
+    forward() over the text alone is the reference of all pieces. The text is the longest prompt, its new tokens and the
+    other prompts, repeated if they are short: equal tokens may tie in a top-k selection. If a model is not causal, this
+    reference may be wrong; with `each_alone` each piece is compared with a forward() over the piece alone.
     """
     index = max(context.batch.prompts, key=lambda index: len(context.batch.prompts[index]))
     sizes, counts = _sizes(context.runtime.model.config), list[PadCount]()
@@ -87,7 +87,8 @@ def _pieces(context: RunContext, index: int, sizes: dict[str, int]) -> _Pieces:
             calls.append((wanted, width))
     lengths = [width - number for wanted, width in calls for number in wanted] or [_SHORTEST_PIECE]
     shortest, longest = min(lengths), max(lengths)
-    text = context.batch.prompts[index] + context.of(SINGLE)[index].generated_ids
+    others = (prompt for other, prompt in context.batch.prompts.items() if other != index)
+    text = tuple(chain(context.batch.prompts[index], context.of(SINGLE)[index].generated_ids, *others))
     text = (text * (longest // len(text) + 1))[:longest]
     alone = context.runtime.replay(text[:shortest], text[shortest:] + text[:1], with_positions=True)
     return _Pieces(index, text, calls, shortest, alone.logits)

@@ -6,12 +6,11 @@ from typing import TypeVar
 from transformers import PreTrainedTokenizerBase
 
 from padcheck.core.errors import NotMeasuredError
-from padcheck.core.evidence import RowDifference, RunResult
 from padcheck.core.progress import Progress
 from padcheck.core.run_plans import IN_FLOAT32, RUN_PLANS, USER_RUNS, RunName
+from padcheck.core.run_results import RowDifference, RunResult
 from padcheck.hf.calls.capture import captured_warnings
-from padcheck.hf.float32.view import error_text
-from padcheck.hf.library.exceptions import is_out_of_memory
+from padcheck.hf.library.exceptions import NotOpenError, error_text, is_out_of_memory, raised_in_forward
 from padcheck.hf.parallel.ranks import in_step
 from padcheck.hf.runs.context import RunContext, Traces
 from padcheck.hf.runs.run_log import RunLog
@@ -91,6 +90,7 @@ class Recorder:
                         "--device-map auto or --tiny.",
                     ) from error
                 log.error = error_text(error)
+                log.refused = isinstance(error, NotOpenError) or not raised_in_forward(error)
                 found = None
         log.say(messages)
         return found

@@ -5,8 +5,8 @@ from functools import partial
 
 from transformers import PreTrainedTokenizerBase
 
-from padcheck.core.evidence import Row, RowDifference, RunResult
 from padcheck.core.run_plans import RunName, RunPlan
+from padcheck.core.run_results import Row, RowDifference, RunResult
 from padcheck.hf.runs.context import RunContext, Traces
 from padcheck.hf.runs.differences import compare_rows
 from padcheck.hf.tokenizer.encoding import build_row, token_text
@@ -24,6 +24,7 @@ class RunLog:
         differences: From the reference, by prompt.
         warnings: What the libraries said, each text once.
         error: What the run raised; it does not run again.
+        refused: True if the error was raised before the model ran.
     """
 
     plan: RunPlan
@@ -33,6 +34,7 @@ class RunLog:
     differences: dict[int, RowDifference] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     error: str | None = None
+    refused: bool = False
 
     def __post_init__(self) -> None:
         self.reference = self.reference or self.plan.reference
@@ -78,6 +80,7 @@ class RunLog:
             warnings=tuple(self.warnings),
             rows=rows,
             error=self.error,
+            refused=self.refused,
             stand_in=next((row.stand_in for row in rows if row.stand_in is not None), None),
         )
 

@@ -1,12 +1,13 @@
 """Decides which runs a batch needs, and executes them.
 
 The user runs come first: the prompts alone and the batch with both padding sides. A few cheap probes follow, on the
-shortest and the longest prompt of the batch; in float32 if the model is in 16 bit, since faults stand out from rounding
-there. If something differs that should agree, or if a fault made on purpose does not show, the batch is in doubt: then
-every prompt runs alone through generate(), the probes run on all prompts, and the expensive ones look for the cause and
-the place.
+shortest and the longest prompt of the batch, and the modes that were asked for; in float32 if the model is in 16 bit,
+since faults stand out from rounding there. If something differs that should agree, or if a fault made on purpose does
+not show, the batch is in doubt: then every prompt runs alone through generate(), the probes run on all prompts, and the
+expensive ones look for the cause and the place.
 """
 
+from dataclasses import replace
 from functools import partial
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -18,7 +19,8 @@ from padcheck.core.run_plans import HALF_ONLY, IN_FLOAT32, RUN_PLANS, SINGLE, US
 from padcheck.core.settings import MeasureSettings
 from padcheck.hf.calls.batches import Batch
 from padcheck.hf.calls.capture import captured_warnings
-from padcheck.hf.float32.view import HALF, Float32View, error_text
+from padcheck.hf.float32.view import HALF, Float32View
+from padcheck.hf.library.exceptions import error_text
 from padcheck.hf.parallel.ranks import in_step
 from padcheck.hf.runs.context import RunContext
 from padcheck.hf.runs.differences import precision_steps
@@ -32,7 +34,7 @@ from padcheck.hf.runs.stand_ins import alone, generated
 from padcheck.hf.runs.table import EXECUTIONS
 
 _CHEAP_PROBES = tuple(
-    name for name, plan in RUN_PLANS.items() if not (plan.as_loaded or plan.expensive or name in HALF_ONLY)
+    name for name, plan in RUN_PLANS.items() if not (plan.as_loaded or plan.expensive or plan.mode or name in HALF_ONLY)
 )
 _EXPENSIVE_PROBES = tuple(name for name, plan in RUN_PLANS.items() if plan.expensive)
 _USER_RUNS_IN_FLOAT32: tuple[RunName, RunName] = ("left_float32", "single_float32")
@@ -60,6 +62,10 @@ class Runner:
         self._runtime = AsLoaded(model, settings, model.generation_config.pad_token_id)
         self._float32_view = Float32View(model) if model.dtype in HALF else None
         self._thorough = settings.thorough
+        self._cheap_probes = tuple(
+            name for name in _CHEAP_PROBES if settings.task == "train" or not RUN_PLANS[name].for_training
+        )
+        self._modes = settings.modes
         self._doubt = Doubt(model, self.recorder.logs, self.noise)
 
     def run(self, batch: Batch, progress: Progress) -> None:
@@ -69,13 +75,14 @@ class Runner:
         probing = self._context_of_probes(as_loaded, progress)
         with probing.runtime.opened():
             self._probe(probing, progress)
+            self._run_modes(probing, progress)
         if not self._thorough and not self._is_in_doubt(batch):
             return
         self._generate_all(SINGLE, as_loaded, progress)
         self.recorder.run("replayed", as_loaded, progress)
         self._measure_rounding(as_loaded, batch, progress, in_doubt=True)
         with probing.runtime.opened():
-            self._search(probing, progress)
+            self._search(replace(probing, in_doubt=True), progress)
         only_in_half = self._doubt.off("left", batch) and not self._doubt.off("left_float32", batch)
         if probing.runtime.in_float32 and only_in_half:
             # The fault exists in 16 bit alone, so the other attention implementation and the place are tried there.
@@ -162,7 +169,7 @@ class Runner:
 
     def _probe(self, context: RunContext, progress: Progress) -> None:
         """The cheap probes, each on the few prompts that it needs."""
-        for name in _CHEAP_PROBES:
+        for name in self._cheap_probes:
             batch = context.batch if self._thorough else EXECUTIONS[name].prompts(context.batch)
             if name != "forward":
                 self.recorder.run(name, context.on(batch), progress)
@@ -175,6 +182,13 @@ class Runner:
         if self.screen is None and context.of(SINGLE):
             with progress.stage("running a few pad counts", "screen"), captured_warnings():
                 self.screen = screen_pad_counts(context)
+
+    def _run_modes(self, context: RunContext, progress: Progress) -> None:
+        """The modes that were asked for, on every prompt."""
+        for name, plan in RUN_PLANS.items():
+            if plan.mode in self._modes:
+                batch = EXECUTIONS[name].prompts(context.batch)
+                self.recorder.run(name, context.on(batch), progress)
 
     def _is_in_doubt(self, batch: Batch) -> bool:
         return self._doubt.about(batch) or self._screen_is_off()
@@ -194,7 +208,7 @@ class Runner:
             if name in context.traces and RUN_PLANS[name].padding_side is not None:
                 self.recorder.keep(name, context)
         for name in RUN_PLANS:
-            if name in _EXPENSIVE_PROBES or (name in _CHEAP_PROBES and not self._thorough):
+            if name in _EXPENSIVE_PROBES or (name in self._cheap_probes and not self._thorough):
                 self._run_on_all(name, context, progress)
         if self.sweep is None and context.of(SINGLE):
             with progress.stage("running many pad counts", "pad_counts"), captured_warnings():

@@ -1,7 +1,7 @@
 """What a run needs of a model: four calls, and the dtype that they calculate in.
 
 A run (`padcheck.hf.runs.table`) asks a runtime and never the model, so the same run works on a model as it was loaded
-and on the same model in float32. A new way of decoding is a new call here.
+and on the same model in float32. A new way of decoding is a mode (`padcheck.hf.calls.modes`).
 """
 
 from collections.abc import Callable, Mapping
@@ -15,6 +15,7 @@ from padcheck.core.settings import MeasureSettings
 from padcheck.hf.calls import forwards, generation
 from padcheck.hf.calls.batches import Rows
 from padcheck.hf.calls.generation import neutral_generation_config
+from padcheck.hf.calls.modes import Mode, plain
 from padcheck.hf.calls.trace import RowTrace
 from padcheck.hf.float32.half_precision import HALF
 from padcheck.hf.float32.view import Float32View
@@ -51,7 +52,13 @@ class Runtime(Protocol):
         ...
 
     def generate(
-        self, rows: Rows, *, max_new_tokens: int | None = None, with_mask: bool = True, with_cache: bool = True
+        self,
+        rows: Rows,
+        *,
+        max_new_tokens: int | None = None,
+        with_mask: bool = True,
+        with_cache: bool = True,
+        mode: Mode = plain,
     ) -> list[RowTrace]:
         """Generates with one call for all rows; one trace a row."""
         ...
@@ -66,6 +73,10 @@ class Runtime(Protocol):
 
     def continue_from_cache(self, rows: Rows, new: list[tuple[int, ...]]) -> list[RowTrace]:
         """Two steps: forward() over the rows, then over the first of the new tokens with the cache of the rows."""
+        ...
+
+    def packed(self, prompts: Mapping[int, tuple[int, ...]]) -> list[RowTrace]:
+        """One forward() over all prompts in one row, read at the last token of each."""
         ...
 
     def watched(self, rows: Rows, row: int, step: int) -> Watched:
@@ -112,7 +123,13 @@ class AsLoaded:
         return nullcontext()
 
     def generate(
-        self, rows: Rows, *, max_new_tokens: int | None = None, with_mask: bool = True, with_cache: bool = True
+        self,
+        rows: Rows,
+        *,
+        max_new_tokens: int | None = None,
+        with_mask: bool = True,
+        with_cache: bool = True,
+        mode: Mode = plain,
     ) -> list[RowTrace]:
         """See `padcheck.hf.calls.generation.generate`; without a mask the model's own pad id applies."""
         own_config = nullcontext() if with_mask else neutral_generation_config(self.model, self.own_pad_token_id)
@@ -126,6 +143,7 @@ class AsLoaded:
                 with_cache=with_cache,
                 # A missing mask is to be seen in the token too.
                 forced=self.forced if with_mask else None,
+                mode=mode,
             )
 
     def forward(self, rows: Rows, *, with_mask: bool = True, positions: Positions | None = None) -> list[RowTrace]:
@@ -139,6 +157,10 @@ class AsLoaded:
     def continue_from_cache(self, rows: Rows, new: list[tuple[int, ...]]) -> list[RowTrace]:
         """See `padcheck.hf.calls.forwards.continue_from_cache`."""
         return forwards.continue_from_cache(self.model, rows, new)
+
+    def packed(self, prompts: Mapping[int, tuple[int, ...]]) -> list[RowTrace]:
+        """See `padcheck.hf.calls.forwards.packed`."""
+        return forwards.packed(self.model, prompts, self.settings)
 
     def watched(self, rows: Rows, row: int, step: int) -> Watched:
         """See `padcheck.hf.place.watching.watched_generate`."""

@@ -1,29 +1,17 @@
 """How each run of `padcheck.core.run_plans` is executed, and on which prompts."""
 
-from collections.abc import Callable
 from dataclasses import replace
-from typing import NamedTuple
+from functools import partial
 
 from padcheck.core.padding import position_ids_from_mask
 from padcheck.core.run_plans import SINGLE, RunName
 from padcheck.hf.calls.batches import Batch, Rows
 from padcheck.hf.calls.trace import RowTrace
-from padcheck.hf.runs.attention import other_attention
+from padcheck.hf.runs.attention import other_attention, require_packing
 from padcheck.hf.runs.context import RunContext
 from padcheck.hf.runs.differences import furthest
-
-
-class Execution(NamedTuple):
-    """How a run is executed.
-
-    Attributes:
-        function: Runs the prompts of the batch and gives one trace a prompt.
-        prompts: Chooses the prompts that it runs on while the batch is not in doubt; they are padded as in its
-            reference.
-    """
-
-    function: Callable[[RunContext], list[RowTrace]]
-    prompts: Callable[[Batch], Batch] = Batch.pair
+from padcheck.hf.runs.execution import Execution
+from padcheck.hf.runs.modes import EXECUTIONS_OF_MODES
 
 
 def _single(context: RunContext) -> list[RowTrace]:
@@ -39,7 +27,10 @@ def _right(context: RunContext) -> list[RowTrace]:
 
 
 def _left_alone(context: RunContext) -> list[RowTrace]:
-    return [trace for row in context.batch.padded("left") for trace in _first_two(context, [row])]
+    # All new tokens if that is worth the time: a model may change what it does at a length that a later token reaches.
+    all_tokens = context.in_doubt or context.runtime.settings.thorough
+    generate = context.runtime.generate if all_tokens else partial(_first_two, context)
+    return [trace for row in context.batch.padded("left") for trace in generate([row])]
 
 
 def _first_two(context: RunContext, rows: Rows) -> list[RowTrace]:
@@ -107,6 +98,15 @@ def _right_continued(context: RunContext) -> list[RowTrace]:
     return context.runtime.continue_from_cache(context.batch.padded("right"), new)
 
 
+def _packed(context: RunContext) -> list[RowTrace]:
+    require_packing(context.runtime.model)
+    prompts = context.batch.prompts
+    # The shortest last: it adds the least of its own to what it sees of the prompts before it.
+    ordered = {index: prompts[index] for index in sorted(prompts, key=lambda index: -len(prompts[index]))}
+    traces = dict(zip(ordered, context.runtime.packed(ordered), strict=True))
+    return [traces[index] for index in prompts]
+
+
 def _right_forward(context: RunContext) -> list[RowTrace]:
     return context.runtime.forward(context.batch.padded("right"))
 
@@ -133,14 +133,6 @@ def _other_positions(context: RunContext) -> list[RowTrace]:
         return position_ids_from_mask(mask)[::-1]
 
     return context.runtime.forward(context.batch.padded("left"), positions=backwards)
-
-
-def _uncached(context: RunContext) -> list[RowTrace]:
-    return [trace for rows in context.batch.alone() for trace in context.runtime.generate(rows, with_cache=False)]
-
-
-def _left_uncached(context: RunContext) -> list[RowTrace]:
-    return context.runtime.generate(context.batch.padded("left"), with_cache=False)
 
 
 def _shifted(context: RunContext) -> list[RowTrace]:
@@ -172,12 +164,12 @@ EXECUTIONS: dict[RunName, Execution] = {
     "right_forward": Execution(_right_forward, Batch.whole),
     "right_forward_no_mask": Execution(_right_forward_no_mask),
     "right_continued": Execution(_right_continued),
+    "packed": Execution(_packed),
     "broken_mask": Execution(_broken_mask),
     "forward_again": Execution(_forward, Batch.longest),
-    "uncached": Execution(_uncached),
-    "left_uncached": Execution(_left_uncached),
     "left_other_attention": Execution(_left_other_attention),
     "other_positions": Execution(_other_positions),
     "shifted": Execution(_shifted),
+    **EXECUTIONS_OF_MODES,
 }
 """One for each of `RUN_PLANS`."""

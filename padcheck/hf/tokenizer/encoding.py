@@ -8,9 +8,10 @@ from typing import NamedTuple
 from transformers import PreTrainedTokenizerBase
 
 from padcheck.core.errors import NotMeasuredError, UsageError
-from padcheck.core.evidence import PositionsUsedBy, Row, Sample
 from padcheck.core.facts import PaddingSide
 from padcheck.core.padding import PaddedIds, position_ids_from_mask
+from padcheck.core.run_results import PositionsUsedBy, Row, Sample
+from padcheck.core.settings import Prompt
 from padcheck.hf.library.exceptions import panics_as_errors
 from padcheck.hf.tokenizer.pad_tokens import PadToken, padding_with
 
@@ -40,18 +41,18 @@ class EncodedPrompts(NamedTuple):
     samples: dict[PaddingSide, Sample]
 
 
-def seconds_to_encode(prompts: tuple[str, ...]) -> float:
+def seconds_to_encode(prompts: tuple[Prompt, ...]) -> float:
     """The time after which a tokenizer that is still encoding the prompts will probably never end."""
-    return _SECONDS + _SECONDS_PER_CHARACTER * sum(map(len, prompts))
+    return _SECONDS + _SECONDS_PER_CHARACTER * sum(len(str(prompt)) for prompt in prompts)
 
 
 def render_and_encode(
-    tokenizer: PreTrainedTokenizerBase, prompts: tuple[str, ...], pad_token: PadToken, *, chat: bool
+    tokenizer: PreTrainedTokenizerBase, prompts: tuple[Prompt, ...], pad_token: PadToken, *, chat: bool
 ) -> EncodedPrompts:
-    """Renders the prompts if `chat` is set, and encodes them without padding and with the tokenizer's own padding.
+    """Renders chats, and encodes the prompts without padding and with the tokenizer's own padding.
 
     Raises:
-        UsageError: `chat` is set, but the tokenizer has no chat template or the template fails; or a prompt has no
+        UsageError: A chat is wanted, but the tokenizer has no chat template or the template fails; or a prompt has no
             tokens.
         NotMeasuredError: A prompt becomes far too many tokens.
         Exception: Whatever the tokenizer raises.
@@ -60,36 +61,38 @@ def render_and_encode(
     return EncodedPrompts(texts, encode_prompts(tokenizer, texts), tokenizer_samples(tokenizer, texts, pad_token))
 
 
-def render_prompts(tokenizer: PreTrainedTokenizerBase, prompts: tuple[str, ...], *, chat: bool) -> PromptTexts:
-    """Returns the prompts; with `chat`, each one as a user's message, followed by the start of the answer.
+def render_prompts(tokenizer: PreTrainedTokenizerBase, prompts: tuple[Prompt, ...], *, chat: bool) -> PromptTexts:
+    """Returns the prompts as texts. If `chat` is set or one of them is a conversation, all of them are rendered.
 
     Raises:
-        UsageError: `chat` is set, but the tokenizer has no chat template or the template fails.
+        UsageError: The tokenizer has no chat template for that, or the template fails.
     """
-    if not chat:
-        return PromptTexts(prompts, add_special_tokens=True)
+    texts = tuple(prompt for prompt in prompts if isinstance(prompt, str))
+    if not chat and len(texts) == len(prompts):
+        return PromptTexts(texts, add_special_tokens=True)
+    asked, instead = ("--chat was given", "Leave out --chat") if chat else ("The prompts are chats", "Give plain texts")
     if not tokenizer.chat_template:
         raise UsageError(
-            "--chat was given, but the tokenizer has no chat template.",
+            f"{asked}, but the tokenizer has no chat template.",
             meaning="It is the tokenizer of a base model.",
-            change="Leave out --chat, or give a chat model or its tokenizer.",
+            change=f"{instead}, or give a chat model or its tokenizer.",
         )
     try:
         return PromptTexts(tuple(render_chat(tokenizer, prompt) for prompt in prompts), add_special_tokens=False)
     except MemoryError:
         raise
     except Exception as error:
-        # A template is a program: it may refuse a conversation of one message.
+        # A template is a program: it may refuse a single message, a system prompt or an order of roles.
         raise UsageError(
             f"The chat template raised {type(error).__name__}: {error}",
-            meaning="It does not accept a single user message, or is broken.",
+            meaning="It does not accept these roles in this order, such as a single user message, or is broken.",
             change="Leave out --chat, and give prompts that are already rendered.",
         ) from error
 
 
-def render_chat(tokenizer: PreTrainedTokenizerBase, message: str) -> str:
-    """One user message, rendered by the chat template with the start of the answer."""
-    messages = [{"role": "user", "content": message}]
+def render_chat(tokenizer: PreTrainedTokenizerBase, prompt: Prompt) -> str:
+    """A conversation, or a text as one user message, rendered by the chat template with the start of the answer."""
+    messages = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else list(prompt)
     return str(tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False))
 
 

@@ -72,7 +72,7 @@ def tokenizer_facts(
         unk_token_id=tokenizer.unk_token_id,
         vocab_size=len(tokenizer),
         max_token_id=max(vocab.values()),
-        model_max_length=limit if limit is not None and limit < _VERY_LARGE else None,
+        model_max_length=int(limit) if limit is not None and limit < _VERY_LARGE else None,
         pad_token_used=pad_token.token,
         pad_token_used_id=pad_token.token_id,
         pad_token_used_reason=pad_token.reason,

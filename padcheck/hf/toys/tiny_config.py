@@ -5,7 +5,7 @@ from typing import Any
 
 from transformers import PretrainedConfig
 
-from padcheck.hf.toys.tiny_sizes import DERIVED, REPLACED, Original, rotary_dim, shrink_number
+from padcheck.hf.toys.tiny_sizes import DERIVED, REPLACED, Original, num_rotary_pairs, shrink_number
 
 _Dict = dict[str, Any]
 
@@ -85,7 +85,7 @@ def _shrink_value(key: str, value: Any, original: Original) -> Any:
 
 
 def _shrink_list(key: str, values: list[Any], original: Original) -> list[Any]:
-    num_pairs = rotary_dim(original.get("partial_rotary_factor") or 1.0) // 2
+    num_pairs = num_rotary_pairs(original)
     if key in ("short_factor", "long_factor"):
         return [values[pair * len(values) // num_pairs] for pair in range(num_pairs)]
     if key == "mrope_section":

@@ -6,6 +6,7 @@ from transformers import PretrainedConfig, PreTrainedModel
 
 from padcheck.hf.library.auto_classes import auto_class
 from padcheck.hf.library.versions import DTYPE_ARGUMENT
+from padcheck.hf.toys.in_float64 import calculate_in_float64
 from padcheck.hf.toys.tiny_config import shrink_config
 
 _LOGITS_STD = 2.0
@@ -22,8 +23,8 @@ def build_tiny_model(
 ) -> PreTrainedModel:
     """Builds the causal language model of `config` at toy size, in eval mode on the CPU.
 
-    The weights depend only on `config` and `seed`: another dtype rounds the same numbers. The global random state does
-    not change.
+    The weights depend only on `config` and `seed`: another dtype rounds the same numbers. In float64 the model also
+    calculates in float64 what it usually casts to float32. The global random state does not change.
 
     Args:
         config: The config of the original; it is not changed.
@@ -55,7 +56,7 @@ def build_tiny_model(
             weights = model.state_dict()
             model = build(dtype)
             model.load_state_dict(weights)
-    return model.eval()
+    return (calculate_in_float64(model) if dtype == torch.float64 else model).eval()
 
 
 @torch.no_grad()

@@ -10,6 +10,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from padcheck.hf.library.length_limits import scaled_from
+
 Original = Mapping[str, Any]
 _Rule = Callable[[int, Original], int]
 
@@ -42,6 +44,13 @@ def shrink_number(key: str, value: float, original: Original) -> float:
 def rotary_dim(share: float) -> int:
     """The number of rotated dimensions of a toy head: even, and at least two frequencies (4)."""
     return max(4, 2 * round(share * _HEAD_DIM / 2))
+
+
+def num_rotary_pairs(original: Original) -> int:
+    """The number of frequencies of a toy head, or of the rotated part of a head in latent attention."""
+    if "qk_rope_head_dim" in original:
+        return _LATENT_ROPE_DIM // 2
+    return rotary_dim(original.get("partial_rotary_factor") or 1.0) // 2
 
 
 def _size(original: Original, *keys: str) -> int:
@@ -115,6 +124,12 @@ def _state_space_head(value: int, original: Original) -> int:
     return _state_space_width(value, original) // num_heads
 
 
+def _positions(value: int, original: Original) -> int:
+    """If rotary positions are scaled, the range keeps its ratio to the length from which they are."""
+    begin = scaled_from(original)
+    return value if begin is None or begin <= _WINDOW else max(_WINDOW, value * _WINDOW // begin)
+
+
 def _heads(value: int, original: Original) -> int:
     return _state_space_heads(value, original) if "state_size" in original else _NUM_HEADS
 
@@ -171,7 +186,8 @@ _RULES: tuple[tuple[re.Pattern[str], _Rule], ...] = tuple(
         (r"index_topk|indexer_budget|heavily_compressed_attention", _at_most(_WINDOW)),
         (r"index_block_size|indexer_compress_ratio|compressed_sparse_attention", _at_most(_WINDOW // 2)),
         (r"index_topk_blocks", _at_most(2)),
-        (r"floor_scale|log_scaling_n_floor", _at_most(_WINDOW)),
+        (r"floor_scale|log_scaling_n_floor|original_max_position_embeddings", _at_most(_WINDOW)),
+        (r"max_position_embeddings", _positions),
         # Periods that say which layer is of which kind
         (r"(attn|expert)_layer_period|full_attention_interval|global_attn_every_n_layers", _at_most(2)),
         (r"decoder_sparse_step|interleave_moe_layer_step|no_rope_layer_interval", _at_most(2)),

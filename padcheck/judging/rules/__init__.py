@@ -23,6 +23,9 @@ from padcheck.judging.rules.pad205_depends_on_pad_count import DependsOnPadCount
 from padcheck.judging.rules.pad206_depends_on_batch import DependsOnBatch
 from padcheck.judging.rules.pad207_known_limit import KnownLimit
 from padcheck.judging.rules.pad208_generate_differs_from_forward import GenerateDiffersFromForward
+from padcheck.judging.rules.pad209_mode_changes_output import ModeChangesOutput
+from padcheck.judging.rules.pad210_mode_breaks_left_padding import ModeBreaksLeftPadding
+from padcheck.judging.rules.pad211_mode_not_run import ModeNotRun
 from padcheck.judging.rules.pad301_pads_leak import PadsLeak
 from padcheck.judging.rules.pad302_positions_count_padding import PositionsCountPadding
 from padcheck.judging.rules.pad303_wrong_after_prefill import WrongAfterPrefill
@@ -32,6 +35,7 @@ from padcheck.judging.rules.pad401_forward_needs_position_ids import ForwardNeed
 from padcheck.judging.rules.pad402_right_padded_scores_differ import RightPaddedScoresDiffer
 from padcheck.judging.rules.pad403_labels_lose_eos import LabelsLoseEos
 from padcheck.judging.rules.pad404_left_padded_scores_differ import LeftPaddedScoresDiffer
+from padcheck.judging.rules.pad406_packed_rows_leak import PackedRowsLeak
 from padcheck.judging.rules.pad901_no_padding import NoPadding
 from padcheck.judging.rules.pad902_arm_not_run import ArmNotRun
 from padcheck.judging.rules.pad903_control_not_seen import ControlNotSeen
@@ -60,6 +64,9 @@ RULES: tuple[Rule, ...] = (
     DependsOnBatch(),
     KnownLimit(),
     GenerateDiffersFromForward(),
+    ModeChangesOutput(),
+    ModeBreaksLeftPadding(),
+    ModeNotRun(),
     PadsLeak(),
     PositionsCountPadding(),
     WrongAfterPrefill(),
@@ -69,6 +76,7 @@ RULES: tuple[Rule, ...] = (
     RightPaddedScoresDiffer(),
     LabelsLoseEos(),
     LeftPaddedScoresDiffer(),
+    PackedRowsLeak(),
     NoPadding(),
     ArmNotRun(),
     ControlNotSeen(),

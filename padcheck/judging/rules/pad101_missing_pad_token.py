@@ -1,7 +1,7 @@
 """PAD101: The tokenizer has no pad token."""
 
-from padcheck.core.report import Finding
 from padcheck.core.severity import Severity
+from padcheck.core.verdicts import Finding
 from padcheck.judging import pad_token_advice
 from padcheck.judging.case import Case
 from padcheck.judging.rule import Rule
@@ -41,7 +41,7 @@ class MissingPadToken(Rule):
         return self.found(
             "The tokenizer has no pad token, so padding=True raises. padcheck padded with "
             f"{token}: {tokenizer.pad_token_used_reason}.{pad_token_advice.reason(tokenizer)}",
-            fix=pad_token_advice.line(tokenizer, otherwise=f"tokenizer.pad_token = {tokenizer.pad_token_used!r}"),
+            fix=pad_token_advice.some(case.evidence),
             pad_token_used=tokenizer.pad_token_used,
             pad_token_used_id=tokenizer.pad_token_used_id,
             suggestion=tokenizer.pad_token_suggestion and tokenizer.pad_token_suggestion.token,

@@ -1,7 +1,7 @@
 """PAD102: The pad token is one of the tokens that end a text."""
 
-from padcheck.core.report import Finding
 from padcheck.core.severity import Severity
+from padcheck.core.verdicts import Finding
 from padcheck.judging import pad_token_advice
 from padcheck.judging.case import Case
 from padcheck.judging.rule import Rule
@@ -41,7 +41,7 @@ class PadTokenIsEosToken(Rule):
         return self.found(
             f"The pad token {tokenizer.pad_token!r} ({pad}) is an eos of {', '.join(named_by)}: masks and labels "
             f"made from ids lose the real eos.{pad_token_advice.reason(tokenizer)}",
-            fix=pad_token_advice.line(tokenizer, otherwise="model.generate(**inputs)  # attention_mask included"),
+            fix=pad_token_advice.suggested(case.evidence, otherwise=pad_token_advice.LABELS_BY_MASK),
             pad_token_id=pad,
             eos_named_by=named_by,
         )

@@ -1,7 +1,7 @@
 """PAD103: The pad token is also the bos or the unk token."""
 
-from padcheck.core.report import Finding
 from padcheck.core.severity import Severity
+from padcheck.core.verdicts import Finding
 from padcheck.judging import pad_token_advice
 from padcheck.judging.case import Case
 from padcheck.judging.rule import Rule
@@ -41,9 +41,7 @@ class PadTokenIsSpecial(Rule):
         return self.found(
             f"The pad token {tokenizer.pad_token!r} ({tokenizer.pad_token_id}) is also the "
             f"{' and the '.join(kinds)} token.{pad_token_advice.reason(tokenizer)}",
-            fix=pad_token_advice.line(
-                tokenizer, otherwise="mask = inputs['attention_mask']  # never input_ids != tokenizer.pad_token_id"
-            ),
+            fix=pad_token_advice.suggested(case.evidence, otherwise=pad_token_advice.MASK_NOT_IDS),
             pad_token_id=tokenizer.pad_token_id,
             equals=kinds,
         )

@@ -1,8 +1,8 @@
 """PAD104: A pad id is negative or beyond the embedding table."""
 
-from padcheck.core.facts import TokenizerFacts
-from padcheck.core.report import Finding
+from padcheck.core.evidence import Evidence
 from padcheck.core.severity import Severity
+from padcheck.core.verdicts import Finding
 from padcheck.judging import pad_token_advice
 from padcheck.judging.case import Case
 from padcheck.judging.rule import Rule
@@ -52,16 +52,14 @@ class PadTokenIdOutOfRange(Rule):
             f"The pad id has no embedding row: {named}, while the table has "
             f"{rows if rows is not None else 'an unknown number of'} rows.",
             severity=self.severity if "tokenizer" in bad else Severity.WARNING,
-            fix="\n".join(_fix(place, pad, evidence.tokenizer) for place, pad in bad.items()),
+            fix="\n".join(dict.fromkeys(line for place, pad in bad.items() for line in _fix(place, pad, evidence))),
             embedding_rows=rows,
             out_of_range=bad,
         )
 
 
-def _fix(place: str, pad: int, tokenizer: TokenizerFacts) -> str:
+def _fix(place: str, pad: int, evidence: Evidence) -> list[str]:
     if place != "tokenizer":
-        return f"model.{place}.pad_token_id = tokenizer.pad_token_id"
-    resize = "model.resize_token_embeddings(len(tokenizer))"
-    return pad_token_advice.line(
-        tokenizer, otherwise="tokenizer.pad_token = tokenizer.eos_token" if pad < 0 else resize
-    )
+        return [pad_token_advice.aligned(place)]
+    reuse, resize = "tokenizer.pad_token = tokenizer.eos_token", "model.resize_token_embeddings(len(tokenizer))"
+    return pad_token_advice.suggested(evidence, otherwise=reuse if pad < 0 else resize).split("\n")

@@ -1,8 +1,10 @@
 """PAD105: Tokenizer, config and generation_config name different special tokens."""
 
+from padcheck.core.evidence import Evidence
 from padcheck.core.facts import SpecialTokenIds
-from padcheck.core.report import Finding
 from padcheck.core.severity import Severity
+from padcheck.core.verdicts import Finding
+from padcheck.judging import pad_token_advice
 from padcheck.judging.case import Case
 from padcheck.judging.rule import Rule
 
@@ -21,7 +23,7 @@ class SpecialTokenIdsDisagree(Rule):
         has none.
 
     Fix:
-        Set all three to the tokenizer's ids.
+        Set all three to the tokenizer's ids. A tokenizer without a pad token gets one first.
 
     References:
         meta-llama/llama-cookbook#640, axolotl-ai-cloud/axolotl#801, huggingface/transformers#34055
@@ -34,31 +36,29 @@ class SpecialTokenIdsDisagree(Rule):
     def decide(self, case: Case) -> Finding | None:
         """Puts every disagreement into one finding."""
         ids = case.evidence.special_token_ids
-        disagreements = [*_pad(ids), *_eos(ids), *_bos(ids)]
+        disagreements = [*_pad(case.evidence), *_eos(ids), *_bos(ids)]
         if not disagreements:
             return None
         only_bos = all(text.startswith("bos") for text, _ in disagreements)
         return self.found(
             "The special tokens disagree: " + "; ".join(text for text, _ in disagreements) + ".",
             severity=Severity.INFO if only_bos else self.severity,
-            fix="\n".join(dict.fromkeys(line for _, line in disagreements)),
+            fix="\n".join(dict.fromkeys(line for _, lines in disagreements for line in lines.split("\n"))),
             disagreements=[text for text, _ in disagreements],
         )
 
 
-def _pad(ids: SpecialTokenIds) -> list[tuple[str, str]]:
-    places = {"config": ids.config.pad, "generation_config": ids.generation_config.pad}
-    found = []
-    for place, pad in places.items():
-        tokenizer_names_none = ids.tokenizer.pad is None and place == "generation_config"
-        if pad is not None and pad != ids.tokenizer.pad and (ids.tokenizer.pad is not None or tokenizer_names_none):
-            named = "None" if ids.tokenizer.pad is None else ids.tokenizer.pad
-            found.append(
-                (
-                    f"pad is {named} in tokenizer, {pad} in {place}",
-                    f"model.{place}.pad_token_id = tokenizer.pad_token_id",
-                )
-            )
+def _pad(evidence: Evidence) -> list[tuple[str, str]]:
+    ids, found = evidence.special_token_ids, []
+    for place, pad in (("config", ids.config.pad), ("generation_config", ids.generation_config.pad)):
+        says = f"pad is {ids.tokenizer.pad} in tokenizer, {pad} in {place}"
+        if pad is None or pad == ids.tokenizer.pad:
+            continue
+        if ids.tokenizer.pad is not None:
+            found.append((says, pad_token_advice.aligned(place)))
+        elif place == "generation_config":
+            # The tokenizer must get a pad token; the others then name the same one.
+            found.append((says, pad_token_advice.some(evidence)))
     return found
 
 

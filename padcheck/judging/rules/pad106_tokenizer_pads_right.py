@@ -1,8 +1,8 @@
 """PAD106: The tokenizer pads on the right by default, and the model is decoder-only."""
 
-from padcheck.core.report import Finding
 from padcheck.core.severity import Severity
 from padcheck.core.use_case import UseCase
+from padcheck.core.verdicts import Finding
 from padcheck.judging.case import Case
 from padcheck.judging.rule import Rule
 

@@ -1,10 +1,10 @@
 """PAD107: The tokenizer does not pad as asked."""
 
-from padcheck.core.evidence import Row
 from padcheck.core.facts import PaddingSide
 from padcheck.core.padding import pad_ids
-from padcheck.core.report import Finding, Skipped
+from padcheck.core.run_results import Row
 from padcheck.core.severity import Severity
+from padcheck.core.verdicts import Finding, Skipped
 from padcheck.judging.case import Case
 from padcheck.judging.rule import Rule
 

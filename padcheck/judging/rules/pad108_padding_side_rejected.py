@@ -1,7 +1,7 @@
 """PAD108: The tokenizer's custom code does not accept `padding_side`, or fails to pad."""
 
-from padcheck.core.report import Finding
 from padcheck.core.severity import Severity
+from padcheck.core.verdicts import Finding
 from padcheck.judging.case import Case
 from padcheck.judging.rule import Rule
 

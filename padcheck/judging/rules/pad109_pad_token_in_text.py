@@ -1,7 +1,8 @@
 """PAD109: Real tokens of the prompts, or of the chat template, equal the pad token."""
 
-from padcheck.core.report import Finding
 from padcheck.core.severity import Severity
+from padcheck.core.verdicts import Finding
+from padcheck.judging import pad_token_advice
 from padcheck.judging.case import Case
 from padcheck.judging.rule import Rule
 
@@ -44,7 +45,7 @@ class PadTokenInText(Rule):
         pad = evidence.tokenizer.pad_token_used
         return self.found(
             f"The pad token {pad!r} ({evidence.tokenizer.pad_token_used_id}) occurs in real text: {', '.join(places)}.",
-            fix="mask = inputs['attention_mask']  # never input_ids != tokenizer.pad_token_id",
+            fix=pad_token_advice.MASK_NOT_IDS,
             in_prompts=in_prompts,
             in_chat_template=in_template,
         )

@@ -1,7 +1,7 @@
 """PAD110: The chat template writes bos, and the tokenizer adds another."""
 
-from padcheck.core.report import Finding
 from padcheck.core.severity import Severity
+from padcheck.core.verdicts import Finding
 from padcheck.judging.case import Case
 from padcheck.judging.rule import Rule
 

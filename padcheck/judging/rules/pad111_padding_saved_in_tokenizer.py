@@ -1,7 +1,7 @@
 """PAD111: tokenizer.json contains a padding or truncation block."""
 
-from padcheck.core.report import Finding
 from padcheck.core.severity import Severity
+from padcheck.core.verdicts import Finding
 from padcheck.judging.case import Case
 from padcheck.judging.rule import Rule
 

@@ -1,7 +1,7 @@
 """PAD112: Padded length plus new tokens exceeds the model's positions, or max_length counts the pads."""
 
-from padcheck.core.report import Finding
 from padcheck.core.severity import Severity
+from padcheck.core.verdicts import Finding
 from padcheck.judging.case import Case
 from padcheck.judging.rule import Rule
 
@@ -32,7 +32,7 @@ class LengthLimit(Rule):
     def decide(self, case: Case) -> Finding | None:
         """Too long is an error for learned positions, which crash, and a warning for others; max_length is an info."""
         evidence = case.evidence
-        limit, width = evidence.model.max_position_embeddings, max(evidence.num_prompt_tokens)
+        limit, width = evidence.model.max_position_embeddings, evidence.longest_given_prompt
         needed = width + evidence.max_new_tokens
         if limit is not None and needed > limit:
             learned = evidence.model.position_encoding == "learned"
@@ -40,7 +40,7 @@ class LengthLimit(Rule):
                 f"The padded batch has {width} columns, and {needed} with {evidence.max_new_tokens} new tokens. "
                 f"The model has {limit} positions.",
                 severity=Severity.ERROR if learned else Severity.WARNING,
-                fix="tokenizer(prompts, padding=True, truncation=True, "
+                fix="inputs = tokenizer(texts, padding=True, truncation=True, "
                 f"max_length={max(limit - evidence.max_new_tokens, 1)})",
                 width=width,
                 max_new_tokens=evidence.max_new_tokens,
@@ -51,7 +51,7 @@ class LengthLimit(Rule):
             return self.found(
                 f"generation_config sets max_length {max_length}, which counts the prompt and its pads: the padded "
                 "rows of a batch get fewer new tokens than they would alone.",
-                fix="model.generate(**inputs, max_new_tokens=...)",
+                fix=f"model.generate(**inputs, max_new_tokens={evidence.max_new_tokens})",
                 max_length=max_length,
             )
         return None

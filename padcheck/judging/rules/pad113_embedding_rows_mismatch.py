@@ -1,7 +1,7 @@
 """PAD113: The model has fewer, or more, embedding rows than the tokenizer has tokens."""
 
-from padcheck.core.report import Finding
 from padcheck.core.severity import Severity
+from padcheck.core.verdicts import Finding
 from padcheck.judging.case import Case
 from padcheck.judging.rule import Rule
 

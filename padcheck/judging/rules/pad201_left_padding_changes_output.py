@@ -1,7 +1,7 @@
 """PAD201: Left-padded generation differs from unpadded beyond rounding."""
 
-from padcheck.core.report import Finding
 from padcheck.core.severity import Severity
+from padcheck.core.verdicts import Finding
 from padcheck.judging.case import Case, how_far, worst
 from padcheck.judging.rule import EQUAL_LENGTH, Rule, attention_fix
 
@@ -102,7 +102,7 @@ class LeftPaddingChangesOutput(Rule):
             f"least {test.at_least:.3g} times with {100 * test.confidence:g} % confidence, over {test.steps} steps of "
             f"{test.prompts} prompts; up to {test.harmless:g} is rounding). In float32 they agree: only {dtype} has "
             "this fault.",
-            fix='model = AutoModelForCausalLM.from_pretrained(..., dtype="float32")',
+            fix="model = model.float()",
             ratio=test.ratio,
             at_least=test.at_least,
             confidence=test.confidence,

@@ -1,9 +1,9 @@
 """PAD202: Right-padded generation continues from a pad slot."""
 
-from padcheck.core.evidence import Row
-from padcheck.core.report import Finding
+from padcheck.core.run_results import Row
 from padcheck.core.severity import Severity
 from padcheck.core.use_case import UseCase
+from padcheck.core.verdicts import Finding
 from padcheck.judging.case import Case, how_far, worst
 from padcheck.judging.rule import Rule
 

@@ -1,7 +1,7 @@
 """PAD203: Without attention_mask the result changes."""
 
-from padcheck.core.report import Finding
 from padcheck.core.severity import Severity
+from padcheck.core.verdicts import Finding
 from padcheck.judging.case import Case, how_far, worst
 from padcheck.judging.rule import Rule
 

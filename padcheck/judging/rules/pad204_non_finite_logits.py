@@ -1,8 +1,8 @@
 """PAD204: There are NaNs or infinities in the logits of real tokens."""
 
-from padcheck.core.report import Finding, Skipped
 from padcheck.core.run_plans import RUN_PLANS, SINGLE, USER_RUNS
 from padcheck.core.severity import Severity
+from padcheck.core.verdicts import Finding, Skipped
 from padcheck.judging.case import Case
 from padcheck.judging.rule import EQUAL_LENGTH, Rule, attention_fix
 
@@ -63,7 +63,7 @@ def _fix(case: Case, *, alone: bool) -> str:
     if other is not None:
         return attention_fix(other)
     if case.evidence.model.dtype == "float16":
-        return "model = AutoModelForCausalLM.from_pretrained(..., dtype=torch.bfloat16)"
+        return "model = model.to(torch.bfloat16)"
     if alone:
         return "# padding is not the cause: look for NaN in the weights"
     return f"# {EQUAL_LENGTH}, until the model's code leaves each row something to attend to"

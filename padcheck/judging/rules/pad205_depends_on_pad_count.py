@@ -1,7 +1,7 @@
 """PAD205: Some pad counts are right and others wrong."""
 
-from padcheck.core.report import Finding, Skipped
 from padcheck.core.severity import Severity
+from padcheck.core.verdicts import Finding, Skipped
 from padcheck.judging.case import LEFT_BATCH, Case, Step, how_far, worst
 from padcheck.judging.rule import EQUAL_LENGTH, NO_SWEEP, Rule
 

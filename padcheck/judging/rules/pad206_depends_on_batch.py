@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from padcheck.core.report import Finding, Verdict
 from padcheck.core.run_plans import RUN_PLANS, RunName
 from padcheck.core.severity import Severity
+from padcheck.core.verdicts import Finding, Verdict
 from padcheck.judging.case import Case, how_far, worst
 from padcheck.judging.rule import EQUAL_LENGTH, Rule
 

@@ -1,7 +1,7 @@
 """PAD207: The architecture cannot be padded on that side by design."""
 
-from padcheck.core.report import Finding, Skipped
 from padcheck.core.severity import Severity
+from padcheck.core.verdicts import Finding, Skipped
 from padcheck.judging.case import Case, how_far, worst
 from padcheck.judging.known_limits import KNOWN_LIMITS
 from padcheck.judging.rule import EQUAL_LENGTH, Rule

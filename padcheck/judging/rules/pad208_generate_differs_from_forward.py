@@ -1,7 +1,7 @@
 """PAD208: Alone and unpadded, generate() and forward() give different logits."""
 
-from padcheck.core.report import Finding, Skipped, Verdict
 from padcheck.core.severity import Severity
+from padcheck.core.verdicts import Finding, Skipped, Verdict
 from padcheck.judging.case import Case, how_far, worst
 from padcheck.judging.rule import Rule
 
@@ -20,8 +20,8 @@ class GenerateDiffersFromForward(Rule):
         forward() at each step.
 
     Fix:
-        Find out what prepare_inputs_for_generation adds (positions, a cache, a mask) that forward() does not. If the
-        cache is at fault, generate with use_cache=False.
+        Give forward() what prepare_inputs_for_generation adds (positions, a cache, a mask), and find out which of the
+        two is right. If the cache is at fault, generate with use_cache=False.
 
     References:
         huggingface/transformers#29583, huggingface/transformers#48256
@@ -42,7 +42,7 @@ class GenerateDiffersFromForward(Rule):
             return self.found(
                 "Alone and unpadded, forward() and generate() give different logits for the first new token: "
                 f"{how_far(furthest, f'prompt {furthest.prompt_index}')}.",
-                fix="inputs = model.prepare_inputs_for_generation(**inputs)  # what does it add?",
+                fix="inputs = model.prepare_inputs_for_generation(**inputs)  # then model(**inputs) agrees",
                 prompts=[row.prompt_index for row in rows],
                 max_abs_diff=furthest.max_abs_diff,
                 allowed=furthest.allowed,

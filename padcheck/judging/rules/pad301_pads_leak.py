@@ -1,7 +1,7 @@
 """PAD301: Cause: the content of masked pad slots reaches real tokens."""
 
-from padcheck.core.report import Finding
 from padcheck.core.severity import Severity
+from padcheck.core.verdicts import Finding
 from padcheck.judging.case import Case, how_far, worst
 from padcheck.judging.rule import Rule, attention_fix, code_fix
 
@@ -46,7 +46,7 @@ class PadsLeak(Rule):
             + (f" With {other} attention they do not." if other else ""),
             fix=attention_fix(other)
             if other
-            else code_fix(case.place, "mask the pads wherever positions are mixed (attention, conv, state, norm)"),
+            else code_fix(case.place, "# mask the pads wherever positions are mixed (attention, conv, state, norm)"),
             place=case.place,
             prompts=[row.prompt_index for row in rows],
             max_abs_diff=furthest.max_abs_diff,

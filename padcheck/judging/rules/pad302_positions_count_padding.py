@@ -1,8 +1,8 @@
 """PAD302: Cause: real tokens are numbered by slot, not by their place in the prompt."""
 
-from padcheck.core.report import Finding, Verdict
 from padcheck.core.run_plans import IN_FLOAT32, SINGLE
 from padcheck.core.severity import Severity
+from padcheck.core.verdicts import Finding, Verdict
 from padcheck.judging.case import LEFT_BATCH, Case, how_far, worst
 from padcheck.judging.pad_count_pattern import period, varies
 from padcheck.judging.position_numbering import counted_from_slots

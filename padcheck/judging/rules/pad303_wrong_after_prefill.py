@@ -1,7 +1,7 @@
 """PAD303: Cause: the first new token is right and later ones are not."""
 
-from padcheck.core.report import Finding, Skipped
 from padcheck.core.severity import Severity
+from padcheck.core.verdicts import Finding, RowComparison, Skipped
 from padcheck.judging.case import LEFT_BATCH, Case, how_far, worst
 from padcheck.judging.rule import EQUAL_LENGTH, Rule
 
@@ -16,8 +16,8 @@ class WrongAfterPrefill(Rule):
     How padcheck knows:
         In every padded row of the left-padded batch that differs, the logits of the first new token are within rounding
         and those of a later one are not. The first token is right with every other pad count too. Other ids under the
-        mask show whether the mask is dropped while decoding. The same run without a cache shows whether the cache is at
-        fault.
+        mask show whether the mask is dropped while decoding. A batch of one shows whether the neighbours matter. The
+        same run without a cache shows whether the cache is at fault.
 
     Fix:
         Extend the mask and the positions at each step. Compare a cached step with a full forward pass.
@@ -42,6 +42,7 @@ class WrongAfterPrefill(Rule):
         if any(step.off for step in case.sweep()):
             return self.skip("with other pad counts the first token is wrong too")
         furthest = worst(rows)
+        alone = [row for row in case.wrong("left_alone") if not case.off_at_first("left_alone", row)]
         unmasked = any(step.off for step in case.later_steps("scrambled"))
         cached = case.ran("left_uncached") and not case.wrong("left_uncached")
         culprit = (
@@ -53,7 +54,9 @@ class WrongAfterPrefill(Rule):
         )
         return self.found(
             "Padded on the left, the first new token of each prompt is right and later ones are not: "
-            f"{how_far(furthest, f'prompt {furthest.prompt_index}, token {furthest.step}')}." + culprit,
+            f"{how_far(furthest, f'prompt {furthest.prompt_index}, token {furthest.step}')}."
+            + (_named(alone) if alone else "")
+            + culprit,
             fix="model.generate(**inputs, use_cache=False)  # right, but slow, until the model's cache is fixed"
             if cached
             else f"# {EQUAL_LENGTH}, until the model's code is fixed",
@@ -64,4 +67,12 @@ class WrongAfterPrefill(Rule):
             step=furthest.step,
             mask_dropped=unmasked,
             right_without_cache=cached,
+            wrong_in_a_batch_of_one=[row.prompt_index for row in alone],
         )
+
+
+def _named(rows: list[RowComparison]) -> str:
+    """The prompt with the fewest pads, which says most."""
+    fewest = min(rows, key=lambda row: row.num_pad_tokens)
+    pads = f"{fewest.num_pad_tokens} pad{'s' * (fewest.num_pad_tokens > 1)}"
+    return f" In a batch of one, prompt {fewest.prompt_index} is wrong too, with {pads}."

@@ -1,7 +1,7 @@
 """PAD304: Cause: the model does not read the mask."""
 
-from padcheck.core.report import Finding, Verdict
 from padcheck.core.severity import Severity
+from padcheck.core.verdicts import Finding, Verdict
 from padcheck.judging.case import LEFT_BATCH, Case
 from padcheck.judging.rule import EQUAL_LENGTH, Rule, attention_fix
 

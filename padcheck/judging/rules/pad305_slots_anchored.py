@@ -1,7 +1,7 @@
 """PAD305: Cause: the result depends on the slots of the prompt, while pads and position_ids are right."""
 
-from padcheck.core.report import Finding, Skipped
 from padcheck.core.severity import Severity
+from padcheck.core.verdicts import Finding, Skipped
 from padcheck.judging.case import LEFT_BATCH, Case, how_far, worst
 from padcheck.judging.pad_count_pattern import period, varies
 from padcheck.judging.rule import EQUAL_LENGTH, NO_SWEEP, Rule

@@ -1,7 +1,7 @@
 """PAD401: Left-padded forward() is wrong unless position_ids are passed."""
 
-from padcheck.core.report import Finding
 from padcheck.core.severity import Severity
+from padcheck.core.verdicts import Finding
 from padcheck.judging.case import Case, how_far, worst
 from padcheck.judging.rule import Rule
 

@@ -1,7 +1,7 @@
 """PAD402: Right-padded forward(), read at the last real token, differs from unpadded."""
 
-from padcheck.core.report import Finding
 from padcheck.core.severity import Severity
+from padcheck.core.verdicts import Finding
 from padcheck.judging.case import Case, how_far, worst
 from padcheck.judging.rule import Rule
 

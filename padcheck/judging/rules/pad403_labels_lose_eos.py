@@ -1,7 +1,8 @@
 """PAD403: The usual collator drops eos from the labels of this tokenizer."""
 
-from padcheck.core.report import Finding, Skipped
 from padcheck.core.severity import Severity
+from padcheck.core.verdicts import Finding, Skipped
+from padcheck.judging import pad_token_advice
 from padcheck.judging.case import Case
 from padcheck.judging.rule import Rule
 
@@ -43,6 +44,6 @@ class LabelsLoseEos(Rule):
         return self.found(
             f"Padding with {pad!r}, DataCollatorForLanguageModeling leaves the eos that ends a text out of the labels: "
             "a fine-tuned model never learns to stop.",
-            fix="labels = input_ids.masked_fill(attention_mask == 0, -100)  # by the mask, not by the pad id",
+            fix=pad_token_advice.LABELS_BY_MASK,
             pad_token_id=evidence.tokenizer.pad_token_used_id,
         )

@@ -1,7 +1,7 @@
 """PAD901: No prompt was padded, so nothing was measured."""
 
-from padcheck.core.report import Finding
 from padcheck.core.severity import Severity
+from padcheck.core.verdicts import Finding
 from padcheck.judging.case import Case
 from padcheck.judging.rule import Rule
 
@@ -13,7 +13,8 @@ class NoPadding(Rule):
         A run without pads says nothing about padding, and must not look like a pass.
 
     How padcheck knows:
-        All prompts of each batch have the same number of tokens, or there is only one prompt.
+        All prompts of each batch have the same number of tokens, or there is only one prompt, and padcheck found no
+        prompt of another length to add.
 
     Fix:
         Pass prompts of different lengths.
@@ -38,6 +39,6 @@ class NoPadding(Rule):
             what = "Every batch has prompts of one length"
         return self.found(
             f"{what}, so no row was padded and nothing was measured.",
-            fix='padcheck compare MODEL --prompt "a short one" --prompt "and one that is clearly longer than that"',
+            fix='padcheck compare MODEL --prompt "a short one" --prompt "and a longer one"',
             num_prompt_tokens=list(case.evidence.num_prompt_tokens),
         )

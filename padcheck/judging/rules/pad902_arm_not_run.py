@@ -1,8 +1,8 @@
 """PAD902: A run raised an error."""
 
-from padcheck.core.report import Finding
 from padcheck.core.run_plans import USER_RUNS
 from padcheck.core.severity import Severity
+from padcheck.core.verdicts import Finding
 from padcheck.judging.case import Case
 from padcheck.judging.rule import Rule
 

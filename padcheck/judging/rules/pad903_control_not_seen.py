@@ -1,7 +1,7 @@
 """PAD903: A fault made on purpose does not show, so a real fault would not show either: nothing was measured."""
 
-from padcheck.core.report import Finding
 from padcheck.core.severity import Severity
+from padcheck.core.verdicts import Finding
 from padcheck.judging.case import Case, how_far, worst
 from padcheck.judging.rule import Rule
 

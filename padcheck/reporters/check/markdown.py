@@ -1,4 +1,4 @@
-"""A check as GitHub markdown, for a job summary: first a summary, then each model."""
+"""A check as GitHub markdown, for a job summary: first a summary, then each model, folded if it passed."""
 
 from collections.abc import Iterator
 
@@ -7,9 +7,8 @@ from padcheck.reporters.check import wording
 from padcheck.reporters.report.markdown import finding_lines
 from padcheck.reporters.report.wording import findings, verdicts, what_was_run
 from padcheck.reporters.report.wording.conclusion import conclusion
-from padcheck.reporters.text.markup import block, code, escape, table
+from padcheck.reporters.text.markup import block, code, details, escape, table
 from padcheck.reporters.text.view import View
-from padcheck.reporters.text.visible import visible, visible_lines
 
 
 def render(check: Check, view: View) -> str:  # noqa: ARG001  markdown has no width
@@ -18,7 +17,7 @@ def render(check: Check, view: View) -> str:  # noqa: ARG001  markdown has no wi
 
 
 def _lines(check: Check) -> Iterator[str]:
-    yield "# padcheck check"
+    yield f"# {wording.title(check)}"
     yield ""
     yield f"**{escape(wording.conclusion(check))}**"
     yield ""
@@ -33,7 +32,10 @@ def _lines(check: Check) -> Iterator[str]:
         yield ""
         yield f"**{escape(conclusion(report))}**"
         yield ""
-        yield from _report(report) if isinstance(report, Report) else _why_not(report)
+        if isinstance(report, Report):
+            yield from details("Verdicts and findings", _report(report), is_open=report.status != "pass")
+        else:
+            yield from _why_not(report)
 
 
 def _report(report: Report) -> Iterator[str]:
@@ -50,7 +52,7 @@ def _report(report: Report) -> Iterator[str]:
 
 def _why_not(report: Unmeasured) -> Iterator[str]:
     for line in report.error.lines[1:]:
-        yield escape(visible(line))
+        yield escape(line)
         yield ""
     if report.traceback is not None:
-        yield from block([visible_lines(report.traceback)], "text")
+        yield from block([report.traceback], "text")

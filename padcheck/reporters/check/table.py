@@ -24,7 +24,7 @@ def print_check(check: Check, view: View, console: Console) -> None:
         if view.verbose and isinstance(report, Report):
             print_report(report, view, console)
             continue
-        section_title(console, f"padcheck check {name}")
+        section_title(console, f"{wording.title(check)} {name}")
         print_short(report, console)
         if view.verbose and not isinstance(report, Report) and report.traceback is not None:
             console.print(Text(report.traceback))

@@ -5,7 +5,6 @@ from collections import Counter
 from padcheck.core.facts import PaddingSide
 from padcheck.core.report import Check, Report, Unmeasured
 from padcheck.reporters.report.wording.verdicts import in_words
-from padcheck.reporters.text.visible import visible
 
 SUMMARY_HEADINGS = ("model", "verdict", "findings")
 
@@ -17,9 +16,14 @@ VANISHED_TITLE = "In the baseline, but no longer found"
 _STATUS = {"pass": "passed", "fail": "failed", "not_measured": "not measured", "error": "a bug in padcheck"}
 
 
+def title(check: Check) -> str:
+    """The command that was run."""
+    return f"padcheck {'compare' if check.is_by_attention else 'check'}"
+
+
 def names(check: Check) -> list[str]:
     """The name of each report's model."""
-    return [visible(name) for name in check.names]
+    return list(check.names)
 
 
 def summary(check: Check) -> list[tuple[str, str, str]]:
@@ -43,6 +47,8 @@ def by_attention(check: Check) -> list[tuple[str, str, str, str]]:
 
 def _side(report: Report, side: PaddingSide) -> str:
     comparison = report.comparisons.get(side)
+    if not report.judgement.use.pads(side):
+        return "not judged"
     if comparison is None:
         return "not run"
     if comparison.max_abs_diff is None or comparison.allowed is None:
@@ -52,7 +58,7 @@ def _side(report: Report, side: PaddingSide) -> str:
 
 def vanished(check: Check) -> list[str]:
     """Model and code of each finding that the baseline accepts and that is no longer found."""
-    return [f"{visible(known.model)}: {visible(known.code)}" for known in check.vanished]
+    return [f"{known.model}: {known.code}" for known in check.vanished]
 
 
 def conclusion(check: Check) -> str:

@@ -31,6 +31,11 @@ def render(document: AnyDocument, view: View) -> str:  # noqa: ARG001  a page fi
     return _environment().get_template(f"{name}.html").render(document=document) + "\n"
 
 
+def render_summary(report: Report) -> str:
+    """Verdict and findings as a piece of HTML, for a page with its own style sheet, such as a notebook."""
+    return _environment().get_template("summary.html").render(report=report)
+
+
 @cache
 def _environment() -> Environment:
     environment = Environment(
@@ -56,6 +61,7 @@ def _environment() -> Environment:
         "verdicts": verdicts,
         "what_was_run": what_was_run,
         "user_runs": USER_RUNS,
+        "tooltips": page.TOOLTIPS,
         "check_wording": check_wording,
         "run_wording": run_wording,
         "survey_wording": survey_wording,

@@ -1,12 +1,15 @@
-"""Aligns a prompt's real tokens in the same columns of every run, so that a shift of positions is visible."""
+"""Aligns a prompt's real tokens in the same columns of every run, so that a shift of positions is visible.
+
+The pads on a side are one column, however many there are.
+"""
 
 from collections.abc import Iterator, Sequence
 from itertools import takewhile
 from typing import NamedTuple
 
-from padcheck.core.evidence import Row
+from padcheck.core.run_results import Row
 from padcheck.reporters.report.positions import shown_positions
-from padcheck.reporters.report.wording.prompts import PAD
+from padcheck.reporters.report.wording.prompts import PAD, together
 from padcheck.reporters.text.visible import visible_token
 
 
@@ -26,7 +29,7 @@ class Line(NamedTuple):
 
 
 class Widths(NamedTuple):
-    """The columns of each part: pads on the left, prompt, pads on the right, new tokens."""
+    """The columns of each part: pads on the left (0 or 1), prompt, pads on the right (0 or 1), new tokens."""
 
     left: int
     prompt: int
@@ -45,8 +48,8 @@ class _Parts(NamedTuple):
 
 def widths(rows: Sequence[Row]) -> Widths:
     """The largest width of each part among the rows."""
-    parts = [_parts(row) for row in rows]
-    return Widths(*(max(map(len, same), default=0) for same in zip(*parts, strict=True)))
+    left, prompt, right, new = (max(map(len, same), default=0) for same in zip(*map(_parts, rows), strict=True))
+    return Widths(min(left, 1), prompt, min(right, 1), new)
 
 
 def lines(row: Row, widths: Widths, *, offset: int | None = None, ids: bool = False) -> Iterator[Line]:
@@ -90,10 +93,11 @@ def _cells(
     cells: list[Cell] = []
     for part, columns, width in zip(Widths._fields, _parts(row), widths, strict=True):
         filled = []
-        for index in columns:
-            kind = "unlike" if index in unlike else kind_of(row, index)
-            filled.append(Cell(pad if pad and kind == "pad" else str(values[index]), kind))
-        missing = width - len(columns)
+        for indices in [columns] if part in ("left", "right") and columns else ([index] for index in columns):
+            kind = "unlike" if indices[0] in unlike else kind_of(row, indices[0])
+            texts = [pad if pad and kind == "pad" else str(values[index]) for index in indices]
+            filled.append(Cell(together(texts), kind))
+        missing = width - len(filled)
         empty = [Cell("", "none", missing)] if missing else []
         cells += [*empty, *filled] if part == "left" else [*filled, *empty]
     return cells

@@ -7,8 +7,8 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from padcheck.core.evidence import RowDifference
-from padcheck.core.report import Comparison, Verdict
+from padcheck.core.run_results import RowDifference
+from padcheck.core.verdicts import Comparison, Verdict
 
 WIDTH, HEIGHT = 440, 280
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 424, 14, 240

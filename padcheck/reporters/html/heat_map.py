@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
-from padcheck.core.evidence import Row
+from padcheck.core.run_results import Row
 from padcheck.reporters.html.alignment import kind_of
 
 _HEIGHTS = ((16, 14), (64, 8))

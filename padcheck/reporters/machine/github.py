@@ -5,12 +5,11 @@ Source: docs.github.com, "Workflow commands for GitHub Actions".
 
 from collections.abc import Iterator
 
-from padcheck.core.report import Finding
 from padcheck.core.run_report import AnyDocument
 from padcheck.core.severity import Severity
+from padcheck.core.verdicts import Finding
 from padcheck.reporters.machine.subjects import Subject, subjects
 from padcheck.reporters.text.view import View
-from padcheck.reporters.text.visible import visible, visible_lines
 
 _LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "notice"}
 
@@ -30,25 +29,24 @@ def render(document: AnyDocument, view: View) -> str:  # noqa: ARG001  annotatio
             for finding in subject.passing
             if not finding.known
         ),
-        *(f"padcheck: {visible(subject.name)}: {subject.outcome}" for subject in found),
+        *(f"padcheck: {subject.name}: {subject.outcome}" for subject in found),
     ]
     return "".join(f"{line}\n" for line in lines)
 
 
 def _not_measured(subject: Subject) -> Iterator[str]:
     if subject.not_measured is not None:
-        text = "\n".join(map(visible_lines, subject.not_measured.lines))
+        text = "\n".join(subject.not_measured.lines)
         yield _command("error", subject, f"{subject.name}: not measured", text)
 
 
 def _annotation(subject: Subject, finding: Finding, level: str) -> str:
     title = f"{subject.name}: {finding.code} {finding.name}"
-    return _command(level, subject, title, f"{visible(finding.message)}\n{visible_lines(finding.fix)}")
+    return _command(level, subject, title, f"{finding.message}\n{finding.fix}")
 
 
 def _command(level: str, subject: Subject, title: str, text: str) -> str:
-    file = None if subject.file is None else visible(subject.file)
-    properties = {"file": file, "line": subject.line, "title": visible(title)}
+    properties = {"file": subject.file, "line": subject.line, "title": title}
     given = ",".join(f"{name}={_property(str(value))}" for name, value in properties.items() if value is not None)
     return f"::{level} {given}::{_data(text)}"
 

@@ -5,6 +5,6 @@ from padcheck.core.run_report import AnyDocument
 from padcheck.reporters.text.view import View
 
 
-def render(document: AnyDocument, view: View) -> str:  # noqa: ARG001  JSON has no width
-    """The document as `padcheck.core.json_io` writes it."""
-    return dump(document)
+def render(document: AnyDocument, view: View) -> str:
+    """The document as `padcheck.core.json_io` writes it, indented if everything is to be shown."""
+    return dump(document, indented=view.verbose)

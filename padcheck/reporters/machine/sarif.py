@@ -10,14 +10,13 @@ from urllib.parse import quote
 import msgspec
 
 from padcheck.core.errors import HOME
-from padcheck.core.report import Finding
 from padcheck.core.run_report import AnyDocument
 from padcheck.core.severity import Severity
+from padcheck.core.verdicts import Finding
 from padcheck.core.version import __version__
 from padcheck.judging.rule import Code
 from padcheck.reporters.machine.subjects import Subject, rules_of, subjects
 from padcheck.reporters.text.view import View
-from padcheck.reporters.text.visible import visible, visible_lines
 
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
@@ -51,7 +50,7 @@ def render(document: AnyDocument, view: View) -> str:  # noqa: ARG001  JSON has 
             for finding in (*subject.failing, *subject.passing)
         ],
         "columnKind": "unicodeCodePoints",
-        "properties": {"models": {visible(subject.name): subject.outcome for subject in found}},
+        "properties": {"models": {subject.name: subject.outcome for subject in found}},
     }
     log = {"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}
     return msgspec.json.format(msgspec.json.encode(log), indent=2).decode() + "\n"
@@ -68,13 +67,14 @@ def _rule(rule: Code) -> dict[str, Any]:
             "text": "\n\n".join(f"{heading}\n{text}" for heading, text in sections),
             "markdown": "\n\n".join(f"**{heading}**\n\n{text}" for heading, text in sections),
         },
+        "helpUri": rule.url(),
         "defaultConfiguration": {"level": _LEVELS[rule.severity]},
     }
 
 
 def _result(subject: Subject, finding: Finding, rule_index: int) -> dict[str, Any]:
-    name = visible(subject.name)
-    message = f"{name}: {visible(finding.message)}\n{visible_lines(finding.fix)}"
+    name = subject.name
+    message = f"{name}: {finding.message}\n{finding.fix}"
     result = {
         "ruleId": finding.code,
         "ruleIndex": rule_index,
@@ -91,18 +91,16 @@ def _result(subject: Subject, finding: Finding, rule_index: int) -> dict[str, An
 
 
 def _location(subject: Subject) -> dict[str, Any]:
-    # GitHub requires a file, so the name of the model stands in for one if no file names the model.
-    name = visible(subject.name)
-    return {
-        "physicalLocation": {
-            "artifactLocation": {"uri": quote(subject.file or visible(subject.model or subject.name))},
-            "region": {"startLine": subject.line or 1},
-        },
-        "logicalLocations": [{"name": name, "kind": "resource"}],
-    }
+    """The file that names the model. A model that no file names has only a logical location."""
+    location: dict[str, Any] = {"logicalLocations": [{"name": subject.name, "kind": "resource"}]}
+    if subject.file is not None:
+        uri = f"file://{quote(subject.file)}" if subject.file.startswith("/") else quote(subject.file)
+        region = {"startLine": subject.line or 1}
+        location["physicalLocation"] = {"artifactLocation": {"uri": uri}, "region": region}
+    return location
 
 
 def _notification(subject: Subject) -> dict[str, Any]:
     lines = subject.not_measured.lines if subject.not_measured is not None else ()
-    text = f"{visible(subject.name)}: " + "\n".join(map(visible_lines, lines))
+    text = f"{subject.name}: " + "\n".join(lines)
     return {"level": "error", "message": {"text": text}, "locations": [_location(subject)]}

@@ -2,19 +2,10 @@
 
 from typing import NamedTuple
 
-from padcheck.core.report import (
-    Architecture,
-    Check,
-    ConfigurationFile,
-    Finding,
-    Reason,
-    Report,
-    Skipped,
-    Survey,
-    Unmeasured,
-)
+from padcheck.core.report import Architecture, Check, ConfigurationFile, Reason, Report, Survey, Unmeasured
 from padcheck.core.run_report import AnyDocument, Run
 from padcheck.core.settings import JudgeSettings
+from padcheck.core.verdicts import Finding, Skipped
 from padcheck.judging.caller_rules import CALLER_RULES
 from padcheck.judging.rule import Code
 from padcheck.judging.rules import RULES
@@ -25,20 +16,23 @@ class Subject(NamedTuple):
 
     Attributes:
         name: The model's id, and its attention implementation if a check compares several.
-        model: The model's id if the name says more.
         failing: The findings that make the command fail.
         passing: The other findings.
-        skipped: The rules that could not be decided.
+        skipped: The rules that gave no answer.
+        seconds: How long it took.
+        is_inspection: True if only the tokenizer was inspected, so rules about runs cannot be decided.
         not_measured: Why there is no verdict; None if there is one.
-        file: The configuration file that names the model, or the file of the line; None if unknown.
-        line: The line there, from 1; None if unknown.
+        file: The file of the line, the configuration file that names the model, or a file of the model itself; None if
+            there is no such file.
+        line: The line in that file, from 1; None if unknown.
     """
 
     name: str
-    model: str | None = None
     failing: tuple[Finding, ...] = ()
     passing: tuple[Finding, ...] = ()
     skipped: tuple[Skipped, ...] = ()
+    seconds: float = 0.0
+    is_inspection: bool = False
     not_measured: Reason | None = None
     file: str | None = None
     line: int | None = None
@@ -54,11 +48,12 @@ def subjects(document: AnyDocument) -> list[Subject]:
     if isinstance(document, Run):
         return _of_run(document)
     if isinstance(document, Survey):
-        return [_of_architecture(each, document.judgement) for each in document.architectures]
+        lines = [line for architecture in document.architectures for line in architecture.lines]
+        return [_of_architecture(each, document.judgement) for each in lines]
     if isinstance(document, Check):
         return [
-            _placed(_of_model(report), document.configuration)._replace(name=name, model=model.id)
-            for name, model, report in zip(document.names, document.models, document.reports, strict=True)
+            _placed(_of_model(report), document.configuration)._replace(name=name)
+            for name, report in zip(document.names, document.reports, strict=True)
         ]
     return [_of_model(document)]
 
@@ -78,7 +73,7 @@ def _of_run(run: Run) -> list[Subject]:
         place = finding.file, finding.line
         by_line[place] = (*by_line.get(place, ()), finding)
     return [
-        _sorted_out(f"{file}:{line}", findings, run.judgement)._replace(model=file, file=file, line=line)
+        _sorted_out(f"{file}:{line}", findings, run.judgement)._replace(file=file, line=line)
         for (file, line), findings in by_line.items()
     ]
 
@@ -88,18 +83,27 @@ def _of_model(report: Report | Unmeasured) -> Subject:
         return Subject(report.model.id, not_measured=report.error)
     subject = _sorted_out(report.evidence.model.id, report.findings, report.judgement)
     reason = Reason(what="There is no verdict on padding.", change="See the findings for the reason.")
-    return subject._replace(skipped=report.skipped, not_measured=reason if report.status == "not_measured" else None)
+    return subject._replace(
+        skipped=report.skipped,
+        seconds=sum(report.seconds.values()),
+        is_inspection=report.command == "inspect-tokenizer",
+        not_measured=reason if report.status == "not_measured" else None,
+        file=report.evidence.model.file,
+    )
 
 
 def _of_architecture(architecture: Architecture, judgement: JudgeSettings) -> Subject:
     if architecture.status == "judged":
-        return _sorted_out(architecture.model_type, architecture.details, judgement)
-    return Subject(architecture.model_type, not_measured=Reason(what=architecture.reason or "It could not be built."))
+        subject = _sorted_out(architecture.name, architecture.details, judgement)
+    else:
+        reason = Reason(what=architecture.reason or "It could not be built.")
+        subject = Subject(architecture.name, not_measured=reason)
+    return subject._replace(seconds=architecture.seconds)
 
 
 def _sorted_out(name: str, findings: tuple[Finding, ...], judgement: JudgeSettings) -> Subject:
     failing = tuple(each for each in findings if judgement.fails(each.severity) and not each.known)
-    return Subject(name, None, failing, tuple(each for each in findings if each not in failing))
+    return Subject(name, failing, tuple(each for each in findings if each not in failing))
 
 
 def _placed(subject: Subject, configuration: ConfigurationFile | None) -> Subject:

@@ -1,16 +1,17 @@
-"""The report as GitHub markdown, for a pull request, an issue or a job summary; the verdict comes first."""
+"""The report as GitHub markdown, for a pull request, an issue or a job summary: the answer first, the rest folded."""
 
 from collections.abc import Iterator
 
-from padcheck.core.evidence import Row
-from padcheck.core.report import Finding, Report
+from padcheck.core.report import Report
+from padcheck.core.run_results import Row
+from padcheck.core.verdicts import Finding
 from padcheck.reporters.report.grid import grid
 from padcheck.reporters.report.positions import table_offset
 from padcheck.reporters.report.wording import findings, probes, prompts, rounding, verdicts, what_was_run
 from padcheck.reporters.report.wording.conclusion import conclusion
-from padcheck.reporters.text.markup import block, code, escape, table
+from padcheck.reporters.text.markup import block, code, details, escape, table
 from padcheck.reporters.text.view import View
-from padcheck.reporters.text.visible import visible, visible_edges, visible_lines, visible_pads
+from padcheck.reporters.text.visible import visible_edges, visible_pads
 
 _GRID_WIDTH = 110
 """Columns of a code block that GitHub shows without scrolling."""
@@ -22,13 +23,12 @@ def render(report: Report, view: View) -> str:  # noqa: ARG001  markdown has no 
 
 
 def _lines(report: Report) -> Iterator[str]:
-    evidence = report.evidence
-    yield f"# padcheck {report.command} {code(visible(evidence.model.id))}"
+    yield f"# padcheck {report.command} {code(report.evidence.model.id)}"
     yield ""
     yield f"**{escape(conclusion(report))}**"
     yield ""
     if report.comparisons:
-        yield from _verdicts(report)
+        yield from table(verdicts.HEADINGS, verdicts.rows(report))
     if report.findings:
         yield "## Findings"
         yield ""
@@ -38,6 +38,13 @@ def _lines(report: Report) -> Iterator[str]:
         yield "## Advice"
         yield ""
         yield from block([f"{line}  # {task}" for task, line in findings.advice(report)], "python")
+    if report.comparisons:
+        yield from details("Probes and rounding", _probes(report))
+    yield from details("What was run, and the prompts column by column", _what_was_run(report))
+
+
+def _what_was_run(report: Report) -> Iterator[str]:
+    evidence = report.evidence
     yield "## What was run"
     yield ""
     yield from table(("", ""), what_was_run.header(report))
@@ -57,13 +64,12 @@ def _lines(report: Report) -> Iterator[str]:
 
 def finding_lines(finding: Finding) -> Iterator[str]:
     """Code, message and the line to change."""
-    yield f"**{finding.code} {finding.name}** ({findings.label(finding)}): {escape(visible(finding.message))}"
+    yield f"**{finding.code} {finding.name}** ({findings.label(finding)}): {escape(finding.message)}"
     yield ""
-    yield from block([visible_lines(finding.fix)], "python")
+    yield from block([finding.fix], "python")
 
 
-def _verdicts(report: Report) -> Iterator[str]:
-    yield from table(verdicts.HEADINGS, verdicts.rows(report))
+def _probes(report: Report) -> Iterator[str]:
     if found := probes.rows(report):
         yield from table(probes.HEADINGS, found)
         if notes := probes.notes(report):
@@ -95,7 +101,7 @@ def _samples(report: Report) -> Iterator[str]:
         yield f"## The prompts {prompts.sample_title(side)}"
         yield ""
         if sample.error is not None:
-            yield from block([visible(sample.error)], "text")
+            yield from block([sample.error], "text")
         for row in sample.rows:
             yield from _grid(f"{list(row.input_ids)}", row)
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from padcheck.core.evidence import Row
 from padcheck.core.report import Report
 from padcheck.core.run_plans import SINGLE
+from padcheck.core.run_results import Row
 from padcheck.reporters.report.wording.prompts import UNLIKE_MASK
 
 

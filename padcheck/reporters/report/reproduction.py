@@ -57,9 +57,10 @@ def survey_command_line(survey: Survey) -> str:
 def prompts_file(report: Report) -> str:
     """The content of the file that the command line names, as JSONL; empty if it names no file."""
     prompts = _prompts(report)
-    if len(prompts) <= _MOST_PROMPTS_IN_A_LINE and not any("\0" in prompt for prompt in prompts):
+    if len(prompts) <= _MOST_PROMPTS_IN_A_LINE and all(isinstance(each, str) and "\0" not in each for each in prompts):
         return ""
-    return "".join(f"{msgspec.json.encode({'prompt': prompt}).decode()}\n" for prompt in prompts)
+    lines = ({"prompt" if isinstance(prompt, str) else "messages": prompt} for prompt in prompts)
+    return "".join(f"{msgspec.json.encode(line).decode()}\n" for line in lines)
 
 
 def requirements(versions: Environment) -> str:
@@ -71,9 +72,9 @@ def requirements(versions: Environment) -> str:
     return " ".join(["pip install", *map(_quoted, pinned)])
 
 
-def _prompts(report: Report) -> list[str]:
+def _prompts(report: Report) -> list[object]:
     given = report.evidence.settings.get("prompts", ())
-    return [str(prompt) for prompt in given] if isinstance(given, (list, tuple)) else []
+    return list(given) if isinstance(given, (list, tuple)) else []
 
 
 def _judgement(judgement: JudgeSettings, *, runs_model: bool) -> dict[str, object]:
@@ -98,9 +99,9 @@ def _call(report: Report) -> str:
 
 
 def _option(name: str, value: object) -> Iterator[str]:
-    yield f"--{name.replace('_', '-')}"
+    yield "--with" if name == "with_modes" else f"--{name.replace('_', '-')}"
     if value is not True:
-        yield str(value)
+        yield ",".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
 
 
 def _quoted(word: str) -> str:

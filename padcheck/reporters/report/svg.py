@@ -3,23 +3,22 @@
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from rich.cells import cell_len
 from rich.console import Console
 
 from padcheck.core.report import Report
-from padcheck.reporters.report.table import print_report
+from padcheck.reporters.report.blocks import code_lines
+from padcheck.reporters.report.table import print_table
 from padcheck.reporters.report.wording import findings
 from padcheck.reporters.text.view import View
-from padcheck.reporters.text.visible import visible
 
-_WIDEST = 200
-"""Columns; a limit, because a hostile token may be very long."""
+_NARROWEST, _WIDEST = 80, 200
+"""Columns; the second one is a limit, because a hostile token may be very long."""
 
 
 def render(report: Report, view: View) -> str:
     """The report as an SVG document, always in colour."""
     title = f"padcheck {report.command} {report.evidence.model.id}"
-    return picture(title, with_room_for([report], view), lambda wide, console: print_report(report, wide, console))
+    return picture(title, with_room_for([report], view), lambda wide, console: print_table(report, wide, console))
 
 
 def picture(title: str, view: View, print_to: Callable[[View, Console], None]) -> str:
@@ -27,7 +26,7 @@ def picture(title: str, view: View, print_to: Callable[[View, Console], None]) -
     view = replace(view, color=True)
     console = view.console(record=True)
     print_to(view, console)
-    return console.export_svg(title=visible(title))
+    return console.export_svg(title=title)
 
 
 def with_room_for(reports: Iterable[Report], view: View) -> View:
@@ -37,6 +36,6 @@ def with_room_for(reports: Iterable[Report], view: View) -> View:
 
 
 def _longest_line_to_paste(report: Report) -> int:
-    fixes = ["    " + visible(line) for finding in report.findings for line in finding.fix.split("\n")]
-    advice = [f"{task:<12}{line}" for task, line in findings.advice(report)]
-    return max(map(cell_len, [*fixes, *advice]), default=0)
+    """Most lines are folded between statements, so only a long statement is left."""
+    lines = [*(finding.fix for finding in report.findings), *(line for _, line in findings.advice(report))]
+    return max((line.cell_len for each in lines for line in code_lines(each, _NARROWEST)), default=0)

@@ -6,7 +6,6 @@ from padcheck.core.run_report import Run
 from padcheck.reporters.run import wording
 from padcheck.reporters.text.markup import block, code, escape, table
 from padcheck.reporters.text.view import View
-from padcheck.reporters.text.visible import visible, visible_lines
 
 
 def render(run: Run, view: View) -> str:  # noqa: ARG001  markdown has no width
@@ -23,10 +22,10 @@ def _lines(run: Run) -> Iterator[str]:
         yield f"**{escape(wording.place(finding))}: {finding.code} {finding.name}** ({finding.severity.value})"
         yield ""
         if finding.source:
-            yield from block([visible(finding.source)], "python")
-        yield escape(visible(finding.message))
+            yield from block([finding.source], "python")
+        yield escape(finding.message)
         yield ""
-        yield f"Fix: {code(visible_lines(finding.fix))}"
+        yield f"Fix: {code(finding.fix)}"
         yield ""
     if further := wording.further(run):
         yield from table(("", ""), further)

@@ -9,7 +9,6 @@ from padcheck.reporters.report.blocks import print_conclusion, print_finding
 from padcheck.reporters.run import wording
 from padcheck.reporters.text.layout import captured, pairs, section_title
 from padcheck.reporters.text.view import View
-from padcheck.reporters.text.visible import visible
 
 
 def render(run: Run, view: View) -> str:
@@ -21,9 +20,7 @@ def print_run(run: Run, console: Console) -> None:
     """Prints each finding after its line of code, and the conclusion last."""
     section_title(console, f"padcheck run {wording.title(run)}")
     for finding in run.findings:
-        console.print(
-            Text.assemble((wording.place(finding), "bold"), "  ", (visible(finding.source), "dim")), soft_wrap=True
-        )
+        console.print(Text.assemble((wording.place(finding), "bold"), "  ", (finding.source, "dim")), soft_wrap=True)
         print_finding(finding, console)
         console.print()
     if further := wording.further(run):

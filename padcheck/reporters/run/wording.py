@@ -8,7 +8,7 @@ _NOTHING_WATCHED = "NOTHING WATCHED: the program made no call of a transformers 
 
 def title(run: Run) -> str:
     """The program."""
-    return visible(run.script) or "watched code"
+    return run.script or "watched code"
 
 
 def conclusion(run: Run) -> str:
@@ -27,20 +27,17 @@ def conclusion(run: Run) -> str:
 
 def place(finding: CallerFinding) -> str:
     """File and line, in the form that editors and terminals turn into a link."""
-    return f"{visible(finding.file)}:{finding.line}"
+    return f"{finding.file}:{finding.line}"
 
 
 def one_line(finding: CallerFinding) -> str:
-    """A finding as one line: where, what, and what to change."""
-    return f"{place(finding)}: {finding.code}: {visible(finding.message)} Fix: {visible(finding.fix)}"
+    """A finding as one line: where, what, and what to change. Printed outside of a report, so it is made safe here."""
+    return visible(f"{place(finding)}: {finding.code}: {finding.message} Fix: {finding.fix}")
 
 
 def further(run: Run) -> list[tuple[str, str]]:
     """What was accepted, what could not be checked, and how the program ended; label and text."""
-    accepted = [
-        ("accepted", f"{visible(each.file)}:{each.line}: {each.code}: {visible(each.reason)}")
-        for each in run.suppressed
-    ]
-    notes = [("note", visible(note)) for note in run.notes]
+    accepted = [("accepted", f"{each.file}:{each.line}: {each.code}: {each.reason}") for each in run.suppressed]
+    notes = [("note", note) for note in run.notes]
     ended = [("exit code", f"the program itself ended with {run.script_exit_code}")] if run.script_exit_code else []
     return accepted + notes + ended

@@ -22,21 +22,22 @@ def _lines(survey: Survey) -> Iterator[str]:
     if not wording.judged(survey):
         yield from _unjudged(survey)
         return
+    columns = wording.columns(survey)
     yield from table(("", "of the judged architectures"), wording.tally(survey))
     yield from table(
-        ("model type", "class", "positions", *wording.COLUMNS.values(), "findings"),
+        ("model type", "class", "positions", *columns.values(), "findings"),
         (
             (
-                architecture.model_type,
+                architecture.name,
                 architecture.architecture or "",
                 architecture.position_encoding or "",
-                *(wording.cell(architecture, name) for name in wording.COLUMNS),
+                *(wording.cell(architecture, name) for name in columns),
                 " ".join(wording.codes(architecture)),
             )
-            for architecture in wording.judged(survey)
+            for architecture in wording.lines(survey)
         ),
     )
-    yield from table(("", ""), wording.LEGEND)
+    yield from table(("", ""), wording.legend(survey))
     if limits := wording.known_limits(survey):
         yield f"## {wording.LIMITS_TITLE}"
         yield ""

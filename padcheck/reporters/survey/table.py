@@ -19,14 +19,14 @@ def render(survey: Survey, view: View) -> str:
 def print_survey(survey: Survey, view: View, console: Console) -> None:
     """Prints every section of the survey."""
     section(console, "padcheck survey", pairs(wording.header(survey)))
-    if architectures := wording.judged(survey):
-        section(console, wording.TITLE, _architectures(architectures))
+    if architectures := wording.lines(survey):
+        section(console, wording.TITLE, _architectures(architectures, wording.columns(survey)))
         console.print()
-        console.print(pairs(list(wording.LEGEND)), style="dim")
+        console.print(pairs(wording.legend(survey)), style="dim")
     if view.verbose:
-        for architecture in wording.judged(survey):
+        for architecture in wording.lines(survey):
             if architecture.details:
-                section(console, architecture.model_type, Text(architecture.architecture or "", style="dim"))
+                section(console, architecture.name, Text(architecture.architecture or "", style="dim"))
                 for finding in architecture.details:
                     console.print()
                     print_finding(finding, console)
@@ -41,17 +41,17 @@ def print_survey(survey: Survey, view: View, console: Console) -> None:
     print_conclusion(wording.conclusion(survey), survey.status, console)
 
 
-def _architectures(architectures: list[Architecture]) -> Table:
+def _architectures(architectures: list[Architecture], columns: dict[str, str]) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
     table.add_column("model type", no_wrap=True)
     table.add_column("positions", no_wrap=True)
-    for heading in wording.COLUMNS.values():
-        table.add_column(heading.replace(" ", "\n", 1), no_wrap=True, justify="right")
+    for heading in columns.values():
+        table.add_column(heading.replace(" ", "\n", 1).replace("-", "-\n", 1), no_wrap=True, justify="right")
     table.add_column("findings", overflow="fold", min_width=len("PAD000"))
     for architecture in architectures:
-        cells = [_cell(architecture, name) for name in wording.COLUMNS]
+        cells = [_cell(architecture, name) for name in columns]
         codes = Text(" ".join(wording.codes(architecture)))
-        table.add_row(Text(architecture.model_type), Text(architecture.position_encoding or ""), *cells, codes)
+        table.add_row(Text(wording.short_name(architecture)), Text(architecture.position_encoding or ""), *cells, codes)
     return table
 
 

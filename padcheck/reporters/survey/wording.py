@@ -1,12 +1,13 @@
 """What every format says about a survey, in the same words: plain strings without layout."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
-from padcheck.core.report import Architecture, Survey, Verdict
+from padcheck.core.report import Architecture, Survey
+from padcheck.core.run_plans import MODES
 from padcheck.core.severity import Severity
+from padcheck.core.verdicts import Verdict
 from padcheck.reporters.report.wording.what_was_run import library_behaviour, versions
-from padcheck.reporters.text.visible import visible
 
 TITLE = "Left and right padding by architecture"
 LIMITS_TITLE = "Left padding cannot work by design"
@@ -17,17 +18,31 @@ COLUMNS = {
     "right_generate": "generate right",
     "right_score": "score right",
     "left_forward_no_position_ids": "forward left",
+    "packed": "packed",
     "left_no_mask": "no mask",
 }
-"""The columns: the name of the verdict, and the heading."""
+"""The columns of every survey: the name of the verdict, and the heading."""
 
-LEGEND = (
+_ALONE: dict[str, str] = {mode.left: mode.alone for mode in MODES.values()}
+"""The prompts alone in each mode, by the left-padded batch in that mode."""
+
+_LEGEND = (
     ("generate", "generate() on a padded batch, compared with each prompt alone at every step"),
     ("score", "forward() on a right-padded batch, read at the last real token of each row"),
     ("forward left", "forward() on a left-padded batch, with attention_mask and without position_ids"),
+    ("packed", "all prompts in one row, each with position_ids from 0, compared with each prompt alone"),
     ("no mask", "left-padded generate() without attention_mask; same if the mask changes nothing"),
     ("a number", "the largest difference of a logit; logits have a standard deviation of about 2"),
     ("a number?", "the same, but rounding alone moves logits that far, so it decides nothing"),
+)
+
+_LEGEND_OF_VARIANTS = (
+    ("+name", "what checkpoints of the model type above set, such as another position scaling"),
+    ("decoding", "every prompt passes the limit while it generates; otherwise some are beyond it from the start"),
+)
+_LEGEND_OF_MODES = (
+    ("a mode", "left-padded generate() in this mode, compared with each prompt alone in this mode"),
+    ("alone", "without padding the mode already differs from plain generate()"),
 )
 
 _AS_LARGE_AS_A_FAULT = 0.5
@@ -41,8 +56,16 @@ _IN_A_COLUMN = {
     "PAD203": WITHOUT_MASK,
     "PAD401": "left_forward_no_position_ids",
     "PAD402": "right_score",
+    "PAD406": "packed",
 }
 """The codes that only repeat a column, and that column."""
+
+_IN_COLUMNS_OF_MODES = ("PAD209", "PAD210")
+
+
+def columns(survey: Survey) -> dict[str, str]:
+    """The columns of this survey, with one for each mode that was asked for."""
+    return COLUMNS | {mode.left: name for name, mode in MODES.items() if name in _modes(survey)}
 
 
 def header(survey: Survey) -> list[tuple[str, str]]:
@@ -56,8 +79,15 @@ def header(survey: Survey) -> list[tuple[str, str]]:
     return [
         ("versions", versions(survey.environment)),
         *([("this transformers", does)] if (does := library_behaviour(usual)) else []),
-        ("models", visible(f"default configs at toy size, missing values filled in, random weights, {given}")),
+        ("models", f"default configs at toy size, missing values filled in, random weights, {given}"),
     ]
+
+
+def legend(survey: Survey) -> list[tuple[str, str]]:
+    """What the columns, the cells and the lines mean."""
+    of_modes = _LEGEND_OF_MODES if _modes(survey) else ()
+    has_variants = any(line.variant for line in lines(survey))
+    return [*_LEGEND, *of_modes, *(_LEGEND_OF_VARIANTS if has_variants else ())]
 
 
 def judged(survey: Survey) -> list[Architecture]:
@@ -65,37 +95,57 @@ def judged(survey: Survey) -> list[Architecture]:
     return [architecture for architecture in survey.architectures if architecture.status == "judged"]
 
 
+def lines(survey: Survey) -> list[Architecture]:
+    """The lines of the table: each architecture and variant that was judged."""
+    return [line for architecture in survey.architectures for line in architecture.lines if line.status == "judged"]
+
+
+def short_name(line: Architecture) -> str:
+    """The model type; of a variant, which stands below its model type, only the variant."""
+    return line.model_type if line.variant is None else "  " + line.name.removeprefix(line.model_type)
+
+
 def not_judged(survey: Survey) -> list[tuple[str, str]]:
-    """Model type and reason of each architecture that was not judged."""
+    """Name and reason of each architecture and variant that was not judged."""
     return [
-        (architecture.model_type, visible(architecture.reason or ""))
+        (line.name, line.reason or "")
         for architecture in survey.architectures
-        if architecture.status != "judged"
+        for line in architecture.lines
+        if line.status != "judged"
     ]
 
 
 def cell(architecture: Architecture, name: str) -> str:
     """`ok`, or the largest difference. In the column without a mask it is `same`, which is neither right nor wrong."""
-    verdict = architecture.verdicts.get(name, Verdict.NOT_RUN)
+    run = _deciding(architecture, name)
+    verdict = architecture.verdicts.get(run, Verdict.NOT_RUN)
     if verdict is Verdict.NOT_RUN:
         return "not run"
+    alone = "" if run == name else "alone "
     if verdict is Verdict.NON_FINITE:
-        return "NaN"
-    far = architecture.max_abs_diffs.get(name)
+        return f"{alone}NaN"
+    far = architecture.max_abs_diffs.get(run)
     if is_right(architecture, name) or far is None:
         return "same" if name == WITHOUT_MASK else "ok"
-    return f"{far:.2g}?" if verdict.within_rounding else f"{far:.2g}"
+    return f"{alone}{far:.2g}{'?' if verdict.within_rounding else ''}"
 
 
 def is_right(architecture: Architecture, name: str) -> bool:
     """True if it ran, padding changes nothing beyond rounding, and rounding is small enough to tell."""
-    far = architecture.max_abs_diffs.get(name) or 0.0
-    return architecture.verdicts.get(name, Verdict.NOT_RUN).within_rounding and far < _AS_LARGE_AS_A_FAULT
+    run = _deciding(architecture, name)
+    far = architecture.max_abs_diffs.get(run) or 0.0
+    return architecture.verdicts.get(run, Verdict.NOT_RUN).within_rounding and far < _AS_LARGE_AS_A_FAULT
 
 
 def is_wrong(architecture: Architecture, name: str) -> bool:
     """True if padding changes what the model says."""
-    return architecture.verdicts.get(name) in (Verdict.DIFFERENT, Verdict.NON_FINITE)
+    return architecture.verdicts.get(_deciding(architecture, name)) in (Verdict.DIFFERENT, Verdict.NON_FINITE)
+
+
+def _deciding(architecture: Architecture, name: str) -> str:
+    """The verdict that a column shows. In a mode that is the one on the prompts alone, unless they are right."""
+    alone = _ALONE.get(name, name)
+    return name if architecture.verdicts.get(alone, Verdict.NOT_RUN).within_rounding else alone
 
 
 def codes(architecture: Architecture) -> list[str]:
@@ -103,7 +153,9 @@ def codes(architecture: Architecture) -> list[str]:
     return [
         finding.code
         for finding in architecture.details
-        if finding.severity is not Severity.INFO and not is_wrong(architecture, _IN_A_COLUMN.get(finding.code, ""))
+        if finding.severity is not Severity.INFO
+        and finding.code not in _IN_COLUMNS_OF_MODES
+        and not is_wrong(architecture, _IN_A_COLUMN.get(finding.code, ""))
     ]
 
 
@@ -119,7 +171,7 @@ def known_limits(survey: Survey) -> list[tuple[str, str]]:
 
 def tally(survey: Survey) -> list[tuple[str, str]]:
     """How many architectures are right and wrong in each column."""
-    return [(heading, _count(judged(survey), name)) for name, heading in COLUMNS.items()]
+    return [(heading, _count(judged(survey), name)) for name, heading in columns(survey).items()]
 
 
 def conclusion(survey: Survey) -> str:
@@ -127,15 +179,22 @@ def conclusion(survey: Survey) -> str:
     number, of = len(judged(survey)), len(survey.architectures)
     right = sum(is_right(architecture, "left_generate") for architecture in judged(survey))
     verdict = {"pass": "PASS", "fail": "FAIL", "not_measured": "NOT ALL MEASURED", "error": "A BUG IN PADCHECK"}
-    return f"{verdict[survey.status]}: {number} of {of} judged, {right} of them right with left padding in generate()"
+    in_every = " in every variant" if any(architecture.variants for architecture in judged(survey)) else ""
+    judged_right = f"{number} of {of} judged, {right} of them right{in_every} with left padding in generate()"
+    return f"{verdict[survey.status]}: {judged_right}"
+
+
+def _modes(survey: Survey) -> Collection[object]:
+    modes = survey.settings.get("with_modes")
+    return modes if isinstance(modes, (list, tuple)) else ()
 
 
 def _is_given(value: object) -> bool:
-    return value is not None and value not in ((), {})
+    return value is not None and value not in ((), [], {})
 
 
 def _listed(value: object) -> str:
-    return ",".join(map(str, value)) if isinstance(value, (tuple, dict)) else str(value)
+    return ",".join(map(str, value)) if isinstance(value, (tuple, list, dict)) else str(value)
 
 
 def _count(architectures: Iterable[Architecture], name: str) -> str:

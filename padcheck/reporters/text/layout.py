@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 
+from rich.cells import cell_len
 from rich.console import Console, RenderableType
 from rich.rule import Rule
 from rich.table import Table
@@ -49,3 +50,23 @@ def headed_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> Tabl
     for cells in rows:
         table.add_row(*map(Text, cells))
     return table
+
+
+def first_lines(text: Text, width: int, most: int, console: Console) -> Text:
+    """The text wrapped to the width; an ellipsis stands for the lines beyond `most`."""
+    lines = text.wrap(console, max(width, 1))
+    if len(lines) > most:
+        lines[most - 1].truncate(max(width - 1, 1))
+        lines[most - 1].append("…")
+    return Text("\n").join(lines[:most])
+
+
+def last_cells(text: str, width: int) -> str:
+    """The end of a text that takes `width` terminal cells; an ellipsis stands for the rest."""
+    if cell_len(text) <= width:
+        return text
+    used, start = 1, len(text)
+    while start and used + cell_len(text[start - 1]) <= width:
+        start -= 1
+        used += cell_len(text[start])
+    return "…" + text[start:]

@@ -1,5 +1,6 @@
-"""Building blocks of markdown that can hold any text: tables, code blocks and inline code."""
+"""Building blocks of markdown that can hold any text: tables, code blocks, inline code and folded parts."""
 
+import html
 from collections.abc import Iterable, Iterator
 
 
@@ -24,6 +25,17 @@ def block(lines: list[str], language: str) -> Iterator[str]:
     yield from lines
     yield fence
     yield ""
+
+
+def details(summary: str, lines: Iterable[str], *, is_open: bool = False) -> Iterator[str]:
+    """Lines of markdown that a reader folds and unfolds; nothing if there are no lines."""
+    folded = list(lines)
+    if folded:
+        yield f"<details{' open' if is_open else ''}><summary>{html.escape(summary)}</summary>"
+        yield ""
+        yield from folded
+        yield "</details>"
+        yield ""
 
 
 def code(text: str) -> str:

@@ -155,6 +155,12 @@ def test_a_cache_is_continued_from_the_last_real_token(request, family, side):
             torch.testing.assert_close(trace.logits.whole(), single.logits.whole()[:2], rtol=1e-4, atol=1e-4)
 
 
+def test_a_row_with_one_new_token_has_one_entry_per_column_after_a_cache_is_continued(gpt2):
+    for trace in continue_from_cache(gpt2, rows("right"), [(5,), (5, 6)]):
+        columns = len(trace.padded.input_ids) + len(trace.generated_ids)
+        assert (len(trace.position_ids), trace.logits.num_steps) == (columns, len(trace.generated_ids))
+
+
 def test_a_row_ends_at_its_first_eos(gpt2):
     with neutral_generation_config(gpt2, PAD):
         free = generate(gpt2, rows("left"), SETTINGS)

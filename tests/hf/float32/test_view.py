@@ -15,8 +15,9 @@ from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
 from transformers.models.llama.modeling_llama import LlamaForCausalLM
 from zoo.families import FAMILIES, build_family
 
-from padcheck.hf.float32.view import Float32View, NotOpenError, in_float32
+from padcheck.hf.float32.view import Float32View, in_float32
 from padcheck.hf.library.devices import input_device
+from padcheck.hf.library.exceptions import NotOpenError
 from padcheck.hf.library.versions import DTYPE_ARGUMENT
 from padcheck.hf.toys.architectures import default_config, number_prompts, number_tokenizer
 from padcheck.hf.toys.tiny_model import build_tiny_model

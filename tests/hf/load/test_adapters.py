@@ -66,6 +66,43 @@ def test_tiny_is_refused_for_an_adapter(padcheck, folder_of: FolderOf) -> None:
     assert "is an adapter" in outcome.stderr
 
 
+def test_an_adapter_given_with_its_base_gives_the_same_result(padcheck, folder_of: FolderOf) -> None:
+    folder = folder_of(folders.adapter)
+    options = ("--format", "json", "--max-new-tokens", 4)
+    alone = padcheck("compare", folder, *options).report
+    added = padcheck("compare", f"{folder}-base", "--adapter", folder, *options).report
+    model = added["model"]
+    assert (model["id"], model["adapter"], model["adapter_of"]) == (f"{folder}-base", str(folder), None)
+    assert alone["model"]["adapter"] is None
+    assert new_texts(added) == new_texts(alone)
+    assert model["num_parameters"] == alone["model"]["num_parameters"]
+
+
+def test_an_adapter_given_with_a_base_does_not_need_to_name_it(padcheck, tmp_path: Path) -> None:
+    folder = folders.adapter_without_a_base(tmp_path / "adapter")
+    outcome = padcheck("compare", f"{folder}-base", "--adapter", folder, "--max-new-tokens", 2)
+    assert outcome.exit_code == 0
+    assert f"adapter            {folder}"[:60] in outcome.stdout.replace("\n", "")
+
+
+@pytest.mark.parametrize(
+    ("model", "adapter", "says"),
+    [
+        ("{0}-base", "{0}-base", "is no adapter: it has no adapter_config.json"),
+        ("{0}", "{0}", "which is an adapter itself"),
+        ("llama", "{0}", "--adapter and --tiny exclude each other"),
+    ],
+)
+def test_what_is_no_adapter_is_a_usage_error(
+    padcheck, folder_of: FolderOf, model: str, adapter: str, says: str
+) -> None:
+    folder = folder_of(folders.adapter)
+    tiny = ["--tiny"] if model == "llama" else []
+    outcome = padcheck("compare", model.format(folder), "--adapter", adapter.format(folder), *tiny)
+    assert outcome.exit_code == 2
+    assert says in outcome.stderr
+
+
 def without_peft(monkeypatch: pytest.MonkeyPatch) -> None:
     find_spec = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name, *args: None if name == "peft" else find_spec(name))

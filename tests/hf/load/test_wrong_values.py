@@ -45,6 +45,28 @@ def test_the_message_names_the_key(part: str, key: str, value: object, folder: P
     assert f"$.{key}" in outcome.stderr
 
 
+@pytest.mark.parametrize(
+    ("file", "key", "value"),
+    [("tokenizer_config.json", "model_max_length", 64.5), ("config.json", "vocab_size", -5)],
+)
+def test_a_report_on_an_odd_value_can_be_read_back(
+    file: str, key: str, value: object, folder: Path, padcheck: Padcheck
+) -> None:
+    folders.edit_json(folder / file, **{key: value})
+    written = folder.parent / "report.json"
+    outcome = padcheck("inspect-tokenizer", folder, "--format", "json", "--output", written)
+    assert outcome.exit_code in (0, 1)
+    assert padcheck("render", written).exit_code == outcome.exit_code
+
+
+def test_what_the_tokenizer_prints_stays_out_of_the_report(folder: Path, padcheck: Padcheck) -> None:
+    unknown = {"0": {"content": "<pad>", "special": True, "x\x1b[31m": 1}}
+    folders.edit_json(folder / "tokenizer_config.json", added_tokens_decoder=unknown)
+    outcome = padcheck("inspect-tokenizer", folder, "--format", "json")
+    assert any("x\x1b[31m" in each for each in outcome.report["load_warnings"])
+    assert "\x1b" not in outcome.stdout + outcome.stderr
+
+
 @pytest.mark.parametrize("file", OTHER_KEYS)
 def test_no_wrong_value_is_a_bug_in_padcheck(file: str, folder: Path, padcheck: Padcheck) -> None:
     chosen = random.Random(0)

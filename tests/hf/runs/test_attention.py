@@ -7,7 +7,7 @@ import torch
 from transformers import AutoModelForCausalLM, PreTrainedModel
 from zoo.families import build_family
 
-from padcheck.hf.float32.view import NotOpenError
+from padcheck.hf.library.exceptions import NotOpenError
 from padcheck.hf.runs.attention import other_attention
 
 pytestmark = pytest.mark.skipif(

@@ -85,3 +85,17 @@ def test_margins_that_are_not_finite_are_left_out():
     flip = compare_rows(trace([[0.0, 1.0]], (1,)), trace([[NAN, 1.0]], (0,)), prompt_index=0, token_text=str).flip
     assert flip.margin is None
     assert flip.reference_margin == 1.0
+
+
+def test_a_difference_beyond_the_largest_float32_number_is_a_number():
+    (step,) = compare([[3.4e38, 0.0]], [[-3.4e38, 0.0]])
+    assert math.isclose(step.max_abs_diff, 6.8e38, rel_tol=1e-6)
+    assert (step.non_finite, math.isfinite(step.kl)) == (0, True)
+
+
+def test_the_kl_of_masked_entries_is_a_number_or_unknown():
+    (step,) = compare([[-2e4, -3e4]], [[-2e4, -INF]])
+    assert (step.max_abs_diff, step.non_finite) == (0.0, 0)
+    assert step.kl is None or math.isfinite(step.kl)
+    (step,) = compare([[-2e4, -2e4]], [[-2e4, -INF]])
+    assert (step.max_abs_diff, step.kl) == (0.0, None)

@@ -14,9 +14,10 @@ from zoo.masks import blocks_of_slots, ignored, one_pad_short, three_pads_at_mos
 from zoo.planting import DTYPES, Fault, planted
 
 from padcheck.core.progress import Silent
-from padcheck.core.report import Report, Verdict
+from padcheck.core.report import Report
 from padcheck.core.run_plans import HALF_ONLY, IN_FLOAT32, RUN_PLANS, SINGLE
 from padcheck.core.settings import JudgeSettings
+from padcheck.core.verdicts import Verdict
 from padcheck.judging.judge import judge
 
 USER_RUNS = (SINGLE, "left", "right")
@@ -33,11 +34,13 @@ def clean() -> dict[torch.dtype, Report]:
 
 
 def test_the_builders_of_tests_know_every_run() -> None:
-    known = builders.PROBES | builders.HALF_ONLY | builders.EXPENSIVE
+    known = builders.PROBES | builders.HALF_ONLY | builders.EXPENSIVE | builders.FOR_TRAINING | builders.MODES
     assert {
         name: (plan.reference, plan.padding_side) for name, plan in RUN_PLANS.items() if name not in USER_RUNS
     } == known
     assert {name for name, plan in RUN_PLANS.items() if plan.expensive} == set(builders.EXPENSIVE)
+    assert {name for name, plan in RUN_PLANS.items() if plan.for_training} == set(builders.FOR_TRAINING)
+    assert {name for name, plan in RUN_PLANS.items() if plan.mode and not plan.expensive} == set(builders.MODES)
     assert set(HALF_ONLY) == set(builders.HALF_ONLY)
     assert {name for name, plan in RUN_PLANS.items() if plan.as_loaded} == set(builders.AS_RUN)
 
@@ -174,11 +177,11 @@ def test_the_pads_of_the_broken_mask_are_counted_as_pads(clean: dict[torch.dtype
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
 def test_thorough_runs_the_expensive_probes_on_a_clean_model(dtype: torch.dtype) -> None:
-    report = compare(build_family(dtype), thorough=True)
+    report = compare(build_family(dtype), thorough=True, task="train")
     evidence = report.evidence
     assert evidence.left_out == ()
     assert list(evidence.runs) == [
-        name for name, plan in RUN_PLANS.items() if name not in HALF_ONLY or dtype is not DTYPES[0]
+        name for name in RUN_PLANS if name not in builders.MODES and (name not in HALF_ONLY or dtype is not DTYPES[0])
     ]
     prompts = list(range(len(evidence.prompts)))
     for name in evidence.runs.keys() - UNAVAILABLE:
@@ -219,6 +222,12 @@ def test_the_expensive_probes_run_from_the_first_batch_in_doubt() -> None:
 def test_a_report_can_be_judged_more_strictly_although_the_expensive_probes_did_not_run() -> None:
     report = compare(planted(three_pads_at_most)(torch.float32), batch_size=2)
     assert judge("compare", report.evidence, JudgeSettings(atol=0.0, rtol=0.0)).status == "fail"
+
+
+def test_batches_are_nearly_equal_so_that_no_prompt_is_left_alone() -> None:
+    encoded = tuple(tuple(range(10, 10 + length)) for length in (4, 4, 4, 4, 9))
+    rows = compare(build_family(torch.float32), encoded, batch_size=4).evidence.runs["left"].rows
+    assert [row.num_pad_tokens for row in rows] == [0, 0, 5, 5, 0]
 
 
 def test_a_batch_of_copies_and_a_few_copies_have_different_sizes() -> None:

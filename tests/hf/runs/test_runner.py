@@ -14,7 +14,8 @@ from zoo.masks import blocks_of_slots, ignored, one_pad_short, three_pads_at_mos
 from zoo.planting import DTYPES, Arguments, Call, Fault, plant, planted
 from zoo.positions import by_slot
 
-from padcheck.core.report import Report, Verdict
+from padcheck.core.report import Report
+from padcheck.core.verdicts import Verdict
 from padcheck.reporters.report.wording import probes as probe_wording
 from padcheck.reporters.report.wording import rounding
 

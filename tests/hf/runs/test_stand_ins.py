@@ -15,9 +15,10 @@ from zoo.planting import Arguments, Call, planted
 
 from padcheck.core.evidence import Evidence
 from padcheck.core.json_io import dump
-from padcheck.core.report import Report, Verdict
+from padcheck.core.report import Report
 from padcheck.core.run_plans import SINGLE
 from padcheck.core.settings import MeasureSettings
+from padcheck.core.verdicts import Verdict
 from padcheck.hf.calls.batches import Batch
 from padcheck.hf.calls.generation import neutral_generation_config
 from padcheck.hf.runs.context import RunContext
@@ -215,7 +216,7 @@ def test_evidence_and_json_label_each_row_and_the_run() -> None:
         None
     }
     written = dump(report)
-    assert written.count(f'"stand_in": "{REPLAYED}"') == 6
+    assert written.count(f'"stand_in":"{REPLAYED}"') == 6
 
 
 def test_the_report_labels_each_prompt_and_says_it_below_the_probes() -> None:

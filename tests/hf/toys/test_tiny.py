@@ -155,8 +155,10 @@ def test_everything_that_padding_affects_is_kept() -> None:
         rope_scaling={**rope, "original_max_position_embeddings": 8192},
     )
     toy = shrink_config(config)
-    kept = ("vocab_size", "max_position_embeddings", "eos_token_id", "tie_word_embeddings", "rope_scaling")
+    kept = ("vocab_size", "eos_token_id", "tie_word_embeddings")
     assert {name: getattr(toy, name) for name in kept} == {name: getattr(config, name) for name in kept}
+    assert toy.rope_scaling == config.rope_scaling | {"original_max_position_embeddings": 8}
+    assert toy.max_position_embeddings == 128  # 16 times as long, as before
     assert (toy.num_attention_heads, toy.num_key_value_heads) == (4, 2)
 
 
@@ -167,6 +169,36 @@ def test_rope_factors_fit_the_smaller_head() -> None:
     toy = shrink_config(config)
     assert toy.rope_scaling["long_factor"] == factors[::6]
     last_logits(build_tiny_model(config), torch.arange(10)[None])
+
+
+def test_rope_factors_fit_the_rotated_part_of_a_latent_head() -> None:
+    factors = [1.0 + index for index in range(16)]
+    scaling = {"type": "longrope", "short_factor": factors, "long_factor": factors}
+    lengths = {"original_max_position_embeddings": 4096, "max_position_embeddings": 131072}
+    config = config_of("minicpm3", rope_scaling=scaling, vocab_size=512, **lengths)
+    assert shrink_config(config).rope_parameters["long_factor"] == factors[::4]
+    last_logits(build_tiny_model(config), torch.arange(10)[None])
+
+
+@pytest.mark.parametrize(
+    ("scaling", "lengths", "limit"),
+    [
+        ({"rope_type": "dynamic", "factor": 4.0}, {"max_position_embeddings": 4096}, {"max_position_embeddings": 8}),
+        ({"rope_type": "linear", "factor": 4.0}, {"max_position_embeddings": 4096}, {"max_position_embeddings": 4096}),
+    ],
+)
+def test_the_range_of_positions_is_short_only_if_it_is_a_limit(
+    scaling: dict[str, Any], lengths: dict[str, int], limit: dict[str, int]
+) -> None:
+    toy = shrink_config(config_of("llama", rope_scaling=scaling, **lengths))
+    assert {key: getattr(toy, key) for key in limit} == limit
+
+
+def test_limits_that_are_smaller_than_those_of_a_toy_stay() -> None:
+    toy = shrink_config(
+        config_of("llama", rope_scaling={"rope_type": "dynamic", "factor": 2.0}, max_position_embeddings=6)
+    )
+    assert toy.max_position_embeddings == 6
 
 
 def test_multipliers_tuned_to_the_full_width_do_not_flatten_the_logits() -> None:

@@ -25,7 +25,7 @@ def test_fires_if_pad_is_bos_or_unk(changes: dict[str, int], kinds: list[str], w
 def test_the_fix_sets_a_better_pad_token_if_there_is_one() -> None:
     suggestion = PadTokenSuggestion(token="[PAD]", token_id=9, reason="by name")
     found = finding(PadTokenIsSpecial(), tokenizer=tokenizer_facts(bos_token_id=0, pad_token_suggestion=suggestion))
-    assert found.fix == "tokenizer.pad_token = '[PAD]'  # id 9"
+    assert found.fix.splitlines()[0] == "tokenizer.pad_token = '[PAD]'  # id 9"
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,12 @@ from padcheck.judging.rules.pad105_special_token_ids_disagree import SpecialToke
         (
             {"tokenizer": token_ids(pad=None), "config": token_ids(pad=None)},
             "pad is None in tokenizer, 0 in generation_config",
-            "model.generation_config.pad_token_id = tokenizer.pad_token_id",
+            "tokenizer.pad_token = '<pad>'",
+        ),
+        (
+            {"tokenizer": token_ids(pad=None), "generation_config": token_ids(pad=5)},
+            "pad is None in tokenizer, 5 in generation_config",
+            "tokenizer.pad_token = '<pad>'\nmodel.generation_config.pad_token_id = tokenizer.pad_token_id",
         ),
         (
             {"generation_config": token_ids(eos=(7, 8))},
@@ -35,7 +40,14 @@ from padcheck.judging.rules.pad105_special_token_ids_disagree import SpecialToke
             "model.generation_config.eos_token_id = [7, 2]",
         ),
     ],
-    ids=["pad of config", "pad of generation_config", "pad of the tokenizer only", "eos", "eos of config"],
+    ids=[
+        "pad of config",
+        "pad of generation_config",
+        "no pad token",
+        "no pad token and another id",
+        "eos",
+        "eos of config",
+    ],
 )
 def test_a_disagreement_about_pad_or_eos_is_a_warning(changes: dict[str, TokenIds], says: str, fix: str) -> None:
     found = finding(SpecialTokenIdsDisagree(), special_token_ids=special_token_ids(**changes))

@@ -1,9 +1,9 @@
 import pytest
 from builders import PAD, SHORT, ask, batch, finding, row, samples
 
-from padcheck.core.evidence import Sample
-from padcheck.core.report import Skipped
+from padcheck.core.run_results import Sample
 from padcheck.core.severity import Severity
+from padcheck.core.verdicts import Skipped
 from padcheck.judging.rules.pad107_padding_side_ignored import PaddingSideIgnored
 
 

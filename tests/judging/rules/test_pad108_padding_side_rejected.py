@@ -1,6 +1,6 @@
 from builders import ask, finding, samples
 
-from padcheck.core.evidence import Sample
+from padcheck.core.run_results import Sample
 from padcheck.core.severity import Severity
 from padcheck.judging.rules.pad108_padding_side_rejected import PaddingSideRejected
 

@@ -15,7 +15,7 @@ def test_past_the_positions_learned_ones_crash_and_others_get_worse(position_enc
     assert found.severity is severity
     assert "3 columns, and 13 with 10 new tokens. The model has 12 positions." in found.message
     assert found.evidence == {"width": 3, "max_new_tokens": 10, "max_position_embeddings": 12}
-    assert found.fix == "tokenizer(prompts, padding=True, truncation=True, max_length=2)"
+    assert found.fix == "inputs = tokenizer(texts, padding=True, truncation=True, max_length=2)"
 
 
 def test_the_fix_leaves_a_prompt_of_one_token_if_nothing_else_fits() -> None:

@@ -16,10 +16,11 @@ from builders import (
     without,
 )
 
-from padcheck.core.evidence import Place, RowDifference
+from padcheck.core.evidence import Place
 from padcheck.core.precision import precision_test
-from padcheck.core.report import Skipped
+from padcheck.core.run_results import RowDifference
 from padcheck.core.severity import Severity
+from padcheck.core.verdicts import Skipped
 from padcheck.judging.rules.pad201_left_padding_changes_output import LeftPaddingChangesOutput
 
 UNPADDED = unpadded_difference(0.0, 0.0)
@@ -94,7 +95,7 @@ def test_names_the_attention_implementation_that_makes_it_right(implementation: 
     found = finding(LeftPaddingChangesOutput(), model=model, **probes(left=0.5, left_other_attention=1e-6))
     assert found.message.endswith(f"With {other} attention the first token is right.")
     assert found.evidence["right_with_attention"] == other
-    assert found.fix == f'model = AutoModelForCausalLM.from_pretrained(..., attn_implementation="{other}")'
+    assert found.fix == f'AutoModelForCausalLM.from_pretrained(..., attn_implementation="{other}")'
 
 
 @pytest.mark.parametrize(
@@ -176,7 +177,7 @@ def test_a_fault_only_in_16_bit_shows_as_distance_of_padded_rows_from_float32() 
         "steps": 20,
         "dtype": "bfloat16",
     }
-    assert found.fix == 'model = AutoModelForCausalLM.from_pretrained(..., dtype="float32")'
+    assert found.fix == "model = model.float()"
 
 
 @pytest.mark.parametrize("steps", [precision(*[1.0] * 20), precision(*[9.0] * 7), ()], ids=["as far", "few", "none"])

@@ -15,9 +15,9 @@ from builders import (
     without,
 )
 
-from padcheck.core.evidence import RowDifference
-from padcheck.core.report import Skipped
+from padcheck.core.run_results import RowDifference
 from padcheck.core.severity import Severity
+from padcheck.core.verdicts import Skipped
 from padcheck.judging.rules.pad202_right_padding_continues_from_pad import RightPaddingContinuesFromPad
 
 UNPADDED = unpadded_difference(0.0, 0.0)

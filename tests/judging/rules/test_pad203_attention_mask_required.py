@@ -1,8 +1,8 @@
 import pytest
 from builders import ask, finding, probes, report, special_token_ids, token_ids, tokenizer_facts, without
 
-from padcheck.core.report import Skipped
 from padcheck.core.severity import Severity
+from padcheck.core.verdicts import Skipped
 from padcheck.judging.rules.pad203_attention_mask_required import AttentionMaskRequired
 
 CHANGED = probes(left_no_mask=0.5)

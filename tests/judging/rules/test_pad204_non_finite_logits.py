@@ -16,8 +16,8 @@ from builders import (
 )
 
 from padcheck.core.facts import PaddingSide
-from padcheck.core.report import Skipped
 from padcheck.core.severity import Severity
+from padcheck.core.verdicts import Skipped
 from padcheck.judging.rules.pad204_non_finite_logits import NonFiniteLogits
 
 
@@ -39,7 +39,7 @@ def test_advises_the_attention_implementation_that_was_seen_to_help(dtype: str) 
     found = finding(NonFiniteLogits(), model=model_facts(dtype=dtype, attn_implementation="sdpa"), **measured)
     by_arm = {"left": [1], "left_alone": [1]}
     assert found.evidence == {"prompts_by_arm": by_arm, "right_with_attention": "eager"}
-    assert found.fix == 'model = AutoModelForCausalLM.from_pretrained(..., attn_implementation="eager")'
+    assert found.fix == 'AutoModelForCausalLM.from_pretrained(..., attn_implementation="eager")'
 
 
 def test_says_that_the_unpadded_run_has_them_too() -> None:
@@ -50,7 +50,7 @@ def test_says_that_the_unpadded_run_has_them_too() -> None:
 
 def test_advises_a_wider_range_if_the_run_was_in_float16() -> None:
     found = finding(NonFiniteLogits(), model=model_facts(dtype="float16"), runs=runs(left=_broken("left")))
-    assert "dtype=torch.bfloat16" in found.fix
+    assert found.fix == "model = model.to(torch.bfloat16)"
 
 
 def test_fires_on_an_infinity_that_the_unpadded_run_has_not() -> None:

@@ -1,8 +1,8 @@
 import pytest
 from builders import ask, finding, probes, report, sweep
 
-from padcheck.core.report import Skipped
 from padcheck.core.severity import Severity
+from padcheck.core.verdicts import Skipped
 from padcheck.judging.rules.pad205_depends_on_pad_count import DependsOnPadCount
 
 ALLOWED = 2e-4

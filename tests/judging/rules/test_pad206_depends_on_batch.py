@@ -13,9 +13,9 @@ from builders import (
     unpadded_difference,
 )
 
-from padcheck.core.evidence import RowDifference
-from padcheck.core.report import Skipped
+from padcheck.core.run_results import RowDifference
 from padcheck.core.severity import Severity
+from padcheck.core.verdicts import Skipped
 from padcheck.judging.rules.pad206_depends_on_batch import DependsOnBatch
 
 

@@ -1,8 +1,8 @@
 import pytest
 from builders import ask, difference, finding, gave, in_half, model_facts, probes, raised, unpadded_difference
 
-from padcheck.core.report import Skipped
 from padcheck.core.severity import Severity
+from padcheck.core.verdicts import Skipped
 from padcheck.judging.known_limits import KNOWN_LIMITS
 from padcheck.judging.rules.pad207_known_limit import KnownLimit
 

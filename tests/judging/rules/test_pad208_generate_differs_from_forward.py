@@ -2,9 +2,9 @@ import pytest
 from builders import ask, finding, gave, in_half, probes, rows_of, runs, without
 from msgspec.structs import replace
 
-from padcheck.core.evidence import RunResult
-from padcheck.core.report import Skipped
+from padcheck.core.run_results import RunResult
 from padcheck.core.severity import Severity
+from padcheck.core.verdicts import Skipped
 from padcheck.judging.rules.pad208_generate_differs_from_forward import GenerateDiffersFromForward
 
 

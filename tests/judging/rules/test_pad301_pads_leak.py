@@ -1,8 +1,8 @@
 import pytest
 from builders import ask, finding, gave, probes, rows_of, without
 
-from padcheck.core.report import Skipped
 from padcheck.core.severity import Severity
+from padcheck.core.verdicts import Skipped
 from padcheck.judging.rules.pad301_pads_leak import PadsLeak
 
 
@@ -16,7 +16,7 @@ def test_fires_if_the_ids_under_the_mask_change_a_row() -> None:
         "allowed": pytest.approx(2e-4),
         "right_with_attention": None,
     }
-    assert found.fix.startswith("# in the model's code: mask the pads")
+    assert found.fix.startswith("# in the model's code:\n# mask the pads")
 
 
 def test_names_the_attention_implementation_in_which_they_do_not() -> None:

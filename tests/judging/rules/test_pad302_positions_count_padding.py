@@ -14,8 +14,8 @@ from builders import (
 )
 from msgspec.structs import replace
 
-from padcheck.core.report import Skipped
 from padcheck.core.severity import Severity
+from padcheck.core.verdicts import Skipped
 from padcheck.judging.rules.pad302_positions_count_padding import PositionsCountPadding
 
 SHIFTED_SAYS_THE_SAME = {"left": 0.5, "shifted": 1e-6, "other_positions": 0.5}

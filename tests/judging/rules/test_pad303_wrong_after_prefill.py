@@ -2,8 +2,8 @@ import pytest
 from builders import ask, difference, differences, finding, gave, raised, rows_of, runs, sweep, unpadded_difference
 from msgspec.structs import replace
 
-from padcheck.core.report import Finding, Skipped
 from padcheck.core.severity import Severity
+from padcheck.core.verdicts import Finding, Skipped
 from padcheck.judging.rules.pad303_wrong_after_prefill import WrongAfterPrefill
 
 
@@ -14,7 +14,7 @@ def left(*max_abs_diffs: float | None):
 def test_fires_if_the_first_step_is_right_and_a_later_one_is_not() -> None:
     found = finding(WrongAfterPrefill(), differences=left(1e-6, 0.5))
     assert found.severity is Severity.ERROR
-    assert found.message.endswith("largest difference 0.5 (prompt 1, token 1), rounding explains up to 0.0002.")
+    assert "largest difference 0.5 (prompt 1, token 1), rounding explains up to 0.0002." in found.message
     assert found.evidence == {
         "prompts": [1],
         "max_abs_diff": 0.5,
@@ -22,11 +22,21 @@ def test_fires_if_the_first_step_is_right_and_a_later_one_is_not() -> None:
         "step": 1,
         "mask_dropped": False,
         "right_without_cache": False,
+        "wrong_in_a_batch_of_one": [1],
     }
     assert found.fix.startswith("#")
 
 
 LATER = rows_of("left", 0.0, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("steps", "prompts"), [((0.0, 0.5), [1]), ((0.0, 0.0), []), ((0.0,), [])], ids=["wrong", "right", "one step only"]
+)
+def test_says_if_the_neighbours_are_not_to_blame(steps: tuple[float, ...], prompts: list[int]) -> None:
+    found = finding(WrongAfterPrefill(), **gave(left=LATER, left_alone=rows_of("left_alone", *steps)))
+    assert found.evidence["wrong_in_a_batch_of_one"] == prompts
+    assert ("In a batch of one, prompt 1 is wrong too, with 2 pads." in found.message) == bool(prompts)
 
 
 def test_says_that_the_mask_is_dropped_if_other_ids_under_it_change_the_next_token() -> None:
@@ -46,7 +56,7 @@ def test_says_that_the_cache_is_at_fault_if_it_is_right_without_one() -> None:
 def test_blames_nothing_if_it_is_wrong_without_a_cache_too() -> None:
     rows = {"uncached": rows_of("uncached", 0.0, 0.0), "left_uncached": rows_of("left_uncached", 0.0, 0.5)}
     found = finding(WrongAfterPrefill(), **gave(left=LATER, **rows))
-    assert found.message.endswith("rounding explains up to 0.0002.")
+    assert found.message.endswith("is wrong too, with 2 pads.")
     assert found.evidence["right_without_cache"] is False
 
 

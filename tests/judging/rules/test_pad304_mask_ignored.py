@@ -1,7 +1,7 @@
 from builders import ask, difference, finding, probes, unpadded_difference, without
 
-from padcheck.core.report import Skipped
 from padcheck.core.severity import Severity
+from padcheck.core.verdicts import Skipped
 from padcheck.judging.rules.pad304_mask_ignored import MaskIgnored
 
 
@@ -24,7 +24,7 @@ def test_names_the_attention_implementation_that_reads_it() -> None:
     found = finding(MaskIgnored(), **changes)
     assert found.message.endswith("the mask is not read by sdpa attention; eager attention reads it.")
     assert found.evidence["right_with_attention"] == "eager"
-    assert found.fix == 'model = AutoModelForCausalLM.from_pretrained(..., attn_implementation="eager")'
+    assert found.fix == 'AutoModelForCausalLM.from_pretrained(..., attn_implementation="eager")'
 
 
 def test_silent_if_the_mask_makes_any_difference() -> None:

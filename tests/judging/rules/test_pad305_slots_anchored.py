@@ -1,8 +1,8 @@
 import pytest
 from builders import ask, finding, gave, probes, rows_of, sweep, without
 
-from padcheck.core.report import Skipped
 from padcheck.core.severity import Severity
+from padcheck.core.verdicts import Skipped
 from padcheck.judging.rules.pad305_slots_anchored import SlotsAnchored
 
 LEFT_DIFFERS = probes(left=0.5)

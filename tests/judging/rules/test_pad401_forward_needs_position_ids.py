@@ -1,7 +1,7 @@
 from builders import ask, finding, probes, without
 
-from padcheck.core.report import Skipped
 from padcheck.core.severity import Severity
+from padcheck.core.verdicts import Skipped
 from padcheck.judging.rules.pad401_forward_needs_position_ids import ForwardNeedsPositionIds
 
 

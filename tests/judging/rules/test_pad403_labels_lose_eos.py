@@ -1,7 +1,7 @@
 from builders import ask, finding
 
-from padcheck.core.report import Skipped
 from padcheck.core.severity import Severity
+from padcheck.core.verdicts import Skipped
 from padcheck.judging.rules.pad403_labels_lose_eos import LabelsLoseEos
 
 

@@ -1,7 +1,7 @@
 from builders import ask, finding, in_half, probes, report, without
 
-from padcheck.core.report import Skipped
 from padcheck.core.severity import Severity
+from padcheck.core.verdicts import Skipped
 from padcheck.judging.rules.pad404_left_padded_scores_differ import LeftPaddedScoresDiffer
 
 WRONG = probes(left_forward=0.6, left_forward_positions=0.5)

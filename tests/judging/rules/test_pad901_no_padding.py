@@ -1,7 +1,7 @@
 import pytest
 from builders import ask, finding, no_padding, raised, runs
 
-from padcheck.core.evidence import RunResult
+from padcheck.core.run_results import RunResult
 from padcheck.core.severity import Severity
 from padcheck.judging.rules.pad901_no_padding import NoPadding
 

@@ -1,7 +1,7 @@
 import pytest
 from builders import ask, finding, raised, report, runs, tokenizer_facts
 
-from padcheck.core.evidence import RunResult
+from padcheck.core.run_results import RunResult
 from padcheck.core.severity import Severity
 from padcheck.judging.rules.pad902_arm_not_run import ArmNotRun
 

@@ -1,7 +1,7 @@
 import pytest
 from builders import SHORT, row
 
-from padcheck.core.evidence import PositionsUsedBy, Row
+from padcheck.core.run_results import PositionsUsedBy, Row
 from padcheck.judging.position_numbering import counted_from_slots
 
 ALONE = (0, 1, 2)

@@ -2,11 +2,11 @@ import inspect
 from pathlib import Path
 
 import pytest
-from builders import ask, differences, evidence, in_half, runs, tokenizer_evidence, without
+from builders import ask, differences, evidence, in_half, in_modes, runs, tokenizer_evidence, without
 from msgspec.structs import replace
 
-from padcheck.core.report import Skipped
 from padcheck.core.settings import JudgeSettings
+from padcheck.core.verdicts import Skipped
 from padcheck.judging.compare import open_case
 from padcheck.judging.judge import judge
 from padcheck.judging.rules import RULES, Rule
@@ -42,6 +42,7 @@ PROMISED = {
     "PAD402": "right-padded-scores-differ",
     "PAD403": "labels-lose-eos",
     "PAD404": "left-padded-scores-differ",
+    "PAD406": "packed-rows-leak",
     "PAD901": "no-padding",
     "PAD902": "arm-not-run",
     "PAD903": "control-not-seen",
@@ -139,8 +140,14 @@ def test_healthy_evidence_in_16_bit_raises_no_finding(dtype: str) -> None:
 
 
 @pytest.mark.parametrize("changes", [{}, in_half()], ids=["float32", "bfloat16"])
-def test_on_a_healthy_model_every_rule_is_decided(changes: dict[str, object]) -> None:
-    assert judge("compare", evidence(**changes), JudgeSettings()).skipped == ()
+def test_on_a_healthy_model_every_rule_is_decided_except_those_about_modes(changes: dict[str, object]) -> None:
+    skipped = judge("compare", evidence(**changes), JudgeSettings()).skipped
+    assert [each.code for each in skipped] == ["PAD209", "PAD210", "PAD211"]
+    assert {each.reason for each in skipped} == {"undecided: no mode was asked for (--with)"}
+
+
+def test_if_modes_were_asked_for_the_rules_about_them_are_decided_too() -> None:
+    assert judge("compare", evidence(**in_modes("static-cache", "second-turn")), JudgeSettings()).skipped == ()
 
 
 def test_without_a_model_the_rules_about_runs_say_that_they_were_not_decided() -> None:

@@ -15,6 +15,7 @@ from builders import (
     many_prompts,
     noise,
     report,
+    tokenizer_facts,
     unmeasured,
     unpadded_difference,
 )
@@ -181,7 +182,7 @@ def test_hostile_text_in_a_check_and_a_survey_is_shown_as_text(text):
         assert not set(RAW) & set(hostile.text)
 
 
-def test_prompts_that_changed_come_first_and_only_a_few_are_unfolded():
+def test_the_most_telling_prompt_comes_first_and_only_it_is_unfolded():
     changed = many_prompts(40)
     changed["differences"] |= {
         "right": (
@@ -191,7 +192,8 @@ def test_prompts_that_changed_come_first_and_only_a_few_are_unfolded():
     }
     page = show(report(**changed))
     prompts = [attributes for attributes in page.all("details") if "prompt" in attributes.get("class", "")]
-    assert ["open" in each for each in prompts] == [True] * 4 + [False] * 36
+    assert ["open" in each for each in prompts] == [True] + [False] * 39
+    assert {"href": "#prompt-30"} in page.all("a")
     assert [number for number, each in enumerate(prompts) if "data-changed" in each] == [0]
     assert "changed by right padding" in page.text
     assert "36 more prompts" in page.text
@@ -200,6 +202,24 @@ def test_prompts_that_changed_come_first_and_only_a_few_are_unfolded():
 def test_a_page_with_hundreds_of_prompts_stays_small():
     html = render(report(**many_prompts(512)), Format.HTML, View())
     assert len(html) < 2_000_000
+
+
+def test_findings_with_the_same_fix_show_it_once():
+    wrong = differences(right=(unpadded_difference(0.0), difference(0.5)))
+    page = show(report(tokenizer=tokenizer_facts(padding_side="right"), differences=wrong))
+    assert {"PAD106", "PAD202"} <= set(page.ids)
+    assert page.text.count('tokenizer.padding_side = "left"  # before') == 1
+
+
+def test_verdicts_and_labels_have_colours_and_tooltips():
+    page = show(report(differences=differences(left=(unpadded_difference(0.0), difference(0.5)))))
+    cells = {each["class"]: each["title"] for each in page.all("td") if each.get("class", "").startswith("status ")}
+    assert cells == {
+        "status fail": "Rounding does not explain the difference",
+        "status pass": "Same tokens, same logits to the last bit",
+    }
+    labels = {each.get("title") for each in page.all("th") if each.get("scope") == "row"}
+    assert "1 for a real token, 0 for a pad" in labels
 
 
 def test_an_unknown_code_has_no_explanation():

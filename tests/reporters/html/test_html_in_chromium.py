@@ -103,7 +103,7 @@ def test_it_loads_without_errors_and_sends_no_request(browser, name):
 
 
 @every_page
-@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.parametrize("width", [360, 1280, 2560])
 def test_it_never_scrolls_sideways(browser, name, width):
     browser.show(name, width)
     for _ in ("folded", "unfolded"):
@@ -127,6 +127,7 @@ def test_hostile_text_is_text(browser):
 
 def test_a_run_can_be_hidden_and_shown(browser):
     browser.show("compare")
+    browser.find("[data-expand]")[0].click()
     box = browser.find("[data-run-shown=left]")[0]
     of_left = browser.find("[data-run=left]")
     assert {each.tag_name for each in of_left} == {"tr", "tbody", "figure"}
@@ -140,10 +141,57 @@ def test_prompts_that_did_not_change_can_be_hidden(browser):
     browser.show("many")
     browser.find("details.rest summary")[0].click()
     shown = [sum(each.is_displayed() for each in browser.find("details.prompt"))]
+    browser.js("scrollTo(0, 0)")
     browser.find("[data-only-changed]")[0].click()
     shown.append(sum(each.is_displayed() for each in browser.find("details.prompt")))
     assert shown == [24, 1]
     assert "Prompt 9" in browser.find("details.prompt[data-changed]")[0].text
+
+
+def test_the_top_links_to_the_most_telling_prompt_which_alone_is_open(browser):
+    browser.show("many")
+    assert [each.get_attribute("id") for each in browser.find("details.prompt[open]")] == ["prompt-9"]
+    browser.find(".telling a")[0].click()
+    top = browser.js("return document.getElementById('prompt-9').getBoundingClientRect().top")
+    assert 0 <= top < 400
+    assert browser.find("#prompt-9 .grid")[0].is_displayed()
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_the_contents_stay_in_view(browser, width):
+    browser.show("many", width)
+    browser.js("scrollTo(0, document.body.scrollHeight)")
+    box = browser.js("return document.querySelector('.contents').getBoundingClientRect().toJSON()")
+    assert box["top"] == 0
+    assert box["height"] < 100
+
+
+def test_the_columns_of_a_row_with_many_pads_begin_with_its_tokens(browser):
+    browser.show("wide", 390)
+    cells = browser.find("details[open] .grid tbody[data-run=left] tr:nth-child(2) td:not(.none)")
+    assert [cell.text for cell in cells][:2] == ["⟨pad⟩×30", "␣t10"]
+    assert cells[1].is_displayed()
+
+
+def test_on_paper_every_section_is_there_without_the_controls(browser):
+    browser.show("compare")
+    browser.cdp("Emulation.setEmulatedMedia", media="print")
+    try:
+        assert not any(each.is_displayed() for each in browser.find("button, .toolbar, nav"))
+        assert all(each.is_displayed() for each in browser.find("h2, .conclusion, .finding pre"))
+    finally:
+        browser.cdp("Emulation.setEmulatedMedia", media="")
+
+
+def test_every_control_is_reached_by_keyboard(browser):
+    from selenium.webdriver import Keys
+
+    browser.show("many")
+    reached = set()
+    for _ in range(40):
+        browser.driver.switch_to.active_element.send_keys(Keys.TAB)
+        reached.add(browser.driver.switch_to.active_element.tag_name)
+    assert {"a", "button", "input", "summary", "div", "pre"} <= reached
 
 
 def test_everything_can_be_unfolded_and_folded(browser):
@@ -198,7 +246,7 @@ def test_without_scripts_only_the_buttons_are_missing(browser):
     try:
         browser.show("compare")
         assert not any(each.is_displayed() for each in browser.find("button, input"))
-        assert all(each.is_displayed() for each in browser.find(".grid, svg.map, .finding pre"))
+        assert all(each.is_displayed() for each in browser.find("[open] .grid, svg.map, .finding pre"))
         assert browser.driver.get_log("browser") == []
     finally:
         browser.cdp("Emulation.setScriptExecutionDisabled", value=False)

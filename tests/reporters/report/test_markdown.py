@@ -23,8 +23,8 @@ from builders import (
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from padcheck.core.evidence import Sample
 from padcheck.core.report import Report
+from padcheck.core.run_results import Sample
 from padcheck.reporters import Format, View, render
 from padcheck.reporters.text.visible import visible, visible_edges, visible_token
 
@@ -207,3 +207,20 @@ def test_an_inspection_shows_what_the_tokenizer_padded() -> None:
     assert {"The prompts padded on the left", "The prompts padded on the right"} <= set(_headings(tokens))
     ids = [token.content.splitlines()[0] for token in tokens if token.type == "fence"]
     assert ids == [str(list(row.input_ids)) for side in ("left", "right") for row in batch(side, new=())]
+
+
+def test_the_answer_is_shown_and_the_rest_is_folded() -> None:
+    text = render(report(model=model_facts(embedding_rows=128)), Format.MARKDOWN, View())
+    answer, *folded = text.split("<details>")
+    assert "## Findings" in answer
+    assert "## Advice" in answer
+    assert "## What was run" not in answer
+    assert [part.splitlines()[0] for part in folded] == [
+        "<summary>Probes and rounding</summary>",
+        "<summary>What was run, and the prompts column by column</summary>",
+    ]
+    assert all(part.strip().endswith("</details>") or "</details>\n\n" in part for part in folded)
+
+
+def test_an_inspection_has_no_probes_to_fold() -> None:
+    assert "Probes and rounding" not in render(report("inspect-tokenizer"), Format.MARKDOWN, View())

@@ -54,6 +54,9 @@ def read_back(shown: Report, monkeypatch: pytest.MonkeyPatch, folder: Path) -> t
 
 MEASURES = {
     "the demo": MeasureSettings(),
+    "conversations": MeasureSettings(
+        prompts=("one", ({"role": "system", "content": "two"}, {"role": "user", "content": "3"}))
+    ),
     "a folder like an option": MeasureSettings(model="--tiny"),
     "everything": MeasureSettings(
         model="some/model",
@@ -75,6 +78,7 @@ MEASURES = {
         tiny=True,
         batch_size=2,
         thorough=True,
+        with_modes=("static-cache", "assisted"),
     ),
     "over several devices": MeasureSettings(model="m", device_map="auto"),
     "hostile": MeasureSettings(model="a b$(x)`y`", prompts=(HOSTILE, "two\nlines\t", "'", "!x", "\\n"), pad_token="*"),

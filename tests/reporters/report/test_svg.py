@@ -37,16 +37,16 @@ def test_hostile_text_stays_text(changes: dict[str, object]) -> None:
 
 
 def test_markup_is_shown_unchanged() -> None:
-    svg = render(report(prompts=("<b>&amp;[bold]</b>", "one ")), Format.SVG, View())
+    svg = render(report(prompts=("one ", "<b>&amp;[bold]</b>")), Format.SVG, View())
     assert "<b>&amp;[bold]</b>" in _text(svg)
 
 
 def test_no_line_to_paste_is_cut_off() -> None:
     tokenizer = tokenizer_facts(pad_token=None, pad_token_id=None, pad_token_used="<|a token of some length|>")
     shown = report(tokenizer=tokenizer)
-    text = _text(render(shown, Format.SVG, View(width=60)))
-    assert all(advice.line in text for advice in shown.advice)
-    assert all(line in text for finding in shown.findings for line in finding.fix.split("\n"))
+    text = _text(render(shown, Format.SVG, View(width=60, verbose=True)))
+    lines = [*(advice.line for advice in shown.advice), *(finding.fix for finding in shown.findings)]
+    assert all(part.split("#")[0].strip() in text for line in lines for part in line.split("; "))
 
 
 def test_the_width_of_a_picture_is_limited() -> None:

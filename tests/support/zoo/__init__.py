@@ -1,6 +1,6 @@
 """Small causal language models: some with one planted fault each, others that left padding does not harm."""
 
-from zoo import batches, masks, neighbours, numbers, positions, states
+from zoo import batches, masks, modes, neighbours, numbers, positions, states
 from zoo.comparing import compare
 from zoo.families import FAMILIES, PROMPTS, tokenizer
 from zoo.planting import Clean, Planted
@@ -14,6 +14,7 @@ FAULTS: tuple[Planted, ...] = (
     *batches.FAULTS,
     *neighbours.FAULTS,
     *numbers.FAULTS,
+    *modes.FAULTS,
 )
 CLEAN: tuple[Clean, ...] = (
     *(Clean(name, build) for name, build in FAMILIES.items()),

@@ -7,13 +7,18 @@ from padcheck.core.progress import Silent
 from padcheck.core.report import Report
 from padcheck.core.settings import JudgeSettings, MeasureSettings
 from padcheck.hf.library.config_facts import max_position_embeddings, num_layers, position_encoding
+from padcheck.hf.library.versions import MASKS_PACKED_PROMPTS
 from padcheck.hf.runs.in_batches import run_in_batches
 from padcheck.hf.tokenizer.encoding import encode_prompts, render_prompts, tokenizer_samples
 from padcheck.hf.tokenizer.pad_tokens import choose_pad_token
 from padcheck.judging.judge import judge
 from zoo.families import PROMPTS, tokenizer
 
-UNAVAILABLE = set() if hasattr(PreTrainedModel, "set_attn_implementation") else {"left_other_attention"}
+_AVAILABLE = {
+    "left_other_attention": hasattr(PreTrainedModel, "set_attn_implementation"),
+    "packed": MASKS_PACKED_PROMPTS,
+}
+UNAVAILABLE = {name for name, is_available in _AVAILABLE.items() if not is_available}
 """The runs that the installed transformers cannot do: before 4.54 a loaded model cannot change its attention."""
 
 Encoded = tuple[tuple[int, ...], ...]
@@ -40,6 +45,7 @@ def compare(model: PreTrainedModel, encoded: Encoded | None = None, **settings: 
         prompts=tuple(map(str, encoded)),
         num_prompt_tokens=tuple(map(len, encoded)),
         max_new_tokens=measure.max_new_tokens,
+        modes=measure.modes,
         samples=samples,
         **vars(measured),
     )

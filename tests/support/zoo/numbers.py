@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from transformers import PreTrainedModel
 
-from padcheck.core.report import Verdict
+from padcheck.core.verdicts import Verdict
 from zoo.families import build_family
 from zoo.planting import Arguments, Call, Planted, planted
 

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
-from padcheck.core.report import Verdict
+from padcheck.core.verdicts import Verdict
 from zoo.families import Build, build_family
 
 UNHARMED = frozenset({Verdict.IDENTICAL, Verdict.EQUIVALENT})

@@ -1,10 +1,12 @@
 """A report in one sentence."""
 
-from padcheck.core.report import Report, Unmeasured, Verdict
-from padcheck.core.run_plans import RunName
+from padcheck.core.report import Report, Unmeasured
+from padcheck.core.run_plans import MODES, RunName
 from padcheck.core.severity import Severity
+from padcheck.core.verdicts import Verdict
 from padcheck.reporters.report.wording.findings import counts
-from padcheck.reporters.report.wording.verdicts import deciding_run
+from padcheck.reporters.report.wording.runs import deciding_run, is_expected
+from padcheck.reporters.report.wording.verdicts import flips
 from padcheck.reporters.text.visible import visible
 
 _PADDING: dict[RunName, str] = {
@@ -25,7 +27,7 @@ def conclusion(report: Report | Unmeasured) -> str:
         return "NOT MEASURED: no verdict on padding" + findings
     if report.command == "inspect-tokenizer":
         return _pass_or_fail(report) + (findings or ": nothing to report")
-    return f"{_pass_or_fail(report)}: {_in_words(report)}{_right_too(report)}{findings}"
+    return f"{_pass_or_fail(report)}: {_in_words(report)}{_right_too(report)}{_in_modes(report)}{findings}"
 
 
 def _pass_or_fail(report: Report) -> str:
@@ -44,7 +46,7 @@ def _in_words(report: Report) -> str:
         return hidden
     return {
         Verdict.IDENTICAL: f"{padding} changes nothing",
-        Verdict.EQUIVALENT: f"{padding} changes nothing beyond rounding",
+        Verdict.EQUIVALENT: f"{padding} changes nothing beyond {_rounding(report, run)}",
         Verdict.DIFFERENT: f"{padding} changes what the model says",
         Verdict.NON_FINITE: f"{padding} gives NaN or infinity",
         Verdict.NOT_RUN: f"the {padding.split()[0]}-padded batch did not run",
@@ -53,12 +55,18 @@ def _in_words(report: Report) -> str:
 
 def _hidden_fault(report: Report) -> str:
     """A fault of left padding that the left-padded run itself does not show; empty if it has no such fault."""
-    dtype, test = visible(str(report.evidence.model.dtype)), report.precision_test
+    dtype, test = str(report.evidence.model.dtype), report.precision_test
     if _differs(report, "left_float32"):
         return f"left padding changes what the model says in float32, which rounding hides in {dtype}"
     if _differs(report, "left_alone"):
         return "left padding changes what the model says in a batch of one"
     return f"left padding adds to the errors of {dtype}" if test is not None and test.shows_fault else ""
+
+
+def _rounding(report: Report, run: RunName) -> str:
+    """Rounding may still change texts, which a reader would otherwise take for a fault."""
+    flipped = flips(report, run)
+    return f"{report.evidence.model.dtype} rounding; {flipped}" if flipped else "rounding"
 
 
 def _right_too(report: Report) -> str:
@@ -67,7 +75,22 @@ def _right_too(report: Report) -> str:
     right, left = report.comparisons["right"].verdict, report.comparisons["left"].verdict
     if not (any_use and left.within_rounding and right in (Verdict.DIFFERENT, Verdict.NON_FINITE)):
         return ""
-    return "; right padding changes what it says too" if _hidden_fault(report) else ", right padding does"
+    if not is_expected(report, "right"):
+        return "; right-padded generate() gives NaN or infinity"
+    return "; right-padded generate() differs, as expected"
+
+
+def _in_modes(report: Report) -> str:
+    """The modes in which a prompt alone, or only the left-padded batch, differs or gives NaN."""
+    alone = [name for name in report.evidence.modes if _is_off(report, MODES[name].alone)]
+    left = [name for name in report.evidence.modes if _is_off(report, MODES[name].left) and name not in alone]
+    said = f"; {', '.join(alone)} changes a prompt alone" if alone else ""
+    return said + (f"; with {', '.join(left)} left padding changes what it says" if left else "")
+
+
+def _is_off(report: Report, run: RunName) -> bool:
+    compared = report.comparisons.get(run)
+    return compared is not None and compared.verdict in (Verdict.DIFFERENT, Verdict.NON_FINITE)
 
 
 def _differs(report: Report, run: RunName) -> bool:

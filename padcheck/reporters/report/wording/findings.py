@@ -1,15 +1,31 @@
 """The findings that need action, the others by name, the advice, and the rules that could not be decided."""
 
-from padcheck.core.report import Finding, Report
+from collections.abc import Iterable
+
+from padcheck.core.report import Report
 from padcheck.core.severity import Severity
-from padcheck.reporters.text.visible import visible
+from padcheck.core.use_case import Task
+from padcheck.core.verdicts import Finding
+
+_JUDGED: dict[Task | None, str] = {"generate": "generating", "score": "scoring", "train": "training"}
+"""The advice that belongs to a task."""
 
 
 def sort_out(report: Report) -> tuple[list[Finding], list[str]]:
     """The findings that need action, and the names of the others: infos, and what a baseline accepts."""
-    others = [finding for finding in report.findings if finding.known or finding.severity is Severity.INFO]
-    named = [f"{each.code} {each.name} ({'known' if each.known else each.severity.value})" for each in others]
-    return [finding for finding in report.findings if finding not in others], named
+    found = causes_first(report.findings)
+    others = [finding for finding in found if finding.known or finding.severity is Severity.INFO]
+    return [finding for finding in found if finding not in others], [name(each) for each in others]
+
+
+def causes_first(found: Iterable[Finding]) -> list[Finding]:
+    """Of equal severity, a cause (PAD3nn) stands before what it causes, because it has the line to change."""
+    return sorted(found, key=lambda finding: (-finding.severity.rank, not finding.code.startswith("PAD3")))
+
+
+def name(finding: Finding) -> str:
+    """Code, name and severity, such as `PAD203 attention-mask-required (info)`."""
+    return f"{finding.code} {finding.name} ({'known' if finding.known else finding.severity.value})"
 
 
 def label(finding: Finding) -> str:
@@ -30,11 +46,20 @@ def counts(report: Report) -> str:
     return ", ".join(f"{count} {name}" for name, count in counted.items() if count)
 
 
+def sharing_a_fix(found: Iterable[Finding]) -> list[list[Finding]]:
+    """The findings, those with the same fix together."""
+    by_fix: dict[str, list[Finding]] = {}
+    for finding in found:
+        by_fix.setdefault(finding.fix, []).append(finding)
+    return list(by_fix.values())
+
+
 def advice(report: Report) -> list[tuple[str, str]]:
-    """The task, and the line to paste."""
-    return [(advice.task, advice.line) for advice in report.advice]
+    """The task, and the line to paste; only for the task that is judged."""
+    judged = _JUDGED.get(report.judgement.task)
+    return [(advice.task, advice.line) for advice in report.advice if judged in (None, advice.task)]
 
 
 def undecided_rules(report: Report) -> str:
     """The rules that could not be decided, each with the reason."""
-    return "; ".join(f"{skipped.code}: {visible(skipped.reason)}" for skipped in report.skipped)
+    return "; ".join(f"{skipped.code}: {skipped.reason}" for skipped in report.skipped)

@@ -3,8 +3,9 @@
 from padcheck.core.evidence import PadCountSweep
 from padcheck.core.report import Report
 from padcheck.core.run_plans import SINGLE, USER_RUNS, RunName
-from padcheck.reporters.report.wording.verdicts import in_words
-from padcheck.reporters.text.visible import visible
+from padcheck.core.verdicts import Verdict
+from padcheck.reporters.report.wording.runs import runs_of_modes
+from padcheck.reporters.report.wording.verdicts import verdict
 
 HEADINGS = ("probe", "verdict", "largest difference")
 
@@ -18,17 +19,20 @@ def title(report: Report) -> str:
 
 
 def rows(report: Report) -> list[tuple[str, str, str]]:
-    """What is different about a probe, its verdict, and how far it is from its reference."""
+    """The name of a probe and what is different about it, its verdict, and how far it is from its reference."""
     model_dtype = str(report.evidence.model.dtype)
     in_float32 = _run_in_float32(report)
     found = []
     for name, comparison in report.comparisons.items():
-        if name not in USER_RUNS:
-            run = report.evidence.runs[name]
-            far = "-" if comparison.max_abs_diff is None else f"{comparison.max_abs_diff:.2g}"
-            dtype = f" (in {visible(model_dtype)})" if in_float32 and run.dtype is None else ""
-            what = run.description + dtype
-            found.append((what, in_words(comparison.verdict), f"{far} from {comparison.reference}"))
+        run = report.evidence.runs[name]
+        if name in (*USER_RUNS, *runs_of_modes(report)) or not report.judgement.use.pads(run.padding_side):
+            continue
+        far = "-" if comparison.max_abs_diff is None else f"{comparison.max_abs_diff:.2g}"
+        dtype = f" (in {model_dtype})" if in_float32 and run.dtype is None else ""
+        # It was not compared with itself.
+        same = comparison.verdict is Verdict.NOT_RUN and run.rows and all(row.stand_in is not None for row in run.rows)
+        said = f"is {comparison.reference}" if same else verdict(report, name)
+        found.append((f"{name}: {run.description}{dtype}", said, f"{far} from {comparison.reference}"))
     return found
 
 
@@ -39,7 +43,7 @@ def notes(report: Report) -> str:
     if SINGLE in evidence.runs and (stand_in := evidence.runs[SINGLE].stand_in) is not None:
         prompts = [str(row.prompt_index) for row in evidence.runs[SINGLE].rows if row.stand_in is not None]
         which = f"prompt{'s' if len(prompts) > 1 else ''} {', '.join(prompts)}"
-        said.append(f"{visible(stand_in)} stood in for generate() to run {which} alone.")
+        said.append(f"{stand_in} stood in for generate() to run {which} alone.")
     if evidence.left_out:
         left_out = [*evidence.left_out, *(["more pad counts"] if evidence.sweep is None else [])]
         said.append(
@@ -59,9 +63,9 @@ def _pad_counts(sweep: PadCountSweep | None, what: str) -> str:
     what = f"{what} {sweep.prompt_index}"
     numbers = sorted(count.num_pad_tokens for count in sweep.counts)
     if not numbers:
-        return f"{what} raised with other pad counts: {visible(sweep.error)}." if sweep.error else ""
+        return f"{what} raised with other pad counts: {sweep.error}." if sweep.error else ""
     counts = f"pad count {numbers[0]}"
     if len(numbers) > 1:
         counts = f"{len(numbers)} pad counts from {numbers[0]} to {numbers[-1]}"
-    raised = f" and then raised: {visible(sweep.error)}" if sweep.error else ""
+    raised = f" and then raised: {sweep.error}" if sweep.error else ""
     return f"{what} also ran with {counts}{raised}."

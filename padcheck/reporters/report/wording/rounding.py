@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from padcheck.core.noise_floor import NoiseFloor
 from padcheck.core.report import Report
 from padcheck.core.run_plans import IN_FLOAT32, RunName
-from padcheck.reporters.text.visible import visible
 
 TITLE = "What rounding does"
 
@@ -20,18 +19,18 @@ def rows(report: Report) -> list[tuple[str, str]]:
 
 def _measured(report: Report, floor: NoiseFloor) -> Iterator[tuple[str, str]]:
     if floor.measured is not None:
-        yield "measured", f"logits move by up to {floor.measured:.2g} in {visible(floor.dtype)}"
+        yield "measured", f"logits move by up to {floor.measured:.2g} in {floor.dtype}"
         for way in floor.ways:
             if way.max_abs_diff is not None:
                 beyond = "" if way.counted else " (not counted, since it is more than rounding explains)"
-                yield "", f"{way.max_abs_diff:.2g} with {visible(way.description)}{beyond}"
+                yield "", f"{way.max_abs_diff:.2g} with {way.description}{beyond}"
             elif way.error is not None:
-                yield "", f"not measured with {visible(way.description)}: {visible(way.error)}"
+                yield "", f"not measured with {way.description}: {way.error}"
     if floor.measured_in_float32 is not None:
         yield "", f"in float32 by up to {floor.measured_in_float32:.2g}, with random rounding errors"
     in_float32 = report.evidence.runs.get(IN_FLOAT32[_LEFT])
     if in_float32 is not None and in_float32.error is not None:
-        yield "", f"no run in float32: {visible(in_float32.error)}"
+        yield "", f"no run in float32: {in_float32.error}"
 
 
 def _allowed(floor: NoiseFloor) -> tuple[str, str]:

@@ -1,8 +1,10 @@
-"""The verdicts on the user runs and on the run that decides, with the reason for each."""
+"""The verdicts on the runs that a reader is shown, with the reason for each."""
 
-from padcheck.core.report import Comparison, Report, Verdict
-from padcheck.core.run_plans import USER_RUNS, RunName
-from padcheck.reporters.text.visible import visible, visible_token
+from padcheck.core.report import Report
+from padcheck.core.run_plans import USER_RUNS
+from padcheck.core.verdicts import Comparison, Verdict
+from padcheck.reporters.report.wording.runs import is_expected, runs_of_modes, shown_runs
+from padcheck.reporters.text.visible import visible_token
 
 HEADINGS = ("run", "verdict", "reason")
 
@@ -10,10 +12,21 @@ HEADINGS = ("run", "verdict", "reason")
 def rows(report: Report) -> list[tuple[str, str, str]]:
     """Run, verdict and reason; the reason includes the KL divergence and the tokens that compete."""
     return [
-        (name, in_words(comparison.verdict), visible(comparison.reason) + _details(report, name, comparison))
-        for name, comparison in report.comparisons.items()
-        if name in USER_RUNS or name == deciding_run(report)
+        (name, verdict(report, name), _reason(report, name, comparison)) for name, comparison in _shown(report).items()
     ]
+
+
+def brief(report: Report) -> list[tuple[str, str, str]]:
+    """Run, verdict and a reason that takes a line, unless the difference is a surprise."""
+    return [
+        (name, in_words(comparison.verdict), _in_brief(report, name, comparison))
+        for name, comparison in _shown(report).items()
+    ]
+
+
+def verdict(report: Report, name: str) -> str:
+    """The verdict on a run, and whether it is no surprise."""
+    return in_words(report.comparisons[name].verdict) + (" (expected)" if is_expected(report, name) else "")
 
 
 def in_words(verdict: Verdict) -> str:
@@ -21,9 +34,37 @@ def in_words(verdict: Verdict) -> str:
     return verdict.value.replace("_", " ")
 
 
-def deciding_run(report: Report) -> RunName:
-    """The run whose verdict is that of the report: it runs the model as the caller does."""
-    return report.judgement.use.run
+def flips(report: Report, name: str) -> str:
+    """How many texts rounding changes, such as `6 of 8 texts flip at near ties`; empty if it changes none."""
+    rows = report.comparisons[name].rows
+    number = sum(row.verdict is Verdict.EQUIVALENT and row.first_different_token is not None for row in rows)
+    if not number:
+        return ""
+    what = "texts" if name in (*USER_RUNS, *runs_of_modes(report)) else "next tokens"
+    where = "" if report.evidence.sampled else " at near ties"
+    return f"{number} of {len(rows)} {what} {'flips' if number == 1 else 'flip'}{where}"
+
+
+def _shown(report: Report) -> dict[str, Comparison]:
+    _, *padded = shown_runs(report)
+    return {name: report.comparisons[name] for name in (*padded, *runs_of_modes(report)) if name in report.comparisons}
+
+
+def _in_brief(report: Report, name: str, comparison: Comparison) -> str:
+    if is_expected(report, name):
+        wrong = sum(row.verdict is Verdict.DIFFERENT for row in comparison.rows)
+        return f"as expected: generate() continues from a pad ({wrong} of {len(comparison.rows)} prompts)"
+    if comparison.verdict is not Verdict.EQUIVALENT:
+        return _reason(report, name, comparison)
+    far = f"largest difference {comparison.max_abs_diff:.2g}, rounding explains up to {comparison.allowed:.2g}"
+    return "; ".join(filter(None, (flips(report, name), far)))
+
+
+def _reason(report: Report, name: str, comparison: Comparison) -> str:
+    """The reason; for a run of a mode, which may have another reference than the others, it begins with that."""
+    ran_in_a_mode = name in runs_of_modes(report) and comparison.verdict is not Verdict.NOT_RUN
+    reference = f"from {comparison.reference}, " if ran_in_a_mode else ""
+    return reference + comparison.reason + _details(report, name, comparison)
 
 
 def _details(report: Report, run: str, comparison: Comparison) -> str:

@@ -1,9 +1,9 @@
 """What was run: the model, the tokenizer, the versions and the settings, and what the libraries warned about."""
 
 from padcheck.core.evidence import Evidence
-from padcheck.core.facts import Environment, TokenIds
+from padcheck.core.facts import Environment, LengthLimit, TokenIds
 from padcheck.core.report import Report
-from padcheck.reporters.text.visible import visible, visible_token
+from padcheck.reporters.text.visible import visible_token
 
 SPECIAL_TOKENS_HEADINGS = ("", "tokenizer", "config", "generation_config")
 
@@ -11,21 +11,57 @@ SPECIAL_TOKENS_HEADINGS = ("", "tokenizer", "config", "generation_config")
 def header(report: Report) -> list[tuple[str, str]]:
     """Label and text of each line: model, settings and versions."""
     model = report.evidence.model
-    name = [visible(model.id)]
+    name = [model.id]
     if model.revision:
-        name.append(f"revision {visible(model.revision[:12])}")
+        name.append(f"revision {model.revision[:12]}")
     lines = [("model", ", ".join(name)), ("architecture", _architecture(report))]
-    more = {"adapter of": model.adapter_of, "GGUF file": model.gguf_file, "quantization": model.quantization}
-    lines += [(label, visible(value)) for label, value in more.items() if value is not None]
+    more = {
+        "adapter": model.adapter,
+        "adapter of": model.adapter_of,
+        "GGUF file": model.gguf_file,
+        "quantization": model.quantization,
+    }
+    lines += [(label, value) for label, value in more.items() if value is not None]
     lines.append(("position encoding", _position_encoding(report)))
     if model.dtype is not None:
         lines.append(("settings", _settings(report)))
+    lines += limits(report.evidence)
     if report.judgement.task is not None or report.judgement.padding_side is not None:
         lines.append(("judged for", str(report.judgement.use)))
+    if report.evidence.companion is not None:
+        lines.append(("companion", companion(report.evidence)))
     lines.append(("versions", versions(report.evidence.environment)))
     if does := library_behaviour(report.library_behaviour):
         lines.append(("this transformers", does))
     return lines
+
+
+def limits(evidence: Evidence) -> list[tuple[str, str]]:
+    """The lengths at which the model changes what it does: those that no row passed, and those passed on purpose."""
+    lines: list[tuple[str, str]] = []
+    longest = evidence.longest_given_row
+    if not longest:
+        return lines
+    if not_passed := [limit for limit in evidence.length_limits if not limit.crossed]:
+        text = f"{_limits(not_passed)}; your longest row ends at {longest}"
+        hint = " (--cross-limits passes them)" if all(limit.why_not is None for limit in not_passed) else ""
+        lines.append(("limits not crossed", text + hint))
+    if evidence.crossing_prompts:
+        passed = [limit for limit in evidence.length_limits if limit.crossed and limit.tokens >= longest]
+        first, last = evidence.crossing_prompts[0], evidence.crossing_prompts[-1]
+        lengths = ", ".join(str(evidence.num_prompt_tokens[index]) for index in evidence.crossing_prompts)
+        prompts = f"prompts {first} to {last} repeat your text ({lengths} tokens)"
+        lines.append(("limits crossed", f"{_limits(passed)}; {prompts}"))
+    return lines
+
+
+def _limits(found: list[LengthLimit]) -> str:
+    """Such as `position scaling changes at 4096 tokens (original_max_position_embeddings)`."""
+    return "; ".join(
+        f"{limit.what} at {limit.tokens} tokens ({limit.key})"
+        + ("" if limit.why_not is None else f", left out because {limit.why_not}")
+        for limit in found
+    )
 
 
 def short_header(report: Report) -> str:
@@ -46,9 +82,9 @@ def library_behaviour(seen: dict[str, str]) -> str:
     """What the installed transformers does, in points on which its versions differ; only what the runs show."""
     does = []
     if (pads := seen.get("pad_position_ids")) is not None:
-        does.append(f"gives pads position {visible(pads)}")
+        does.append(f"gives pads position {pads}")
     if (counted := seen.get("new_position_ids")) is not None:
-        does.append(f"counts the positions of new tokens in a right-padded row from its {visible(counted)}")
+        does.append(f"counts the positions of new tokens in a right-padded row from its {counted}")
     for key, what in (("warns_of_right_padding", "right padding"), ("warns_of_missing_mask", "a missing mask")):
         if key in seen:
             does.append(f"warns about {what}" if seen[key] == "yes" else f"does not warn about {what}")
@@ -74,7 +110,7 @@ def tokenizer_settings(evidence: Evidence) -> list[tuple[str, str]]:
     rows = model.embedding_rows if model.embedding_rows is not None else "unknown"
     suggestion = tokenizer.pad_token_suggestion
     lines = [
-        ("tokenizer", f"{visible(tokenizer.class_name)} ({'fast' if tokenizer.is_fast else 'slow'})"),
+        ("tokenizer", f"{tokenizer.class_name} ({'fast' if tokenizer.is_fast else 'slow'})"),
         ("padding side", padding_side(evidence)),
         ("truncation side", f"{tokenizer.truncation_side} ({tokenizer.truncation_side_source})"),
         ("model_max_length", "none" if tokenizer.model_max_length is None else str(tokenizer.model_max_length)),
@@ -85,7 +121,7 @@ def tokenizer_settings(evidence: Evidence) -> list[tuple[str, str]]:
     ]
     if suggestion is not None and suggestion.token_id != tokenizer.pad_token_used_id:
         token = f"{visible_token(suggestion.token)} ({suggestion.token_id})"
-        lines.append(("better pad token", f"{token}: {visible(suggestion.reason)}"))
+        lines.append(("better pad token", f"{token}: {suggestion.reason}"))
     return lines
 
 
@@ -98,7 +134,21 @@ def pad_token_used(evidence: Evidence) -> str:
     """The pad token that padcheck used, and why."""
     tokenizer = evidence.tokenizer
     token = f"{visible_token(tokenizer.pad_token_used)} ({tokenizer.pad_token_used_id})"
-    return f"{token}: {visible(tokenizer.pad_token_used_reason)}"
+    return f"{token}: {tokenizer.pad_token_used_reason}"
+
+
+def companion(evidence: Evidence) -> str:
+    """Which prompt padcheck added, and why."""
+    index = evidence.companion
+    if index is None:
+        return ""
+    others, own = evidence.num_prompt_tokens[0], evidence.num_prompt_tokens[index]
+    given, need = ("The prompt has", "needs") if index == 1 else ("All prompts have", "need")
+    return f"{given} {_tokens(others)} and {need} no pads, so padcheck added prompt {index} of {_tokens(own)}."
+
+
+def _tokens(number: int) -> str:
+    return f"{number} token{'s' if number > 1 else ''}"
 
 
 def generation_config(evidence: Evidence) -> str:
@@ -108,18 +158,18 @@ def generation_config(evidence: Evidence) -> str:
 
 def settings_text(settings: dict[str, object]) -> str:
     """`key=value, key=value`."""
-    return ", ".join(visible(f"{key}={value!r}") for key, value in settings.items())
+    return ", ".join(f"{key}={value!r}" for key, value in settings.items())
 
 
 def warnings(evidence: Evidence) -> list[tuple[str, str]]:
     """The warnings of the libraries, each with the run in which they came."""
     said = {"loading": evidence.load_warnings} | {name: run.warnings for name, run in evidence.runs.items()}
-    return [(name, visible(message)) for name, messages in said.items() for message in messages]
+    return [(name, message) for name, messages in said.items() for message in messages]
 
 
 def _architecture(report: Report) -> str:
     model = report.evidence.model
-    parts = [visible(f"{model.architecture} ({model.model_type})")]
+    parts = [f"{model.architecture} ({model.model_type})"]
     if model.num_parameters is not None:
         parts.append(f"{_count(model.num_parameters)} parameters")
     if model.weights is not None:
@@ -139,7 +189,7 @@ def _settings(report: Report) -> str:
     if model.ranks > 1:
         device = f"{device.partition(':')[0]} × {model.ranks} ranks (tensor parallel)"
     attention = f"{model.attn_implementation} attention" if model.attn_implementation else "the model's own attention"
-    loaded = visible(f"{model.dtype} on {device}, {attention}")
+    loaded = f"{model.dtype} on {device}, {attention}"
     return f"{loaded}, {_decoding(report.evidence)}{_batches(report.evidence)}"
 
 

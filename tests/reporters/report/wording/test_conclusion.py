@@ -5,12 +5,14 @@ from builders import (
     difference,
     differences,
     in_half,
+    in_modes,
     model_facts,
     no_padding,
     precision,
     probes,
     raised,
     report,
+    rows_of,
     runs,
     tokenizer_facts,
     unpadded_difference,
@@ -21,6 +23,7 @@ from padcheck.core.severity import Severity
 from padcheck.reporters.report.wording import rounding
 from padcheck.reporters.report.wording.conclusion import conclusion
 
+EXPECTED = "right-padded generate() differs, as expected"
 UNPADDED = unpadded_difference(0.0)
 
 
@@ -35,10 +38,13 @@ def _differ(left: float | None = 0.0, right: float | None = 0.0) -> dict[str, ob
     [
         ({}, "PASS: left padding changes nothing"),
         (_differ(left=1e-5), "PASS: left padding changes nothing beyond rounding"),
-        (_differ(right=0.5), "PASS: left padding changes nothing, right padding does (1 warning)"),
+        (
+            _differ(right=0.5),
+            f"PASS: left padding changes nothing; {EXPECTED} (1 warning)",
+        ),
         (
             _differ(left=1e-5, right=0.5),
-            "PASS: left padding changes nothing beyond rounding, right padding does (1 warning)",
+            f"PASS: left padding changes nothing beyond rounding; {EXPECTED} (1 warning)",
         ),
         (_differ(left=0.5), "FAIL: left padding changes what the model says (1 error)"),
         (_differ(left=0.5, right=0.5), "FAIL: left padding changes what the model says (1 error, 1 warning)"),
@@ -47,6 +53,15 @@ def _differ(left: float | None = 0.0, right: float | None = 0.0) -> dict[str, ob
             {"runs": runs(left=raised("left")), "differences": differences(left=())},
             "FAIL: the left-padded batch did not run (1 error)",
         ),
+        (
+            in_modes("static-cache", "assisted", static_cache=rows_of("static_cache", 0.5)),
+            "FAIL: left padding changes nothing; static-cache changes a prompt alone (1 error)",
+        ),
+        (
+            in_modes("static-cache", "no-cache", left_uncached=rows_of("left_uncached", 0.5)),
+            "FAIL: left padding changes nothing; with no-cache left padding changes what it says (1 error)",
+        ),
+        (in_modes("static-cache", "assisted"), "PASS: left padding changes nothing"),
         (no_padding(), "NOT MEASURED: no verdict on padding (1 warning)"),
         (probes(broken_mask=0.0), "NOT MEASURED: no verdict on padding (1 warning)"),
         (
@@ -57,7 +72,7 @@ def _differ(left: float | None = 0.0, right: float | None = 0.0) -> dict[str, ob
             in_half("bfloat16", left=0.5, right=9.0, left_float32=0.5),
             (
                 "FAIL: left padding changes what the model says in float32, which rounding hides in bfloat16; "
-                "right padding changes what it says too (1 error, 1 warning)"
+                f"{EXPECTED} (1 error, 1 warning)"
             ),
         ),
         (
@@ -72,7 +87,7 @@ def _differ(left: float | None = 0.0, right: float | None = 0.0) -> dict[str, ob
         ({"model": model_facts(embedding_rows=128)}, "PASS: left padding changes nothing (1 info)"),
         (
             {"tokenizer": tokenizer_facts(padding_side="right")} | _differ(right=0.5),
-            "PASS: left padding changes nothing, right padding does (2 warnings)",
+            f"PASS: left padding changes nothing; {EXPECTED} (2 warnings)",
         ),
     ],
 )
@@ -119,7 +134,7 @@ def test_a_fault_that_only_16_bit_has_is_in_the_sentence() -> None:
         (
             _differ(right=0.5),
             JudgeSettings(fail_on=None),
-            "PASS: left padding changes nothing, right padding does (1 warning)",
+            f"PASS: left padding changes nothing; {EXPECTED} (1 warning)",
         ),
         (
             probes(left=0.5),
@@ -129,7 +144,7 @@ def test_a_fault_that_only_16_bit_has_is_in_the_sentence() -> None:
         (
             _differ(right=0.5),
             JudgeSettings(fail_on=Severity.WARNING),
-            "FAIL by --fail-on warning: left padding changes nothing, right padding does (1 warning)",
+            f"FAIL by --fail-on warning: left padding changes nothing; {EXPECTED} (1 warning)",
         ),
     ],
     ids=["an error", "a known error", "a warning", "it fails", "a warning fails"],

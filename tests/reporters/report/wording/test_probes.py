@@ -6,6 +6,7 @@ from builders import (
     HOSTILE,
     differences,
     in_half,
+    in_modes,
     model_facts,
     probes,
     raised,
@@ -15,25 +16,40 @@ from builders import (
     runs,
     sweep,
 )
+from msgspec.structs import replace
 
-from padcheck.core.evidence import RunResult
+from padcheck.core.run_results import RunResult
+from padcheck.core.settings import JudgeSettings
 from padcheck.reporters.report.wording import probes as probe_wording
 from padcheck.reporters.report.wording import rounding, verdicts
-from padcheck.reporters.text.visible import visible
+from padcheck.reporters.text.visible import made_visible, visible
 
 
 def test_user_runs_have_verdicts_and_all_other_runs_are_probes() -> None:
     found = report(**probes(uncached=0.0))
-    names = {description for description, _, _ in probe_wording.rows(found)}
+    names = {name.split(":")[0] for name, _, _ in probe_wording.rows(found)}
     assert [name for name, _, _ in verdicts.rows(found)] == ["left", "right"]
     assert names == set(found.comparisons) - {"left", "right"}
 
 
+def test_the_runs_of_a_mode_that_was_asked_for_have_verdicts_too() -> None:
+    found = report(**in_modes("no-cache", "assisted"))
+    names = {description for description, _, _ in probe_wording.rows(found)}
+    of_modes = ["uncached", "left_uncached", "assisted", "left_assisted"]
+    assert [name for name, _, _ in verdicts.rows(found)] == ["left", "right", *of_modes]
+    assert not names & set(of_modes)
+    reasons = {name: reason for name, _, reason in verdicts.rows(found)}
+    assert reasons["assisted"].startswith("from single, ")
+    assert reasons["left_assisted"].startswith("from assisted, ")
+    assert not reasons["left"].startswith("from")
+
+
 def test_probes_of_a_16_bit_model_say_if_they_did_not_run_in_float32() -> None:
     found = report(**in_half("bfloat16", uncached=0.0, left_float32=1e-6))
-    names = {description for description, _, _ in probe_wording.rows(found)}
+    names = {name for name, _, _ in probe_wording.rows(found)}
+    probed = set(found.comparisons) - {"left", "right", "replayed"}
     assert probe_wording.title(found) == "Probes, in float32"
-    assert names == set(found.comparisons) - {"left", "right", "replayed"} | {"replayed (in bfloat16)"}
+    assert names == {f"{name}: {name}" for name in probed} | {"replayed: replayed (in bfloat16)"}
     assert probe_wording.title(report()) == "Probes"
 
 
@@ -51,10 +67,31 @@ def test_without_float32_the_reason_is_given_and_the_probes_run_in_16_bit() -> N
 
 def test_a_probe_gives_the_largest_difference_from_its_reference() -> None:
     broken = {"runs": runs(scrambled=raised("left")), "differences": differences(scrambled=(), forward_again=())}
-    lines = {description or "scrambled": line for description, *line in probe_wording.rows(report(**broken))}
+    lines = {name.split(":")[0]: line for name, *line in probe_wording.rows(report(**broken))}
     assert lines["scrambled"] == ["not run", "- from single"]
     assert lines["forward_again"] == ["not run", "- from forward"]
-    assert lines["broken_mask"] == ["different", "0.5 from left_forward"]
+    assert lines["broken_mask"] == ["different (expected)", "0.5 from left_forward"]
+    assert lines["batched"] == ["identical", "0 from single"]
+
+
+def test_a_run_that_is_its_own_reference_was_not_compared() -> None:
+    stood_in = tuple(row(index, stand_in="forward()") for index in (0, 1))
+    changes = in_half("bfloat16", left_float32=1e-6)
+    changes["runs"]["replayed_float32"] = replace(changes["runs"]["replayed_float32"], rows=stood_in)
+    changes["differences"]["replayed_float32"] = ()
+    lines = {name.split(":")[0]: line for name, *line in probe_wording.rows(report(**changes))}
+    assert lines["replayed_float32"] == ["is single_float32", "- from single_float32"]
+
+
+def test_every_reference_in_the_table_is_a_run_that_the_reader_can_find() -> None:
+    found = report(**in_half("bfloat16", left_float32=1e-6))
+    named = {name.split(":")[0] for name, _, _ in probe_wording.rows(found)} | {"single", "single_float32"}
+    assert {far.split(" from ")[1] for _, _, far in probe_wording.rows(found)} <= named
+
+
+def test_probes_on_a_side_that_the_caller_does_not_use_are_left_out() -> None:
+    found = report(settings=JudgeSettings(padding_side="left"))
+    assert not [name for name, _, _ in probe_wording.rows(found) if name.startswith("right")]
 
 
 @pytest.mark.parametrize(
@@ -92,4 +129,4 @@ def test_a_probe_gives_the_largest_difference_from_its_reference() -> None:
     ids=["all ran", "none was needed", "pads", "pieces", "a stand-in", "pads until it raised", "no pads"],
 )
 def test_the_notes_name_pad_counts_stand_ins_and_probes_that_did_not_run(changes: dict[str, object], text: str) -> None:
-    assert probe_wording.notes(report(**changes)) == text
+    assert probe_wording.notes(made_visible(report(**changes))) == text

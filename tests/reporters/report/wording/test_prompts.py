@@ -15,7 +15,7 @@ from builders import (
     unpadded_difference,
 )
 
-from padcheck.core.evidence import RowDifference, RunResult
+from padcheck.core.run_results import RowDifference, RunResult
 from padcheck.reporters.report.wording import prompts
 
 UNPADDED = unpadded_difference(0.0)

@@ -3,7 +3,7 @@
 import pytest
 from builders import HOSTILE, difference, flip, gave, report, unpadded_difference
 
-from padcheck.core.evidence import RowDifference, TokenFlip
+from padcheck.core.run_results import RowDifference, TokenFlip
 from padcheck.reporters.report.wording import verdicts
 from padcheck.reporters.text.visible import visible_token
 

@@ -2,9 +2,11 @@
 
 import pytest
 from builders import evidence, model_facts, report, run_result, runs, tokenizer_facts
+from msgspec.structs import replace
 
-from padcheck.core.facts import PadTokenSuggestion, SpecialTokenIds, TokenIds
+from padcheck.core.facts import LengthLimit, PadTokenSuggestion, SpecialTokenIds, TokenIds
 from padcheck.reporters.report.wording import what_was_run
+from padcheck.reporters.text.visible import made_visible
 
 
 def test_the_header_names_what_was_run() -> None:
@@ -77,9 +79,42 @@ def test_a_better_pad_token_is_named_if_the_vocabulary_has_one() -> None:
 
 def test_each_warning_is_shown_with_its_run() -> None:
     found = evidence(load_warnings=("a\nb",), runs=runs(right=run_result("right", warnings=("use left", "again"))))
-    assert what_was_run.warnings(found) == [("loading", "a↵b"), ("right", "use left"), ("right", "again")]
+    assert what_was_run.warnings(made_visible(found)) == [("loading", "a↵b"), ("right", "use left"), ("right", "again")]
 
 
 def test_settings_are_written_like_arguments() -> None:
     assert what_was_run.settings_text({"top_p": 0.9, "suffix": "\x1b"}) == r"top_p=0.9, suffix='\x1b'"
     assert what_was_run.settings_text({}) == ""
+
+
+WINDOW = LengthLimit(key="sliding_window", tokens=4096, what="the attention window is full", crossed=False)
+
+
+def test_the_limits_that_no_row_passed_are_named() -> None:
+    [(label, text)] = what_was_run.limits(evidence(length_limits=(WINDOW,)))
+    assert label == "limits not crossed"
+    assert text == (
+        "the attention window is full at 4096 tokens (sliding_window); your longest row ends at 5 "
+        "(--cross-limits passes them)"
+    )
+
+
+def test_a_limit_that_could_not_be_crossed_gives_the_reason_and_no_hint() -> None:
+    left_out = replace(WINDOW, why_not="memory ran out")
+    [(_, text)] = what_was_run.limits(evidence(length_limits=(left_out,)))
+    assert text.endswith("(sliding_window), left out because memory ran out; your longest row ends at 5")
+
+
+def test_the_limits_that_were_crossed_on_purpose_are_named_with_their_prompts() -> None:
+    passed = (replace(WINDOW, tokens=3, crossed=True), replace(WINDOW, crossed=True))
+    crossing = {"num_prompt_tokens": (3, 1, 4100, 1), "crossing_prompts": (2, 3), "prompts": ("a", "b", "c", "b")}
+    [(label, text)] = what_was_run.limits(evidence(length_limits=passed, **crossing))
+    assert label == "limits crossed"
+    assert text == (
+        "the attention window is full at 4096 tokens (sliding_window); prompts 2 to 3 repeat your text (4100, 1 tokens)"
+    )
+
+
+def test_nothing_is_said_of_limits_that_the_prompts_of_the_user_passed_or_if_nothing_ran() -> None:
+    assert what_was_run.limits(evidence(length_limits=(replace(WINDOW, tokens=3, crossed=True),))) == []
+    assert what_was_run.limits(evidence(length_limits=(WINDOW,), runs={})) == []

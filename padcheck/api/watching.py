@@ -3,17 +3,11 @@
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import ContextDecorator, ExitStack
-from types import MappingProxyType
-from typing import Literal
 
-from padcheck.api import as_tuple, settings_of
+from padcheck.api.options import NO_REASONS, FailOn, judge_settings
 from padcheck.core.run_report import CallerFinding, Run
-from padcheck.core.settings import JudgeSettings
-from padcheck.core.severity import Severity
 from padcheck.reporters.run.wording import conclusion, one_line
 from padcheck.running.watched import Watched
-
-_NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 class watch(ContextDecorator):  # noqa: N801  used like a function
@@ -47,10 +41,10 @@ class watch(ContextDecorator):  # noqa: N801  used like a function
         *,
         every_call: bool = False,
         select: Sequence[str] = (),
-        ignore: Mapping[str, str] = _NOTHING,
-        fail_on: Severity | Literal["error", "warning", "info"] | None = "error",
+        ignore: Mapping[str, str] = NO_REASONS,
+        fail_on: FailOn | None = "error",
     ) -> None:
-        judgement = settings_of(JudgeSettings, select=as_tuple(select), ignore=dict(ignore), fail_on=fail_on)
+        judgement = judge_settings(select, ignore, fail_on=fail_on)
         self._watched = Watched(judgement, every_call=every_call, found=_print_finding)
         self._stack = ExitStack()
 

@@ -1,7 +1,9 @@
 """padcheck.compare gives the same report as the command, and assert_ok() fails like the command does."""
 
+import copy
 import doctest
 import inspect
+import json
 import re
 import subprocess
 import sys
@@ -10,13 +12,15 @@ import numpy as np
 import pytest
 import torch
 import zoo
+from model_folders import tokenizer_of_one_token
 from msgspec.structs import replace
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer, T5Config
 
 import padcheck as public
 from padcheck import api
+from padcheck.api import functions
 from padcheck.core import json_io
-from padcheck.core.errors import UsageError
+from padcheck.core.errors import NotMeasuredError, UsageError
 from padcheck.core.severity import Severity
 from padcheck.demo import MODEL_FOLDER, load_prompts
 
@@ -30,9 +34,10 @@ def fault(name: str):
     return next(each for each in zoo.FAULTS if each.name == name).build(torch.float32)
 
 
-def test_its_examples_run():
-    found = doctest.testmod(api)
-    assert found.attempted > 10
+@pytest.mark.parametrize("module", [api, functions], ids=lambda module: module.__name__)
+def test_its_examples_run(module):
+    found = doctest.testmod(module)
+    assert found.attempted >= 10
     assert found.failed == 0
 
 
@@ -73,8 +78,9 @@ def test_a_fault_fails_with_the_short_report():
     assert "PAD302" in str(report)
 
 
-def test_a_report_without_a_measurement_does_not_pass(demo):
-    report = public.compare(*demo, ["Monday Tuesday"], fail_on=None)
+def test_a_report_without_a_measurement_does_not_pass(demo, tmp_path):
+    tokenizer = AutoTokenizer.from_pretrained(tokenizer_of_one_token(tmp_path / "model"))
+    report = public.compare(demo[0], tokenizer, ["Monday Tuesday"], fail_on=None)
     with pytest.raises(AssertionError, match="NOT MEASURED"):
         report.assert_ok()
     assert "PAD901" in str(report)
@@ -98,6 +104,15 @@ def test_it_is_saved_and_shown_like_any_other_report(demo, padcheck, tmp_path):
     assert padcheck("render", file, "--format", "json").stdout == file.read_text(encoding="utf-8")
 
 
+def test_modes_run_if_they_are_asked_for(demo):
+    report = public.compare(*demo, max_new_tokens=4, with_modes=["no-cache", "second-turn"])
+    assert report.evidence.modes == ("second-turn", "no-cache")
+    asked = ("second_turn", "left_second_turn", "uncached", "left_uncached")
+    assert all(report.comparisons[run].verdict.within_rounding for run in asked)
+    assert "left_second_turn" in str(report)
+    assert "second_turn" not in public.compare(*demo, max_new_tokens=4).comparisons
+
+
 def test_its_repr_is_one_line(demo):
     report = public.compare(*demo, max_new_tokens=2, select=["pad2"])
     assert repr(report).startswith(f"<padcheck.Report of {str(MODEL_FOLDER)!r}: PASS: left padding")
@@ -111,6 +126,8 @@ def test_its_repr_is_one_line(demo):
         ({"prompts": [5]}, "prompts is (5,).\nUse a list of texts"),
         ({"select": "PAD2"}, "select is 'PAD2'.\nUse a list of texts"),
         ({"select": None}, "select is None.\nUse a list of texts"),
+        ({"with_modes": "assisted"}, "with_modes is 'assisted'.\nUse 'static-cache', 'second-turn', "),
+        ({"with_modes": ["statik"]}, "with_modes is ('statik',).\nUse 'static-cache', 'second-turn', "),
         ({"ignore": ["PAD106"]}, 'Use a reason for each code: {"PAD106": "why"}'),
         ({"max_new_tokens": "5"}, "max_new_tokens is '5'.\nUse a whole number."),
         ({"batch_size": None}, "batch_size is None.\nUse a whole number or 'auto'."),
@@ -198,3 +215,75 @@ def test_importing_padcheck_imports_no_heavy_package():
     assert done.stdout == "set()\n"
     assert not hasattr(public, "nothing")
     assert public.Report is api.Report
+
+
+def test_dir_lists_what_is_public():
+    assert dir(public) == ["Report", "__version__", "compare", "errors", "inspect_tokenizer"]
+    assert all(hasattr(public, name) for name in dir(public))
+
+
+def test_a_tokenizer_gives_the_same_report_as_the_command(demo, padcheck):
+    model, tokenizer = demo
+    before = dict(vars(tokenizer))
+    report = public.inspect_tokenizer(
+        tokenizer, load_prompts(), config=model.config, generation_config=model.generation_config
+    )
+    command = padcheck("inspect-tokenizer", "demo", "--format", "json").report
+    ours = json.loads(report.to_json())
+    for key in ("special_token_ids", "tokenizer", "samples", "findings", "generation_config", "status"):
+        assert ours[key] == command[key]
+    assert vars(tokenizer) == before
+    assert report.comparisons == {}
+
+
+def test_a_tokenizer_without_config_is_inspected_alone(demo):
+    report = public.inspect_tokenizer(demo[1], ["one", "two three four"], select=["pad106"])
+    assert [finding.code for finding in report.findings] == ["PAD106"]
+    assert report.evidence.special_token_ids.config.eos is None
+    assert any("no config" in warning for warning in report.evidence.load_warnings)
+
+
+def test_a_config_that_disagrees_with_the_tokenizer_is_reported(demo):
+    model, tokenizer = demo
+    config = copy.deepcopy(model.config)
+    config.eos_token_id = 7
+    codes = {finding.code for finding in public.inspect_tokenizer(tokenizer, config=config).findings}
+    assert "PAD105" in codes
+    assert "PAD105" not in {
+        finding.code for finding in public.inspect_tokenizer(tokenizer, config=model.config).findings
+    }
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"tokenizer": "gpt2"}, "The tokenizer is a str, not a tokenizer"),
+        ({"config": {}}, "The config is a dict, not a Pre"),
+        ({"generation_config": 5}, "The generation_config is a int, not a GenerationConfig"),
+        ({"chat": 1}, "chat is 1."),
+        ({"select": ["PAD999"]}, "PAD999 names no rule"),
+    ],
+    ids=str,
+)
+def test_wrong_objects_for_an_inspection_are_usage_errors(demo, given, message):
+    with pytest.raises(UsageError, match=re.escape(message)):
+        public.inspect_tokenizer(**{"tokenizer": demo[1]} | given)
+
+
+def test_an_encoder_decoder_config_is_not_measured(demo):
+    with pytest.raises(NotMeasuredError, match="encoder-decoder"):
+        public.inspect_tokenizer(demo[1], config=T5Config())
+
+
+def test_conversations_are_rendered_with_their_system_prompts():
+    tokenizer = AutoTokenizer.from_pretrained(MODEL_FOLDER)
+    chat = [{"role": "system", "content": "one"}, {"role": "user", "content": "two"}]
+    with pytest.raises(UsageError, match="The prompts are chats, but the tokenizer has no chat template"):
+        public.inspect_tokenizer(tokenizer, [chat])
+    tokenizer.chat_template = "{% for each in messages %}{{ each.role[0] }} {{ each.content }}. {% endfor %}"
+    report = public.inspect_tokenizer(tokenizer, [chat, "three"])
+    assert report.evidence.prompts == ("s one. u two. ", "u three. ")
+    with pytest.raises(UsageError, match="A message of prompt 0 has no role or no content"):
+        public.inspect_tokenizer(tokenizer, [[{"role": "user"}]])
+    with pytest.raises(UsageError, match="Prompt 1 is empty"):
+        public.inspect_tokenizer(tokenizer, ["one", []])

@@ -1,0 +1,174 @@
+"""Checks once, when a document is read, that its parts belong together. Everything after reading relies on it.
+
+Types and ranges are checked before, by the types themselves.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from padcheck.core.evidence import Evidence, PadCountSweep
+from padcheck.core.exit_codes import ExitCode
+from padcheck.core.report import STATUS, Architecture, Check, Report, Survey, Unmeasured
+from padcheck.core.run_plans import RUN_PLANS, USER_RUNS
+from padcheck.core.run_report import AnyDocument, Run
+from padcheck.core.run_results import Row, RowDifference, RunResult, StepDifference
+from padcheck.core.verdicts import RowComparison
+
+_NO_VERDICT = (ExitCode.USAGE, ExitCode.NOT_MEASURED, ExitCode.BUG)
+
+
+def require_consistent(document: AnyDocument) -> None:
+    """Returns if the parts of a document belong together.
+
+    Raises:
+        msgspec.ValidationError: What is missing or wrong, and where in the JSON.
+    """
+    _require(STATUS[document.exit_code] == document.status, "`status` and `exit_code` contradict each other", "$")
+    if isinstance(document, Report):
+        _report(document, "$")
+    elif isinstance(document, Check):
+        for index, report in enumerate(document.reports):
+            _report(report, f"$.reports[{index}]")
+    elif isinstance(document, Survey):
+        for index, architecture in enumerate(document.architectures):
+            _architecture(architecture, f"$.architectures[{index}]")
+    elif isinstance(document, Run):
+        _watched(document)
+
+
+def _require(claim: bool, otherwise: str, where: str) -> None:
+    if not claim:
+        raise msgspec.ValidationError(f"{otherwise} - at `{where}`")
+
+
+def _report(report: Report | Unmeasured, where: str) -> None:
+    _require(STATUS[report.exit_code] == report.status, "`status` and `exit_code` contradict each other", where)
+    if isinstance(report, Unmeasured):
+        _require(report.exit_code in _NO_VERDICT, "it was not measured, so it has no verdict", where)
+        return
+    evidence = report.evidence
+    _evidence(evidence, where)
+    if report.command == "compare":
+        for run in USER_RUNS:
+            _require(run in evidence.runs, f"the run `{run}` is missing", f"{where}.arms")
+    references = {name: run.reference for name, run in evidence.runs.items() if run.reference is not None}
+    compared = {name: comparison.reference for name, comparison in report.comparisons.items()}
+    _require(compared == references, "`comparisons` and `arms` name other references", where)
+    for name, comparison in report.comparisons.items():
+        _prompts(comparison.rows, evidence, f"{where}.comparisons.{name}.rows")
+
+
+def _architecture(architecture: Architecture, where: str) -> None:
+    codes = tuple(finding.code for finding in architecture.details)
+    _require(codes == architecture.findings, "`findings` and `details` have other codes", where)
+    has_verdict = architecture.exit_code not in _NO_VERDICT
+    _require(has_verdict == (architecture.status == "judged"), "`status` and `exit_code` contradict each other", where)
+    _require(has_verdict == bool(architecture.verdicts), "`status` and `verdicts` contradict each other", where)
+    for index, variant in enumerate(architecture.variants):
+        _architecture(variant, f"{where}.variants[{index}]")
+
+
+def _watched(run: Run) -> None:
+    _require(not run.findings or run.calls.of_a_model > 0, "there are findings, but no call of a model", "$.findings")
+    places = [(finding.file, finding.line, finding.code) for finding in run.findings]
+    _require(places == sorted(places), "the findings are not in the order of file, line and code", "$.findings")
+
+
+def _evidence(evidence: Evidence, where: str) -> None:
+    number = len(evidence.prompts)
+    _require(len(evidence.num_prompt_tokens) == number, f"`num_prompt_tokens` needs {number} entries", where)
+    for side, sample in evidence.samples.items():
+        _rows(sample.rows, evidence, f"{where}.samples.{side}", every=sample.error is None)
+    for name, run in evidence.runs.items():
+        _run(name, run, evidence, f"{where}.arms.{name}")
+    for name, differences in evidence.differences.items():
+        _require(name in evidence.runs, "there is no such run in `arms`", f"{where}.differences.{name}")
+        _compared(differences, evidence.runs[name], evidence, f"{where}.differences.{name}")
+    for name, probe in evidence.noise.items():
+        _differences(probe.differences, evidence, f"{where}.noise.{name}.differences")
+    for key, sweep in (("screen", evidence.screen), ("sweep", evidence.sweep)):
+        if sweep is not None:
+            _sweep(sweep, evidence, f"{where}.{key}")
+    for index, step in enumerate(evidence.precision):
+        _prompt(step.prompt_index, evidence, f"{where}.precision[{index}]")
+    for name, place in evidence.places.items():
+        _require(name in evidence.runs, "there is no such run in `arms`", f"{where}.places.{name}")
+        _prompt(place.prompt_index, evidence, f"{where}.places.{name}")
+
+
+def _run(name: str, run: RunResult, evidence: Evidence, where: str) -> None:
+    plan = next((plan for known, plan in RUN_PLANS.items() if known == name), None)
+    _require(run.reference is None or run.reference in evidence.runs, f"there is no run `{run.reference}`", where)
+    if plan is not None:
+        _require((run.reference is None) == (plan.reference is None), "`reference` is wrong for this run", where)
+    _rows(run.rows, evidence, f"{where}.rows", every=name in USER_RUNS and run.error is None)
+    if name in USER_RUNS and run.reference is not None:
+        with_reference = {row.prompt_index for row in evidence.runs[run.reference].rows}
+        compared = {difference.prompt_index for difference in evidence.differences.get(name, ())}
+        missing = [row.prompt_index for row in run.rows if row.prompt_index in with_reference - compared]
+        _require(not missing, f"the prompts {missing} are missing in `differences`", where)
+
+
+def _rows(rows: Sequence[Row], evidence: Evidence, where: str, *, every: bool) -> None:
+    """`every` is true if there must be a row for each prompt."""
+    _prompts(rows, evidence, where)
+    _require(not every or len(rows) == len(evidence.prompts), f"{len(evidence.prompts)} rows are needed", where)
+    for index, row in enumerate(rows):
+        _row(row, f"{where}[{index}]")
+
+
+def _row(row: Row, where: str) -> None:
+    width, prompt = len(row.input_ids), len(row.input_ids) - len(row.generated_ids)
+    for name in ("tokens", "attention_mask", "position_ids", "position_ids_from_mask", "positions_used"):
+        length = len(getattr(row, name))
+        unknown = name == "positions_used" and not length
+        _require(length == width or unknown, f"`{name}` has {length} entries and `input_ids` has {width}", where)
+    _require(prompt >= 0 and row.input_ids[prompt:] == row.generated_ids, "`input_ids` ends otherwise", where)
+    _require(all(row.attention_mask[prompt:]), "`attention_mask` hides a generated token", where)
+    _require(row.num_pad_tokens == row.attention_mask.count(0), "`num_pad_tokens` contradicts `attention_mask`", where)
+
+
+def _compared(differences: Sequence[RowDifference], run: RunResult, evidence: Evidence, where: str) -> None:
+    _prompts(differences, evidence, where)
+    _differences(differences, evidence, where)
+    pads = {row.prompt_index: row.num_pad_tokens for row in run.rows}
+    for index, difference in enumerate(differences):
+        same = pads.get(difference.prompt_index) == difference.num_pad_tokens
+        _require(same, "no row in `arms` has this prompt and pad count", f"{where}[{index}]")
+
+
+def _differences(differences: Sequence[RowDifference], evidence: Evidence, where: str) -> None:
+    for index, difference in enumerate(differences):
+        _prompt(difference.prompt_index, evidence, f"{where}[{index}]")
+        for number, step in enumerate(difference.steps):
+            _step(step, f"{where}[{index}].steps[{number}]")
+        last = len(difference.steps) - 1
+        _require(
+            difference.flip is None or difference.flip.step == last,
+            f"`flip` is not at the last step, {last}",
+            f"{where}[{index}]",
+        )
+
+
+def _step(step: StepDifference, where: str) -> None:
+    has_number = step.max_abs_diff is not None
+    _require(has_number == (step.non_finite == 0), "`max_abs_diff` and `non_finite` contradict each other", where)
+
+
+def _sweep(sweep: PadCountSweep, evidence: Evidence, where: str) -> None:
+    _prompt(sweep.prompt_index, evidence, where)
+    for index, count in enumerate(sweep.counts):
+        _step(count.step, f"{where}.counts[{index}].step")
+
+
+def _prompts(entries: Sequence[Row | RowDifference | RowComparison], evidence: Evidence, where: str) -> None:
+    """At most one entry per prompt, in the order of the prompts."""
+    indices = [entry.prompt_index for entry in entries]
+    _require(indices == sorted(set(indices)), "the prompts are not in order", where)
+    for index in indices:
+        _prompt(index, evidence, where)
+
+
+def _prompt(index: int, evidence: Evidence, where: str) -> None:
+    _require(index < len(evidence.prompts), f"there is no prompt {index}", where)
