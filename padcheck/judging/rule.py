@@ -1,7 +1,8 @@
-"""The base class of all rules: a code, a severity, and one decision based on the evidence.
+"""The base classes of all rules: a code with its documentation, and one decision based on the evidence.
 
 The docstring of a rule documents its code, and `padcheck explain` shows it. Its first line says what the code reports.
-The sections are always `Why it matters`, `How padcheck knows`, `Fix` and `References`.
+The sections are always `Why it matters`, `How padcheck knows`, `Fix` and `References`. A rule about the user's own code
+has the examples `Wrong` and `Right` instead of `Fix`.
 """
 
 import inspect
@@ -21,8 +22,10 @@ from padcheck.judging.case import Case, Reads
 EQUAL_LENGTH = "batch prompts of equal length, or run them one by one"
 NO_SWEEP = "undecided: the sweep over pad counts did not run"
 
-CODE_SECTIONS = ("Wrong:", "Right:")
-"""The sections that hold an example in code."""
+
+def is_code(heading: str) -> bool:
+    """True for a section of the documentation that holds an example in code."""
+    return heading.rstrip(":") in ("Wrong", "Right")
 
 
 class Code:
@@ -48,7 +51,7 @@ class Code:
         """The heading and text of each section. Only lines of code keep their line breaks."""
         blocks = [block.splitlines() for block in cls.documentation().split("\n\n")[1:]]
         return [
-            (heading, ("\n" if heading in CODE_SECTIONS else " ").join(line.strip() for line in lines))
+            (heading, ("\n" if is_code(heading) else " ").join(line.strip() for line in lines))
             for heading, *lines in blocks
         ]
 

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from padcheck.judging.caller_rules import ALL_CODES
-from padcheck.judging.rule import CODE_SECTIONS, Code
+from padcheck.judging.rule import Code, is_code
 
 FOLDER = Path(__file__).parents[2] / "docs" / "codes"
 
@@ -35,7 +35,7 @@ def _list() -> str:
 
 
 def _shown(heading: str, text: str, own: str) -> str:
-    return f"```python\n{text}\n```" if heading in CODE_SECTIONS else _linked(text, own)
+    return f"```python\n{text}\n```" if is_code(heading) else _linked(text, own)
 
 
 def _linked(text: str, own: str) -> str:

@@ -16,10 +16,10 @@ class SlicedByOwnLength(CallerRule):
         the padded width on is another one.
 
     Wrong:
-        answer = tokenizer.decode(output[row][lengths[row]:])
+        answer = tokenizer.decode(output[row][lengths[row] :])
 
     Right:
-        answer = tokenizer.decode(output[row][batch["input_ids"].shape[1]:])
+        answer = tokenizer.decode(output[row][batch["input_ids"].shape[1] :])
 
     References:
         dottxt-ai/outlines#148

@@ -15,6 +15,7 @@ from markupsafe import Markup, escape
 from padcheck.core.report import Report
 from padcheck.core.run_plans import USER_RUNS
 from padcheck.core.run_report import AnyDocument
+from padcheck.judging.rule import is_code
 from padcheck.reporters.check import wording as check_wording
 from padcheck.reporters.html import alignment, page
 from padcheck.reporters.report import positions, reproduction
@@ -68,6 +69,7 @@ def _environment() -> Environment:
         "alignment": alignment,
         "positions": positions,
         "page": page,
+        "is_code": is_code,
         "reproduction": reproduction,
     }
     environment.filters |= {"lines": _lines, "edges": visible_edges, "pads": visible_pads}

@@ -14,7 +14,7 @@ from padcheck.core.run_report import AnyDocument
 from padcheck.core.severity import Severity
 from padcheck.core.verdicts import Finding
 from padcheck.core.version import __version__
-from padcheck.judging.rule import Code
+from padcheck.judging.rule import Code, is_code
 from padcheck.reporters.machine.subjects import Subject, rules_of, subjects
 from padcheck.reporters.text.view import View
 
@@ -65,11 +65,15 @@ def _rule(rule: Code) -> dict[str, Any]:
         "fullDescription": {"text": why_it_matters},
         "help": {
             "text": "\n\n".join(f"{heading}\n{text}" for heading, text in sections),
-            "markdown": "\n\n".join(f"**{heading}**\n\n{text}" for heading, text in sections),
+            "markdown": "\n\n".join(f"**{heading}**\n\n{_markdown(heading, text)}" for heading, text in sections),
         },
         "helpUri": rule.url(),
         "defaultConfiguration": {"level": _LEVELS[rule.severity]},
     }
+
+
+def _markdown(heading: str, text: str) -> str:
+    return f"```python\n{text}\n```" if is_code(heading) else text
 
 
 def _result(subject: Subject, finding: Finding, rule_index: int) -> dict[str, Any]:

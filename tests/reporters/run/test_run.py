@@ -3,41 +3,24 @@
 import json
 
 import pytest
-from builders import HOSTILE, report
-from documents import CODE
+from builders import HOSTILE
+from documents import CODE, a_run
+from markupsafe import escape
 
 from padcheck.core import json_io
 from padcheck.core.exit_codes import ExitCode
-from padcheck.core.faults import CodePlace, Fault, WatchedCalls
-from padcheck.core.run_report import Run, Suppressed
 from padcheck.judging.caller_rules import find_code
+from padcheck.judging.rule import is_code
 from padcheck.reporters import Format, View, render
 from padcheck.reporters.run import wording
-
-FACTS = {"operation": HOSTILE, "max_abs_diff": 2.5, "model": CODE, "width": 3}
 
 every_format = pytest.mark.parametrize("fmt", Format, ids=lambda fmt: fmt.value)
 
 
-def a_run(**changes: object) -> Run:
-    fault = Fault(code="PAD509", place=CodePlace(file="/far/away.py", line=7), facts=FACTS)
-    fields = {
-        "status": "fail",
-        "exit_code": ExitCode.FINDINGS,
-        "script": HOSTILE,
-        "environment": report().evidence.environment,
-        "calls": WatchedCalls(tokenizer=1, forward=1, padded=1, checked=1),
-        "findings": (find_code("PAD509").finding(fault, HOSTILE, CODE),),
-        "suppressed": (Suppressed(code="PAD508", file=CODE, line=3, reason=HOSTILE),),
-        "notes": (CODE,),
-        "script_exit_code": 5,
-    }
-    return Run(**fields | changes)
-
-
 @every_format
-def test_hostile_texts_stay_texts(fmt):
-    text = render(a_run(), fmt, View(width=100))
+@pytest.mark.parametrize("hostile", [HOSTILE, CODE])
+def test_hostile_texts_stay_texts(fmt, hostile):
+    text = render(a_run(hostile), fmt, View(width=100))
     if fmt not in (Format.JSON, Format.SARIF):  # data, in which JSON escapes what it must
         assert not {"\x1b", "\x07", "\u202e", "\u200b"} & set(text)
     assert "PAD509" in text
@@ -56,15 +39,23 @@ def test_a_run_without_findings_can_be_shown(fmt, status, exit_code):
         assert wording.conclusion(quiet) in text
 
 
+def test_an_example_in_code_keeps_its_lines():
+    _, right = [text for heading, text in find_code("PAD508").sections() if is_code(heading)]
+    assert "\n" in right
+    assert escape(right) in render(a_run(code="PAD508"), Format.HTML, View())
+    rules = json.loads(render(a_run(), Format.SARIF, View()))["runs"][0]["tool"]["driver"]["rules"]
+    assert f"```python\n{right}\n```" in next(rule for rule in rules if rule["id"] == "PAD508")["help"]["markdown"]
+
+
 def test_json_is_read_back(tmp_path):
     file = tmp_path / "run.json"
-    file.write_text(json_io.dump(a_run()))
-    assert json_io.load(file) == a_run()
+    file.write_text(json_io.dump(a_run(HOSTILE)))
+    assert json_io.load(file) == a_run(HOSTILE)
     written = json.loads(file.read_text())
     assert {"schema_version", "script", "argv", "calls", "findings"} <= set(written)
 
 
 def test_a_finding_is_one_line_that_begins_with_its_place():
-    line = wording.one_line(a_run().findings[0])
+    line = wording.one_line(a_run(HOSTILE).findings[0])
     assert "\n" not in line
     assert ":7: PAD509: " in line
