@@ -42,6 +42,9 @@ PROSE = {
     "PAD205": "only the prompts can change",
     "PAD206": "only the prompts, or the quantization, can change",
     "PAD207": "no line of code changes a limit of the architecture",
+    "PAD209": "only the mode, or the model's own code, can change",
+    "PAD210": "only the mode, or the model's own code, can change",
+    "PAD211": "the error itself says what to change",
     "PAD301": "without another attention implementation that is right, the model's own code must change",
     "PAD302": "the line belongs into the model's own code; it is executed below for PAD401",
     "PAD303": "if the cache is not at fault, the model's own code must change",
@@ -49,6 +52,7 @@ PROSE = {
     "PAD305": "only the prompts can change",
     "PAD402": "only the prompts can change",
     "PAD404": "if right padding is wrong too, only the prompts can change",
+    "PAD406": "only the packing, or the model's own code, can change",
     "PAD902": "if not only right padding raises, the error itself says what to change",
 }
 """Fixes without a line of code, and why."""

@@ -15,8 +15,9 @@ class ModeRule(Rule):
     def judge(self, case: Case) -> Finding | Skipped | None:
         """Decides, or is skipped."""
         if not case.evidence.modes:
-            what = "no mode was asked for (--with)" if case.evidence.runs else ONLY_THE_TOKENIZER
-            return self.skip(f"undecided: {what}")
+            if not case.evidence.runs:
+                return self.skip(f"undecided: {ONLY_THE_TOKENIZER}")
+            return self.skip("no mode was asked for (--with)", "not_asked")
         return super().judge(case)
 
 

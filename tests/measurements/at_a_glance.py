@@ -45,13 +45,20 @@ def _starred(each: Architecture, explained: Collection[str]) -> str:
 
 
 def _together(found: list[Architecture], answer: Callable[[Architecture], str]) -> str:
-    """One answer if all model types agree, otherwise each answer with its model types."""
-    types: dict[str, list[str]] = {}
+    """One answer if all agree, otherwise each answer with its model types, and with the variants that are unlike theirs."""
+    by_answer: dict[str, list[str]] = {}
     for each in found:
-        types.setdefault(answer(each), []).append(each["model_type"])
-    if len(types) == 1:
-        return next(iter(types))
-    return "; ".join(f"{said}: {', '.join(model_types)}" for said, model_types in types.items())
+        default, *variants = each.get("variants") or [each]
+        usual = answer(default)
+        by_answer.setdefault(usual, []).append(each["model_type"])
+        for variant in variants:
+            name = f"{each['model_type']}+{variant['variant'].removesuffix('-decoding')}"
+            if variant["status"] == "judged" and answer(variant) != usual:
+                unlike = by_answer.setdefault(answer(variant), [])
+                unlike += [] if name in unlike else [name]
+    if len(by_answer) == 1:
+        return next(iter(by_answer))
+    return "; ".join(f"{said}: {', '.join(names)}" for said, names in by_answer.items())
 
 
 def _can(run: str) -> Callable[[Architecture, IsOk], str]:

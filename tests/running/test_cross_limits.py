@@ -73,9 +73,8 @@ def test_with_the_option_it_is_crossed_and_the_fault_is_found(padcheck, checkpoi
 
 def test_the_long_prompts_are_described_and_not_shown(padcheck, checkpoint):
     shown = text_of(padcheck("compare", checkpoint, *PROMPTS, "--cross-limits"))
-    assert f"limits crossed {NAMED}; prompts 2 to 5 repeat your text ({LIMIT + 4}, " in shown
-    assert "Prompt 1:" in shown
-    assert "Prompt 2:" not in shown
+    assert f"limits crossed: {NAMED}; prompts 2 to 5 repeat your text ({LIMIT + 4}, " in shown
+    assert not any(f"Prompt {index}:" in shown for index in range(2, 6))
     assert "not crossed" not in shown
 
 

@@ -372,23 +372,19 @@ def no_padding() -> dict[str, object]:
 
 def many_prompts(count: int) -> dict[str, object]:
     """Changes for evidence with `count` prompts; all except the first are padded."""
-    rows = {
-        side: (
-            row(0),
-            *(row(index, prompt=SHORT, num_pads=2 * bool(side), side=side or "left") for index in range(1, count)),
+
+    def rows(side: PaddingSide | None, **changes: object) -> tuple[Row, ...]:
+        padded = (
+            row(index, prompt=SHORT, num_pads=2 * bool(side), side=side or "left", **changes)
+            for index in range(1, count)
         )
-        for side in (None, "left", "right")
-    }
+        return (row(0, **changes), *padded)
+
     return {
         "prompts": tuple(f"prompt number {index}" for index in range(count)),
         "num_prompt_tokens": (len(LONG), *(len(SHORT) for _ in range(1, count))),
-        "samples": samples(
-            **{
-                side: Sample(rows=tuple(replace(each, generated_ids=()) for each in rows[side]))
-                for side in ("left", "right")
-            }
-        ),
-        "runs": {name: replace(ran, rows=rows[ran.padding_side]) for name, ran in runs().items()},
+        "samples": samples(left=Sample(rows=rows("left", new=())), right=Sample(rows=rows("right", new=()))),
+        "runs": {name: replace(ran, rows=rows(ran.padding_side)) for name, ran in runs().items()},
         "differences": differences(count=count),
     }
 

@@ -1,7 +1,7 @@
 """PAD406: In a packed row, a prompt sees the prompts before it."""
 
 from padcheck.core.severity import Severity
-from padcheck.core.verdicts import Finding, Verdict
+from padcheck.core.verdicts import Finding, Skipped, Verdict
 from padcheck.judging.case import Case, how_far, worst
 from padcheck.judging.rule import Rule
 
@@ -35,6 +35,12 @@ class PackedRowsLeak(Rule):
     reads = ("packed",)
     suppressed_by = ("PAD206",)
     tasks = ("train",)
+
+    def judge(self, case: Case) -> Finding | Skipped | None:
+        """Decides, or is skipped."""
+        if case.evidence.runs and "packed" not in case.evidence.runs:
+            return self.skip("only --task train runs prompts in one row", "not_asked")
+        return super().judge(case)
 
     def decide(self, case: Case) -> Finding | None:
         """Fires if a prompt is different."""

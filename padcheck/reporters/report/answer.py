@@ -44,7 +44,7 @@ def _head(report: Report, console: Console) -> RenderableType:
         Text(conclusion(report), style=STATUS_STYLE[report.status]),
         first_lines(Text(what_was_run.short_header(report), style="dim"), console.width, 3, console),
     ]
-    lines += [first_lines(Text(text, style="dim"), console.width, 2, console) for text in _remarks(report)]
+    lines += [first_lines(Text(text, style="dim"), console.width, 4, console) for text in _remarks(report)]
     return Group(*lines, *([verdicts(report, brief(report))] if report.comparisons else []))
 
 
@@ -56,6 +56,8 @@ def _remarks(report: Report) -> Iterator[str]:
         yield f"judged for {report.judgement.use}"
     if evidence.companion is not None:
         yield what_was_run.companion(evidence)
+    for label, text in (*what_was_run.weights(evidence.model), *what_was_run.limits(evidence)):
+        yield f"{label}: {text}"
 
 
 def _prompt(report: Report, console: Console) -> RenderableType:

@@ -48,8 +48,9 @@ def print_report(report: Report, view: View, console: Console) -> None:
     if warnings := what_was_run.warnings(evidence):
         section(console, "Warnings of the libraries, by run", pairs(warnings))
     _print_judgement(report, console)
-    if view.verbose and report.skipped:
-        section(console, "Rules not decided", Text(findings.undecided_rules(report)))
+    if view.verbose and (undecided := findings.undecided_rules(report)):
+        text = "; ".join(f"{skipped.code}: {skipped.reason}" for skipped in undecided)
+        section(console, "Rules not decided", Text(text))
     console.print()
     print_conclusion(conclusion(report), report.status, console)
 

@@ -82,7 +82,7 @@ def test_an_adapter_given_with_a_base_does_not_need_to_name_it(padcheck, tmp_pat
     folder = folders.adapter_without_a_base(tmp_path / "adapter")
     outcome = padcheck("compare", f"{folder}-base", "--adapter", folder, "--max-new-tokens", 2)
     assert outcome.exit_code == 0
-    assert f"adapter            {folder}"[:60] in outcome.stdout.replace("\n", "")
+    assert f"adapter: {folder}"[:60] in outcome.stdout.replace("\n", "")
 
 
 @pytest.mark.parametrize(

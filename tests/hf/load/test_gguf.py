@@ -61,7 +61,7 @@ def test_path_folder_and_option_measure_the_same_model(padcheck: Padcheck, file:
 
 
 def test_the_header_names_the_gguf_file(padcheck: Padcheck, file: Path) -> None:
-    assert f"GGUF file          {file.name}\n" in padcheck("compare", file, "--max-new-tokens", "1").stdout
+    assert f"GGUF file: {file.name}\n" in padcheck("compare", file, "--max-new-tokens", "1").stdout
     assert f"GGUF file          {file.name}\n" in padcheck("inspect-tokenizer", file).stdout
 
 

@@ -55,8 +55,7 @@ def test_skipped_if_the_usual_cache_is_wrong_alone_so_that_there_is_no_reference
     assert "no reference" in skipped.reason
 
 
-def test_undecided_if_no_mode_was_asked_for() -> None:
+def test_not_asked_if_no_mode_was_asked_for() -> None:
     changes = in_modes("no-cache", left_uncached=rows_of("left_uncached", 0.5))
     skipped = ask(RULE, **changes | {"modes": ()})
-    assert isinstance(skipped, Skipped)
-    assert skipped.reason == "undecided: no mode was asked for (--with)"
+    assert skipped == Skipped(code=RULE.code, reason="no mode was asked for (--with)", kind="not_asked")

@@ -43,8 +43,7 @@ def test_plain_generate_that_is_wrong_explains_the_mode() -> None:
     assert ("PAD210", "covered by PAD201") in {(skipped.code, skipped.reason) for skipped in report.skipped}
 
 
-def test_undecided_if_no_mode_was_asked_for() -> None:
+def test_not_asked_if_no_mode_was_asked_for() -> None:
     changes = in_modes("no-cache", left_uncached=rows_of("left_uncached", 0.5))
     skipped = ask(RULE, **changes | {"modes": ()})
-    assert isinstance(skipped, Skipped)
-    assert skipped.reason == "undecided: no mode was asked for (--with)"
+    assert skipped == Skipped(code=RULE.code, reason="no mode was asked for (--with)", kind="not_asked")

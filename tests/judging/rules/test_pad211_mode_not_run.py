@@ -77,8 +77,7 @@ def test_a_mode_that_did_not_run_has_no_verdict(names: tuple[str, ...], status: 
     assert report.status == status
 
 
-def test_undecided_if_no_mode_was_asked_for() -> None:
+def test_not_asked_if_no_mode_was_asked_for() -> None:
     changes = in_modes("no-cache", left_uncached=rows_of("left_uncached", 0.5))
     skipped = ask(RULE, **changes | {"modes": ()})
-    assert isinstance(skipped, Skipped)
-    assert skipped.reason == "undecided: no mode was asked for (--with)"
+    assert skipped == Skipped(code=RULE.code, reason="no mode was asked for (--with)", kind="not_asked")

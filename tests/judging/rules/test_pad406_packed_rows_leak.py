@@ -22,9 +22,9 @@ def test_nan_is_not_a_leak() -> None:
     assert ask(PackedRowsLeak(), **probes(packed=None)) is None
 
 
-def test_undecided_without_the_run() -> None:
+def test_not_asked_without_the_run() -> None:
     skipped = ask(PackedRowsLeak(), **without("packed"))
-    assert skipped == Skipped(code="PAD406", reason="undecided: the run packed did not run")
+    assert skipped == Skipped(code="PAD406", reason="only --task train runs prompts in one row", kind="not_asked")
 
 
 def test_undecided_if_transformers_cannot_keep_prompts_apart() -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from padcheck.core.report import Report
 from padcheck.core.severity import Severity
 from padcheck.core.use_case import Task
-from padcheck.core.verdicts import Finding
+from padcheck.core.verdicts import Finding, Skipped
 
 _JUDGED: dict[Task | None, str] = {"generate": "generating", "score": "scoring", "train": "training"}
 """The advice that belongs to a task."""
@@ -60,6 +60,6 @@ def advice(report: Report) -> list[tuple[str, str]]:
     return [(advice.task, advice.line) for advice in report.advice if judged in (None, advice.task)]
 
 
-def undecided_rules(report: Report) -> str:
-    """The rules that could not be decided, each with the reason."""
-    return "; ".join(f"{skipped.code}: {skipped.reason}" for skipped in report.skipped)
+def undecided_rules(report: Report) -> list[Skipped]:
+    """The rules that gave no answer although they were asked."""
+    return [skipped for skipped in report.skipped if skipped.kind != "not_asked"]

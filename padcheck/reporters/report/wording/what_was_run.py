@@ -1,7 +1,7 @@
 """What was run: the model, the tokenizer, the versions and the settings, and what the libraries warned about."""
 
 from padcheck.core.evidence import Evidence
-from padcheck.core.facts import Environment, LengthLimit, TokenIds
+from padcheck.core.facts import Environment, LengthLimit, ModelFacts, TokenIds
 from padcheck.core.report import Report
 from padcheck.reporters.text.visible import visible_token
 
@@ -15,13 +15,7 @@ def header(report: Report) -> list[tuple[str, str]]:
     if model.revision:
         name.append(f"revision {model.revision[:12]}")
     lines = [("model", ", ".join(name)), ("architecture", _architecture(report))]
-    more = {
-        "adapter": model.adapter,
-        "adapter of": model.adapter_of,
-        "GGUF file": model.gguf_file,
-        "quantization": model.quantization,
-    }
-    lines += [(label, value) for label, value in more.items() if value is not None]
+    lines += weights(model)
     lines.append(("position encoding", _position_encoding(report)))
     if model.dtype is not None:
         lines.append(("settings", _settings(report)))
@@ -34,6 +28,17 @@ def header(report: Report) -> list[tuple[str, str]]:
     if does := library_behaviour(report.library_behaviour):
         lines.append(("this transformers", does))
     return lines
+
+
+def weights(model: ModelFacts) -> list[tuple[str, str]]:
+    """Label and text of what is special about the weights: an adapter, a GGUF file, a quantization."""
+    more = {
+        "adapter": model.adapter,
+        "adapter of": model.adapter_of,
+        "GGUF file": model.gguf_file,
+        "quantization": model.quantization,
+    }
+    return [(label, value) for label, value in more.items() if value is not None]
 
 
 def limits(evidence: Evidence) -> list[tuple[str, str]]:
