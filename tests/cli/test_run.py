@@ -72,6 +72,17 @@ def test_the_formats_name_file_and_line(padcheck, script, tmp_path):
     assert "PAD501" in again.stdout
 
 
+def test_a_file_is_named_from_the_root_of_its_repository(padcheck, script, tmp_path, monkeypatch):
+    script(WRONG, "score.py")
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "below").mkdir()
+    monkeypatch.chdir(tmp_path / "below")
+    outcome = padcheck("run", "--report", "sarif=report.sarif", "../score.py")
+    assert f"padcheck: score.py:{LINE}: PAD501: " in outcome.stderr
+    [result] = json.loads((tmp_path / "below" / "report.sarif").read_text())["runs"][0]["results"]
+    assert result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == "score.py"
+
+
 def test_select_ignore_and_fail_on_decide_what_counts(padcheck, script):
     name = script(WRONG)
     assert padcheck("run", "--ignore", "PAD501", name).exit_code == 0
