@@ -45,7 +45,7 @@ def _starred(each: Architecture, explained: Collection[str]) -> str:
 
 
 def _together(found: list[Architecture], answer: Callable[[Architecture], str]) -> str:
-    """One answer if all agree, otherwise each answer with its model types, and with the variants that are unlike theirs."""
+    """One answer if all agree, otherwise each answer with its model types and the variants that are unlike theirs."""
     by_answer: dict[str, list[str]] = {}
     for each in found:
         default, *variants = each.get("variants") or [each]
