@@ -9,8 +9,9 @@ if TYPE_CHECKING:
     from padcheck.api import Report as Report
     from padcheck.api import compare as compare
     from padcheck.api import inspect_tokenizer as inspect_tokenizer
+    from padcheck.api import watch as watch
 
-__all__ = ["Report", "__version__", "compare", "errors", "inspect_tokenizer"]
+__all__ = ["Report", "__version__", "compare", "errors", "inspect_tokenizer", "watch"]
 
 
 def __dir__() -> list[str]:

@@ -1,6 +1,9 @@
-"""The pytest plugin: the fixture `padcheck`, and the option --padcheck, which checks a model without a test file."""
+"""The pytest plugin: the fixture `padcheck`, and two options.
 
-from collections.abc import Iterator, Sequence
+--padcheck checks a model without a test file. --padcheck-watch watches the tests themselves, like `padcheck run`.
+"""
+
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -65,8 +68,15 @@ def padcheck_fixture() -> Padcheck:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Adds the option --padcheck."""
-    parser.getgroup("padcheck").addoption(
+    """Adds the options --padcheck and --padcheck-watch."""
+    group = parser.getgroup("padcheck")
+    group.addoption(
+        "--padcheck-watch",
+        action="store_true",
+        dest="padcheck_watch",
+        help="watch what each test does with a padded batch, and fail a test whose code makes a padding mistake.",
+    )
+    group.addoption(
         "--padcheck",
         action="append",
         default=[],
@@ -75,6 +85,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="also check what padding does to this model: a hub id, a folder or demo. Can be given several times. "
         "The settings come from padcheck.toml, or [tool.padcheck] in pyproject.toml, in the rootdir.",
     )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """With --padcheck-watch, watches a test and fails it if a finding is an error."""
+    if not item.config.getoption("padcheck_watch"):
+        return (yield)
+    from padcheck.core.settings import JudgeSettings
+    from padcheck.reporters.run.wording import one_line
+    from padcheck.running.watched import Watched
+
+    watched = Watched(JudgeSettings())
+    with watched.watching():
+        outcome = yield
+    if watched.failing:
+        pytest.fail("\n".join(map(one_line, watched.failing)), pytrace=False)
+    return outcome
 
 
 def pytest_configure(config: pytest.Config) -> None:

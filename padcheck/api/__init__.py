@@ -24,5 +24,6 @@ In a notebook, a report at the end of a cell shows itself. `report.save("report.
 
 from padcheck.api.functions import compare, inspect_tokenizer
 from padcheck.api.report import Report
+from padcheck.api.watching import watch
 
-__all__ = ["Report", "compare", "inspect_tokenizer"]
+__all__ = ["Report", "compare", "inspect_tokenizer", "watch"]

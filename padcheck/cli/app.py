@@ -7,12 +7,12 @@ from typing import Any
 import typer
 
 from padcheck.cli import option_groups as groups
-from padcheck.cli import options, report_options
+from padcheck.cli import options, report_options, run_options
 from padcheck.cli.exit import exits
 from padcheck.cli.option_values import build, build_output, option_values
 from padcheck.cli.streams import safe_streams
 from padcheck.core.errors import UsageError
-from padcheck.core.exit_codes import ExitCode
+from padcheck.core.exit_codes import ExitCode, ProgramExitCode
 from padcheck.core.settings import (
     DEMO,
     EVERY_ATTENTION,
@@ -65,9 +65,10 @@ def _run_typer() -> None:
     try:
         app(prog_name="padcheck")
     except SystemExit as ended:
-        if ended.code == _INTERRUPTED:
+        is_of_typer = not isinstance(ended.code, ExitCode | ProgramExitCode)
+        if is_of_typer and ended.code == _INTERRUPTED:
             raise KeyboardInterrupt from None
-        if ended.code == 1 and not isinstance(ended.code, ExitCode):  # as for --install-completion in an unknown shell
+        if is_of_typer and ended.code == 1:  # as for --install-completion in an unknown shell
             sys.exit(ExitCode.USAGE)
         raise
 
@@ -95,7 +96,6 @@ def _root(
         "padcheck compare gpt2 --task score --padding-side right",
         "padcheck compare ./my-reward-model --task classify",
         "padcheck compare gpt2 --with static-cache,second-turn",
-        "padcheck compare ./my-reward-model --task classify",
         "padcheck compare gpt2 --report html=report.html --report json=report.json",
     ),
 )
@@ -103,7 +103,6 @@ def _root(
     groups.PROMPTS,
     groups.LENGTH,
     groups.USE,
-    groups.SCORING,
     groups.OUTPUT,
     groups.RULES,
     groups.RUNNING,
@@ -164,7 +163,6 @@ def inspect_tokenizer(model: options.Model, **asked: Any) -> None:
     groups.negatable(groups.PROMPTS),
     groups.LENGTH,
     groups.USE,
-    groups.SCORING,
     groups.OUTPUT,
     groups.RULES,
     groups.RUNNING,
@@ -251,7 +249,7 @@ def survey(model_types: options.ModelTypes = None, **asked: Any) -> None:
         "padcheck render report.json --atol 0.01 --rtol 0",
     ),
 )
-@groups.takes(groups.USE, groups.OUTPUT, groups.RULES, groups.TOLERANCE)
+@groups.takes(groups.JUDGED_USE, groups.OUTPUT, groups.RULES, groups.TOLERANCE)
 def render(report_file: report_options.ReportFile, **asked: Any) -> None:
     """Show a saved report in any format. Options such as --atol judge it again; the model does not run."""
     with exits(verbose=bool(asked["verbose"])):
@@ -266,14 +264,31 @@ def render(report_file: report_options.ReportFile, **asked: Any) -> None:
         output.finish(found, out, is_new=False)
 
 
+@app.command(
+    short_help="Run your own script, and report padding mistakes by line.",
+    epilog=_examples("padcheck run score.py --batch-size 8", "padcheck run --format sarif -o run.sarif -m mypackage"),
+    context_settings={"allow_interspersed_args": False},
+)
+@groups.takes(groups.WATCHING, groups.RULES, groups.OUTPUT_OF_RUN)
+def run(program: run_options.Program, **asked: Any) -> None:
+    """Run a Python script unmodified, and report what it does wrong with padding, at file and line.
+
+    The script keeps its arguments, streams and exit code; the report goes to stderr. Options come before SCRIPT.
+    """
+    with exits(verbose=bool(asked["verbose"])):
+        from padcheck.cli.run_script import run_script
+
+        run_script(program, option_values(asked))
+
+
 @app.command(short_help="Explain a code and how to fix it.", epilog=_examples("padcheck explain PAD202"))
 def explain(code: report_options.Code) -> None:
     """Explain a code: what it means, why it matters, how padcheck finds it, and how to fix it."""
     with exits():
         from padcheck.cli import output
-        from padcheck.judging.rules import find_rule
+        from padcheck.judging.caller_rules import find_code
 
-        output.print_rule(find_rule(code))
+        output.print_rule(find_code(code))
 
 
 @app.command()
@@ -281,6 +296,6 @@ def rules() -> None:
     """List all codes."""
     with exits():
         from padcheck.cli import output
-        from padcheck.judging.rules import RULES
+        from padcheck.judging.caller_rules import ALL_CODES
 
-        output.print_rules(RULES)
+        output.print_rules(ALL_CODES)

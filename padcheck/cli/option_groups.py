@@ -7,6 +7,7 @@ from typing import Annotated, Any, get_args
 
 import typer
 
+from padcheck.cli import run_options
 from padcheck.cli.options import (
     Adapter,
     AttnImplementation,
@@ -80,14 +81,16 @@ PROMPTS = _panel(
     None, prompt=Prompt, prompts=Prompts, column=Column, num_prompts=NumPrompts, chat=Chat, pad_token=PadToken
 )
 LENGTH = _panel(None, max_new_tokens=MaxNewTokens)
-USE = _panel(None, task=TaskOption, padding_side=PaddingSideOption)
-SCORING = _panel(None, continuations=Continuations)
+JUDGED_USE = _panel(None, task=TaskOption, padding_side=PaddingSideOption)
+USE = JUDGED_USE | _panel(None, continuations=Continuations)
 CONFIGURATION = _panel(None, config=Config, baseline=BaselineOption, write_baseline=WriteBaseline)
 SURVEYING = _panel(None, multimodal=Multimodal, jobs=Jobs, timeout=Timeout)
+WATCHING = _panel(None, as_module=run_options.AsModule, every_call=run_options.EveryCall)
 
 _REPORT = "Report"
 OUTPUT = _panel(_REPORT, format=FormatOption, path=Output, reports=ReportsOption, verbose=Verbose, quiet=Quiet)
 OUTPUT_OF_SURVEY = OUTPUT | _panel(_REPORT, verbose=VerboseSurvey)
+OUTPUT_OF_RUN = OUTPUT | _panel(_REPORT, path=run_options.Output, verbose=run_options.Verbose, quiet=run_options.Quiet)
 RULES = _panel("Findings", fail_on=FailOnOption, select=Select, ignore=Ignore)
 
 RUNNING = _panel("Running", dtype=Dtype, device=Device, attn_implementation=AttnImplementation)

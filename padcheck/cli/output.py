@@ -13,9 +13,10 @@ from rich.text import Text
 from padcheck.cli.files import files_of, write_file
 from padcheck.cli.streams import stderr_console
 from padcheck.core.progress import Progress, Silent
-from padcheck.core.report import Document, Report
+from padcheck.core.report import Report
+from padcheck.core.run_report import AnyDocument
 from padcheck.core.settings import OutputSettings
-from padcheck.judging.rules import Rule
+from padcheck.judging.rule import Code
 from padcheck.reporters import Format, View, render
 from padcheck.running.shown_progress import Log, Terminal
 
@@ -36,7 +37,7 @@ def progress_for(output: OutputSettings) -> Progress:
     return Terminal(stderr_console()) if sys.stderr.isatty() else Log(sys.stderr.write)
 
 
-def write(document: Document, output: OutputSettings, *, is_new: bool = True) -> None:
+def write(document: AnyDocument, output: OutputSettings, *, is_new: bool = True) -> None:
     """Writes the report to its files, then to stdout.
 
     Args:
@@ -62,7 +63,7 @@ def write(document: Document, output: OutputSettings, *, is_new: bool = True) ->
         _print_seconds(document.seconds | _rendering(began))
 
 
-def _rendered(document: Document, fmt: Format, view: View, began: float | None) -> str:
+def _rendered(document: AnyDocument, fmt: Format, view: View, began: float | None) -> str:
     """The document in a format. The times of a new report in JSON include rendering."""
     text = render(document, fmt, view)
     if began is None or fmt is not Format.JSON or not isinstance(document, Report):
@@ -83,7 +84,7 @@ def _print_seconds(seconds: dict[str, float]) -> None:
         sys.stderr.write(f"{taken:8.2f}  {stage}\n")
 
 
-def finish(document: Document, output: OutputSettings, *, is_new: bool = True) -> NoReturn:
+def finish(document: AnyDocument, output: OutputSettings, *, is_new: bool = True) -> NoReturn:
     """Writes the report and ends the command with its exit code."""
     write(document, output, is_new=is_new)
     sys.exit(document.exit_code)
@@ -95,7 +96,7 @@ def _stdout_console() -> Console:
     return console
 
 
-def print_rules(rules: tuple[Rule, ...]) -> None:
+def print_rules(rules: tuple[Code, ...]) -> None:
     """Prints all codes as a table."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     for heading in ("code", "severity", "name"):
@@ -106,7 +107,7 @@ def print_rules(rules: tuple[Rule, ...]) -> None:
     _stdout_console().print(table)
 
 
-def print_rule(rule: Rule) -> None:
+def print_rule(rule: Code) -> None:
     """Prints the documentation of one code."""
     console = _stdout_console()
     console.print(Text(f"{rule.code} {rule.name} ({rule.severity.value})", style="bold"))
@@ -115,7 +116,8 @@ def print_rule(rule: Rule) -> None:
     for heading, text in rule.sections():
         console.print()
         console.print(Text(heading))
-        for line in wrap(text, console.width - len(_INDENT), break_long_words=False, break_on_hyphens=False):
-            console.print(Text(_INDENT + line))
+        for part in text.splitlines():
+            for line in wrap(part, console.width - len(_INDENT), break_long_words=False, break_on_hyphens=False):
+                console.print(Text(_INDENT + line))
     console.print()
     console.print(Text(rule.url(), style="dim"), soft_wrap=True)

@@ -19,9 +19,9 @@ def _reports(incomplete: str) -> list[str]:
 
 def _codes(incomplete: str) -> list[str]:
     """Shell completion of a code."""
-    from padcheck.judging.rules import RULES
+    from padcheck.judging.caller_rules import ALL_CODES
 
-    return [rule.code for rule in RULES if rule.code.startswith(incomplete.upper())]
+    return [code.code for code in ALL_CODES if code.code.startswith(incomplete.upper())]
 
 
 ReportFile = Annotated[Path, typer.Argument(help="A report written with --format json.", metavar="REPORT.json")]

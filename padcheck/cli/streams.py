@@ -9,7 +9,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -90,11 +90,27 @@ def safe_streams() -> Iterator[None]:
     out, err = (_open_stream(stream) for stream in before[:2])
     stderr = _wrapped(err, _Sink(err), _Stderr)
     stderr.styled = _wrapped(err, _Sink(err), io.TextIOWrapper)
-    sys.stdout = _wrapped(out, _Stdout(out), io.TextIOWrapper)
+    stdout = _wrapped(out, _Stdout(out), io.TextIOWrapper)
+    stdout.original, stderr.original = before[:2]
+    sys.stdout = stdout
     sys.stderr = vars(sys)["__stderr__"] = stderr  # torchrun.unmute() reads the second
     try:
         yield
     finally:
+        sys.stdout, sys.stderr, vars(sys)["__stderr__"] = before
+
+
+@contextmanager
+def original_streams() -> Iterator[None]:
+    """Within the context, within `safe_streams`, sys.stdout and sys.stderr are those that the process started with."""
+    before = sys.stdout, sys.stderr, sys.__stderr__
+    sys.stdout, sys.stderr = (getattr(stream, "original", stream) for stream in before[:2])
+    vars(sys)["__stderr__"] = sys.stderr
+    try:
+        yield
+    finally:
+        with suppress(AttributeError, OSError, ValueError):  # the program closed it, or set it to None
+            sys.stdout.flush()
         sys.stdout, sys.stderr, vars(sys)["__stderr__"] = before
 
 

@@ -9,8 +9,9 @@ import msgspec
 
 from padcheck.core.evidence import Evidence, PadCountSweep
 from padcheck.core.exit_codes import ExitCode
-from padcheck.core.report import STATUS, Architecture, Check, Document, Report, Survey, Unmeasured
+from padcheck.core.report import STATUS, Architecture, Check, Report, Survey, Unmeasured
 from padcheck.core.run_plans import RUN_PLANS, USER_RUNS
+from padcheck.core.run_report import AnyDocument, Run
 from padcheck.core.run_results import Row, RowDifference, RunResult, StepDifference
 from padcheck.core.task_evidence import TaskEvidence, TaskRow, TaskRun
 from padcheck.core.task_plans import IN_FLOAT32, TASK_PLANS, TASK_USER_RUNS
@@ -20,7 +21,7 @@ from padcheck.core.verdicts import Comparison, RowComparison
 _NO_VERDICT = (ExitCode.USAGE, ExitCode.NOT_MEASURED, ExitCode.BUG)
 
 
-def require_consistent(document: Document) -> None:
+def require_consistent(document: AnyDocument) -> None:
     """Returns if the parts of a document belong together.
 
     Raises:
@@ -35,6 +36,8 @@ def require_consistent(document: Document) -> None:
     elif isinstance(document, Survey):
         for index, architecture in enumerate(document.architectures):
             _architecture(architecture, f"$.architectures[{index}]")
+    elif isinstance(document, Run):
+        _watched(document)
 
 
 def _require(claim: bool, otherwise: str, where: str) -> None:
@@ -81,6 +84,12 @@ def _architecture(architecture: Architecture, where: str) -> None:
     _require(has_verdict == bool(architecture.verdicts), "`status` and `verdicts` contradict each other", where)
     for index, variant in enumerate(architecture.variants):
         _architecture(variant, f"{where}.variants[{index}]")
+
+
+def _watched(run: Run) -> None:
+    _require(not run.findings or run.calls.of_a_model > 0, "there are findings, but no call of a model", "$.findings")
+    places = [(finding.file, finding.line, finding.code) for finding in run.findings]
+    _require(places == sorted(places), "the findings are not in the order of file, line and code", "$.findings")
 
 
 def _evidence(evidence: Evidence, where: str) -> None:

@@ -19,3 +19,7 @@ class ExitCode(IntEnum):
     USAGE = 2
     NOT_MEASURED = 3
     BUG = 4
+
+
+class ProgramExitCode(int):
+    """The exit code of a user's own program, which `padcheck run` passes on."""

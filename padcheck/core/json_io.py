@@ -1,4 +1,4 @@
-"""Writes a report, a check or a survey as JSON and reads it again: `schema_version` 1.
+"""Writes a report, a check, a survey or a watched program as JSON and reads it again: `schema_version` 1.
 
 A report is written flat: the keys of its evidence are on the same level as its status and findings.
 """
@@ -14,13 +14,14 @@ from padcheck.core.consistency import require_consistent
 from padcheck.core.errors import UsageError
 from padcheck.core.evidence import Evidence
 from padcheck.core.exit_codes import ExitCode
-from padcheck.core.report import Check, ConfigurationFile, Document, KnownFinding, Report, Status, Survey, Unmeasured
+from padcheck.core.report import Check, ConfigurationFile, KnownFinding, Report, Status, Survey, Unmeasured
+from padcheck.core.run_report import AnyDocument, Run
 from padcheck.core.version import __version__
 
 SCHEMA_VERSION = 1
 
 
-def dump(document: Document, *, indented: bool = False) -> str:
+def dump(document: AnyDocument, *, indented: bool = False) -> str:
     """The document as JSON, with its keys in a fixed order. NaN and infinity become null.
 
     Args:
@@ -51,7 +52,7 @@ def _printable(text: str) -> str:
     return re.sub(f"[{''.join(escapes)}]", lambda found: escapes[found[0]], text) if escapes else text
 
 
-def _flat(document: Document | Unmeasured) -> dict[str, Any]:
+def _flat(document: AnyDocument | Unmeasured) -> dict[str, Any]:
     fields: dict[str, Any] = msgspec.to_builtins(document)
     if isinstance(document, Check):
         return fields | {"reports": [_flat(report) for report in document.reports]}
@@ -65,7 +66,7 @@ def _flat(document: Document | Unmeasured) -> dict[str, Any]:
     return {**verdict, **evidence, **fields}
 
 
-def load(path: Path) -> Document:
+def load(path: Path) -> AnyDocument:
     """Reads a document that `dump` wrote.
 
     Raises:
@@ -90,15 +91,17 @@ def load(path: Path) -> Document:
         raise UsageError(f"{path} is not a padcheck report: {error}.", change=change) from error
 
 
-def _document(written: dict[str, Any]) -> Document:
+def _document(written: dict[str, Any]) -> AnyDocument:
     document = _converted(written)
     require_consistent(document)
     return document
 
 
-def _converted(written: dict[str, Any]) -> Document:
+def _converted(written: dict[str, Any]) -> AnyDocument:
     if written.get("command") == "survey":
         return msgspec.convert(written, Survey)
+    if written.get("command") == "run":
+        return msgspec.convert(written, Run)
     if written.get("command") != "check":
         return _report(written)
     check = msgspec.convert(written, _WrittenCheck)

@@ -18,7 +18,7 @@ from padcheck.judging.advice import advise
 from padcheck.judging.case import Case
 from padcheck.judging.compare import open_case
 from padcheck.judging.library_behaviour import library_behaviour
-from padcheck.judging.rule import Rule
+from padcheck.judging.rule import Code, Rule
 from padcheck.judging.rules import RULES
 from padcheck.judging.suppression import suppressed
 
@@ -121,7 +121,7 @@ def _exit_code_of_task(case: Case, *, failing: bool) -> ExitCode:
     return ExitCode.OK if case.task is not None and case.task.measured() else ExitCode.NOT_MEASURED
 
 
-def require_known_codes(settings: JudgeSettings) -> None:
+def require_known_codes(settings: JudgeSettings, codes: tuple[Code, ...] = RULES) -> None:
     """Rejects codes that do not exist, before anything runs.
 
     Raises:
@@ -129,7 +129,7 @@ def require_known_codes(settings: JudgeSettings) -> None:
     """
     for option, prefixes in (("--select", settings.select), ("--ignore", settings.ignore)):
         for prefix in prefixes:
-            if not prefix or not any(rule.code.startswith(prefix) for rule in RULES):
+            if not prefix or not any(code.code.startswith(prefix) for code in codes):
                 raise UsageError(
                     f"{option} {prefix or repr(prefix)} names no rule.",
                     change="`padcheck rules` lists the codes. A prefix such as PAD1 also works.",

@@ -1,7 +1,8 @@
-"""The base class of all rules: a code, a severity, and one decision based on the evidence.
+"""The base classes of all rules: a code with its documentation, and one decision based on the evidence.
 
 The docstring of a rule documents its code, and `padcheck explain` shows it. Its first line says what the code reports.
-The sections are always `Why it matters`, `How padcheck knows`, `Fix` and `References`.
+The sections are always `Why it matters`, `How padcheck knows`, `Fix` and `References`. A rule about the user's own code
+has the examples `Wrong` and `Right` instead of `Fix`.
 """
 
 import inspect
@@ -22,24 +23,62 @@ EQUAL_LENGTH = "batch prompts of equal length, or run them one by one"
 NO_SWEEP = "undecided: the sweep over pad counts did not run"
 
 
-class Rule(ABC):
-    """One code, and the decision whether it applies. Rules have no state and see no tensor.
+def is_code(heading: str) -> bool:
+    """True for a section of the documentation that holds an example in code."""
+    return heading.rstrip(":") in ("Wrong", "Right")
 
-    A subclass sets the attributes and implements `decide`.
+
+class Code:
+    """One code and its documentation, which is the docstring of the subclass.
 
     Attributes:
         code: `PADnnn`; never reused, never renumbered.
         name: The code in words.
-        severity: The usual severity; a finding may have another one if the evidence is weaker or stronger.
+        severity: The usual severity.
+    """
+
+    code: ClassVar[str]
+    name: ClassVar[str]
+    severity: ClassVar[Severity]
+
+    @classmethod
+    def title(cls) -> str:
+        """What the code reports, in one line."""
+        return cls.documentation().splitlines()[0]
+
+    @classmethod
+    def sections(cls) -> list[tuple[str, str]]:
+        """The heading and text of each section. Only lines of code keep their line breaks."""
+        blocks = [block.splitlines() for block in cls.documentation().split("\n\n")[1:]]
+        return [
+            (heading, ("\n" if is_code(heading) else " ").join(line.strip() for line in lines))
+            for heading, *lines in blocks
+        ]
+
+    @classmethod
+    def documentation(cls) -> str:
+        """The docstring without indentation."""
+        return inspect.cleandoc(cls.__doc__ or "")
+
+    @classmethod
+    def url(cls) -> str:
+        """The page that documents the code. It never moves."""
+        return f"{HOME}/blob/main/docs/codes/{cls.code}.md"
+
+
+class Rule(Code, ABC):
+    """One code, and the decision whether it applies. Rules have no state and see no tensor.
+
+    A subclass sets the attributes and implements `decide`. A finding may have another severity than the usual one if
+    the evidence is weaker or stronger.
+
+    Attributes:
         reads: The runs without which it is undecided. Of a tuple of runs, one is enough.
         suppressed_by: Codes whose finding already explains what this rule would report; see `suppression`.
         tasks: The tasks that it is about; empty if it is about all of them.
         side: The padding side that it is about; None if it is about both.
     """
 
-    code: ClassVar[str]
-    name: ClassVar[str]
-    severity: ClassVar[Severity]
     reads: ClassVar[Reads] = ()
     suppressed_by: ClassVar[tuple[str, ...]] = ()
     tasks: ClassVar[tuple[Task, ...]] = ()
@@ -92,27 +131,6 @@ class Rule(ABC):
     def skip(self, reason: str, kind: SkippedBecause = "undecided") -> Skipped:
         """This rule is undecided, left out or suppressed, and why."""
         return Skipped(code=self.code, reason=reason, kind=kind)
-
-    @classmethod
-    def url(cls) -> str:
-        """The page that documents the code. It never moves."""
-        return f"{HOME}/blob/main/docs/codes/{cls.code}.md"
-
-    @classmethod
-    def title(cls) -> str:
-        """What the code reports, in one line."""
-        return cls.documentation().splitlines()[0]
-
-    @classmethod
-    def sections(cls) -> list[tuple[str, str]]:
-        """The heading and text of each section, without line breaks."""
-        blocks = [block.splitlines() for block in cls.documentation().split("\n\n")[1:]]
-        return [(heading, " ".join(line.strip() for line in lines)) for heading, *lines in blocks]
-
-    @classmethod
-    def documentation(cls) -> str:
-        """The docstring without indentation."""
-        return inspect.cleandoc(cls.__doc__ or "")
 
 
 def code_fix(place: Place | None, change: str) -> str:

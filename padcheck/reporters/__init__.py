@@ -1,6 +1,7 @@
-"""Turns a report, a check or a survey into text, in any format. A reporter opens no file and prints nothing.
+"""Turns a report, a check, a survey or a watched program into text, in any format.
 
-`report`, `check` and `survey` have a module per format for people; `html` and `machine` handle every kind of document.
+A reporter opens no file and prints nothing. `report`, `check`, `survey` and `run` have a module per format for people;
+`html` and `machine` handle every kind of document.
 """
 
 from collections.abc import Callable, Iterable
@@ -15,7 +16,7 @@ from padcheck.reporters.text.view import View
 from padcheck.reporters.text.visible import made_visible
 
 if TYPE_CHECKING:
-    from padcheck.core.report import Document
+    from padcheck.core.run_report import AnyDocument
 
 __all__ = ["Format", "View", "files_by_format", "render"]
 
@@ -39,21 +40,21 @@ _EXACT = {Format.JSON, Format.HTML}
 repeats the measurement."""
 
 
-def render(document: "Document", fmt: Format, view: View) -> str:
+def render(document: "AnyDocument", fmt: Format, view: View) -> str:
     """The document in one format.
 
     What a reporter gets has no text that could act on a terminal, or on the lines around it.
     """
-    reporter: Callable[[Document, View], str] = import_module(_module_of(document, fmt)).render
+    reporter: Callable[[AnyDocument, View], str] = import_module(_module_of(document, fmt)).render
     return reporter(document if fmt in _EXACT else made_visible(document), view)
 
 
-def _module_of(document: "Document", fmt: Format) -> str:
+def _module_of(document: "AnyDocument", fmt: Format) -> str:
     if fmt is Format.HTML:
         return "padcheck.reporters.html"
     if fmt in _MACHINE:
         return f"padcheck.reporters.machine.{fmt.value}"
-    kind = document.command if document.command in ("check", "survey") else "report"
+    kind = document.command if document.command in ("check", "survey", "run") else "report"
     return f"padcheck.reporters.{kind}.{fmt.value}"
 
 

@@ -1,4 +1,4 @@
-"""Judges a saved report, check or survey again, without running its models."""
+"""Judges a saved report, check, survey or watched program again, without running anything."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -8,25 +8,27 @@ import msgspec
 
 from padcheck.core.errors import UsageError
 from padcheck.core.exit_codes import ExitCode
-from padcheck.core.report import Architecture, Check, Document, Report, Survey, Unmeasured
+from padcheck.core.report import STATUS, Architecture, Check, Report, Survey, Unmeasured
+from padcheck.core.run_report import AnyDocument, Run
 from padcheck.core.settings import JudgeSettings
 from padcheck.core.version import __version__
 from padcheck.judging.baseline import Baseline
-from padcheck.judging.judge import rejudge
+from padcheck.judging.caller_rule import exit_code_of
+from padcheck.judging.caller_rules import ALL_CODES, CALLER_RULES
+from padcheck.judging.judge import rejudge, require_known_codes
 from padcheck.judging.rules import RULES
 from padcheck.running.many_models import compose_check
 from padcheck.running.survey import compose_architecture, compose_survey
 
 
-def judge_again(document: Document, changes: Mapping[str, Any]) -> Document:
+def judge_again(document: AnyDocument, changes: Mapping[str, Any]) -> AnyDocument:
     """The same evidence, judged with the same `JudgeSettings` except for these changes.
 
     Raises:
-        UsageError: A code is unknown, the document is a survey and anything but `fail_on` changes, or the evidence
-            passes although the document fails.
+        UsageError: A code is unknown, something changes that needs evidence which the document does not keep, or the
+            evidence passes although the document fails.
     """
-    if isinstance(document, Survey):
-        _require_known_codes(document)
+    _require_known_codes(document)
     if document.exit_code is not ExitCode.OK and _versions(document) == {__version__}:
         again = _again(document, {})
         if again.exit_code is ExitCode.OK:
@@ -38,16 +40,18 @@ def judge_again(document: Document, changes: Mapping[str, Any]) -> Document:
     return _again(document, changes)
 
 
-def _versions(document: Document) -> set[str]:
+def _versions(document: AnyDocument) -> set[str]:
     """The versions of padcheck that judged a document. Another version may judge differently."""
     if isinstance(document, Check):
         return {each.evidence.environment.padcheck for each in document.reports if isinstance(each, Report)}
-    return {(document if isinstance(document, Survey) else document.evidence).environment.padcheck}
+    return {(document.evidence if isinstance(document, Report) else document).environment.padcheck}
 
 
-def _again(document: Document, changes: Mapping[str, Any]) -> Document:
+def _again(document: AnyDocument, changes: Mapping[str, Any]) -> AnyDocument:
     if isinstance(document, Survey):
         return _survey_again(document, changes)
+    if isinstance(document, Run):
+        return _run_again(document, changes)
     if isinstance(document, Check):
         return compose_check([_report_again(each, changes) for each in document.reports], document.configuration)
     return rejudge(document, changes)
@@ -62,12 +66,20 @@ def accept(check: Check, baseline: Baseline) -> Check:
     return compose_check(reports, check.configuration)
 
 
-def _require_known_codes(survey: Survey) -> None:
-    known = {rule.code for rule in RULES}
-    unknown = {code for architecture in survey.architectures for code in architecture.findings} - known
+def _require_known_codes(document: AnyDocument) -> None:
+    """Rejects unknown codes in documents that keep findings without evidence. Others get new findings."""
+    if isinstance(document, Survey):
+        kind, known = "survey", {rule.code for rule in RULES}
+        found = {code for architecture in document.architectures for code in architecture.findings}
+    elif isinstance(document, Run):
+        kind, known = "watched program", {rule.code for rule in CALLER_RULES}
+        found = {finding.code for finding in document.findings}
+    else:
+        return
+    unknown = found - known
     if unknown:
         raise UsageError(
-            f"The survey has findings of unknown codes: {', '.join(sorted(unknown))}.",
+            f"The {kind} has findings of unknown codes: {', '.join(sorted(unknown))}.",
             meaning="It was written by a newer padcheck.",
             change="Read the file with that version.",
         )
@@ -75,6 +87,22 @@ def _require_known_codes(survey: Survey) -> None:
 
 def _report_again(report: Report | Unmeasured, changes: Mapping[str, Any]) -> Report | Unmeasured:
     return rejudge(report, changes) if isinstance(report, Report) else report
+
+
+def _run_again(run: Run, changes: Mapping[str, Any]) -> Run:
+    if changes.keys() - {"fail_on", "select", "ignore"}:
+        raise UsageError(
+            "--atol, --rtol, --task and --padding-side do not work with a watched program.",
+            meaning="The report keeps the findings, but not the runs that they rest on.",
+            change="Run `padcheck run` again.",
+        )
+    judgement = replace(run.judgement, **changes)
+    require_known_codes(judgement, ALL_CODES)
+    findings = tuple(finding for finding in run.findings if judgement.left_out(finding.code) is None)
+    exit_code = exit_code_of(findings, run.calls, judgement)
+    return msgspec.structs.replace(
+        run, judgement=judgement, findings=findings, exit_code=exit_code, status=STATUS[exit_code]
+    )
 
 
 def _survey_again(survey: Survey, changes: Mapping[str, Any]) -> Survey:

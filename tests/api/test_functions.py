@@ -218,7 +218,7 @@ def test_importing_padcheck_imports_no_heavy_package():
 
 
 def test_dir_lists_what_is_public():
-    assert dir(public) == ["Report", "__version__", "compare", "errors", "inspect_tokenizer"]
+    assert dir(public) == ["Report", "__version__", "compare", "errors", "inspect_tokenizer", "watch"]
     assert all(hasattr(public, name) for name in dir(public))
 
 

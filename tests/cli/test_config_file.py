@@ -222,7 +222,7 @@ def test_every_option_of_check_is_a_key_unless_it_makes_sense_only_on_the_comman
     from padcheck.cli import option_groups as options
 
     groups = (options.PROMPTS, options.LENGTH, options.DECODING, options.RUNNING, options.WEIGHTS, options.LOADING)
-    groups = (*groups, options.MODES, options.USE, options.SCORING, options.TOLERANCE, options.RULES)
+    groups = (*groups, options.MODES, options.USE, options.TOLERANCE, options.RULES)
     names = {name for group in groups for name in group} - {"prompt"}
     only_in_a_file = {"prompts_file", "choices"}
     assert names | only_in_a_file == set(ModelTable.__struct_fields__)

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from documents import DOCUMENTS
+from documents import DOCUMENTS, a_run
+from msgspec.structs import replace
 
 from padcheck.core.errors import UsageError
 from padcheck.core.json_io import dump, load
-from padcheck.core.report import Document
+from padcheck.core.run_report import AnyDocument
 
 Edit = Callable[[Any], None]
 """Changes a document as plain JSON."""
@@ -149,6 +150,16 @@ OF_A_SURVEY = [
     (put("architectures.1.exit_code", 0), "`status` and `exit_code` contradict each other"),
     (put("architectures.0.max_abs_diffs", {"left_generate": -1}), "max_abs_diffs"),
 ]
+OF_A_RUN = [
+    (put("status", "pass"), "`status` and `exit_code` contradict each other"),
+    (put("findings.0.code", "PAD"), "$.findings[0].code"),
+    (put("findings.0.line", 0), "$.findings[0].line"),
+    (put("calls.checked", -1), "$.calls.checked"),
+    (put("calls.forward", 0), "there are findings, but no call of a model - at `$.findings`"),
+    (put("findings.1.line", 1), "the findings are not in the order of file, line and code - at `$.findings`"),
+    (put("suppressed.0.line", 0), "$.suppressed[0].line"),
+]
+RUN = replace(a_run(), findings=a_run().findings * 2)
 CASES = [
     (DOCUMENTS[name], edit, says)
     for name, edits in (
@@ -159,11 +170,12 @@ CASES = [
     )
     for edit, says in edits
 ]
+CASES += [(RUN, edit, says) for edit, says in OF_A_RUN]
 
 
 @pytest.mark.parametrize(("document", "edit", "says"), CASES, ids=[says for _, _, says in CASES])
 def test_a_document_that_does_not_hold_together_is_a_usage_error(
-    document: Document, edit: Edit, says: str, tmp_path: Path
+    document: AnyDocument, edit: Edit, says: str, tmp_path: Path
 ) -> None:
     file = tmp_path / "document.json"
     written = json.loads(dump(document))

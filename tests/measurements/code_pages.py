@@ -3,8 +3,8 @@
 import re
 from pathlib import Path
 
-from padcheck.judging.rule import Rule
-from padcheck.judging.rules import RULES
+from padcheck.judging.caller_rules import ALL_CODES
+from padcheck.judging.rule import Code, is_code
 
 FOLDER = Path(__file__).parents[2] / "docs" / "codes"
 
@@ -14,28 +14,33 @@ _ISSUE = re.compile(r"\b([\w-]+/[\w.-]+)#(\d+)")
 
 def pages() -> dict[Path, str]:
     """The content of each page, by its file."""
-    return {FOLDER / f"{rule.code}.md": _page(rule) for rule in RULES} | {FOLDER / "README.md": _list()}
+    return {FOLDER / f"{rule.code}.md": _page(rule) for rule in ALL_CODES} | {FOLDER / "README.md": _list()}
 
 
-def _page(rule: Rule) -> str:
+def _page(rule: Code) -> str:
     parts = [f"# {rule.code} {rule.name}", f"{rule.title()} Severity: {rule.severity.value}."]
-    parts += [f"## {heading.rstrip(':')}\n\n{_linked(text, rule.code)}" for heading, text in rule.sections()]
+    parts += [f"## {heading.rstrip(':')}\n\n{_shown(heading, text, rule.code)}" for heading, text in rule.sections()]
     parts.append("[All codes](README.md)")
     return "\n\n".join(parts) + "\n"
 
 
 def _list() -> str:
     rows = [
-        f"| [{rule.code}]({rule.code}.md) | {rule.name} | {rule.severity.value} | {rule.title()} |" for rule in RULES
+        f"| [{each.code}]({each.code}.md) | {each.name} | {each.severity.value} | {each.title()} |"
+        for each in ALL_CODES
     ]
     return "\n".join(
         ["# The codes", "", "| code | name | severity | what it says |", "| --- | --- | --- | --- |", *rows, ""]
     )
 
 
+def _shown(heading: str, text: str, own: str) -> str:
+    return f"```python\n{text}\n```" if is_code(heading) else _linked(text, own)
+
+
 def _linked(text: str, own: str) -> str:
     """The text with links to the pages of other codes, and to issues."""
-    known = {rule.code for rule in RULES} - {own}
+    known = {rule.code for rule in ALL_CODES} - {own}
     text = _ISSUE.sub(r"[\g<0>](https://github.com/\1/issues/\2)", text)
     return _CODE.sub(lambda found: f"[{found[0]}]({found[0]}.md)" if found[0] in known else found[0], text)
 

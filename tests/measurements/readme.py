@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from padcheck.core.exit_codes import ExitCode
-from padcheck.judging.rules import RULES
+from padcheck.judging.caller_rules import ALL_CODES
 
 README = Path(__file__).parents[2] / "README.md"
 
@@ -52,7 +52,7 @@ def blocks() -> dict[str, str]:
         "exit codes": table(("code", "meaning"), [(str(int(code)), text) for code, text in _EXIT_CODES.items()]),
         "rules": table(
             ("code", "name", "severity", "what it says"),
-            [(rule.code, rule.name, rule.severity.value, rule.title()) for rule in RULES],
+            [(rule.code, rule.name, rule.severity.value, rule.title()) for rule in ALL_CODES],
         ),
     }
 

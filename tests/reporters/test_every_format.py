@@ -40,7 +40,8 @@ from padcheck.core.evidence import Place
 from padcheck.core.exit_codes import ExitCode
 from padcheck.core.facts import PaddingSide, PadTokenSuggestion, SpecialTokenIds
 from padcheck.core.json_io import dump
-from padcheck.core.report import Command, Document, KnownFinding, Report
+from padcheck.core.report import Command, KnownFinding, Report
+from padcheck.core.run_report import AnyDocument
 from padcheck.core.run_results import Row, RowDifference, RunResult, Sample
 from padcheck.core.settings import JudgeSettings
 from padcheck.core.severity import Severity
@@ -265,7 +266,7 @@ def test_a_report_with_hostile_texts_can_be_read_back(changes: dict[str, object]
 
 
 @pytest.mark.parametrize("document", [*DOCUMENTS.values(), CHECK, everywhere(HOSTILE), MIXED])
-def test_every_document_can_be_read_back(document: Document, tmp_path: Path) -> None:
+def test_every_document_can_be_read_back(document: AnyDocument, tmp_path: Path) -> None:
     assert dump(read_back(document, tmp_path)) == dump(document)
 
 

@@ -23,13 +23,14 @@ from builders import (
     unmeasured,
     unpadded_difference,
 )
-from documents import EVERYTHING, VANISHED, a_survey
+from documents import EVERYTHING, VANISHED, a_run, a_survey
 from msgspec.structs import replace
 
 from padcheck.core.errors import UsageError
 from padcheck.core.exit_codes import ExitCode
 from padcheck.core.json_io import dump, load
-from padcheck.core.report import ConfigurationFile, Document
+from padcheck.core.report import ConfigurationFile
+from padcheck.core.run_report import AnyDocument
 from padcheck.core.run_results import Sample
 from padcheck.reporters import Format, View, render
 from padcheck.running.judge_again import judge_again
@@ -56,6 +57,7 @@ DOCUMENTS = {
         configuration=ConfigurationFile(path="padcheck.toml", lines={"some/model": 3, "a": 4}),
     ),
     "survey": a_survey(known_limit="blocks", library_behaviour={"pads_get_position": "1"}),
+    "run": a_run(),
 }
 SOME_TEXTS = {
     "compare": {
@@ -86,6 +88,18 @@ SOME_TEXTS = {
         "architectures.*.details.*.message",
         "architectures.*.library_behaviour.KEY",
         "settings.KEY",
+    },
+    "run": {
+        "script",
+        "argv.*",
+        "findings.*.file",
+        "findings.*.source",
+        "findings.*.message",
+        "findings.*.fix",
+        "findings.*.evidence.KEY",
+        "suppressed.*.file",
+        "suppressed.*.reason",
+        "notes.*",
     },
 }
 """Some of the texts that each kind of document has."""
@@ -123,7 +137,7 @@ def alike(places: Iterator[_Place]) -> dict[_Place, list[_Place]]:
     return groups
 
 
-def made_hostile(document: Document, file: Path) -> tuple[Document, set[str]]:
+def made_hostile(document: AnyDocument, file: Path) -> tuple[AnyDocument, set[str]]:
     """The document with TEXT as every text and as a key of every object that a file may hold; and where that is."""
     written, hostile = json.loads(dump(document)), set()
 
@@ -166,7 +180,7 @@ def hidden(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize("fmt", Format, ids=lambda fmt: fmt.value)
-def test_a_format_shows_no_raw_text(fmt: Format, hostile: tuple[Document, set[str]]) -> None:
+def test_a_format_shows_no_raw_text(fmt: Format, hostile: tuple[AnyDocument, set[str]]) -> None:
     document, _ = hostile
     for view in (View(verbose=True), View(width=40)):
         text = render(document, fmt, view)
@@ -181,6 +195,6 @@ def test_a_format_shows_no_raw_text(fmt: Format, hostile: tuple[Document, set[st
             ] == []
 
 
-def test_every_text_was_hostile(hostile: tuple[Document, set[str]]) -> None:
+def test_every_text_was_hostile(hostile: tuple[AnyDocument, set[str]]) -> None:
     document, found = hostile
     assert SOME_TEXTS[document.command] <= found

@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 import torch
 from builders import check, difference, differences, report, unpadded_difference
-from documents import DOCUMENTS, read_back
+from documents import DOCUMENTS, a_run, read_back
 from msgspec.structs import replace
 from surveys import MIXED
 
 from padcheck.core.errors import UsageError
 from padcheck.core.json_io import dump, load
+from padcheck.core.run_report import AnyDocument
 from padcheck.core.run_results import RowDifference
 from padcheck.core.version import __version__
 from padcheck.hf.calls.logits import LogitsLog
@@ -92,8 +93,16 @@ def test_a_survey_that_fails_does_not_pass_without_its_findings(tmp_path: Path) 
         judge_again(read_back(gutted, tmp_path), {})
 
 
-def test_unknown_codes_of_a_survey_are_a_usage_error(tmp_path: Path) -> None:
-    file = tmp_path / "survey.json"
-    file.write_text(dump(MIXED).replace("PAD201", "PAD999"))
+def test_a_watched_program_that_fails_does_not_pass_without_its_findings(tmp_path: Path) -> None:
+    environment = replace(a_run().environment, padcheck=__version__)
+    assert judge_again(read_back(a_run(environment=environment), tmp_path), {}).status == "fail"
+    with pytest.raises(UsageError, match="The file says fail"):
+        judge_again(read_back(a_run(environment=environment, findings=()), tmp_path), {})
+
+
+@pytest.mark.parametrize(("document", "code"), [(MIXED, "PAD201"), (a_run(), "PAD509")])
+def test_unknown_codes_are_a_usage_error(document: AnyDocument, code: str, tmp_path: Path) -> None:
+    file = tmp_path / "document.json"
+    file.write_text(dump(document).replace(code, "PAD999"))
     with pytest.raises(UsageError, match="unknown codes: PAD999"):
         judge_again(load(file), {})

@@ -27,11 +27,14 @@ from tasks import classified, off, scored, scored_row, task_run
 from padcheck.core.evidence import Place
 from padcheck.core.exit_codes import ExitCode
 from padcheck.core.facts import ChatTemplateFacts, PadTokenSuggestion
+from padcheck.core.faults import CodePlace, Fault, WatchedCalls
 from padcheck.core.json_io import dump, load
-from padcheck.core.report import Architecture, Document, KnownFinding, Report, Survey
+from padcheck.core.report import Architecture, KnownFinding, Report, Survey
+from padcheck.core.run_report import AnyDocument, Run, Suppressed
 from padcheck.core.settings import JudgeSettings
 from padcheck.core.severity import Severity
 from padcheck.core.verdicts import Verdict
+from padcheck.judging.caller_rules import find_code
 from padcheck.judging.rules import find_rule
 
 WRONG = {"differences": differences(left=(unpadded_difference(0.0), difference(0.5)))}
@@ -74,6 +77,25 @@ def a_survey(**changes: object) -> Survey:
             ),
         ),
     )
+
+
+def a_run(text: str = "score.py", code: str = "PAD509", **changes: object) -> Run:
+    """A watched program with a mistake, with this text wherever a text can be."""
+    facts = {"operation": text, "effect": text, "max_abs_diff": 2.5, "model": text, "width": 3}
+    fault = Fault(code=code, place=CodePlace(file=text, line=7), facts=facts)
+    built = Run(
+        status="fail",
+        exit_code=ExitCode.FINDINGS,
+        script=text,
+        argv=(text,),
+        script_exit_code=5,
+        environment=report().evidence.environment,
+        calls=WatchedCalls(tokenizer=1, forward=1, padded=1, checked=1),
+        findings=(find_code(code).finding(fault, text, text),),
+        suppressed=(Suppressed(code="PAD508", file=text, line=3, reason=text),),
+        notes=(text,),
+    )
+    return replace(built, **changes)
 
 
 def everywhere(text: str) -> Report:
@@ -135,10 +157,11 @@ DOCUMENTS = {
     "inspect-tokenizer": report("inspect-tokenizer", tokenizer=tokenizer_facts(padding_side="right")),
     "check": check(report(**WRONG), report(), unmeasured(), vanished=VANISHED),
     "survey": a_survey(),
+    "run": a_run(),
 }
 
 
-def read_back(document: Document, folder: Path) -> Document:
+def read_back(document: AnyDocument, folder: Path) -> AnyDocument:
     """The document after it was written to a file."""
     file = folder / "document.json"
     file.write_text(dump(document), encoding="utf-8")

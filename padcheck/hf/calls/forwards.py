@@ -80,7 +80,7 @@ def continue_from_cache(model: PreTrainedModel, rows: Rows, new: list[tuple[int,
     first = torch.tensor([[tokens[0]] for tokens in new], device=input_device(model))  # (batch, 1)
     grown = torch.cat([attention_mask, torch.ones_like(first)], dim=1)  # (batch, width + 1)
     lengths = attention_mask.sum(dim=1)  # (batch,)
-    positions = {"position_ids": _first_position(model) + lengths[:, None]} if takes_position_ids(model) else {}
+    positions = {"position_ids": first_position(model) + lengths[:, None]} if takes_position_ids(model) else {}
     log = LogitsLog(len(rows))
     with torch.inference_mode():
         arguments = {"attention_mask": attention_mask, "use_cache": True}
@@ -111,7 +111,7 @@ def packed(model: PreTrainedModel, prompts: Mapping[int, tuple[int, ...]], setti
     """
     device = input_device(model)
     row = [token_id for prompt in prompts.values() for token_id in prompt]
-    first = _first_position(model)
+    first = first_position(model)
     positions = {index: range(first, first + len(prompt)) for index, prompt in prompts.items()}
     ends = [end - 1 for end in accumulate(map(len, prompts.values()))]
     arguments = {"position_ids": torch.tensor([[*chain(*positions.values())]], device=device), "use_cache": False}
@@ -132,7 +132,7 @@ def takes_position_ids(model: PreTrainedModel) -> bool:
     return "position_ids" in inspect.signature(model.forward).parameters
 
 
-def _first_position(model: PreTrainedModel) -> int:
+def first_position(model: PreTrainedModel) -> int:
     """The position that the model gives to the first token. RoBERTa and related models start after a row for pads."""
     tables = (module for name, module in model.named_modules() if name.endswith("position_embeddings"))
     rows = (table.padding_idx for table in tables if isinstance(table, nn.Embedding))

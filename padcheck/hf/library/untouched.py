@@ -21,7 +21,7 @@ def untouched(model: nn.Module, tokenizer: PreTrainedTokenizerBase, *others: obj
     that generate() adds, such as a static cache, are removed. The numbers in weights and gradients are not copied,
     because a copy would double the memory: all runs use inference mode, in which only a hook could write to them.
     """
-    with _random_numbers(), untouched_state(model, tokenizer, *others), _backend(tokenizer):
+    with same_random_numbers(), untouched_state(model, tokenizer, *others), _backend(tokenizer):
         yield
 
 
@@ -144,7 +144,7 @@ def _backend(tokenizer: PreTrainedTokenizerBase) -> Iterator[None]:
 
 
 @contextmanager
-def _random_numbers() -> Iterator[None]:
+def same_random_numbers() -> Iterator[None]:
     """Restores the random states of Python, numpy and torch, on the CPU and on every accelerator in use."""
     before = [(put_back, get()) for get, put_back in _random_states()]
     try:

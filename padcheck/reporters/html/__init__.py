@@ -12,8 +12,10 @@ from importlib.resources import files
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from padcheck.core.report import Document, Report
+from padcheck.core.report import Report
 from padcheck.core.run_plans import USER_RUNS
+from padcheck.core.run_report import AnyDocument
+from padcheck.judging.rule import is_code
 from padcheck.reporters.check import wording as check_wording
 from padcheck.reporters.html import alignment, page
 from padcheck.reporters.report import positions, reproduction
@@ -27,12 +29,13 @@ from padcheck.reporters.report.wording import (
     verdicts,
     what_was_run,
 )
+from padcheck.reporters.run import wording as run_wording
 from padcheck.reporters.survey import wording as survey_wording
 from padcheck.reporters.text.view import View
 from padcheck.reporters.text.visible import visible, visible_edges, visible_lines, visible_pads
 
 
-def render(document: Document, view: View) -> str:  # noqa: ARG001  a page fits every screen
+def render(document: AnyDocument, view: View) -> str:  # noqa: ARG001  a page fits every screen
     """The document as an HTML page."""
     name = "report" if isinstance(document, Report) else document.command
     return _environment().get_template(f"{name}.html").render(document=document) + "\n"
@@ -71,10 +74,12 @@ def _environment() -> Environment:
         "user_runs": USER_RUNS,
         "tooltips": page.TOOLTIPS,
         "check_wording": check_wording,
+        "run_wording": run_wording,
         "survey_wording": survey_wording,
         "alignment": alignment,
         "positions": positions,
         "page": page,
+        "is_code": is_code,
         "reproduction": reproduction,
     }
     environment.filters |= {"lines": _lines, "edges": visible_edges, "pads": visible_pads}

@@ -9,7 +9,7 @@ from padcheck.core.report import Architecture, Report
 from padcheck.core.run_plans import SINGLE, USER_RUNS
 from padcheck.core.run_results import Row, RowDifference
 from padcheck.core.verdicts import Verdict
-from padcheck.judging.rules import find_rule
+from padcheck.judging.caller_rules import find_code
 from padcheck.reporters.html.chart import Chart, chart
 from padcheck.reporters.html.heat_map import HeatMap, heat_map
 from padcheck.reporters.report.wording.prompts import Output, heading, most_telling, outputs
@@ -143,7 +143,7 @@ def samples(report: Report) -> list[tuple[int, str, list[tuple[PaddingSide, Row]
 def explanation(code: str) -> list[tuple[str, str]]:
     """Heading and text of each section that explains a code, without the fix, which the finding itself gives."""
     try:
-        sections = find_rule(code).sections()
+        sections = find_code(code).sections()
     except UsageError:  # the report comes from another version of padcheck
         return []
     return [(heading.rstrip(":"), text) for heading, text in sections if heading.rstrip(":") != "Fix"]

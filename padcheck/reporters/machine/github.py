@@ -5,7 +5,7 @@ Source: docs.github.com, "Workflow commands for GitHub Actions".
 
 from collections.abc import Iterator
 
-from padcheck.core.report import Document
+from padcheck.core.run_report import AnyDocument
 from padcheck.core.severity import Severity
 from padcheck.core.verdicts import Finding
 from padcheck.reporters.machine.subjects import Subject, subjects
@@ -14,7 +14,7 @@ from padcheck.reporters.text.view import View
 _LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "notice"}
 
 
-def render(document: Document, view: View) -> str:  # noqa: ARG001  annotations have no width
+def render(document: AnyDocument, view: View) -> str:  # noqa: ARG001  annotations have no width
     """One line per annotation, then the outcome of each model for the log.
 
     The most severe annotations come first, because GitHub shows only ten of each level.

@@ -6,10 +6,10 @@ A rule has no case if the user did not ask for it, if another finding already ex
 from collections.abc import Iterator
 from xml.etree import ElementTree as ET
 
-from padcheck.core.report import Document
+from padcheck.core.run_report import AnyDocument
 from padcheck.core.verdicts import Finding
-from padcheck.judging.rules import RULES
-from padcheck.reporters.machine.subjects import Subject, subjects
+from padcheck.judging.rule import Code, Rule
+from padcheck.reporters.machine.subjects import Subject, rules_of, subjects
 from padcheck.reporters.report.wording import findings
 from padcheck.reporters.text.view import View
 
@@ -19,11 +19,11 @@ _MEASURED = "measured"
 _WITHOUT_CASE = ("not_asked", "covered")
 
 
-def render(document: Document, view: View) -> str:  # noqa: ARG001  XML has no width
+def render(document: AnyDocument, view: View) -> str:  # noqa: ARG001  XML has no width
     """The document as JUnit XML."""
     root = ET.Element("testsuites", name=f"padcheck {document.command}")
     for subject in subjects(document):
-        cases = list(_cases(subject))
+        cases = list(_cases(subject, rules_of(document)))
         suite = ET.SubElement(root, "testsuite", {"name": subject.name} | _counted(cases))
         suite.extend(cases)
     root.attrib |= _counted(root.findall("testsuite/testcase"))
@@ -31,7 +31,7 @@ def render(document: Document, view: View) -> str:  # noqa: ARG001  XML has no w
     return ET.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
 
 
-def _cases(subject: Subject) -> Iterator[ET.Element]:
+def _cases(subject: Subject, rules: tuple[Code, ...]) -> Iterator[ET.Element]:
     measured = _case(subject, _MEASURED, subject.seconds)
     if subject.not_measured is not None:
         what, *more = subject.not_measured.lines
@@ -40,7 +40,7 @@ def _cases(subject: Subject) -> Iterator[ET.Element]:
     failing = {finding.code: finding for finding in subject.failing}
     passing = {finding.code: finding for finding in subject.passing}
     skipped = {each.code: each for each in subject.skipped}
-    for rule in RULES:
+    for rule in rules:
         case = _case(subject, f"{rule.code} {rule.name}")
         if (finding := failing.get(rule.code)) is not None:
             failure = ET.SubElement(case, "failure", message=finding.message, type=finding.severity.value)
@@ -50,7 +50,8 @@ def _cases(subject: Subject) -> Iterator[ET.Element]:
         elif subject.not_measured is not None:
             continue
         elif (left_out := skipped.get(rule.code)) is not None:
-            if left_out.kind in _WITHOUT_CASE or (rule.reads and subject.is_inspection):
+            reads_runs = isinstance(rule, Rule) and rule.reads
+            if left_out.kind in _WITHOUT_CASE or (reads_runs and subject.is_inspection):
                 continue
             ET.SubElement(case, "skipped", message=left_out.reason)
         yield case

@@ -10,31 +10,31 @@ from urllib.parse import quote
 import msgspec
 
 from padcheck.core.errors import HOME
-from padcheck.core.report import Document
+from padcheck.core.run_report import AnyDocument
 from padcheck.core.severity import Severity
 from padcheck.core.verdicts import Finding
 from padcheck.core.version import __version__
-from padcheck.judging.rules import RULES, Rule
-from padcheck.reporters.machine.subjects import Subject, subjects
+from padcheck.judging.rule import Code, is_code
+from padcheck.reporters.machine.subjects import Subject, rules_of, subjects
 from padcheck.reporters.text.view import View
 
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
 _LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
 
-_INDEX = {rule.code: index for index, rule in enumerate(RULES)}
 
-
-def render(document: Document, view: View) -> str:  # noqa: ARG001  JSON has no width
+def render(document: AnyDocument, view: View) -> str:  # noqa: ARG001  JSON has no width
     """The document as a SARIF log with one run."""
     found = subjects(document)
+    rules = rules_of(document)
+    index = {rule.code: place for place, rule in enumerate(rules)}
     run = {
         "tool": {
             "driver": {
                 "name": "padcheck",
                 "version": __version__,
                 "informationUri": HOME,
-                "rules": [_rule(rule) for rule in RULES],
+                "rules": [_rule(rule) for rule in rules],
             }
         },
         "invocations": [
@@ -44,7 +44,11 @@ def render(document: Document, view: View) -> str:  # noqa: ARG001  JSON has no 
                 "toolExecutionNotifications": [_notification(each) for each in found if each.not_measured is not None],
             }
         ],
-        "results": [_result(subject, finding) for subject in found for finding in (*subject.failing, *subject.passing)],
+        "results": [
+            _result(subject, finding, index[finding.code])
+            for subject in found
+            for finding in (*subject.failing, *subject.passing)
+        ],
         "columnKind": "unicodeCodePoints",
         "properties": {"models": {subject.name: subject.outcome for subject in found}},
     }
@@ -52,7 +56,7 @@ def render(document: Document, view: View) -> str:  # noqa: ARG001  JSON has no 
     return msgspec.json.format(msgspec.json.encode(log), indent=2).decode() + "\n"
 
 
-def _rule(rule: Rule) -> dict[str, Any]:
+def _rule(rule: Code) -> dict[str, Any]:
     (_, why_it_matters), *_ = sections = rule.sections()
     return {
         "id": rule.code,
@@ -61,19 +65,23 @@ def _rule(rule: Rule) -> dict[str, Any]:
         "fullDescription": {"text": why_it_matters},
         "help": {
             "text": "\n\n".join(f"{heading}\n{text}" for heading, text in sections),
-            "markdown": "\n\n".join(f"**{heading}**\n\n{text}" for heading, text in sections),
+            "markdown": "\n\n".join(f"**{heading}**\n\n{_markdown(heading, text)}" for heading, text in sections),
         },
         "helpUri": rule.url(),
         "defaultConfiguration": {"level": _LEVELS[rule.severity]},
     }
 
 
-def _result(subject: Subject, finding: Finding) -> dict[str, Any]:
+def _markdown(heading: str, text: str) -> str:
+    return f"```python\n{text}\n```" if is_code(heading) else text
+
+
+def _result(subject: Subject, finding: Finding, rule_index: int) -> dict[str, Any]:
     name = subject.name
     message = f"{name}: {finding.message}\n{finding.fix}"
     result = {
         "ruleId": finding.code,
-        "ruleIndex": _INDEX[finding.code],
+        "ruleIndex": rule_index,
         "level": _LEVELS[finding.severity],
         "message": {"text": message},
         "locations": [_location(subject)],

@@ -2,13 +2,17 @@
 
 from typing import NamedTuple
 
-from padcheck.core.report import Architecture, Check, ConfigurationFile, Document, Reason, Report, Survey, Unmeasured
+from padcheck.core.report import Architecture, Check, ConfigurationFile, Reason, Report, Survey, Unmeasured
+from padcheck.core.run_report import AnyDocument, Run
 from padcheck.core.settings import JudgeSettings
 from padcheck.core.verdicts import Finding, Skipped
+from padcheck.judging.caller_rules import CALLER_RULES
+from padcheck.judging.rule import Code
+from padcheck.judging.rules import RULES
 
 
 class Subject(NamedTuple):
-    """One model, or one architecture of a survey.
+    """One model, one architecture of a survey, or one line of a watched program.
 
     Attributes:
         name: The model's id, and its attention implementation if a check compares several.
@@ -18,8 +22,9 @@ class Subject(NamedTuple):
         seconds: How long it took.
         is_inspection: True if only the tokenizer was inspected, so rules about runs cannot be decided.
         not_measured: Why there is no verdict; None if there is one.
-        file: The configuration file that names the model, or a file of the model itself; None if there is neither.
-        line: The line in which it does, from 1; None if unknown.
+        file: The file of the line, the configuration file that names the model, or a file of the model itself; None if
+            there is no such file.
+        line: The line in that file, from 1; None if unknown.
     """
 
     name: str
@@ -38,8 +43,10 @@ class Subject(NamedTuple):
         return "not measured" if self.not_measured is not None else "failed" if self.failing else "passed"
 
 
-def subjects(document: Document) -> list[Subject]:
-    """The models of a document, in their order there."""
+def subjects(document: AnyDocument) -> list[Subject]:
+    """The models of a document, or the lines of a program with findings, in their order there."""
+    if isinstance(document, Run):
+        return _of_run(document)
     if isinstance(document, Survey):
         lines = [line for architecture in document.architectures for line in architecture.lines]
         return [_of_architecture(each, document.judgement) for each in lines]
@@ -49,6 +56,26 @@ def subjects(document: Document) -> list[Subject]:
             for name, report in zip(document.names, document.reports, strict=True)
         ]
     return [_of_model(document)]
+
+
+def rules_of(document: AnyDocument) -> tuple[Code, ...]:
+    """The rules that a document can have findings of."""
+    return CALLER_RULES if isinstance(document, Run) else RULES
+
+
+def _of_run(run: Run) -> list[Subject]:
+    """One subject per line with findings; the program itself if nothing was found."""
+    if not run.findings:
+        reason = Reason(what="No call of a transformers model was seen.", change="Check that the program makes one.")
+        return [Subject(run.script or "watched code", not_measured=reason if run.status == "not_measured" else None)]
+    by_line: dict[tuple[str, int], tuple[Finding, ...]] = {}
+    for finding in run.findings:
+        place = finding.file, finding.line
+        by_line[place] = (*by_line.get(place, ()), finding)
+    return [
+        _sorted_out(f"{file}:{line}", findings, run.judgement)._replace(file=file, line=line)
+        for (file, line), findings in by_line.items()
+    ]
 
 
 def _of_model(report: Report | Unmeasured) -> Subject:

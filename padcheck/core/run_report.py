@@ -1,0 +1,66 @@
+"""The result of `padcheck run`: what a user's program does wrong with padding, at which line."""
+
+from typing import Literal
+
+import msgspec
+
+from padcheck.core.exit_codes import ExitCode
+from padcheck.core.facts import Environment, Size
+from padcheck.core.faults import WatchedCalls
+from padcheck.core.report import Document, Status
+from padcheck.core.settings import JudgeSettings
+from padcheck.core.verdicts import Code, Finding
+
+
+class CallerFinding(Finding, frozen=True, kw_only=True):
+    """A mistake in the user's code.
+
+    Attributes:
+        file: The file, as seen from the root of its repository.
+        line: The line, counted from 1.
+        source: The text of that line; empty if it cannot be read.
+    """
+
+    file: str
+    line: Size
+    source: str
+
+
+class Suppressed(msgspec.Struct, frozen=True, kw_only=True):
+    """A finding that a comment in the user's code accepts, and the reason there."""
+
+    code: Code
+    file: str
+    line: Size
+    reason: str
+
+
+class Run(msgspec.Struct, frozen=True, kw_only=True):
+    """What was seen while a program ran.
+
+    Attributes:
+        script: The program: a file, or a module after `-m`. Empty if only a part of a program was watched.
+        argv: Its arguments.
+        script_exit_code: Its own exit code; 0 if it succeeded.
+        calls: How many calls were watched.
+        findings: The mistakes, in the order of file and line.
+        suppressed: The mistakes that comments accept.
+        notes: What could not be checked, and why.
+    """
+
+    command: Literal["run"] = "run"
+    status: Status
+    exit_code: ExitCode
+    script: str
+    argv: tuple[str, ...] = ()
+    script_exit_code: int = 0
+    judgement: JudgeSettings = msgspec.field(default_factory=JudgeSettings)
+    environment: Environment
+    calls: WatchedCalls
+    findings: tuple[CallerFinding, ...] = ()
+    suppressed: tuple[Suppressed, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+AnyDocument = Document | Run
+"""The result of any command."""

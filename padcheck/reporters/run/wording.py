@@ -1,0 +1,43 @@
+"""What every format says about a watched program, in the same words: plain strings without layout."""
+
+from padcheck.core.run_report import CallerFinding, Run
+from padcheck.reporters.text.visible import visible
+
+_NOTHING_WATCHED = "NOTHING WATCHED: the program made no call of a transformers model"
+
+
+def title(run: Run) -> str:
+    """The program."""
+    return run.script or "watched code"
+
+
+def conclusion(run: Run) -> str:
+    """The whole run in one sentence."""
+    if run.status == "not_measured":
+        return _NOTHING_WATCHED
+    calls = run.calls
+    watched = f"{calls.of_a_model} calls of a model, {calls.padded} of them with pads, {calls.checked} of these checked"
+    if not run.findings:
+        return f"PASS: no padding mistake seen in {watched}"
+    verdict = "FAIL" if run.status == "fail" else "PASS"
+    lines = len({(finding.file, finding.line) for finding in run.findings})
+    mistakes = f"{len(run.findings)} padding mistake{'s' * (len(run.findings) > 1)}"
+    return f"{verdict}: {mistakes} at {lines} line{'s' * (lines > 1)}; {watched}"
+
+
+def place(finding: CallerFinding) -> str:
+    """File and line, in the form that editors and terminals turn into a link."""
+    return f"{finding.file}:{finding.line}"
+
+
+def one_line(finding: CallerFinding) -> str:
+    """A finding as one line: where, what, and what to change. Printed outside of a report, so it is made safe here."""
+    return visible(f"{place(finding)}: {finding.code}: {finding.message} Fix: {finding.fix}")
+
+
+def further(run: Run) -> list[tuple[str, str]]:
+    """What was accepted, what could not be checked, and how the program ended; label and text."""
+    accepted = [("accepted", f"{each.file}:{each.line}: {each.code}: {each.reason}") for each in run.suppressed]
+    notes = [("note", note) for note in run.notes]
+    ended = [("exit code", f"the program itself ended with {run.script_exit_code}")] if run.script_exit_code else []
+    return accepted + notes + ended

@@ -1,0 +1,72 @@
+"""Wraps the public calls of transformers that are watched, and restores them, also after an error.
+
+Each call is wrapped in one place, on the base class that all of transformers' classes share.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import wraps
+from typing import Any, Protocol
+
+import torch
+from transformers import GenerationMixin, PreTrainedModel, PreTrainedTokenizerBase
+
+_TOKENIZING = ("__call__", "encode", "encode_plus", "batch_encode_plus", "pad")
+"""The methods that return token ids; apply_chat_template() calls the first one."""
+
+_DECODING = ("decode", "batch_decode")
+
+
+class Watching(Protocol):
+    """What the wrapped calls report to. Each method runs the original call, and returns or raises what it does."""
+
+    def tokenize(self, original: Callable[..., Any], tokenizer: Any, args: Any, kwargs: Any) -> Any:
+        """A tokenizer makes token ids."""
+
+    def decode(self, original: Callable[..., Any], tokenizer: Any, args: Any, kwargs: Any) -> Any:
+        """A tokenizer makes text."""
+
+    def generate(self, original: Callable[..., Any], model: Any, args: Any, kwargs: Any) -> Any:
+        """A model generates."""
+
+    def forward(self, original: Callable[..., Any], model: Any, args: Any, kwargs: Any) -> Any:
+        """A model runs once."""
+
+
+@contextmanager
+def patched(watching: Watching) -> Iterator[None]:
+    """Within the context all calls pass through `watching`."""
+    with ExitStack() as stack:
+        for name in _TOKENIZING:
+            stack.enter_context(_wrapped(PreTrainedTokenizerBase, name, watching.tokenize))
+        for name in _DECODING:
+            stack.enter_context(_wrapped(PreTrainedTokenizerBase, name, watching.decode))
+        stack.enter_context(_wrapped(GenerationMixin, "generate", watching.generate))
+        stack.enter_context(_wrapped(PreTrainedModel, "__call__", watching.forward))
+        yield
+
+
+@contextmanager
+def _wrapped(owner: type, name: str, watch: Callable[..., Any]) -> Iterator[None]:
+    original = getattr(owner, name, None)
+    if original is None:  # another version of transformers
+        yield
+        return
+
+    @wraps(original)
+    def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if torch.compiler.is_compiling():
+            return original(self, *args, **kwargs)
+        return watch(original, self, args, kwargs)
+
+    is_inherited = name not in vars(owner)
+    setattr(owner, name, wrapper)
+    try:
+        yield
+    finally:
+        # A wrapper that the user has put around this one stays, and then so does this one.
+        if vars(owner).get(name) is wrapper:
+            if is_inherited:
+                delattr(owner, name)
+            else:
+                setattr(owner, name, original)

@@ -1,0 +1,281 @@
+"""Receives the watched calls, remembers where the batches come from, and reports what is proven."""
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import torch
+from transformers import PreTrainedModel
+
+from padcheck.core.faults import CodePlace, Fault, WatchedCalls
+from padcheck.watching import arguments, decoding, labels, prompts
+from padcheck.watching.caches import Caches
+from padcheck.watching.checks import ModelCall, Proven, check_forward, check_generate, missing_embedding
+from padcheck.watching.followed import Origin
+from padcheck.watching.layout import Layout, layout_of, new_columns
+from padcheck.watching.masks import padding_kind
+from padcheck.watching.patches import patched
+from padcheck.watching.places import is_user_file, user_place
+from padcheck.watching.results import ResultReader
+from padcheck.watching.rows import KnownRows
+from padcheck.watching.shadow import main_output
+from padcheck.watching.workers import WorkerRow, WorkerRows
+
+_CHECKS_PER_PLACE = 3
+
+_Call = Callable[..., Any]
+
+_RUNNING_A_CHECK = threading.local()
+"""Set while padcheck itself runs a model in this thread. All watchers share it: one may run inside another."""
+
+
+class Watcher:
+    """Watches one program. Each method of `patches.Watching` runs the original call first and then looks at it.
+
+    Nothing here raises into the user's program: what cannot be checked becomes a note.
+    """
+
+    def __init__(self, report: Callable[[Fault], None], *, every_call: bool = False) -> None:
+        """Prepares to watch.
+
+        Args:
+            report: Receives each fault, once for each code and line.
+            every_call: Check every call, and not only the first ones at each line.
+        """
+        self.notes: dict[str, None] = {}
+        self._report = report
+        self._every_call = every_call
+        self._counts: Counter[str] = Counter()
+        self._rows = KnownRows()
+        self._worker_rows = WorkerRows()
+        self._caches = Caches()
+        self._outputs = decoding.GeneratedRows()
+        self._cut_texts = prompts.CutTexts()
+        self._reader = ResultReader(self._value_left)
+        self._sides: dict[tuple[int, ...], Any] = {}
+        self._checked: Counter[CodePlace] = Counter()
+        self._kinds: set[object] = set()
+        self._reported: set[tuple[str, CodePlace]] = set()
+        self._state = threading.local()
+        self._is_active = False
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Within the context all calls are watched, in every thread; results are followed in this one."""
+        with ExitStack() as stack:
+            stack.enter_context(patched(self))
+            stack.enter_context(self._reader)
+            self._is_active = True
+            try:
+                yield
+            finally:
+                self._is_active = False
+                with self._guarded("the last results"):
+                    self._reader.flush()
+
+    @property
+    def calls(self) -> WatchedCalls:
+        """How many calls were watched so far."""
+        return WatchedCalls(**self._counts)
+
+    def tokenize(self, original: _Call, tokenizer: Any, args: Any, kwargs: Any) -> Any:
+        """Remembers the rows that a tokenizer makes."""
+        if not self._is_active or self._is_busy:
+            return original(tokenizer, *args, **kwargs)
+        with self._reader.paused(), self._inside("tokenizer") as is_outermost:
+            encoded = original(tokenizer, *args, **kwargs)
+        with self._guarded("a tokenizer's rows"):
+            self._counts["tokenizer"] += is_outermost
+            pads = arguments.special_ids(tokenizer)
+            self._rows.add_pad(*pads)
+            self._cut_texts.add(encoded, tokenizer)
+            for row, mask in arguments.rows_of(encoded):
+                self._rows.add(row, mask)
+                self._worker_rows.share(WorkerRow(row, mask, pads))
+                if mask is not None and not mask[-1]:
+                    self._sides[tuple(row)] = tokenizer
+        return encoded
+
+    def decode(self, original: _Call, tokenizer: Any, args: Any, kwargs: Any) -> Any:
+        """Looks at the rows that become text."""
+        if not self._is_active or self._is_busy or self._depth("decode"):
+            return original(tokenizer, *args, **kwargs)
+        with self._inside("decode"):
+            text = original(tokenizer, *args, **kwargs)
+        with self._guarded("decoded rows"):
+            for code, facts in decoding.faults(self._outputs, original, tokenizer, args, kwargs):
+                self._found(Proven(code, facts), user_place())
+        return text
+
+    def generate(self, original: _Call, model: Any, args: Any, kwargs: Any) -> Any:
+        """Checks the batch that a model continues, and remembers the rows that it returns."""
+        if not self._is_active or self._is_busy or self._depth("model"):
+            return original(model, *args, **kwargs)
+        self._before_model((args, kwargs))
+        named = arguments.of_generate(args, kwargs)
+        with self._calling("generate", model, named):
+            output = original(model, *args, **kwargs)
+        with self._guarded("generate()"), self._busy():
+            self._after_generate(model, named, output)
+        return output
+
+    def forward(self, original: _Call, model: Any, args: Any, kwargs: Any) -> Any:
+        """Checks the batch of a model's outermost call, and follows its output."""
+        if not self._is_active or self._is_busy or self._depth("model") or _is_of_user(model):
+            return original(model, *args, **kwargs)
+        self._before_model((args, kwargs))
+        named = arguments.of_forward(model, args, kwargs)
+        before = self._caches.find(named.get("past_key_values"))
+        with self._calling("forward", model, named):
+            output = original(model, *args, **kwargs)
+        with self._guarded("forward()"), self._busy():
+            self._after_forward(model, named, before, output)
+        return output
+
+    def _after_generate(self, model: PreTrainedModel, named: Mapping[str, Any], output: Any) -> None:
+        mask = named.get("attention_mask")
+        layout = layout_of(self._rows, named.get("input_ids"), mask)
+        if layout is None:
+            return
+        pad = arguments.generation_setting(model, named, "pad_token_id")
+        eos = arguments.eos_ids(arguments.generation_setting(model, named, "eos_token_id"))
+        if not model.config.is_encoder_decoder:
+            for row, real in self._outputs.add(output, layout, eos):
+                self._rows.add(row, real)
+        place = user_place()
+        if place is not None and self._is_due(place, padding_kind(mask, None, layout, None), layout):
+            call = ModelCall(model, named, layout)
+            makers = [self._sides.get(tuple(row)) for row in layout.ids.tolist()]
+            is_left = any(tokenizer is not None and tokenizer.padding_side == "left" for tokenizer in makers)
+            self._check(place, lambda: check_generate(call, pad, side_is_left=is_left))
+            if model.config.is_encoder_decoder:  # its answer does not continue the prompt
+                return
+            self._check(place, lambda: prompts.check_length(named, layout, output, eos))
+            self._check(place, lambda: prompts.check_cut(call, pad, self._cut_texts))
+            self._check(place, lambda: prompts.check_bos(call, pad))
+
+    def _after_forward(
+        self, model: PreTrainedModel, named: Mapping[str, Any], before: Layout | None, output: Any
+    ) -> None:
+        mask, positions = named.get("attention_mask"), named.get("position_ids")
+        layout = layout_of(self._rows, named.get("input_ids"), mask)
+        if before is not None:
+            new = layout or new_columns(named.get("input_ids"), mask, before.known)
+            layout = None if new is None else before.then(new)
+        if layout is None or getattr(model.config, "is_encoder_decoder", False):
+            return
+        self._caches.add(getattr(output, "past_key_values", None), layout)
+        place = user_place()
+        kind = padding_kind(mask, positions, layout, before), labels.kind(named, layout)
+        if place is None or not self._is_due(place, kind, layout):
+            return
+        self._reader.follow(output, layout if before is None else layout.tail(before.width), type(model).__name__)
+        call = ModelCall(model, named, layout, before, main_output(output))
+        self._check(place, lambda: check_forward(call))
+        self._check(place, lambda: labels.check(call))
+
+    @contextmanager
+    def _calling(self, kind: str, model: PreTrainedModel, named: Mapping[str, Any]) -> Iterator[None]:
+        """Within the context the user's call runs. If it fails because of an id, that is reported."""
+        self._counts[kind] += 1
+        try:
+            with self._reader.paused(), self._inside("model"):
+                yield
+        except (IndexError, RuntimeError):
+            with self._guarded("a failed call"):
+                if (found := missing_embedding(model, named.get("input_ids"))) is not None:
+                    self._found(found, user_place())
+            raise
+
+    def _before_model(self, inputs: Any) -> None:
+        """A new call of a model: what was read from the last one is complete."""
+        with self._guarded("results"):
+            self._worker_rows.collect(self._rows)
+            self._reader.leave(inputs)
+            self._reader.flush()
+
+    def _is_due(self, place: CodePlace, kind: object, layout: Layout) -> bool:
+        """True for the first calls at a line, and for further ones whose padding has a new shape."""
+        is_new = (place, kind) not in self._kinds
+        self._kinds.add((place, kind))
+        self._checked[place] += 1
+        is_due = self._every_call or is_new or self._checked[place] <= _CHECKS_PER_PLACE
+        is_padded = bool(layout.padded.any())
+        self._counts["padded"] += is_padded
+        self._counts["checked"] += is_padded and is_due
+        return is_due
+
+    def _check(self, place: CodePlace, check: Callable[[], Proven | None]) -> None:
+        try:
+            found = check()
+        except torch.OutOfMemoryError:
+            torch.cuda.empty_cache()
+            self._note(f"{place.file}:{place.line}: not compared with the rows alone: the accelerator's memory is full")
+            return
+        except Exception as error:  # noqa: BLE001  a check must not end the user's program
+            self._note(f"{place.file}:{place.line}: not compared with the rows alone: {type(error).__name__}: {error}")
+            return
+        if found is not None:
+            self._found(found, place)
+
+    def _value_left(self, origin: Origin) -> None:
+        """A value that depends on pads has left the tensors."""
+        facts: dict[str, object] = {
+            "operation": origin.operation,
+            "effect": f"other numbers at the pads move it by {origin.max_abs_diff:.2g}",
+            "max_abs_diff": origin.max_abs_diff,
+            "model": origin.batch.model,
+            "width": origin.batch.width,
+        }
+        self._found(Proven(origin.code, facts), origin.place)
+
+    def _found(self, found: Proven, place: CodePlace | None) -> None:
+        if place is None or (found.code, place) in self._reported:
+            return
+        self._reported.add((found.code, place))
+        self._report(Fault(code=found.code, place=place, facts=found.facts))
+
+    def _note(self, text: str) -> None:
+        self.notes.setdefault(text)
+
+    @contextmanager
+    def _guarded(self, what: str) -> Iterator[None]:
+        """Turns an error of padcheck's own into a note."""
+        try:
+            with self._reader.paused():
+                yield
+        except Exception as error:  # noqa: BLE001  the user's program must not end because of it
+            self._note(f"{what} could not be watched: {type(error).__name__}: {error}")
+
+    @contextmanager
+    def _inside(self, kind: str) -> Iterator[bool]:
+        """Within the context, this thread is inside a call of this kind. Yields whether it is the outermost one."""
+        depth = self._depth(kind)
+        setattr(self._state, kind, depth + 1)
+        try:
+            yield depth == 0
+        finally:
+            setattr(self._state, kind, depth)
+
+    def _depth(self, kind: str) -> int:
+        return int(getattr(self._state, kind, 0))
+
+    @contextmanager
+    def _busy(self) -> Iterator[None]:
+        _RUNNING_A_CHECK.is_running = True
+        try:
+            yield
+        finally:
+            _RUNNING_A_CHECK.is_running = False
+
+    @property
+    def _is_busy(self) -> bool:
+        return getattr(_RUNNING_A_CHECK, "is_running", False)
+
+
+def _is_of_user(model: PreTrainedModel) -> bool:
+    """True for a class of the user's: what its forward() does is the user's code, and the models inside are watched."""
+    code = getattr(type(model).forward, "__code__", None)
+    return code is not None and is_user_file(code.co_filename)

@@ -1,0 +1,169 @@
+"""`padcheck run` as a user types it: streams, exit codes, formats, and programs that end in their own way."""
+
+import json
+import sys
+from xml.etree import ElementTree as ET
+
+import pytest
+from conftest import run_in_process
+
+from padcheck.demo import MODEL_FOLDER
+
+LOADED = f"""
+import sys
+from transformers import AutoModelForCausalLM, AutoTokenizer
+tokenizer = AutoTokenizer.from_pretrained({str(MODEL_FOLDER)!r})
+tokenizer.pad_token = tokenizer.eos_token
+model = AutoModelForCausalLM.from_pretrained({str(MODEL_FOLDER)!r}).eval()
+batch = tokenizer(["Monday Tuesday Wednesday", "January"], padding=True, return_tensors="pt")
+"""
+WRONG = LOADED + "output = model.generate(**batch, max_new_tokens=2)\nprint(output.tolist(), sys.argv[1:])\n"
+RIGHT = LOADED + "print(model(**batch).logits.shape)\n"
+LINE = WRONG.splitlines().index("output = model.generate(**batch, max_new_tokens=2)") + 1
+
+
+@pytest.fixture
+def script(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def write(text, name="my script.py"):
+        (tmp_path / name).write_text(text)
+        return name
+
+    return write
+
+
+def test_a_mistake_ends_with_1_and_stdout_is_the_programs(padcheck, script):
+    outcome = padcheck("run", script(WRONG), "--batch-size", "8")
+    assert outcome.exit_code == 1
+    assert outcome.stdout.endswith("['--batch-size', '8']\n")
+    assert outcome.stdout.count("\n") == 1
+    assert f"padcheck: my script.py:{LINE}: PAD501: " in outcome.stderr
+    assert "FAIL: 1 padding mistake at 1 line" in outcome.stderr
+
+
+def test_a_right_program_ends_with_0(padcheck, script):
+    outcome = padcheck("run", script(RIGHT))
+    assert outcome.exit_code == 0
+    assert (
+        "PASS: no padding mistake seen in 1 calls of a model, 1 of them with pads, 1 of these checked" in outcome.stderr
+    )
+
+
+def test_the_formats_name_file_and_line(padcheck, script, tmp_path):
+    formats = {"json": "json", "sarif": "sarif", "junit": "xml", "github": "txt", "markdown": "md", "html": "html"}
+    reports = [part for name, end in formats.items() for part in ("--report", f"{name}=report.{end}")]
+    assert padcheck("run", "--quiet", *reports, script(WRONG)).exit_code == 1
+    written = json.loads((tmp_path / "report.json").read_text())
+    assert (written["command"], written["status"], written["script"]) == ("run", "fail", "my script.py")
+    assert written["calls"] == {"tokenizer": 1, "generate": 1, "forward": 0, "padded": 1, "checked": 1}
+    [finding] = written["findings"]
+    assert (finding["code"], finding["file"], finding["line"]) == ("PAD501", "my script.py", LINE)
+    [result] = json.loads((tmp_path / "report.sarif").read_text())["runs"][0]["results"]
+    location = result["locations"][0]["physicalLocation"]
+    assert location["artifactLocation"]["uri"] == "my%20script.py"
+    assert location["region"]["startLine"] == LINE
+    assert f"::error file=my script.py,line={LINE},title=" in (tmp_path / "report.txt").read_text()
+    assert ET.parse(tmp_path / "report.xml").getroot().get("failures") == "1"
+    assert f"my script.py:{LINE}" in (tmp_path / "report.md").read_text()
+    assert "PAD501" in (tmp_path / "report.html").read_text()
+    again = padcheck("render", tmp_path / "report.json", "--fail-on", "never")
+    assert again.exit_code == 0
+    assert "PAD501" in again.stdout
+
+
+def test_a_file_is_named_from_the_root_of_its_repository(padcheck, script, tmp_path, monkeypatch):
+    script(WRONG, "score.py")
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "below").mkdir()
+    monkeypatch.chdir(tmp_path / "below")
+    outcome = padcheck("run", "--report", "sarif=report.sarif", "../score.py")
+    assert f"padcheck: score.py:{LINE}: PAD501: " in outcome.stderr
+    [result] = json.loads((tmp_path / "below" / "report.sarif").read_text())["runs"][0]["results"]
+    assert result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == "score.py"
+
+
+def test_select_ignore_and_fail_on_decide_what_counts(padcheck, script):
+    name = script(WRONG)
+    assert padcheck("run", "--ignore", "PAD501", name).exit_code == 0
+    assert padcheck("run", "--select", "PAD502", name).exit_code == 0
+    assert padcheck("run", "--fail-on", "never", name).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "exit_code", "says"),
+    [
+        ("import sys\nsys.exit(3)\n", 3, ""),
+        ("import sys\nsys.exit('no model')\n", 1, "no model\n"),
+        ("def broken(:\n", 1, "SyntaxError"),
+        ("def f():\n    1 / 0\nf()\n", 1, "line 2, in f\n    1 / 0"),
+        ("raise KeyboardInterrupt\n", 130, "KeyboardInterrupt"),
+    ],
+)
+def test_the_programs_own_failure_stays_its_own(padcheck, script, text, exit_code, says):
+    outcome = padcheck("run", script(text))
+    assert outcome.exit_code == exit_code
+    assert says in outcome.stderr
+    assert "padcheck/running" not in outcome.stderr
+    assert "runpy" not in outcome.stderr
+
+
+def test_findings_stay_if_the_program_fails_later(padcheck, script):
+    outcome = padcheck("run", script(WRONG + "sys.exit(7)\n"))
+    assert outcome.exit_code == 7
+    assert "PAD501" in outcome.stderr
+    assert "the program itself ended with 7" in outcome.stderr
+
+
+def test_a_program_without_a_model_is_not_measured(padcheck, script):
+    outcome = padcheck("run", script("print('hello')\n"))
+    assert outcome.exit_code == 3
+    assert outcome.stdout == "hello\n"
+    assert "NOTHING WATCHED" in outcome.stderr
+
+
+@pytest.mark.parametrize("arguments", [("missing.py",), ("-m", "no_such_module"), ("notebook.ipynb",), ()])
+def test_a_wrong_command_line_ends_with_2(padcheck, script, arguments):
+    script("{}", "notebook.ipynb")
+    outcome = padcheck("run", *arguments)
+    assert outcome.exit_code == 2
+    assert outcome.stderr
+
+
+def test_a_module_runs_as_main_with_its_arguments(padcheck, script, monkeypatch):
+    script("import sys\nprint(__name__, sys.argv[1:])\n", "some_module.py")
+    monkeypatch.syspath_prepend(".")
+    outcome = padcheck("run", "-m", "some_module", "--epochs", "3")
+    assert outcome.stdout == "__main__ ['--epochs', '3']\n"
+
+
+def test_the_program_may_set_variables_before_it_imports_transformers(script):
+    text = "import os, sys\nassert 'transformers' not in sys.modules\nassert 'torch' not in sys.modules\n" + WRONG
+    outcome = run_in_process("run", script(text))
+    assert outcome.exit_code == 1, outcome.stderr
+
+
+def test_a_child_of_fork_writes_no_second_report(padcheck, script):
+    text = RIGHT + "import os\nif os.fork():\n    os.wait()\n"
+    outcome = run_in_process("run", script(text))
+    assert outcome.exit_code == 0
+    assert outcome.stderr.count("PASS") == 1
+
+
+def test_a_program_may_replace_its_streams_and_run_threads(padcheck, script):
+    text = (
+        RIGHT
+        + "import io, threading\nsys.stdout = sys.stderr = io.StringIO()\n"
+        + "threading.Thread(target=lambda: model.generate(**batch, max_new_tokens=2)).start()\n"
+    )
+    outcome = padcheck("run", script(text))
+    assert outcome.exit_code == 1
+    assert "PAD501" in outcome.stderr
+    assert sys.stdout is sys.__stdout__ or sys.stdout is not None
+
+
+@pytest.mark.parametrize("code", ["PAD501", "read-from-pad"])
+def test_explain_shows_examples(padcheck, code):
+    shown = padcheck("explain", code).stdout
+    assert "Wrong:\n" in shown
+    assert "Right:\n" in shown

@@ -1,0 +1,16 @@
+"""A maximum over all columns."""
+
+import sys
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+tokenizer = AutoTokenizer.from_pretrained(sys.argv[1])
+tokenizer.pad_token = tokenizer.eos_token
+model = AutoModelForCausalLM.from_pretrained(sys.argv[1]).eval()
+texts = ["Monday Tuesday Wednesday", "January"]
+batch = tokenizer(texts, padding=True, return_tensors="pt")
+with torch.no_grad():
+    hidden = model(**batch, output_hidden_states=True).hidden_states[-1]
+pooled = hidden.max(dim=1).values  # fault: PAD509
+print(pooled.sum(-1).tolist())

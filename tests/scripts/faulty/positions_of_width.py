@@ -1,0 +1,17 @@
+"""Passes positions that count the pads."""
+
+import sys
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+tokenizer = AutoTokenizer.from_pretrained(sys.argv[1])
+tokenizer.pad_token = tokenizer.eos_token
+tokenizer.padding_side = "left"
+model = AutoModelForCausalLM.from_pretrained(sys.argv[1]).eval()
+texts = ["Monday Tuesday Wednesday", "January"]
+batch = tokenizer(texts, padding=True, return_tensors="pt")
+positions = torch.arange(batch.input_ids.shape[1])[None].expand_as(batch.input_ids)
+with torch.no_grad():
+    logits = model(**batch, position_ids=positions).logits  # fault: PAD507
+print(logits[:, -1].argmax(-1).tolist())

@@ -1,0 +1,17 @@
+"""A mean that multiplies by the mask, and divides by its sum."""
+
+import sys
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+tokenizer = AutoTokenizer.from_pretrained(sys.argv[1])
+tokenizer.pad_token = tokenizer.eos_token
+model = AutoModelForCausalLM.from_pretrained(sys.argv[1]).eval()
+texts = ["Monday Tuesday Wednesday", "January"]
+batch = tokenizer(texts, padding=True, return_tensors="pt")
+with torch.no_grad():
+    hidden = model(**batch, output_hidden_states=True).hidden_states[-1]
+mask = batch.attention_mask.unsqueeze(-1)
+embedding = (hidden * mask).sum(1) / mask.sum(1).clamp(min=1)
+print(torch.cosine_similarity(embedding[0], embedding[1], dim=0).item())

@@ -1,0 +1,66 @@
+"""Which rows are recognised, and which are left alone because two readings are possible."""
+
+import pytest
+
+from padcheck.watching.rows import KnownRows, Padded
+
+PAD, EOS = 7, 9
+
+
+@pytest.fixture
+def rows():
+    rows = KnownRows()
+    rows.add_pad(PAD, EOS)
+    rows.add([PAD, PAD, 1, 2, 3], [0, 0, 1, 1, 1])
+    return rows
+
+
+@pytest.mark.parametrize(
+    ("row", "found"),
+    [
+        ([PAD, PAD, 1, 2, 3], Padded(2, 5, 5)),
+        ([1, 2, 3], Padded(0, 3, 3)),
+        ([1, 2, 3, PAD], Padded(0, 3, 4)),
+        ([0, 1, 2, 3, 0, 0], Padded(1, 4, 6)),  # pad_sequence() pads with 0
+        ([5, 1, 2, 3], None),  # 5 is the id of no pad, so this is another text
+        ([1, 2], None),
+        ([PAD, PAD, PAD], None),
+        ([], None),
+    ],
+)
+def test_a_known_text_is_found_wherever_its_pads_are(rows, row, found):
+    assert rows.find(row) == found
+
+
+def test_appended_tokens_follow_the_mask(rows):
+    row, mask = [PAD, PAD, 1, 2, 3, 4, PAD], [0, 0, 1, 1, 1, 1, 0]
+    found = rows.find(row, mask)
+    assert found == Padded(2, 5, 5)
+    assert found.real(7, mask) == [bool(one) for one in mask]
+    assert found.real(7, None) == [False, False, True, True, True, True, True]
+
+
+def test_a_text_that_ends_in_the_pad_is_told_apart_by_its_mask_or_not_at_all(rows):
+    rows.add([1, 2, 3, EOS])
+    row = [1, 2, 3, EOS]
+    assert rows.find(row) is None
+    assert rows.find(row, [1, 1, 1, 0]) == Padded(0, 3, 4)
+    assert rows.find(row, [1, 1, 1, 1]) == Padded(0, 4, 4)
+
+
+def test_a_padded_row_that_a_tokenizer_made_needs_no_mask(rows):
+    rows.add([1, 2, 3, EOS, EOS], [1, 1, 1, 1, 0])
+    assert rows.find([1, 2, 3, EOS, EOS]) == Padded(0, 4, 5)
+
+
+def test_a_mask_with_a_hole_is_not_from_padding(rows):
+    rows.add([4, 5, 6], [1, 0, 1])
+    assert rows.find([4, 5, 6]) is None
+
+
+def test_the_oldest_rows_are_forgotten(rows, monkeypatch):
+    monkeypatch.setattr("padcheck.watching.rows._LARGEST", 3)
+    for token in range(20, 24):
+        rows.add([token])
+    assert rows.find([1, 2, 3]) is None
+    assert rows.find([23]) == Padded(0, 1, 1)
