@@ -237,8 +237,7 @@ def survey(model_types: options.ModelTypes = None, **asked: Any) -> None:
         from padcheck.running.survey import survey as judge_architectures
 
         files.require_writable(out)
-        found = judge_architectures(wanted, measure, judgement, output.progress_for(out), values.get("ray"))
-        output.finish(found, out)
+        output.finish(judge_architectures(wanted, measure, judgement, output.progress_for(out), values.get("ray")), out)
 
 
 @app.command(

@@ -125,7 +125,11 @@ NumPrompts = Annotated[
 ]
 Continuations = Annotated[
     str | None,
-    typer.Option("--continuations", metavar="FILE", help="Score each line after each prompt, with --task score."),
+    typer.Option(
+        "--continuations",
+        metavar="FILE",
+        help='Score each line after each prompt, with --task score. "choices" in the prompts file do so for one prompt.',
+    ),
 ]
 Chat = Annotated[bool | None, typer.Option("--chat", help="Apply the chat template to each prompt.")]
 PadToken = Annotated[
@@ -222,7 +226,12 @@ Timeout = Annotated[
 ]
 TaskOption = Annotated[
     Task | None,
-    typer.Option("--task", help="What your code does with the model. Only this is judged. (default: the first three)"),
+    typer.Option(
+        "--task",
+        metavar="TASK",
+        help="What your code does with the model: generate, score, train, classify or embed. Only this is judged. "
+        "(default: the first three)",
+    ),
 ]
 PaddingSideOption = Annotated[
     Side | None,
