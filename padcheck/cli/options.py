@@ -128,7 +128,7 @@ Continuations = Annotated[
     typer.Option(
         "--continuations",
         metavar="FILE",
-        help='Score each line after each prompt, with --task score. "choices" in the prompts file do so for one prompt.',
+        help='Score each line after each prompt, with --task score. "choices" in --prompts: for one prompt.',
     ),
 ]
 Chat = Annotated[bool | None, typer.Option("--chat", help="Apply the chat template to each prompt.")]
