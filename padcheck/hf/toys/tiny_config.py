@@ -5,6 +5,7 @@ from typing import Any
 
 from transformers import PretrainedConfig
 
+from padcheck.core.errors import NotMeasuredError
 from padcheck.hf.toys.tiny_sizes import DERIVED, REPLACED, Original, num_rotary_pairs, shrink_number
 
 _Dict = dict[str, Any]
@@ -36,6 +37,8 @@ _FIRST_LAYERS = ("first_k_dense_replace", "max_window_layers", "moe_layer_start_
 _LAST_LAYERS = ("num_kv_shared_layers",)
 _SOURCE_LAYERS = ("kv_source_layers",)
 """Keys of lists that name, for each layer, the layer whose keys and values it reads; itself if it has its own."""
+_MOST_LAYERS = 10_000
+"""Deeper models do not exist, and choosing among more layers would take minutes."""
 _MOST_KINDS = 4
 """If a list of one number for each layer has more different numbers, they are not kinds of layers."""
 _SHARED_LAYERS = ("zamba", "zamba2")
@@ -53,6 +56,9 @@ def shrink_config(config: PretrainedConfig) -> PretrainedConfig:
     Sliding windows, chunks, blocks and sparse selections become 8 tokens or fewer, so that they affect a short prompt.
     Widths, heads, experts and ranks become small, and multipliers tuned to the full width become 1. The dtype and any
     quantization are removed.
+
+    Raises:
+        NotMeasuredError: The config has more than 10,000 layers.
     """
     toy = type(config).from_dict(_shrink(config.to_dict(), {}))
     toy.name_or_path = config.name_or_path  # with trust_remote_code, transformers looks for the model's code there
@@ -103,6 +109,12 @@ def _keep_one_layer_of_each_kind(toy: _Dict, copies: int) -> None:
     )
     if not depth:
         return
+    if depth > _MOST_LAYERS:
+        raise NotMeasuredError(
+            f"config.json describes a model of {depth} layers.",
+            meaning="No model is that deep, so the file is probably damaged.",
+            change="Check config.json.",
+        )
     lists = {key: value for key, value in toy.items() if isinstance(value, list)}
     indices = {key: value for key, value in lists.items() if key in _LAYER_INDICES}
     lists = {key: value for key, value in lists.items() if key not in indices and len(value) == depth}

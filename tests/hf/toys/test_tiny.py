@@ -8,6 +8,7 @@ import torch
 from transformers import AutoConfig, PretrainedConfig, PreTrainedModel
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
 
+from padcheck.core.errors import NotMeasuredError
 from padcheck.hf.toys.tiny_config import shrink_config
 from padcheck.hf.toys.tiny_model import build_tiny_model
 
@@ -67,6 +68,11 @@ def test_a_toy_is_small_and_sensitive_and_in_eval_mode(config: PretrainedConfig)
 
     alone = torch.cat([last_logits(model, row[None]) for row in input_ids])  # (batch, vocab_size)
     torch.testing.assert_close(alone, logits, atol=1e-4, rtol=0.0)
+
+
+def test_a_config_with_a_number_of_layers_that_no_model_has_is_refused() -> None:
+    with pytest.raises(NotMeasuredError, match="a model of 1000000000000 layers"):
+        shrink_config(AutoConfig.for_model("gpt2", n_layer=10**12))
 
 
 def test_the_weights_depend_only_on_the_seed() -> None:
