@@ -29,7 +29,7 @@ def judge_again(document: AnyDocument, changes: Mapping[str, Any]) -> AnyDocumen
             evidence passes although the document fails.
     """
     _require_known_codes(document)
-    if document.exit_code is not ExitCode.OK and _versions(document) == {__version__}:
+    if document.exit_code is not ExitCode.OK and _is_judged_alike(document):
         again = _again(document, {})
         if again.exit_code is ExitCode.OK:
             raise UsageError(
@@ -40,11 +40,15 @@ def judge_again(document: AnyDocument, changes: Mapping[str, Any]) -> AnyDocumen
     return _again(document, changes)
 
 
-def _versions(document: AnyDocument) -> set[str]:
-    """The versions of padcheck that judged a document. Another version may judge differently."""
-    if isinstance(document, Check):
-        return {each.evidence.environment.padcheck for each in document.reports if isinstance(each, Report)}
-    return {(document.evidence if isinstance(document, Report) else document).environment.padcheck}
+def _is_judged_alike(document: AnyDocument) -> bool:
+    """False if another version judged the evidence: it may have judged differently.
+
+    A survey and a watched program keep findings instead of evidence, and those mean the same in every version.
+    """
+    if isinstance(document, Survey | Run):
+        return True
+    reports = document.reports if isinstance(document, Check) else [document]
+    return {each.evidence.environment.padcheck for each in reports if isinstance(each, Report)} == {__version__}
 
 
 def _again(document: AnyDocument, changes: Mapping[str, Any]) -> AnyDocument:

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -38,7 +39,7 @@ class _Steps:
         return self.began + (self.last_done - self.began) / self.done * self.total - now
 
 
-class _Shown:
+class _Shown(ABC):
     """What is running, in words. The subclasses show it."""
 
     is_watched = False
@@ -93,11 +94,13 @@ class _Shown:
             self._steps.pop()
             self._changed()
 
+    @abstractmethod
     def _changed(self, *, downloads: bool = False) -> None:
-        raise NotImplementedError
+        """Shows the stages and steps as they are now."""
 
+    @abstractmethod
     def _print(self, line: str) -> None:
-        raise NotImplementedError
+        """Prints a line that stays."""
 
 
 class Terminal(_Shown):

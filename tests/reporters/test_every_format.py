@@ -31,12 +31,11 @@ from builders import (
     unmeasured,
     unpadded_difference,
 )
-from documents import DOCUMENTS, everywhere, read_back
+from documents import DOCUMENTS, PLACE, everywhere, read_back
 from msgspec.structs import replace
 from surveys import MIXED
 
 from padcheck.core.errors import UsageError
-from padcheck.core.evidence import Place
 from padcheck.core.exit_codes import ExitCode
 from padcheck.core.facts import PaddingSide, PadTokenSuggestion, SpecialTokenIds
 from padcheck.core.json_io import dump
@@ -49,17 +48,6 @@ from padcheck.reporters import Format, View, files_by_format, render
 
 WRONG = (unpadded_difference(0.0), difference(0.5))
 SIDES: dict[str, PaddingSide | None] = {"single": None, "left": "left", "right": "right"}
-PLACE = Place(
-    module="model.layers.0",
-    class_name="SomeLayer",
-    file="some/model.py",
-    line=7,
-    difference_before=0.0,
-    difference=0.5,
-    allowed=1e-4,
-    prompt_index=1,
-    step=0,
-)
 
 
 def differences_of(*runs: str) -> dict[str, tuple[RowDifference, ...]]:

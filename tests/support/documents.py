@@ -116,7 +116,7 @@ def everywhere(text: str) -> Report:
     return replace(built, evidence=replace(built.evidence, settings=settings))
 
 
-_PLACE = Place(
+PLACE = Place(
     module="model.layers.0",
     class_name="SomeLayer",
     file="some/model.py",
@@ -139,7 +139,7 @@ _EVERYTHING = report(
     screen=sweep({1: 0.0, 16: 0.5}, error="no"),
     sweep=sweep({1: 0.2, 2: 0.5, 4: 0.0, 8: 0.0}, sizes={"chunk_size": 4}, error="no"),
     precision=precision(*[2.0] * 20),
-    places={"left": _PLACE},
+    places={"left": PLACE},
     **in_half(left=9.0, left_float32=0.5, uncached=0.5, left_other_attention=0.0),
 )
 EVERYTHING = replace(

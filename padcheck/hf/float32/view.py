@@ -23,7 +23,7 @@ from padcheck.hf.library.untouched import untouched_state
 from padcheck.hf.parallel.ranks import in_step
 from padcheck.hf.toys.architectures import ordinary_ids
 
-__all__ = ["HALF", "AtOnce", "Float32View", "free_memory", "in_float32"]
+__all__ = ["AtOnce", "Float32View", "free_memory", "in_float32"]
 
 Probe = Callable[..., torch.Tensor]
 """Calls a model with input_ids and attention_mask, and returns floating point numbers that it gives."""

@@ -7,7 +7,7 @@ from transformers import PreTrainedModel, __version__
 from transformers.utils import is_flash_attn_2_available
 
 from padcheck.core.evidence import OTHER_ATTENTION
-from padcheck.hf.float32.view import HALF
+from padcheck.hf.float32.half_precision import HALF
 from padcheck.hf.library.exceptions import NotOpenError
 from padcheck.hf.library.versions import MASKS_PACKED_PROMPTS
 

@@ -15,7 +15,7 @@ from padcheck.hf.calls.batches import Batch
 from padcheck.hf.calls.capture import captured_warnings
 from padcheck.hf.calls.logits import Logits
 from padcheck.hf.calls.trace import RowTrace
-from padcheck.hf.float32.view import HALF
+from padcheck.hf.float32.half_precision import HALF
 from padcheck.hf.library.exceptions import error_text
 from padcheck.hf.parallel.ranks import in_step
 from padcheck.hf.runs.attention import other_attention

@@ -19,7 +19,8 @@ from padcheck.core.run_plans import HALF_ONLY, IN_FLOAT32, RUN_PLANS, SINGLE, US
 from padcheck.core.settings import MeasureSettings
 from padcheck.hf.calls.batches import Batch
 from padcheck.hf.calls.capture import captured_warnings
-from padcheck.hf.float32.view import HALF, Float32View
+from padcheck.hf.float32.half_precision import HALF
+from padcheck.hf.float32.view import Float32View
 from padcheck.hf.library.exceptions import error_text
 from padcheck.hf.parallel.ranks import in_step
 from padcheck.hf.runs.context import RunContext

@@ -101,7 +101,7 @@ def _right_continued(context: RunContext) -> list[RowTrace]:
 def _packed(context: RunContext) -> list[RowTrace]:
     require_packing(context.runtime.model)
     prompts = context.batch.prompts
-    # The shortest last: it adds the least of its own to what it sees of the prompts before it.
+    # The shortest last: the fewer tokens it has, the more a leak from the prompts before it changes it.
     ordered = {index: prompts[index] for index in sorted(prompts, key=lambda index: -len(prompts[index]))}
     traces = dict(zip(ordered, context.runtime.packed(ordered), strict=True))
     return [traces[index] for index in prompts]

@@ -13,7 +13,7 @@ class MaskOfOtherRows(CallerRule):
 
     How padcheck knows:
         The rows with the most pads run again, alone and unpadded. They differ from the batch by more than
-        rounding, and the corrected batch does not. The corrected batch has the mask of its own rows.
+        rounding, and the corrected batch does not. Each row of the corrected batch has its mask.
 
     Wrong:
         ids = batch.input_ids[order]

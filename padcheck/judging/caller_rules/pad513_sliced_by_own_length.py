@@ -1,19 +1,19 @@
-"""PAD513: A generated row is cut by the length of its own prompt."""
+"""PAD513: A generated row is cut at the length of its prompt."""
 
 from padcheck.core.severity import Severity
 from padcheck.judging.caller_rule import CallerRule
 
 
 class SlicedByOwnLength(CallerRule):
-    """A generated row is cut by the length of its own prompt.
+    """A generated row is cut at the length of its prompt.
 
     Why it matters:
         In a left-padded batch the new tokens of every row begin after the padded width. The length of one
         prompt is smaller, so a part of the prompt stays in the answer.
 
     How padcheck knows:
-        The decoded ids are a generated row from the column that is the length of its own prompt. The text from
-        the padded width on is another one.
+        The decoded ids begin at column N of a generated row, and N is the number of tokens of its prompt. Decoded
+        from the padded width on, the text is another one.
 
     Wrong:
         answer = tokenizer.decode(output[row][lengths[row] :])
