@@ -23,7 +23,8 @@ from padcheck.core.task_floor import task_tolerance
 from padcheck.core.task_plans import ALONE, IN_FLOAT32, TASK_PLANS, TASK_USER_RUNS, TaskRunName
 from padcheck.hf.calls.batches import Batch, Rows
 from padcheck.hf.calls.capture import captured_warnings
-from padcheck.hf.float32.view import HALF, Float32View
+from padcheck.hf.float32.half_precision import HALF
+from padcheck.hf.float32.view import Float32View
 from padcheck.hf.library.config_facts import num_layers
 from padcheck.hf.library.exceptions import error_text
 from padcheck.hf.parallel.ranks import in_step
