@@ -96,6 +96,7 @@ def _root(
         "padcheck compare gpt2 --task score --padding-side right",
         "padcheck compare ./my-reward-model --task classify",
         "padcheck compare gpt2 --with static-cache,second-turn",
+        "padcheck compare gpt2 --against dtype=bfloat16 --against revision=refs/pr/1",
         "padcheck compare gpt2 --report html=report.html --report json=report.json",
     ),
 )
@@ -110,6 +111,7 @@ def _root(
     groups.WEIGHTS,
     groups.DECODING,
     groups.MODES,
+    groups.SIDE_BY_SIDE,
     groups.TOLERANCE,
 )
 def compare(model: options.Model = DEMO, **asked: Any) -> None:
@@ -119,12 +121,16 @@ def compare(model: options.Model = DEMO, **asked: Any) -> None:
         measure, judgement = build(MeasureSettings, values, model=model), build(JudgeSettings, values)
         out = build_output(values, measure)
         from padcheck.cli import files, output
-        from padcheck.running import many_models, one_model
+        from padcheck.running import one_model, side_by_side
 
         files.require_writable(out, reads=files.read_by(values, measure))
-        every = measure.attn_implementation == EVERY_ATTENTION
-        compare_model = many_models.compare_by_attention if every else one_model.compare
-        output.finish(compare_model(measure, judgement, output.progress_for(out)), out)
+        progress = output.progress_for(out)
+        if changes := values.get("against"):
+            output.finish(side_by_side.compare_against(measure, judgement, progress, changes=changes), out)
+        elif measure.attn_implementation == EVERY_ATTENTION:
+            output.finish(side_by_side.compare_by_attention(measure, judgement, progress), out)
+        else:
+            output.finish(one_model.compare(measure, judgement, progress), out)
 
 
 @app.command(

@@ -10,6 +10,7 @@ import typer
 from padcheck.cli import run_options
 from padcheck.cli.options import (
     Adapter,
+    Against,
     AttnImplementation,
     BatchSize,
     Chat,
@@ -118,6 +119,7 @@ DECODING = _panel(
     top_p=TopP,
     seed=Seed,
 )
+SIDE_BY_SIDE = _panel("Running", against=Against)
 MODES = _panel(_DEPTH, with_modes=WithModes)
 TOLERANCE = _panel("Tolerance", atol=Atol, rtol=Rtol)
 

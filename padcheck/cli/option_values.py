@@ -1,6 +1,6 @@
 """Turns the options of a command into settings."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import Enum
 from pathlib import Path
 from typing import Any, TypeVar
@@ -10,6 +10,7 @@ from padcheck.cli.files import possible_path
 from padcheck.cli.prompts_file import all_prompts, load_prompts, path_of, without_unused_choices
 from padcheck.core.errors import UsageError
 from padcheck.core.settings import (
+    EVERY_ATTENTION,
     JudgeSettings,
     MeasureSettings,
     OutputSettings,
@@ -21,6 +22,10 @@ Settings = TypeVar("Settings", MeasureSettings, JudgeSettings, OutputSettings, S
 
 _PATHS = {"--config": "config", "--baseline": "baseline", "--output": "path"}
 """The options that name a file, apart from --prompts and --report."""
+
+
+_CHANGEABLE = ("dtype", "revision", "adapter", "device", "attn_implementation")
+"""The settings that --against changes: those whose values every report shows."""
 
 
 def option_values(asked: Mapping[str, Any]) -> dict[str, Any]:
@@ -40,20 +45,12 @@ def option_values(asked: Mapping[str, Any]) -> dict[str, Any]:
     if "continuations" in values:
         values["continuations_file"] = Path(values["continuations"])
         values["continuations"] = load_prompts(values["continuations"])
-    if "batch_size" in values:
-        values["batch_size"] = _batch_size(values["batch_size"])
-    if "select" in values:
-        values["select"] = tuple(_codes(values["select"]))
-    if "ignore" in values:
-        values["ignore"] = dict.fromkeys(_codes(values["ignore"]), "left out by --ignore")
-    if "with_modes" in values:
-        values["with_modes"] = tuple(mode.lower() for mode in _parts(values["with_modes"])) or ("",)
-    if "fail_on" in values:
-        values["fail_on"] = FailOn(values["fail_on"]).severity
-    if "reports" in values:
-        from padcheck.reporters import files_by_format
-
-        values["reports"] = files_by_format(values["reports"])
+    if "against" in values and values.get("attn_implementation") == EVERY_ATTENTION:
+        raise UsageError(
+            f"--against and --attn-implementation {EVERY_ATTENTION} exclude each other.",
+            change="Name each implementation: --against attn-implementation=eager.",
+        )
+    values |= {name: convert(values[name]) for name, convert in _CONVERTERS.items() if name in values}
     _require_possible_paths(values)
     return values
 
@@ -96,10 +93,54 @@ def _batch_size(text: str) -> int | str:
         raise UsageError(f"--batch-size is {text}.", change="Use a whole number, or auto.") from None
 
 
-def _codes(options: list[str]) -> list[str]:
-    return [code.upper() for code in _parts(options)]
+def _change(text: str) -> dict[str, str]:
+    option, _, value = text.partition("=")
+    name = option.strip().removeprefix("--").replace("-", "_")
+    if name not in _CHANGEABLE or not value.strip() or value.strip() == EVERY_ATTENTION:
+        raise UsageError(
+            f"--against is {text!r}.",
+            change="Write OPTION=VALUE, such as dtype=bfloat16. OPTION is "
+            f"{', '.join(each.replace('_', '-') for each in _CHANGEABLE)}.",
+        )
+    return {name: value.strip()}
+
+
+def _codes(options: list[str]) -> tuple[str, ...]:
+    return tuple(code.upper() for code in _parts(options))
+
+
+def _modes(options: list[str]) -> tuple[str, ...]:
+    return tuple(mode.lower() for mode in _parts(options)) or ("",)
+
+
+def _ignored(options: list[str]) -> dict[str, str]:
+    """The reason for each code that --ignore leaves out."""
+    return dict.fromkeys(_codes(options), "left out by --ignore")
+
+
+def _files_by_format(options: list[str]) -> dict[str, Path]:
+    from padcheck.reporters import files_by_format
+
+    return files_by_format(options)
+
+
+def _changes(options: list[str]) -> tuple[dict[str, str], ...]:
+    """The setting that each --against changes, with its value."""
+    return tuple(map(_change, options))
 
 
 def _parts(options: list[str]) -> list[str]:
     """The parts between commas, of all options together."""
     return [part.strip() for option in options for part in option.split(",") if part.strip()]
+
+
+_CONVERTERS: dict[str, Callable[[Any], Any]] = {
+    "against": _changes,
+    "batch_size": _batch_size,
+    "fail_on": lambda word: FailOn(word).severity,
+    "ignore": _ignored,
+    "reports": _files_by_format,
+    "select": _codes,
+    "with_modes": _modes,
+}
+"""What turns the parsed value of an option into that of its setting."""

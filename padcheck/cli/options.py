@@ -93,6 +93,15 @@ AttnImplementation = Annotated[
         help="eager, sdpa, flash_attention_2, ... `compare` also takes all: each in turn. (default: the model's)",
     ),
 ]
+Against = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--against",
+        metavar="OPTION=VALUE",
+        help="Also run with another dtype, revision, adapter, device or attn-implementation, such as dtype=bfloat16, "
+        "and show the runs side by side. Can be given several times.",
+    ),
+]
 Tiny = Annotated[
     bool | None,
     typer.Option("--tiny", help="Build the architecture at toy size with random weights. No weights are downloaded."),

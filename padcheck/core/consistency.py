@@ -31,6 +31,7 @@ def require_consistent(document: AnyDocument) -> None:
     if isinstance(document, Report):
         _report(document, "$")
     elif isinstance(document, Check):
+        _require(len(document.ways) in (0, len(document.reports)), "`ways` and `reports` do not match", "$.ways")
         for index, report in enumerate(document.reports):
             _report(report, f"$.reports[{index}]")
     elif isinstance(document, Survey):

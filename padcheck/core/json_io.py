@@ -117,7 +117,7 @@ class _WrittenCheck(msgspec.Struct):
     reports: Annotated[tuple[dict[str, Any], ...], msgspec.Meta(min_length=1)]
     configuration: ConfigurationFile | None = None
     vanished: tuple[KnownFinding, ...] = ()
-    every_attention: bool = False
+    ways: tuple[str, ...] = ()
 
 
 def _report(written: dict[str, Any]) -> Report:

@@ -106,7 +106,7 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     """Several models, each measured and judged by its own settings.
 
     `vanished` holds the findings of the baseline that no longer occur. A finding whose rule could not be decided has
-    not vanished. `every_attention` is True if `compare` ran one model with each attention implementation.
+    not vanished. `ways` says how each report's run differs from the others, if `compare` ran one model in several ways.
     """
 
     command: Literal["check"] = "check"
@@ -115,7 +115,7 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     configuration: ConfigurationFile | None = None
     reports: tuple[Report | Unmeasured, ...]
     vanished: tuple[KnownFinding, ...] = ()
-    every_attention: bool = False
+    ways: tuple[str, ...] = ()
 
     @property
     def models(self) -> tuple[ModelFacts | UnmeasuredModel, ...]:
@@ -123,22 +123,20 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(report.evidence.model if isinstance(report, Report) else report.model for report in self.reports)
 
     @property
-    def is_by_attention(self) -> bool:
-        """True if it is about one model that ran with several attention implementations."""
-        if self.every_attention:
-            return True
-        ways = {model.attn_implementation for model in self.models if isinstance(model, ModelFacts)}
-        return len(ways) > 1 and len({model.id for model in self.models}) == 1
+    def side_by_side(self) -> tuple[str, ...]:
+        """How each run differs, if all are of one model: as `compare` says, or the attention implementation."""
+        if self.ways:
+            return self.ways
+        ways = tuple(str(model.attn_implementation) for model in self.models if isinstance(model, ModelFacts))
+        of_one_model = len({model.id for model in self.models}) == 1
+        return ways if of_one_model and len(set(ways)) > 1 and len(ways) == len(self.reports) else ()
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The title of each report: its model, and its attention implementation if that is what differs."""
-        return tuple(
-            f"{model.id} ({model.attn_implementation})"
-            if self.is_by_attention and isinstance(model, ModelFacts)
-            else model.id
-            for model in self.models
-        )
+        """The title of each report: its model, and what differs if all are of one model."""
+        if not self.side_by_side:
+            return tuple(model.id for model in self.models)
+        return tuple(f"{model.id} ({way})" for model, way in zip(self.models, self.side_by_side, strict=True))
 
 
 class Architecture(msgspec.Struct, frozen=True, kw_only=True):

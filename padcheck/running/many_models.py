@@ -5,8 +5,6 @@ from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
-import msgspec
-
 from padcheck.core.errors import NotMeasuredError
 from padcheck.core.progress import Progress, Silent
 from padcheck.core.report import (
@@ -67,7 +65,7 @@ def check(
             require_known_codes(job.judgement)
             # The cluster may have other devices than this machine.
             dtype_and_device(job.measure if run_each_on_ray is None else replace(job.measure, device=None))
-    compare_one = partial(_compare, raise_usage_errors=len(jobs) == 1)
+    compare_one = partial(compare_job, raise_usage_errors=len(jobs) == 1)
     if run_each_on_ray is None:
         with (
             joined(wanted=any(job.measure.tp_plan for job in jobs)),
@@ -88,28 +86,6 @@ def _told(report: Report | Unmeasured, job: Job, done: Callable[[str], None]) ->
     return report
 
 
-def compare_by_attention(measure: MeasureSettings, judgement: JudgeSettings, progress: Progress) -> Check:
-    """Compares one model with each attention implementation that it can run with here, its default first.
-
-    Raises:
-        UsageError: A code, a dtype or a device is unknown, or the model does not accept an option.
-    """
-    require_known_codes(judgement)
-    with progress.stage("importing torch and transformers", "import"), importing():
-        from padcheck.hf.parallel.ranks import joined
-
-    def job(implementation: str | None) -> Job:
-        return Job(replace(measure, attn_implementation=implementation), judgement)
-
-    with joined(wanted=measure.tp_plan is not None):
-        reports = [_compare(job(None), progress, raise_usage_errors=True)]
-        if isinstance(reports[0], Report):
-            model = reports[0].evidence.model
-            others = [each for each in model.attn_implementations if each != model.attn_implementation]
-            reports += [_compare(job(each), progress, raise_usage_errors=False) for each in others]
-        return msgspec.structs.replace(compose_check(reports, None), every_attention=True)
-
-
 def compose_check(reports: Iterable[Report | Unmeasured], configuration: ConfigurationFile | None) -> Check:
     """The check with these reports."""
     reports = tuple(reports)
@@ -123,7 +99,7 @@ def compose_check(reports: Iterable[Report | Unmeasured], configuration: Configu
     )
 
 
-def _compare(job: Job, progress: Progress, *, raise_usage_errors: bool) -> Report | Unmeasured:
+def compare_job(job: Job, progress: Progress, *, raise_usage_errors: bool) -> Report | Unmeasured:
     """Measures and judges one model; it may run in a worker process."""
     result = report_or_failure(
         lambda: compare_in_step(job.measure, job.judgement, progress), raise_usage_errors=raise_usage_errors

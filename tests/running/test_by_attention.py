@@ -31,13 +31,13 @@ def test_each_implementation_has_a_report_and_the_default_comes_first(outcome):
 
 def test_one_table_compares_them(padcheck):
     lines = padcheck("compare", "demo", *QUICK, *ALL).stdout.splitlines()
-    start = next(index for index, line in enumerate(lines) if line.startswith("By attention implementation"))
-    assert lines[start + 1].split() == ["attention", "dtype", "left", "right"]
-    rows = [line.split()[:2] for line in lines[start + 2 :] if line.startswith(("sdpa", "eager"))]
-    assert rows == [["sdpa", "float32"], ["eager", "float32"]]
-    table = " ".join(lines[start + 2 : lines.index("", start)])
-    assert (table.count("different, "), table.count("(rounding:")) == (2, 4)
-    assert lines[-1] == "PASS: 2 attention implementations, 2 passed"
+    start = lines.index(next(line for line in lines if line.startswith("Side by side")))
+    assert " ".join(lines[start + 1].split()).startswith("run dtype attention left right")
+    rows = [line.split() for line in lines[start + 2 :] if line.startswith(("sdpa", "eager"))]
+    assert [(*row[:4], row[5]) for row in rows] == [
+        (way, "float32", way, "equivalent", "different") for way in ("sdpa", "eager")
+    ]
+    assert lines[-1] == "PASS: 2 runs, 2 passed"
     assert any(line.startswith("padcheck compare demo (eager) ") for line in lines)
     assert not any(line.startswith("padcheck check") for line in lines)
 
@@ -46,8 +46,8 @@ def test_every_format_names_them(padcheck, tmp_path):
     files = {name: tmp_path / f"report.{name}" for name in ("markdown", "html", "junit", "json")}
     reports = [word for name, file in files.items() for word in ("--report", f"{name}={file}")]
     padcheck("compare", "demo", *QUICK, *ALL, *reports)
-    assert "| sdpa | float32 | " in files["markdown"].read_text(encoding="utf-8")
-    assert '<th scope="row">eager<td>float32' in files["html"].read_text(encoding="utf-8")
+    assert "| sdpa | float32 | sdpa | " in files["markdown"].read_text(encoding="utf-8")
+    assert '<th scope="row">eager<td>float32<td>eager' in files["html"].read_text(encoding="utf-8")
     suites = ET.parse(files["junit"]).getroot()
     assert [suite.get("name") for suite in suites] == ["demo (sdpa)", "demo (eager)"]
     again = padcheck("render", files["json"], "--format", "markdown").stdout
@@ -57,7 +57,7 @@ def test_every_format_names_them(padcheck, tmp_path):
 def test_a_model_without_attention_has_one_report(padcheck):
     outcome = padcheck("compare", "mamba", "--tiny", *QUICK, *ALL, "--format", "json")
     assert len(outcome.report["reports"]) == 1
-    assert outcome.report["every_attention"] is True
+    assert outcome.report["ways"] == ["eager"]
 
 
 def test_a_side_that_is_not_judged_has_no_verdict(padcheck):

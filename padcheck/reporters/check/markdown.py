@@ -22,8 +22,8 @@ def _lines(check: Check) -> Iterator[str]:
     yield f"**{escape(wording.conclusion(check))}**"
     yield ""
     yield from table(wording.SUMMARY_HEADINGS, wording.summary(check))
-    if ways := wording.by_attention(check):
-        yield from table(wording.ATTENTION_HEADINGS, ways)
+    if ways := wording.side_by_side(check):
+        yield from table(wording.SIDE_BY_SIDE_HEADINGS, ways)
     if vanished := wording.vanished(check):
         yield f"{wording.VANISHED_TITLE}: {escape(', '.join(vanished))}"
         yield ""

@@ -28,8 +28,8 @@ def print_check(check: Check, view: View, console: Console) -> None:
         print_short(report, console)
         if view.verbose and not isinstance(report, Report) and report.traceback is not None:
             console.print(Text(report.traceback))
-    if ways := wording.by_attention(check):
-        section(console, wording.ATTENTION_TITLE, headed_table(wording.ATTENTION_HEADINGS, ways))
+    if ways := wording.side_by_side(check):
+        section(console, wording.SIDE_BY_SIDE_TITLE, headed_table(wording.SIDE_BY_SIDE_HEADINGS, ways))
     section(console, "Summary", _summary(check))
     if vanished := wording.vanished(check):
         section(console, wording.VANISHED_TITLE, Text("\n".join(vanished)))
