@@ -37,7 +37,7 @@ def summary(check: Check) -> list[tuple[str, str, str]]:
 
 
 def side_by_side(check: Check) -> list[tuple[str, ...]]:
-    """Each run of one model: what padding on each side did, and what the prompts alone give beside the first run."""
+    """A row per run of one model: both sides, and whether the prompts alone give the texts of the first run."""
     rows: list[tuple[str, ...]] = []
     for way, report in zip(check.side_by_side, check.reports if check.side_by_side else (), strict=True):
         if isinstance(report, Unmeasured):
