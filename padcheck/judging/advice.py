@@ -88,7 +88,9 @@ def _how_to_generate(case: Case) -> tuple[PaddingSide | None, str, bool]:
 
 
 def _scoring(case: Case) -> Advice:
-    way = next((way for way in _WAYS_TO_SCORE if case.right(way.run)), None)
+    """On the side that the caller pads on if that is right, otherwise on the other one."""
+    ways = sorted(_WAYS_TO_SCORE, key=lambda way: not case.use.pads(way.side))
+    way = next((way for way in ways if case.right(way.run)), None)
     if way is None:
         line = 'for text in texts: model(**tokenizer(text, return_tensors="pt"))' + _NONE_RIGHT
         return Advice(task="scoring", padding_side=None, position_ids=False, attention_mask=False, line=line)

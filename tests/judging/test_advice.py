@@ -15,6 +15,7 @@ from builders import (
 )
 
 from padcheck.core.facts import PaddingSide
+from padcheck.core.settings import JudgeSettings
 from padcheck.core.verdicts import Advice
 
 SIDES_WRONG = {"left": 0.5, "right": 0.5}
@@ -284,3 +285,17 @@ def test_a_tokenizer_without_a_pad_token_gets_the_one_of_the_run_first() -> None
     for task in ("generating", "scoring"):
         assert lines[task].line.startswith("tokenizer.pad_token = '</s>'; tokenizer.padding_side")
         compile(lines[task].line, task, "exec")
+
+
+@pytest.mark.parametrize(
+    ("measured", "side", "positions"),
+    [
+        ({}, "left", False),
+        ({"left_forward": 0.5}, "left", True),
+        ({"left_forward": 0.5, "left_forward_positions": 0.5}, "right", False),
+    ],
+)
+def test_the_side_of_the_caller_is_preferred_for_scoring(measured, side, positions) -> None:
+    asked = JudgeSettings(task="score", padding_side="left")
+    [scoring] = (each for each in report(settings=asked, **probes(**measured)).advice if each.task == "scoring")
+    assert (scoring.padding_side, scoring.position_ids) == (side, positions)
