@@ -9,13 +9,13 @@ from padcheck.reporters.report.wording.conclusion import conclusion
 CLASSIFY = JudgeSettings(task="classify")
 
 
-def test_the_conclusion_is_about_the_side_of_the_tokenizer() -> None:
+def test_the_conclusion_names_the_side_of_the_tokenizer_first() -> None:
     found = conclusion(report(settings=CLASSIFY, **classified(left=off("left"), left_positions=off("left_positions"))))
     assert found.startswith(
         "FAIL: left padding changes the class logits, right padding does not change the class logits (1 error"
     )
     found = conclusion(report(settings=CLASSIFY, **classified()))
-    assert found == "PASS: left padding does not change the class logits"
+    assert found == "PASS: padding on either side does not change the class logits"
 
 
 def test_the_conclusion_names_the_pad_id() -> None:

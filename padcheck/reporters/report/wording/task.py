@@ -125,13 +125,13 @@ def conclusion(report: Report) -> str:
     """What padding on the caller's side does to the task, and what it does on the other side if that differs."""
     side = _side(report)
     other = "right" if side == "left" else "left"
-    what = f"{side} padding {_does(report, side)}"
+    does, other_does = _does(report, side), _does(report, other)
+    asked = report.judgement.padding_side is not None
+    what = f"{side} padding {does}" if asked or does != other_does else f"padding on either side {does}"
     with_pad_id = report.task_comparisons.get(f"{side}_pad_id")
     if not _is_right(report, side) and with_pad_id is not None and with_pad_id.verdict.within_rounding:
         what += ", except with the pad id in the config"
-    if report.judgement.padding_side is None and _is_right(report, side) != _is_right(report, other):
-        what += f", {other} padding {_does(report, other)}"
-    return what
+    return what if asked or does == other_does else f"{what}, {other} padding {other_does}"
 
 
 def _side(report: Report) -> PaddingSide:
