@@ -80,7 +80,7 @@ type: $(INSTALLED_DEV) ## check the types with mypy
 
 RUNS ?= 5
 .PHONY: bench
-bench: $(INSTALLED_DEV) ## measure speed and memory as ratios to bare scripts, for the README (long)
+bench: $(INSTALLED_DEV) ## measure speed and memory as ratios to bare scripts, for docs/measurements.md (long)
 	$(SCRIPT) tests/measurements/bench.py --runs $(RUNS) --write
 
 SECONDS ?= 300
@@ -93,11 +93,11 @@ memory: $(INSTALLED_DEV) ## measure memory beyond the model, for 512 prompts and
 	$(SCRIPT) tests/measurements/memory.py
 
 .PHONY: accuracy
-accuracy: $(INSTALLED_DEV) ## count false alarms and missed faults, for the README (long)
+accuracy: $(INSTALLED_DEV) ## count false alarms and missed faults, for docs/measurements.md (long)
 	$(SCRIPT) tests/measurements/accuracy.py --write
 
 .PHONY: real
-real: $(INSTALLED_DEV) ## check two models with real weights, clean and with planted faults, for the README (long)
+real: $(INSTALLED_DEV) ## check two models with real weights, clean and with planted faults, for docs/measurements.md (long)
 	$(SCRIPT) tests/measurements/real.py --write
 
 .PHONY: scripts
@@ -109,15 +109,20 @@ survey: $(INSTALLED_DEV) ## survey every architecture of transformers, for docs/
 	$(SCRIPT) tests/measurements/compatibility.py --write
 
 .PHONY: docs
-docs: $(INSTALLED_DEV) ## update the generated parts of README.md, its pictures, the pages of the codes and the schema
+docs: $(INSTALLED_DEV) ## update the generated parts of README.md and docs: blocks, pictures, pages of the codes, schemas
 	$(SCRIPT) tests/measurements/readme.py
 	$(SCRIPT) tests/measurements/code_pages.py
 	$(SCRIPT) tests/measurements/configuration_schema.py
+	$(SCRIPT) tests/measurements/report_schema.py
 	model=$$($(SCRIPT) tests/support/real_models.py) && cd $$(dirname $$model) && COLUMNS=100 $(abspath $(BIN))/padcheck compare \
 		$$(basename $$model) --prompt "The capital of France is" --prompt "Water boils at" --max-new-tokens 8 \
-		--format svg --output $(abspath .github)/compare.svg
+		--format svg --output $(abspath docs/images)/compare.svg
 	COLUMNS=100 $(BIN)/padcheck check demo ./my-model --task generate --padding-side left \
-		--format svg --output .github/check.svg || test $$? = 3  # the picture shows that ./my-model does not exist
+		--format svg --output docs/images/check.svg || test $$? = 3  # the picture shows that ./my-model does not exist
+
+.PHONY: site
+site: $(INSTALLED_DEV) ## build the documentation site in site/, and check its links
+	$(BIN)/zensical build --clean --strict
 
 .PHONY: train-demo
 train-demo: $(INSTALLED) ## train the embedded model again
@@ -128,4 +133,4 @@ check: lint type test ## run the linters and the tests
 
 .PHONY: clean
 clean: ## remove the environment and all caches
-	rm -rf $(VENV) .venv-oldest $(LOWEST) constraints-oldest.txt build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) .venv-oldest $(LOWEST) constraints-oldest.txt build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache site .cache

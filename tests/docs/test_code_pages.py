@@ -14,6 +14,12 @@ def test_the_pages_are_up_to_date():
         assert file.read_text(encoding="utf-8") == text, "run: make docs"
 
 
+def test_the_site_lists_every_page():
+    site = code_pages.SITE.read_text(encoding="utf-8")
+    assert code_pages.navigation() == site, "run: make docs"
+    assert all(f'"codes/{file.name}"' in site for file in code_pages.pages())
+
+
 def test_every_address_leads_to_a_page():
     for rule in RULES:
         page = ROOT / rule.url().removeprefix(f"{HOME}/blob/main/")

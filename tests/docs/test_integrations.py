@@ -1,4 +1,4 @@
-"""The GitHub Action, the pre-commit hook, the workflow and the README's snippets are valid, and their scripts work."""
+"""The action, the pre-commit hook, the workflow and the snippets of the pages are valid, and their scripts work."""
 
 import os
 import re
@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pages
 import pytest
 import yaml
 from conftest import ROOT
@@ -43,19 +44,24 @@ def test_the_hooks_are_valid():
     assert not files.search("padcheck/cli/app.py")
 
 
-def snippets() -> list[str]:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    return re.findall(r"```yaml\n(.*?)```", readme, re.DOTALL)
+def snippets(language: str) -> list[str]:
+    return [block for page in pages.WRITTEN for block in pages.code(page, language)]
 
 
-def test_the_readmes_snippets_are_valid(tmp_path):
-    *workflows, gitlab, hooks = snippets()
+WORKFLOWS = [text for text in snippets("yaml") if "jobs:" in text]
+
+
+def test_the_workflows_of_the_pages_are_valid(tmp_path):
     workflow = tmp_path / "workflow.yml"
-    for github in workflows:
+    for github in WORKFLOWS:
         workflow.write_text(github, encoding="utf-8")
         assert is_valid(workflow, "github-workflows")
         (step,) = [each for each in yaml.safe_load(github)["jobs"]["padcheck"]["steps"] if "padcheck" in each["uses"]]
         assert step["with"].keys() <= ACTION["inputs"].keys()
+
+
+def test_the_pages_configure_gitlab_and_pre_commit(tmp_path):
+    gitlab, hooks = (text for text in snippets("yaml") if text not in WORKFLOWS)
     pipeline = tmp_path / ".gitlab-ci.yml"
     pipeline.write_text(gitlab, encoding="utf-8")
     assert is_valid(pipeline, "gitlab-ci")
@@ -67,13 +73,13 @@ def test_the_readmes_snippets_are_valid(tmp_path):
     assert done.returncode == 0
 
 
-def test_the_readmes_configuration_can_be_read(tmp_path, monkeypatch):
+@pytest.mark.parametrize("section", snippets("toml"))
+def test_the_configurations_of_the_pages_can_be_read(section, tmp_path, monkeypatch):
     from padcheck.cli.config_file import read
 
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    (section,) = re.findall(r"```toml\n(.*?)```", readme, re.DOTALL)
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "pyproject.toml").write_text(section, encoding="utf-8")
+    file = "pyproject.toml" if "[tool.padcheck]" in section else "padcheck.toml"
+    (tmp_path / file).write_text(section, encoding="utf-8")
     (tmp_path / "prompts.txt").write_text("one\n", encoding="utf-8")
     assert read(None).jobs((), {})
 

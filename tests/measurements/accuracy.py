@@ -1,4 +1,4 @@
-"""How often padcheck is right: `make accuracy` runs every cell of both tables and writes them into the README.
+"""How often padcheck is right: `make accuracy` runs every cell of both tables of docs/measurements.md.
 
 False alarms: models without a fault, of every family of the zoo, in three dtypes, with eager and sdpa, in batches of 2
 to 16 with 1 to 64 pads. Each cell has its own weights and prompts; depth and weight size vary from cell to cell.
@@ -17,7 +17,7 @@ from functools import partial
 from typing import NamedTuple
 
 import torch
-from readme import README, replace_block, table
+from readme import MEASUREMENTS, table, write_block
 from transformers import PreTrainedModel
 from zoo import FAMILIES, FAULTS, compare
 from zoo.comparing import Encoded
@@ -190,9 +190,9 @@ def _rate(count: int, of: int) -> str:
 
 
 def main() -> int:
-    """Runs both tables, and writes the README if asked to."""
+    """Runs both tables, and writes them into the page if asked to."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--write", action="store_true", help="write the tables into the README")
+    parser.add_argument("--write", action="store_true", help="write the tables into docs/measurements.md")
     parser.add_argument("--processes", type=int, default=multiprocessing.cpu_count())
     parser.add_argument("--device", default="cpu", help="run every model there, such as cuda")
     arguments = parser.parse_args()
@@ -205,7 +205,7 @@ def main() -> int:
     text = f"{alarms_table}\n\n{detection_table}"
     print(text)
     if arguments.write:
-        README.write_text(replace_block(README.read_text(encoding="utf-8"), "accuracy", text), encoding="utf-8")
+        write_block(MEASUREMENTS, "accuracy", text)
     return int(bool(alarms or missed))
 
 

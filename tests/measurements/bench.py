@@ -17,7 +17,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from readme import README, replace_block, table
+from readme import MEASUREMENTS, table, write_block
 
 from padcheck.demo import MODEL_FOLDER
 
@@ -171,7 +171,9 @@ def main() -> None:
     parser.add_argument("--only", default="", help="only commands with this text in their name")
     parser.add_argument("--output", type=Path, default=Path("bench.json"))
     parser.add_argument(
-        "--write", action="store_true", help="write the lines of the commands that run a model into the README"
+        "--write",
+        action="store_true",
+        help="write the lines of the commands that run a model into docs/measurements.md",
     )
     options = parser.parse_args()
     os.environ |= {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "2"}
@@ -180,7 +182,7 @@ def main() -> None:
         results = [measured(pair, options.runs) for pair in pairs(Path(folder)) if options.only in pair.name]
     options.output.write_text(json.dumps(results, indent=2) + "\n")
     if options.write:
-        README.write_text(replace_block(README.read_text(encoding="utf-8"), "bench", _table(results)), encoding="utf-8")
+        write_block(MEASUREMENTS, "bench", _table(results))
 
 
 def _table(results: list[dict[str, Any]]) -> str:

@@ -15,12 +15,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from at_a_glance import at_a_glance
-from readme import README, replace_block, table
+from readme import DOCS, README, replace_block, table, write_block
 
 from padcheck.core.variant_name import variant_name
 from padcheck.hf.library.auto_classes import causal_model_types
 
-DOCS = Path(__file__).parents[2] / "docs"
 PAGE = DOCS / "compatibility.md"
 FAULTS = DOCS / "faults"
 NEEDED = 180
@@ -156,6 +155,7 @@ def blocks(document: dict[str, Any], shown: list[Shown], causal: list[Architectu
         f"padcheck {versions['padcheck']}, {today}.",
         "names": at_a_glance(split(causal)[0], is_ok, notes()),
         "sums": sums(split(causal)[0]),
+        "wrong": wrong(causal),
         "causal": rows(split(lines(causal))[0]),
         "causal, not judged": reasons(split(lines(causal))[1]),
         "faults": "\n\n".join(map(fault, shown)),
@@ -259,17 +259,16 @@ def sums(judged: list[Architecture]) -> str:
     )
 
 
+def wrong(causal: list[Architecture]) -> str:
+    """The architectures whose left-padded generation is wrong."""
+    found = [name(each) for each in split(lines(causal))[0] if not is_ok(each, "left_generate")]
+    return f"Left-padded generation is wrong for {', '.join(found)}."
+
+
 def summary(document: dict[str, Any], judged: list[Architecture]) -> str:
     """The README's block."""
-    wrong = [name(each) for each in split(lines(judged))[0] if not is_ok(each, "left_generate")]
-    return "\n\n".join(
-        (
-            f"transformers {document['environment']['transformers']}, measured by `make survey`:",
-            sums(judged),
-            f"Left-padded generation is wrong for {', '.join(wrong)}.",
-            _MORE,
-        )
-    )
+    version = document["environment"]["transformers"]
+    return f"transformers {version}, measured by `make survey`:\n\n{sums(judged)}\n\n{_MORE}"
 
 
 def main() -> int:
@@ -289,8 +288,7 @@ def main() -> int:
     print(sums(judged))
     if arguments.write:
         PAGE.write_text(page, encoding="utf-8")
-        text = replace_block(README.read_text(encoding="utf-8"), "survey", summary(document, judged))
-        README.write_text(text, encoding="utf-8")
+        write_block(README, "survey", summary(document, judged))
     return int(len(judged) < NEEDED)
 
 

@@ -1,4 +1,4 @@
-"""The parts of the README that are generated from the program: `make docs` writes them, a test compares them."""
+"""The parts of README and site that are generated from the program: `make docs` writes them, a test compares them."""
 
 import os
 import re
@@ -7,9 +7,12 @@ import sys
 from pathlib import Path
 
 from padcheck.core.exit_codes import ExitCode
-from padcheck.judging.caller_rules import ALL_CODES
 
-README = Path(__file__).parents[2] / "README.md"
+ROOT = Path(__file__).parents[2]
+README = ROOT / "README.md"
+DOCS = ROOT / "docs"
+MEASUREMENTS = DOCS / "measurements.md"
+"""The tables that `make accuracy`, `make real` and `make bench` write."""
 
 _EXIT_CODES = {
     ExitCode.OK: "measured, and nothing at or above `--fail-on`",
@@ -39,34 +42,32 @@ def replace_block(text: str, name: str, block: str) -> str:
     return text
 
 
+def write_block(file: Path, name: str, block: str) -> None:
+    """Writes a new block into a file.
+
+    Raises:
+        ValueError: The markers are missing, or there are several.
+    """
+    file.write_text(replace_block(file.read_text(encoding="utf-8"), name, block), encoding="utf-8")
+
+
 def _help() -> str:
     command = [sys.executable, "-m", "padcheck", "--help"]
     done = subprocess.run(command, env=os.environ | {"COLUMNS": "80"}, capture_output=True, text=True, check=True)
     return f"```text\n{done.stdout.rstrip()}\n```"
 
 
-def blocks() -> dict[str, str]:
-    """Each generated block by the name in its markers."""
+def blocks() -> dict[Path, dict[str, str]]:
+    """Each generated block, by its file and by the name in its markers."""
+    codes = table(("code", "meaning"), [(str(int(code)), text) for code, text in _EXIT_CODES.items()])
     return {
-        "help": _help(),
-        "exit codes": table(("code", "meaning"), [(str(int(code)), text) for code, text in _EXIT_CODES.items()]),
-        "rules": table(
-            ("code", "name", "severity", "what it says"),
-            [(rule.code, rule.name, rule.severity.value, rule.title()) for rule in ALL_CODES],
-        ),
+        README: {"exit codes": codes},
+        DOCS / "reference" / "exit-codes.md": {"exit codes": codes},
+        DOCS / "reference" / "command-line.md": {"help": _help()},
     }
 
 
-def refreshed(text: str) -> str:
-    """The README with up-to-date blocks.
-
-    Raises:
-        ValueError: A block has no markers.
-    """
-    for name, block in blocks().items():
-        text = replace_block(text, name, block)
-    return text
-
-
 if __name__ == "__main__":
-    README.write_text(refreshed(README.read_text(encoding="utf-8")), encoding="utf-8")
+    for file, found in blocks().items():
+        for name, block in found.items():
+            write_block(file, name, block)

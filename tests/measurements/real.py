@@ -16,7 +16,7 @@ import time
 from typing import NamedTuple
 
 import torch
-from readme import README, replace_block, table
+from readme import MEASUREMENTS, table, write_block
 from real_faults import DTYPES, FAULTS
 from real_models import GEMMA3, SMOLLM2, FetchError, build, fetch, tokenizer
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -205,7 +205,7 @@ def _shown(outcome: Outcome) -> tuple[str, ...]:
 
 
 def _counted(outcomes: list[Outcome]) -> str:
-    """The table for the README."""
+    """The table for the page."""
     rows = []
     for dtype in map(_name, DTYPES):
         of_dtype = [outcome for outcome in outcomes if outcome.job.dtype == dtype]
@@ -219,7 +219,7 @@ def _counted(outcomes: list[Outcome]) -> str:
 
 def _parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--write", action="store_true", help="write the counts into the README")
+    parser.add_argument("--write", action="store_true", help="write the counts into docs/measurements.md")
     parser.add_argument("--only", default="", metavar="TEXT", help="only runs with this text in their name")
     parser.add_argument(
         "--dtype",
@@ -240,7 +240,7 @@ def _say(text: str, **options: object) -> None:
 
 
 def main() -> int:
-    """Prints each run when it ends, and writes the README if asked to."""
+    """Prints each run when it ends, and writes the page if asked to."""
     arguments = _parsed()
     jobs = _jobs(arguments.only, arguments.dtype)
     try:
@@ -265,7 +265,7 @@ def main() -> int:
         for problem in outcome.problems:
             _say(f"{outcome.name}, {outcome.job.dtype}: {problem}", file=sys.stderr)
     if arguments.write:
-        README.write_text(replace_block(README.read_text(encoding="utf-8"), "real", text), encoding="utf-8")
+        write_block(MEASUREMENTS, "real", text)
     return int(any(outcome.problems for outcome in outcomes))
 
 
