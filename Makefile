@@ -100,6 +100,10 @@ accuracy: $(INSTALLED_DEV) ## count false alarms and missed faults, for docs/mea
 real: $(INSTALLED_DEV) ## check two models with real weights, clean and with planted faults, for docs/measurements.md (long)
 	$(SCRIPT) tests/measurements/real.py --write
 
+.PHONY: others
+others: $(INSTALLED_DEV) ## measure what two other ways of checking find, for docs/comparison.md
+	$(SCRIPT) tests/measurements/other_checks.py
+
 .PHONY: scripts
 scripts: $(INSTALLED_DEV) ## run the scripts of tests/scripts under padcheck run, and count what is found (long)
 	$(SCRIPT) tests/measurements/scripts.py

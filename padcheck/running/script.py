@@ -3,7 +3,8 @@
 import runpy
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
@@ -33,24 +34,34 @@ class Script:
 
     def run(self, argv: Sequence[str]) -> int:
         """Runs the program and returns its exit code. An error of the program is shown as Python shows it."""
-        before = sys.argv, sys.path[:]
-        sys.argv = [self.file, *argv]
-        sys.path[0] = str(Path.cwd() if self._is_module else Path(self.file).resolve().parent)
-        try:
-            if self._is_module:
-                runpy.run_module(self.name, run_name="__main__", alter_sys=True)
-            else:
-                runpy.run_path(self.file, run_name="__main__")
-        except SystemExit as ended:
-            return _exit_code(ended.code)
-        except BaseException as error:  # noqa: BLE001  it is the program's
-            traceback = _of_program(error.__traceback__)
-            sys.excepthook(type(error), error.with_traceback(traceback), traceback)
-            return _INTERRUPTED if isinstance(error, KeyboardInterrupt) else 1
-        finally:
-            _wait_for_threads()
-            sys.argv, sys.path[:] = before
+        before, sys.argv = sys.argv, [self.file, *argv]
+        with _imports_from(Path.cwd() if self._is_module else Path(self.file).resolve().parent):
+            try:
+                if self._is_module:
+                    runpy.run_module(self.name, run_name="__main__", alter_sys=True)
+                else:
+                    runpy.run_path(self.file, run_name="__main__")
+            except SystemExit as ended:
+                return _exit_code(ended.code)
+            except BaseException as error:  # noqa: BLE001  it is the program's
+                traceback = _of_program(error.__traceback__)
+                sys.excepthook(type(error), error.with_traceback(traceback), traceback)
+                return _INTERRUPTED if isinstance(error, KeyboardInterrupt) else 1
+            finally:
+                _wait_for_threads()
+                sys.argv = before
         return 0
+
+
+@contextmanager
+def _imports_from(folder: Path) -> Iterator[None]:
+    """Looks for modules in this folder first, as Python does for a program that it starts."""
+    before = sys.path[:]
+    sys.path[0] = str(folder)
+    try:
+        yield
+    finally:
+        sys.path[:] = before
 
 
 def _script_file(name: str) -> str:
@@ -70,9 +81,10 @@ def _script_file(name: str) -> str:
 
 def _file_of_module(name: str) -> str:
     try:
-        spec = find_spec(name)
-        if spec is not None and spec.submodule_search_locations is not None:
-            spec = find_spec(f"{name}.__main__")
+        with _imports_from(Path.cwd()):
+            spec = find_spec(name)
+            if spec is not None and spec.submodule_search_locations is not None:
+                spec = find_spec(f"{name}.__main__")
     except (ImportError, ValueError):
         spec = None
     if spec is None or spec.origin is None:

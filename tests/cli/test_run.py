@@ -130,9 +130,9 @@ def test_a_wrong_command_line_ends_with_2(padcheck, script, arguments):
     assert outcome.stderr
 
 
-def test_a_module_runs_as_main_with_its_arguments(padcheck, script, monkeypatch):
+def test_a_module_of_the_working_directory_runs_as_main_with_its_arguments(padcheck, script, monkeypatch):
     script("import sys\nprint(__name__, sys.argv[1:])\n", "some_module.py")
-    monkeypatch.syspath_prepend(".")
+    monkeypatch.setattr(sys, "path", ["/folder/of/the/command", *sys.path])
     outcome = padcheck("run", "-m", "some_module", "--epochs", "3")
     assert outcome.stdout == "__main__ ['--epochs', '3']\n"
 
