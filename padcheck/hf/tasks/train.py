@@ -11,13 +11,13 @@ from torch.nn.functional import cosine_similarity, cross_entropy
 from transformers import PreTrainedModel
 
 from padcheck.core.padding import PaddedIds
-from padcheck.core.task_evidence import TaskDifference
+from padcheck.core.task_evidence import COSINE, GRADIENT_AT_PADS, LOSS, TaskDifference
 from padcheck.core.task_plans import TaskRunName
 from padcheck.hf.calls.batches import Rows
 from padcheck.hf.tasks.call import Way, call
 from padcheck.hf.tasks.reading import Reading, share_of_norm
 
-_LOSS, _GRADIENT, _AT_PADS = "loss", "gradient", "gradient at pads"
+_GRADIENT = "gradient"
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Training:
         gradient = values[1:].view(len(row[1].input_ids), -1)
         pads = [column for column in range(len(gradient)) if column not in set(columns)]
         at_pads = gradient[pads].norm()[None]
-        return Reading({_LOSS: values[:1], _GRADIENT: torch.cat([gradient[columns].flatten(), at_pads])})
+        return Reading({LOSS: values[:1], _GRADIENT: torch.cat([gradient[columns].flatten(), at_pads])})
 
     def distance(self, reference: Reading, reading: Reading) -> TaskDifference:
         """The distance of the loss, or of the gradient if that is more, as a share of the size of the reference."""
@@ -78,12 +78,12 @@ class Training:
     def shown(self, _model: PreTrainedModel, reading: Reading, reference: Reading | None) -> dict[str, float]:
         """The loss and the norm of the gradient; with a reference also the cosine of both, and the share at pads."""
         gradient = reading.parts[_GRADIENT]
-        found = {_LOSS: reading.parts[_LOSS].item(), _GRADIENT: gradient.norm().item()}
+        found = {LOSS: reading.parts[LOSS].item(), _GRADIENT: gradient.norm().item()}
         if reference is None:
             return found
         expected = reference.parts[_GRADIENT]
         at_pads = (gradient[-1] / expected.norm()).item() if gradient[-1] else 0.0
-        return found | {"cosine": cosine_similarity(gradient, expected, dim=0).item(), _AT_PADS: at_pads}
+        return found | {COSINE: cosine_similarity(gradient, expected, dim=0).item(), GRADIENT_AT_PADS: at_pads}
 
     def conclude(self, _model: PreTrainedModel, _readings: dict[int, Reading]) -> dict[int, str | None]:
         """Nothing."""
