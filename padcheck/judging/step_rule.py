@@ -6,7 +6,7 @@ from typing import Literal
 from padcheck.core.facts import PaddingSide
 from padcheck.core.task_evidence import COSINE, GRADIENT_OFF, LOSS, LOSS_NOT_SHIFTED, LOSS_SHIFTED_TWICE, TaskRow
 from padcheck.core.task_plans import STEP_ALONE, TaskRunName
-from padcheck.core.verdicts import Finding, Skipped
+from padcheck.core.verdicts import Finding, Skipped, percent
 from padcheck.judging.case import Case
 from padcheck.judging.task_case import TaskCase
 from padcheck.judging.task_rule import TaskRule
@@ -46,7 +46,7 @@ def how_far_off(row: TaskRow) -> str:
     off, cosine = row.numbers[GRADIENT_OFF], row.numbers[COSINE]
     if off is None or cosine is None:
         return "the gradient is NaN"
-    return f"the gradient is off by {100 * off:.2g} % of its norm (cosine {cosine:.2f})"
+    return f"the gradient is off by {percent(off)} of its norm (cosine {cosine:.2f})"
 
 
 def wrong_loss(task: TaskCase) -> TaskRunName | None:

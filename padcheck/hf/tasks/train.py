@@ -76,14 +76,16 @@ class Training:
         return TaskDifference(max_abs_diff=far, scale=1.0)
 
     def shown(self, _model: PreTrainedModel, reading: Reading, reference: Reading | None) -> dict[str, float]:
-        """The loss and the norm of the gradient; with a reference also the cosine of both, and the share at pads."""
+        """The loss and the norm of the gradient; with a reference also the cosine, and the share at pads."""
         gradient = reading.parts[_GRADIENT]
         found = {LOSS: reading.parts[LOSS].item(), _GRADIENT: gradient.norm().item()}
         if reference is None:
             return found
         expected = reference.parts[_GRADIENT]
-        at_pads = (gradient[-1] / expected.norm()).item() if gradient[-1] else 0.0
-        return found | {COSINE: cosine_similarity(gradient, expected, dim=0).item(), GRADIENT_AT_PADS: at_pads}
+        found[COSINE] = cosine_similarity(gradient, expected, dim=0).item()
+        if gradient[-1]:
+            found[GRADIENT_AT_PADS] = (gradient[-1] / expected.norm()).item()
+        return found
 
     def conclude(self, _model: PreTrainedModel, _readings: dict[int, Reading]) -> dict[int, str | None]:
         """Nothing."""
@@ -96,7 +98,8 @@ class Training:
 
     def _loss(self, logits: torch.Tensor, row: tuple[int, PaddedIds]) -> torch.Tensor:
         columns = self._columns(row)
-        labels = torch.tensor([row[1].input_ids[column] for column in columns[1:]], device=logits.device)
+        ids = [row[1].input_ids[column] for column in columns[1:]]
+        labels = torch.tensor(ids, dtype=torch.long, device=logits.device)  # also if there is none
         return cross_entropy(logits[columns[:-1]].float(), labels, reduction="sum") / max(1, len(labels))
 
 

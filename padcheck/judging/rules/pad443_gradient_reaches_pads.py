@@ -2,7 +2,7 @@
 
 from padcheck.core.severity import Severity
 from padcheck.core.task_evidence import GRADIENT_AT_PADS
-from padcheck.core.verdicts import Finding
+from padcheck.core.verdicts import Finding, percent
 from padcheck.judging.case import Case
 from padcheck.judging.rule import code_fix
 from padcheck.judging.task_case import TaskCase
@@ -45,7 +45,7 @@ class GradientReachesPads(TaskRule):
                 most = max(reached, key=lambda index: reached[index])
                 return self.found(
                     f"In a {side}-padded batch the gradient of {len(reached)} texts reaches pads: for text {most} "
-                    f"it is {100 * reached[most]:.2g} % of the gradient of the text alone.",
+                    f"it is {percent(reached[most])} of the gradient of the text alone.",
                     severity=severity_on(task, side),
                     fix=code_fix(case.task_place(side), "scores = scores.masked_fill(~may_attend, float('-inf'))"),
                     side=side,

@@ -41,7 +41,7 @@ class FirstTokenLabelled(StepRule):
         assert found is not None and alone is not None  # noqa: S101, PT018  it was compared
         extra = int((found.numbers[LABELS] or 0) - (alone.numbers[LABELS] or 0))
         return self.found(
-            f"In a left-padded batch {extra} first tokens have a label that only a pad could predict: "
+            f"In a left-padded batch the first token of {extra} texts has a label that only a pad could predict: "
             f"{how_far_off(found)}.",
             fix='tokenizer.padding_side = "right"  # for training, or:\n'
             "labels = input_ids.masked_fill(attention_mask.cumsum(-1) <= 1, -100)",
