@@ -15,10 +15,12 @@ import pytest
 import torch
 from conftest import REAL_HUB, needs_real_hub
 from model_folders import build_model
+from torch.nn.functional import cross_entropy
 from transformers import (
     AutoModelForCausalLM,
     AutoTokenizer,
     DataCollatorForLanguageModeling,
+    DataCollatorForSeq2Seq,
     GPT2LMHeadModel,
     LlamaConfig,
     PreTrainedModel,
@@ -28,6 +30,7 @@ from zoo.families import PROMPTS, build_family, tokenizer
 from zoo.masks import ignored_by_sdpa, number_in_eager
 from zoo.planting import Fault, planted
 from zoo.positions import by_slot, by_slot_while_decoding
+from zoo.training import not_shifted, with_loss
 
 import padcheck
 from padcheck.core.report import Report
@@ -53,6 +56,10 @@ PROSE = {
     "PAD402": "only the prompts can change",
     "PAD404": "if right padding is wrong too, only the prompts can change",
     "PAD406": "only the packing, or the model's own code, can change",
+    "PAD441": "the model's own loss must change",
+    "PAD442": "the model's own loss must change",
+    "PAD443": "the model's own code must change",
+    "PAD446": "only the accumulation, or the model's own loss, can change",
     "PAD902": "if not only right padding raises, the error itself says what to change",
 }
 """Fixes without a line of code, and why."""
@@ -341,6 +348,30 @@ def test_labels_as_the_fix_says_keep_the_eos_of_a_text(of_demo: dict[str, Findin
     assert (labels == words.eos_token_id).sum(dim=1).tolist() == [1] * len(texts)
     assert (labels == -100).equal(inputs.attention_mask == 0)
     assert not (usual["labels"] == words.eos_token_id).any()
+
+
+@pytest.mark.parametrize("code", ["PAD444", "PAD445", "PAD447"])
+def test_a_batch_as_the_fix_says_has_the_loss_of_the_texts_alone(code: str) -> None:
+    model = with_loss(torch.float32, not_shifted) if code == "PAD444" else build_family(torch.float32)
+    words = tokenizer()
+    words.pad_token = words.eos_token
+    fix = found(padcheck.compare(model, words, PROMPTS, task="train", padding_side=_SIDES[code]))[code].fix
+    ids = [[*words(text).input_ids, words.eos_token_id] for text in PROMPTS]
+    features = [{"input_ids": each, "attention_mask": [1] * len(each), "labels": each} for each in ids]
+    words.padding_side = _SIDES[code]
+    if code == "PAD445":
+        batch = run(fix, tokenizer=words, DataCollatorForSeq2Seq=DataCollatorForSeq2Seq)["collator"](features)
+    else:
+        batch = DataCollatorForSeq2Seq(words)(features)
+        batch["labels"] = run(fix, tokenizer=words, torch=torch, **batch)["labels"]
+    with torch.no_grad():
+        losses = [cross_entropy(model(torch.tensor([each])).logits[0, :-1], torch.tensor(each[1:])) for each in ids]
+        weights = torch.tensor([len(each) - 1.0 for each in ids])
+        expected = (torch.stack(losses) * weights).sum() / weights.sum()
+        assert model(**batch).loss == pytest.approx(expected.item(), rel=1e-5)
+
+
+_SIDES = {"PAD444": "right", "PAD445": "right", "PAD447": "left"}
 
 
 @pytest.mark.parametrize("code", ["PAD103", "PAD109"])

@@ -12,7 +12,7 @@ from padcheck.judging.task_case import TaskCase
 from padcheck.judging.task_rule import TaskRule
 
 LossCause = Literal["rows", "pads", "twice", "not shifted"]
-"""What a loss does wrong: it averages over rows, counts pads, shifts the labels once too often, or not at all."""
+"""What a loss does wrong: it averages over rows, counts pads, shifts the labels once too often, or never."""
 
 LABELLED_RIGHT: dict[PaddingSide, TaskRunName] = {"right": "step_right", "left": "step_left_first"}
 """The step on each side whose labels are those of the texts alone."""

@@ -243,7 +243,7 @@ def _summed(logits: torch.Tensor, ids: torch.Tensor, shift: int) -> torch.Tensor
 
 
 def _count(collated: Collated) -> int:
-    """How many labels count: the first column of a row is nobody's next token."""
+    """How many labels count: no column predicts the first one of a row."""
     return int((collated["labels"][:, 1:] != IGNORED).sum())
 
 

@@ -99,7 +99,7 @@ class Training:
     def _loss(self, logits: torch.Tensor, row: tuple[int, PaddedIds]) -> torch.Tensor:
         columns = self._columns(row)
         ids = [row[1].input_ids[column] for column in columns[1:]]
-        labels = torch.tensor(ids, dtype=torch.long, device=logits.device)  # also if there is none
+        labels = torch.tensor(ids, dtype=torch.long, device=logits.device)  # also of no ids
         return cross_entropy(logits[columns[:-1]].float(), labels, reduction="sum") / max(1, len(labels))
 
 

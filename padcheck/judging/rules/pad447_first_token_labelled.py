@@ -34,7 +34,7 @@ class FirstTokenLabelled(StepRule):
     side = "left"
 
     def about_step(self, task: TaskCase, case: Case) -> Finding | None:  # noqa: ARG002
-        """Fires if the caller pads on the left, and the first labels are all that is wrong."""
+        """Fires if the caller pads on the left, and only the first labels are wrong."""
         found, alone = step(task, "step_left"), step(task, STEP_ALONE)
         if task.side != "left" or not task.wrong("step_left") or not task.right("step_left_first"):
             return None

@@ -73,7 +73,8 @@ def _shifted_twice(logits: torch.Tensor, labels: torch.Tensor, num_items: int | 
     return mean_over_tokens(logits, torch.nn.functional.pad(labels[:, 1:], (0, 1), value=-100), num_items)
 
 
-def _not_shifted(logits: torch.Tensor, labels: torch.Tensor, _num_items: int | None) -> torch.Tensor:
+def not_shifted(logits: torch.Tensor, labels: torch.Tensor, _num_items: int | None) -> torch.Tensor:
+    """A loss that compares each token's logits with the token itself."""
     return cross_entropy(logits.flatten(0, 1).float(), labels.flatten())
 
 
@@ -124,7 +125,7 @@ PLANTED_TRAINING: tuple[PlantedTraining, ...] = (
     _with_loss("the loss is divided by the width, on the left", _divided_by_width, "PAD441", side="left"),
     _with_loss("the loss is a mean of means", _mean_of_means, "PAD442", fails=False),
     _with_loss("labels are shifted twice", _shifted_twice, "PAD444"),
-    _with_loss("labels are not shifted", _not_shifted, "PAD444", fails=False),
+    _with_loss("labels are not shifted", not_shifted, "PAD444", fails=False),
     _with_loss("num_items_in_batch is ignored", _ignores_num_items, "PAD446", fails=False),
     PlantedTraining(
         "pads get a gradient", partial(leaking, leak=_only_gradient), "right", frozenset({"PAD405", "PAD443"})
