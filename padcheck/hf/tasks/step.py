@@ -6,9 +6,10 @@ first and the last layer: that of the first layer passes through all others, and
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -29,13 +30,14 @@ from padcheck.core.task_evidence import (
     TaskRun,
 )
 from padcheck.core.task_plans import STEP_ALONE, STEPS, TASK_PLANS, TaskRunName
-from padcheck.hf.calls.batches import Batch
+from padcheck.hf.calls.batches import Batch, Rows
 from padcheck.hf.calls.capture import captured_warnings
 from padcheck.hf.calls.generation import tensors
 from padcheck.hf.float32.half_precision import HALF
 from padcheck.hf.float32.view import in_float32
 from padcheck.hf.library.exceptions import NotOpenError, error_text, is_out_of_memory
 from padcheck.hf.parallel.ranks import in_step
+from padcheck.hf.tasks.call import no_cache
 from padcheck.hf.tasks.labels import IGNORED, Collated, collators, masked_by_mask
 from padcheck.hf.tasks.reading import share_of_norm
 from padcheck.hf.tasks.train import learning
@@ -106,10 +108,10 @@ class _Steps:
         self._model = model
         self._batch = batch
         self._dtype = dtype
+        self._arguments = no_cache(model)
         self._collators = collators(model, tokenizer, batch, pad_token)
-        self._sampled = _sampled(model)
-        weights = nn.ModuleList(self._sampled.values()).parameters()
-        self._weights = [weight for weight in weights if weight.is_floating_point()]
+        self._sampled: dict[str, nn.Module] = {}
+        self._weights: list[nn.Parameter] = []
 
     def measure(self) -> tuple[dict[str, TaskRun], tuple[str, ...]]:
         """All steps. If the texts alone raise, only the reference has a run, with the error."""
@@ -135,12 +137,16 @@ class _Steps:
     def _alone(self) -> dict[TaskRunName, _Step]:
         """The texts alone, summed up with each token weighing the same, and with each text weighing the same."""
         texts = [rows for rows in self._batch.alone() if len(rows[0][1].input_ids) > 1]  # one token has no label
+        self._sampled = self._sample(texts[0])
+        weights = nn.ModuleList(self._sampled.values()).parameters()
+        self._weights = [weight for weight in weights if weight.is_floating_point()]
         labels = sum(len(rows[0][1].input_ids) - 1 for rows in texts)
         by_token, by_row, shifted = _Sum(), _Sum(), {name: _Sum() for name in _SHIFTS}
         for rows in texts:
             input_ids, attention_mask = tensors(self._model, rows)
             with self._differentiated() as gradient_of:
-                logits = self._model(input_ids=input_ids, attention_mask=attention_mask).logits[0].float()
+                output = self._model(input_ids=input_ids, attention_mask=attention_mask, **self._arguments)
+                logits = output.logits[0].float()
                 loss = _summed(logits, input_ids[0], 1)
                 gradient = gradient_of(loss)
             by_token.add(loss, gradient, labels)
@@ -153,6 +159,26 @@ class _Steps:
             STEP_ALONE: _Step(by_token.loss, by_token.gradient, labels, others),
             "step_rows": _Step(by_row.loss, by_row.gradient, labels),
         }
+
+    def _sample(self, rows: Rows) -> dict[str, nn.Module]:
+        """The first and the last layer of the longest list of layers that a text goes through, by name.
+
+        The whole model if it has no such list.
+        """
+        lists = [
+            [(f"{name}.{number}", layer) for number, layer in enumerate(module) if list(layer.parameters())]
+            for name, module in self._model.named_modules()
+            if isinstance(module, nn.ModuleList)
+        ]
+        called: set[nn.Module] = set()
+        input_ids, attention_mask = tensors(self._model, rows)
+        with ExitStack() as hooks, torch.no_grad():
+            for _, layer in chain(*lists):
+                hooks.callback(layer.register_forward_hook(lambda module, *_: called.add(module)).remove)
+            self._model(input_ids=input_ids, attention_mask=attention_mask, **self._arguments)
+        used = [[each for each in layers if each[1] in called] for layers in lists]
+        layers = max(used, key=len, default=[])
+        return dict((layers[0], layers[-1])) if layers else {type(self._model).__name__: self._model}
 
     def _collated(self, name: TaskRunName) -> _Step:
         """The model's own loss of a batch that a collator made, or of two micro-batches."""
@@ -174,7 +200,7 @@ class _Steps:
 
     def _own_loss(self, collated: Collated, arguments: dict[str, int] | None = None) -> _Step:
         with self._differentiated() as gradient_of:
-            loss = self._model(**collated, **(arguments or {})).loss
+            loss = self._model(**collated, **self._arguments, **(arguments or {})).loss
             gradient = gradient_of(loss)
         return _Step(loss.item(), gradient, _count(collated))
 
@@ -224,17 +250,6 @@ class _Steps:
             numbers={key: value if abs(value) < float("inf") else None for key, value in numbers.items()},
             difference=difference,
         )
-
-
-def _sampled(model: PreTrainedModel) -> dict[str, nn.Module]:
-    """The first and the last layer of the longest list of layers, by name; the whole model if it has no such list."""
-    lists = [
-        [(f"{name}.{number}", layer) for number, layer in enumerate(module) if list(layer.parameters())]
-        for name, module in model.named_modules()
-        if isinstance(module, nn.ModuleList)
-    ]
-    layers = max(lists, key=len, default=[])
-    return dict((layers[0], layers[-1])) if layers else {type(model).__name__: model}
 
 
 def _summed(logits: torch.Tensor, ids: torch.Tensor, shift: int) -> torch.Tensor:

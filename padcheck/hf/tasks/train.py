@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -45,20 +45,17 @@ class Training:
         """The loss of each row, then the gradient of the sum of all losses with respect to each of its columns.
 
         Shape (batch, 1 + width * hidden_size). If rows do not depend on each other, it is the gradient of the row's own
-        loss.
-
-        Raises:
-            TypeError: The model does not call its embedding, or gives no logits.
+        loss. A model that does not look up the ids in its input embedding has a hidden_size of 0 here.
         """
         with learning(model, []), _embedded(model) as leaves:
-            logits = call(model, rows, way).logits  # (batch, width, vocab_size)
+            logits = call(model, rows, replace(way, with_cache=False)).logits  # (batch, width, vocab_size)
             losses = torch.stack([self._loss(logits[number], row) for number, row in enumerate(rows)])
-            shape = (len(rows), logits.shape[1])
-            found = [leaf for leaf in leaves if leaf.dim() == 3 and leaf.shape[:2] == shape]  # noqa: PLR2004
-            if not found:
-                raise TypeError("the model does not look up the ids in its input embedding")
-            gradients = torch.autograd.grad(losses.sum(), found)
-        gradient = torch.stack([each.float() for each in gradients]).sum(0)  # (batch, width, hidden_size)
+            shape = logits.shape[:2]
+            found = [leaf for leaf in leaves if leaf.shape[:-1] in (shape, shape[::-1])]
+            gradients = torch.autograd.grad(losses.sum(), found) if found else [logits.new_zeros(*shape, 0)]
+        # A model with another layout has columns before rows.
+        in_order = [each if each.shape[:2] == shape else each.transpose(0, 1) for each in gradients]
+        gradient = torch.stack(in_order).float().sum(0)  # (batch, width, hidden_size)
         return torch.cat([losses.detach()[:, None].to(gradient.device), gradient.flatten(1)], dim=1)
 
     def reading(self, _model: PreTrainedModel, row: tuple[int, PaddedIds], values: torch.Tensor, _way: Way) -> Reading:
