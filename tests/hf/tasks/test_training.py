@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from transformers import AutoConfig, PreTrainedModel
 from zoo.families import FAMILIES, PROMPTS, tokenizer
 from zoo.planting import DTYPES
 from zoo.training import PLANTED_TRAINING, PlantedTraining
@@ -12,8 +13,10 @@ from zoo.training import PLANTED_TRAINING, PlantedTraining
 import padcheck as api
 from padcheck.core.errors import NotMeasuredError
 from padcheck.core.exit_codes import ExitCode
+from padcheck.core.severity import Severity
 from padcheck.hf.float32 import view
 from padcheck.hf.tasks.train import learning
+from padcheck.hf.toys.tiny_model import build_tiny_model
 
 every_dtype = pytest.mark.parametrize("dtype", DTYPES, ids=lambda dtype: str(dtype).removeprefix("torch."))
 FAULTS = {"PAD405", "PAD408", "PAD409", "PAD441", "PAD442", "PAD443", "PAD444"}
@@ -160,3 +163,26 @@ def test_in_a_report(padcheck, tmp_path: Path) -> None:
         text = padcheck("render", file, "--format", form).stdout
         assert "A training step" in text or "gradient off by" in text
         assert "labels by pad id" in text
+
+
+def _toy(model_type: str) -> PreTrainedModel:
+    return build_tiny_model(AutoConfig.for_model(model_type))
+
+
+@pytest.mark.parametrize("model_type", ["rwkv", "xlnet"])
+def test_a_cache_written_in_place_and_columns_before_rows(model_type: str) -> None:
+    report = api.compare(_toy(model_type), tokenizer(), PROMPTS, task="train")
+    assert all(row.numbers["gradient"] > 0 for row in report.evidence.task.runs["alone"].rows)
+    assert report.task_comparisons["right"].verdict.within_rounding
+
+
+def test_a_loss_that_leaves_the_shift_to_the_caller_is_a_warning() -> None:
+    report = api.compare(_toy("bart"), tokenizer(), PROMPTS, task="train", padding_side="right")
+    [found] = [finding for finding in report.findings if finding.code == "PAD444"]
+    assert found.severity is Severity.WARNING
+
+
+def test_the_gradients_are_those_of_layers_that_text_goes_through() -> None:
+    task = api.compare(_toy("git"), tokenizer(), PROMPTS, task="train").evidence.task
+    assert all("vision" not in name for name in task.sampled)
+    assert task.runs["step_alone"].rows
