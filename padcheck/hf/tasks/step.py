@@ -110,6 +110,7 @@ class _Steps:
         self._dtype = dtype
         self._arguments = no_cache(model)
         self._collators = collators(model, tokenizer, batch, pad_token)
+        self._known: list[tuple[Collated, _Step]] = []
         self._sampled: dict[str, nn.Module] = {}
         self._weights: list[nn.Parameter] = []
 
@@ -181,10 +182,16 @@ class _Steps:
         return dict((layers[0], layers[-1])) if layers else {type(self._model).__name__: self._model}
 
     def _collated(self, name: TaskRunName) -> _Step:
-        """The model's own loss of a batch that a collator made, or of two micro-batches."""
+        """The model's own loss of a batch that a collator made, or of two micro-batches. Equal batches run once."""
         if name not in self._collators:
             return self._accumulated(with_tokens=name == "step_accumulated_tokens")
-        return self._own_loss(self._collators[name]())
+        collated = self._collators[name]()
+        for other, step in self._known:
+            if all(torch.equal(collated[key], other[key]) for key in collated):
+                return step
+        step = self._own_loss(collated)
+        self._known.append((collated, step))
+        return step
 
     def _accumulated(self, *, with_tokens: bool) -> _Step:
         """Two micro-batches, each padded for itself: their losses averaged, or divided by the tokens of both."""
