@@ -73,7 +73,7 @@ def call(model: PreTrainedModel, rows: Rows, way: Way) -> ModelOutput:
 
 
 def no_cache(model: PreTrainedModel) -> dict[str, bool]:
-    """The argument that keeps forward() from filling a cache; empty if there is none."""
+    """The argument that keeps forward() from filling a cache; empty if it has no such argument."""
     return {"use_cache": False} if "use_cache" in inspect.signature(model.forward).parameters else {}
 
 
