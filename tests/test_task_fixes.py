@@ -6,10 +6,12 @@ from pathlib import Path
 import pytest
 import torch
 from test_fixes import found, run
-from transformers import PreTrainedModel
+from torch.nn.functional import cross_entropy
+from transformers import DataCollatorForSeq2Seq, PreTrainedModel
 from zoo.families import EOS, PROMPTS, build_family, tokenizer
 from zoo.heads import PLANTED_HEADS, classifier
 from zoo.planting import Call, plant
+from zoo.training import not_shifted, with_loss
 
 import padcheck
 from padcheck.core.report import Report
@@ -21,6 +23,10 @@ PROSE = {
     "PAD409": "only the batch can change",
     "PAD414": "only another checkpoint has a trained head",
     "PAD432": "the line is the command of another program",
+    "PAD441": "the model's own loss must change",
+    "PAD442": "the model's own loss must change",
+    "PAD443": "the model's own code must change",
+    "PAD446": "only the accumulation, or the model's own loss, can change",
 }
 """Fixes without a line of code that can be executed here, and why."""
 
@@ -108,6 +114,30 @@ def test_right_padded_choices_are_ranked_as_alone() -> None:
     run(found(judged(model, words, "left", task="score", choices=choices))["PAD431"].fix, tokenizer=words)
     after = found(judged(model, words, words.padding_side, task="score", choices=choices))
     assert "PAD431" not in after
+
+
+@pytest.mark.parametrize("code", ["PAD444", "PAD445", "PAD447"])
+def test_a_batch_as_the_fix_says_has_the_loss_of_the_texts_alone(code: str) -> None:
+    model = with_loss(torch.float32, not_shifted) if code == "PAD444" else build_family(torch.float32)
+    words = tokenizer()
+    words.pad_token = words.eos_token
+    fix = found(padcheck.compare(model, words, PROMPTS, task="train", padding_side=_SIDES[code]))[code].fix
+    ids = [[*words(text).input_ids, words.eos_token_id] for text in PROMPTS]
+    features = [{"input_ids": each, "attention_mask": [1] * len(each), "labels": each} for each in ids]
+    words.padding_side = _SIDES[code]
+    if code == "PAD445":
+        batch = run(fix, tokenizer=words, DataCollatorForSeq2Seq=DataCollatorForSeq2Seq)["collator"](features)
+    else:
+        batch = DataCollatorForSeq2Seq(words)(features)
+        batch["labels"] = run(fix, tokenizer=words, torch=torch, **batch)["labels"]
+    with torch.no_grad():
+        losses = [cross_entropy(model(torch.tensor([each])).logits[0, :-1], torch.tensor(each[1:])) for each in ids]
+        weights = torch.tensor([len(each) - 1.0 for each in ids])
+        expected = (torch.stack(losses) * weights).sum() / weights.sum()
+        assert model(**batch).loss == pytest.approx(expected.item(), rel=1e-5)
+
+
+_SIDES = {"PAD444": "right", "PAD445": "right", "PAD447": "left"}
 
 
 def ignores_the_mask(call: Call) -> dict[str, torch.Tensor]:

@@ -237,7 +237,7 @@ def survey(model_types: options.ModelTypes = None, **asked: Any) -> None:
     with exits(verbose=bool(asked["verbose"])):
         values = {"max_new_tokens": 6} | option_values(asked)
         wanted = build(SurveySettings, values, model_types=tuple(model_types or ()))
-        measure = build(MeasureSettings, values, thorough=True, tiny=True, task="train")
+        measure = build(MeasureSettings, values, thorough=True, tiny=True, packed=True)
         judgement, out = build(JudgeSettings, values), build(OutputSettings, values)
         from padcheck.cli import files, output
         from padcheck.running.survey import survey as judge_architectures

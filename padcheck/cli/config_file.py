@@ -37,7 +37,7 @@ _WRITTEN_OTHERWISE: dict[str, Any] = {
 }
 """Settings that have another type in a file than in the program."""
 
-_NOT_IN_A_FILE = ("model", "known")
+_NOT_IN_A_FILE = ("model", "known", "packed")
 
 
 def _optional(kind: Any) -> Any:

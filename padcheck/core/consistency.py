@@ -13,8 +13,18 @@ from padcheck.core.report import STATUS, Architecture, Check, Report, Survey, Un
 from padcheck.core.run_plans import RUN_PLANS, USER_RUNS
 from padcheck.core.run_report import AnyDocument, Run
 from padcheck.core.run_results import Row, RowDifference, RunResult, StepDifference
-from padcheck.core.task_evidence import TaskEvidence, TaskRow, TaskRun
-from padcheck.core.task_plans import IN_FLOAT32, TASK_PLANS, TASK_USER_RUNS
+from padcheck.core.task_evidence import (
+    COSINE,
+    GRADIENT_OFF,
+    LABELS,
+    LOSS,
+    LOSS_NOT_SHIFTED,
+    LOSS_SHIFTED_TWICE,
+    TaskEvidence,
+    TaskRow,
+    TaskRun,
+)
+from padcheck.core.task_plans import IN_FLOAT32, STEP_ALONE, STEPS, TASK_PLANS, TASK_USER_RUNS
 from padcheck.core.use_case import HEADS
 from padcheck.core.verdicts import Comparison, RowComparison
 
@@ -131,12 +141,23 @@ def _task(task: TaskEvidence, evidence: Evidence, where: str) -> None:
         if plan is not None:
             _require((run.reference is None) == (plan.reference is None), "`reference` is wrong for this run", at)
         _prompts(run.rows, _num_texts(evidence), f"{at}.rows")
+        if name in STEPS:
+            _training_step(name, run, at)
         for index, row in enumerate(run.rows):
             columns = 0 if row.read_at is None else len(row.read_at)
             for field in ("read_at_token", "read_tokens"):
                 length = len(getattr(row, field))
                 claim = f"`{field}` has {length} entries and `read_at` has {columns}"
                 _require(length == columns, claim, f"{at}.rows[{index}]")
+
+
+def _training_step(name: str, run: TaskRun, at: str) -> None:
+    """A training step has one row, with the numbers that the rules read."""
+    _require(len(run.rows) <= 1, f"a step has one row, and this one has {len(run.rows)}", f"{at}.rows")
+    own = (LOSS_NOT_SHIFTED, LOSS_SHIFTED_TWICE) if name == STEP_ALONE else (GRADIENT_OFF, COSINE)
+    for row in run.rows:
+        missing = {LOSS, LABELS, *own} - row.numbers.keys()
+        _require(not missing, f"these numbers are missing: {', '.join(sorted(missing))}", f"{at}.rows[0].numbers")
 
 
 def _num_texts(evidence: Evidence) -> int:

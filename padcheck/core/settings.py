@@ -31,6 +31,8 @@ DEFAULT_PROMPTS = ("big unpadded five token prompt ", "padded three token ")
 class MeasureSettings:
     """What to measure: the model, the prompts, how to generate. Names follow transformers; the CLI help explains each.
 
+    `packed` also runs the prompts in one row, as the task train does by itself.
+
     Raises:
         UsageError: A number is out of range, or options contradict each other.
     """
@@ -58,6 +60,7 @@ class MeasureSettings:
     tiny: bool = False
     batch_size: int | Literal["auto"] = 8
     thorough: bool = False
+    packed: bool = False
     task: Task | None = None
     choices: tuple[tuple[str, ...], ...] = ()
     continuations: tuple[str, ...] = ()

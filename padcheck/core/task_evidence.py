@@ -7,6 +7,14 @@ import msgspec
 from padcheck.core.facts import Count, PaddingSide
 from padcheck.core.run_results import Distance
 
+LOSS = "loss"
+LOSS_NOT_SHIFTED, LOSS_SHIFTED_TWICE = "loss, labels not shifted", "loss, labels shifted twice"
+LABELS = "labels"
+GRADIENT_OFF, COSINE = "gradient off", "cosine"
+GRADIENT_AT_PADS = "gradient at pads"
+"""The names of numbers of the task train. `gradient off` is the norm of the difference from the reference, as a share
+of the norm of the reference; `gradient at pads` is such a share too. `labels` says how many tokens have a label."""
+
 
 class TaskDifference(msgspec.Struct, frozen=True, kw_only=True):
     """How far the numbers of a row are from those of the same text in the reference.
@@ -56,7 +64,7 @@ class TaskRun(msgspec.Struct, frozen=True, kw_only=True):
         dtype: None if it ran in the model's dtype.
         padding_side: None if nothing was padded.
         warnings: The distinct warnings and log messages of the libraries.
-        rows: One per text that ran; fewer if the run raised.
+        rows: One per text that ran; fewer if the run raised. A step of training has one for its batch.
         error: What the run raised; None if it ended.
     """
 
@@ -100,6 +108,7 @@ class TaskEvidence(msgspec.Struct, frozen=True, kw_only=True):
             for a task without a head.
         pooling: The pooling modes of a sentence-transformers model; empty for any other.
         choices: For the task score, what each text is; the rows of the runs count these texts.
+        sampled: For the task train, the modules whose weights the gradients of the steps belong to.
         runs: What each run gave, by its name.
         noise: What rounding does, by dtype.
         float32_error: Why a 16-bit model did not run in float32; None if it did, or is not in 16 bit.
@@ -110,6 +119,7 @@ class TaskEvidence(msgspec.Struct, frozen=True, kw_only=True):
     head: Literal["pretrained", "random"] | None = None
     pooling: tuple[str, ...] = ()
     choices: tuple[Choice, ...] = ()
+    sampled: tuple[str, ...] = ()
     runs: dict[str, TaskRun] = {}
     noise: dict[str, TaskNoise] = {}
     float32_error: str | None = None

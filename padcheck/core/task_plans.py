@@ -33,10 +33,23 @@ TaskRunName = Literal[
     "right_all_slots",
     "ends_in_eos",
     "broken_mask",
+    "step_alone",
+    "step_rows",
+    "step_right",
+    "step_left",
+    "step_left_first",
+    "step_pad_id",
+    "step_label_pads",
+    "step_all_ids",
+    "step_accumulated",
+    "step_accumulated_tokens",
 ]
 
 ALONE: Final = "alone"
 """Each text alone, without padding: the reference of the other runs."""
+
+STEP_ALONE: Final = "step_alone"
+"""The loss and the gradient that a step on a batch must give, summed up from the texts alone."""
 
 IN_FLOAT32 = "_float32"
 """The end of the name of a user run that a 16-bit model repeats in float32."""
@@ -85,8 +98,21 @@ TASK_PLANS: dict[TaskRunName, TaskPlan] = {
     "right_all_slots": TaskPlan("right, pooled by mean(1), pads included", ALONE, "right"),
     "ends_in_eos": TaskPlan("each text alone, eos at its end", None),
     "broken_mask": TaskPlan("the mask broken on purpose", ALONE, "left", control=True),
+    STEP_ALONE: TaskPlan("the texts alone", None),
+    "step_rows": TaskPlan("the texts alone, averaged", STEP_ALONE),
+    "step_right": TaskPlan("right, labels by the mask", STEP_ALONE, "right"),
+    "step_left": TaskPlan("left, labels by the mask", STEP_ALONE, "left"),
+    "step_left_first": TaskPlan("left, no label for first tokens", STEP_ALONE, "left"),
+    "step_pad_id": TaskPlan("right, labels by pad id", STEP_ALONE, "right"),
+    "step_label_pads": TaskPlan("right, padded labels", STEP_ALONE, "right"),
+    "step_all_ids": TaskPlan("right, labels on pads too", STEP_ALONE, "right"),
+    "step_accumulated": TaskPlan("two micro-batches, averaged", STEP_ALONE),
+    "step_accumulated_tokens": TaskPlan("two micro-batches, by tokens", STEP_ALONE),
 }
 """All runs of tasks, in the order of the report."""
+
+STEPS = tuple(name for name in TASK_PLANS if name.startswith("step_"))
+"""Steps of training on a whole batch. The only row of such a run is the batch, under the number of its first text."""
 
 TASK_USER_RUNS = tuple(name for name, plan in TASK_PLANS.items() if plan.by_users)
 TASK_CONTROLS = tuple(name for name, plan in TASK_PLANS.items() if plan.control)

@@ -16,6 +16,11 @@ Lines = Annotated[str, msgspec.Meta(extra={"lines": True})]
 """A text that is shown with its line ends. Every other text is shown in one line."""
 
 
+def percent(share: float) -> str:
+    """Such as `84 %` or `0.12 %`."""
+    return f"{100 * share:.0f} %" if share >= 0.1 else f"{100 * share:.2f} %"  # noqa: PLR2004
+
+
 class Verdict(str, Enum):
     """How a row compares with its reference, from harmless to severe. The verdict of a run is that of its worst row.
 

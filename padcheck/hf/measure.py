@@ -29,6 +29,7 @@ from padcheck.hf.runs.in_batches import Measured, not_run, run_in_batches
 from padcheck.hf.runs.recorder import OutOfMemoryError
 from padcheck.hf.tasks.measuring import TaskMeasured, measure_task, reader_of
 from padcheck.hf.tasks.score import Scoring, scored_texts
+from padcheck.hf.tasks.training import measure_training
 from padcheck.hf.tokenizer.encoding import decode
 from padcheck.hf.tokenizer.labels import labels_keep_eos
 
@@ -96,6 +97,8 @@ def _run(
     found = vars(ran_prompts)
     if settings.task == "score":
         found = _with_scores(found, model, inspected, settings, progress)
+    if settings.task == "train":
+        found = _with_training(found, model, inspected, settings, progress)
     return _add_crossing(inspected, crossing), found
 
 
@@ -221,6 +224,27 @@ def _with_scores(
     )
     task = msgspec.structs.replace(found.task, choices=tuple(text.choice for text in texts))
     return measured | {"task": task, "places": measured["places"] | found.places}
+
+
+def _with_training(
+    measured: dict[str, Any],
+    model: PreTrainedModel,
+    inspected: Inspected,
+    settings: MeasureSettings,
+    progress: Progress,
+) -> dict[str, Any]:
+    """What the prompts gave, and a training step on them; only the first if pads have no embedding row."""
+    if all(run.error is not None for run in measured["runs"].values()):
+        return measured
+    found = measure_training(
+        model,
+        inspected.loaded.tokenizer,
+        inspected.encoded,
+        inspected.pad_token,
+        settings=settings,
+        progress=progress,
+    )
+    return measured | {"task": found.task, "places": measured["places"] | found.places}
 
 
 def _no_embedding_row(pad_id: int, embedding_rows: int) -> str:

@@ -106,11 +106,15 @@ def _scoring(case: Case) -> Advice:
 
 
 def _training(scoring: Advice) -> Advice:
-    """Pads as for scoring. Labels come from the mask: labels made from ids would lose each eos if pad is eos."""
+    """Pads as for scoring. Labels come from the mask: labels made from ids would lose each eos if pad is eos.
+
+    On the left the first token has no label either: only a pad is before it.
+    """
     if scoring.padding_side is None:
         line = "# batches of texts of equal length: no padded batch is right"
     else:
-        line = "labels = inputs.input_ids.masked_fill(inputs.attention_mask == 0, -100)  # inputs as for scoring"
+        pads = "attention_mask.cumsum(-1) <= 1" if scoring.padding_side == "left" else "attention_mask == 0"
+        line = f"labels = inputs.input_ids.masked_fill(inputs.{pads}, -100)  # inputs as for scoring"
     return Advice(
         task="training",
         padding_side=scoring.padding_side,

@@ -132,6 +132,18 @@ OF_A_TASK = [
     (put("places", {"classify_nothing": PLACE}), "there is no such run in `arms` or `task`"),
     (put("places", {"classify_left": PLACE}), "there is no prompt 9 - at `$.places.classify_left`"),
 ]
+
+
+def _two_rows_of_a_step(document: dict) -> None:
+    rows = document["task"]["runs"]["step_right"]["rows"]
+    rows.append(rows[0] | {"prompt_index": 1})
+
+
+OF_A_TRAINING = [
+    (_two_rows_of_a_step, "a step has one row, and this one has 2 - at `$.task.runs.step_right.rows`"),
+    (without("task.runs.step_alone.rows.0.numbers.labels"), "these numbers are missing: labels"),
+    (without("task.runs.step_left.rows.0.numbers.cosine"), "these numbers are missing: cosine"),
+]
 OF_A_CHECK = [
     (put("reports", []), "$.reports"),
     (put("reports.0.prompts", []), "$.prompts"),
@@ -165,6 +177,7 @@ CASES = [
     for name, edits in (
         ("compare", OF_A_REPORT),
         ("classify", OF_A_TASK),
+        ("train", OF_A_TRAINING),
         ("check", OF_A_CHECK),
         ("survey", OF_A_SURVEY),
     )

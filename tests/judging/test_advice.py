@@ -258,7 +258,7 @@ def test_the_lines_of_scoring_and_training_fit_together() -> None:
     exec(advice["scoring"].line, names)
     exec(advice["training"].line, names)
     assert received["position_ids"].tolist() == [[0, 0, 0], [0, 1, 2]]
-    assert names["labels"].tolist() == [[-100, -100, 7], [5, 6, 0]]
+    assert names["labels"].tolist() == [[-100, -100, -100], [-100, 6, 0]]
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from builders import (
     unpadded_difference,
 )
 from msgspec.structs import replace
-from tasks import classified, off, scored, scored_row, task_run
+from tasks import classified, off, scored, scored_row, step_off, task_run, trained
 
 from padcheck.core.evidence import Place
 from padcheck.core.exit_codes import ExitCode
@@ -154,6 +154,7 @@ DOCUMENTS = {
     "healthy": report(),
     "classify": report(settings=JudgeSettings(task="classify"), **classified(left=off("left"))),
     "score": report(settings=JudgeSettings(task="score"), **scored(left=FLIPPED)),
+    "train": report(settings=JudgeSettings(task="train"), **trained(step_pad_id=step_off("step_pad_id", labels=2))),
     "inspect-tokenizer": report("inspect-tokenizer", tokenizer=tokenizer_facts(padding_side="right")),
     "check": check(report(**WRONG), report(), unmeasured(), vanished=VANISHED),
     "survey": a_survey(),

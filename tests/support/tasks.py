@@ -1,9 +1,10 @@
 """Builders of the evidence of a task. By default padding changes nothing, so a test changes only what it is about."""
 
+from builders import tokenizer_facts
 from msgspec.structs import replace
 
 from padcheck.core.task_evidence import Choice, TaskDifference, TaskEvidence, TaskNoise, TaskRow, TaskRun
-from padcheck.core.task_plans import TASK_CONTROLS, TASK_PLANS, TASK_USER_RUNS, TaskRunName
+from padcheck.core.task_plans import STEP_ALONE, STEPS, TASK_CONTROLS, TASK_PLANS, TASK_USER_RUNS, TaskRunName
 from padcheck.judging.rules import RULES
 from padcheck.judging.task_rule import TaskRule
 
@@ -13,8 +14,11 @@ TASK_CODES = tuple(rule.code for rule in RULES if isinstance(rule, TaskRule))
 LENGTHS = (3, 1)
 """The lengths of the two texts in tokens. In a batch the second one gets two pads."""
 
-_NOT_BY_DEFAULT = ("left_pad_id", "right_pad_id")
-"""They run only if the config names another pad id."""
+_NOT_BY_DEFAULT = ("left_pad_id", "right_pad_id", *STEPS)
+"""They run only if the config names another pad id, or for training."""
+
+_UNLIKE_ALONE = ("step_rows", "step_left", "step_all_ids", "step_accumulated")
+"""The steps that are not that of the texts alone, whatever the model."""
 
 
 def task_row(index: int, name: str, far: float | None = 0.0, *, read: int | None = -1, **changes: object) -> TaskRow:
@@ -89,6 +93,33 @@ def scored(**runs: TaskRun) -> dict[str, object]:
 def scored_row(index: int, name: str, total: float, far: float = 0.0) -> TaskRow:
     """The row of a choice with this log-likelihood, so far from the same choice alone."""
     return task_row(index, name, far, numbers={"log-likelihood": total, "perplexity": 2.0}, outcome=None)
+
+
+def trained(side: str = "right", **runs: TaskRun) -> dict[str, object]:
+    """Changes for evidence of a language model that ran a training step, with these runs in place of healthy ones.
+
+    The tokenizer pads on this side.
+    """
+    steps = {name: step_off(name) if name in _UNLIKE_ALONE else step_run(name) for name in STEPS}
+    task = classified(**steps | runs)["task"]
+    sampled = ("model.layers.0", "model.layers.1")
+    task = replace(task, name="train", numbers="loss and gradient", head=None, sampled=sampled)
+    return {"task": task, "tokenizer": tokenizer_facts(padding_side=side)}
+
+
+def step_run(name: str, loss: float = 2.0, off: float = 0.0, *, labels: int = 4) -> TaskRun:
+    """A step with this loss, whose gradient is off by this share."""
+    alone = name == STEP_ALONE
+    others = {"loss, labels not shifted": 5.0, "loss, labels shifted twice": 3.0}
+    numbers = {"loss": loss, "labels": float(labels), **(others if alone else {"gradient off": off, "cosine": 1 - off})}
+    far = max(off, abs(loss - 2.0) / 2.0)
+    difference = None if alone else TaskDifference(max_abs_diff=far, scale=1.0)
+    return task_run(name, task_row(0, name, numbers=numbers, outcome=None, difference=difference))
+
+
+def step_off(name: str, loss: float | None = None, off: float = 0.5, **changes: int) -> TaskRun:
+    """A step that is not that of the texts alone."""
+    return step_run(name, (2.5 if name == "step_rows" else 4.0) if loss is None else loss, off, **changes)
 
 
 def in_half(**runs: TaskRun) -> dict[str, object]:

@@ -64,7 +64,9 @@ class Runner:
         self._float32_view = Float32View(model) if model.dtype in HALF else None
         self._thorough = settings.thorough
         self._cheap_probes = tuple(
-            name for name in _CHEAP_PROBES if settings.task == "train" or not RUN_PLANS[name].for_training
+            name
+            for name in _CHEAP_PROBES
+            if settings.packed or settings.task == "train" or not RUN_PLANS[name].for_training
         )
         self._modes = settings.modes
         self._doubt = Doubt(model, self.recorder.logs, self.noise)

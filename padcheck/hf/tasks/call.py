@@ -1,5 +1,6 @@
 """Calls forward() on one batch in the ways in which the runs of a task differ."""
 
+import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ class Way:
         with_positions: Whether position_ids are passed, counted from the mask.
         as_embeddings: Whether inputs_embeds are passed in place of input_ids.
         pooling: How hidden states are pooled, for the task embed; None for the pooling of the task.
+        with_cache: Whether the model may fill a cache; some models cannot differentiate that.
         pad_id: The pad id that the config has during the call; None if it stays.
     """
 
@@ -32,6 +34,7 @@ class Way:
     with_positions: bool = False
     as_embeddings: bool = False
     pooling: str | None = None
+    with_cache: bool = True
     pad_id: int | None = None
 
 
@@ -62,9 +65,16 @@ def call(model: PreTrainedModel, rows: Rows, way: Way) -> ModelOutput:
             raise TypeError("forward() takes no position_ids")
         positions = [position_ids_from_mask(padded.attention_mask) for _, padded in rows]
         arguments["position_ids"] = torch.tensor(positions, device=input_device(model))  # (batch, width)
+    if not way.with_cache:
+        arguments |= no_cache(model)
     with _pad_id_set(model, way.pad_id):
         output: ModelOutput = model(**arguments)
     return output
+
+
+def no_cache(model: PreTrainedModel) -> dict[str, bool]:
+    """The argument that keeps forward() from filling a cache; empty if it has no such argument."""
+    return {"use_cache": False} if "use_cache" in inspect.signature(model.forward).parameters else {}
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from padcheck.core.padding import PaddedIds
 from padcheck.core.task_plans import TaskRunName
 from padcheck.hf.calls.batches import Rows
 from padcheck.hf.tasks.call import Way, call
-from padcheck.hf.tasks.reading import Reading
+from padcheck.hf.tasks.reading import Reading, largest_difference
 
 _LOGITS = "logits"
 _SHOWN = 4
@@ -30,6 +30,7 @@ class Classifying:
         "ends_in_eos",
     )
     finds_columns = True
+    distance = staticmethod(largest_difference)
 
     def run(self, model: PreTrainedModel, rows: Rows, way: Way) -> torch.Tensor:
         """The logits of each row, (batch, labels).

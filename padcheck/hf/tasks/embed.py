@@ -13,7 +13,7 @@ from padcheck.core.task_plans import TaskRunName
 from padcheck.hf.calls.batches import Rows
 from padcheck.hf.calls.generation import tensors
 from padcheck.hf.tasks.call import Way, call
-from padcheck.hf.tasks.reading import Reading
+from padcheck.hf.tasks.reading import Reading, largest_difference
 
 Pool = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 """From hidden states (batch, columns, width) and mask (batch, columns, 1) to vectors (batch, width)."""
@@ -77,6 +77,8 @@ class Embedding:
     """
 
     pooling: tuple[str, ...] = ()
+
+    distance = staticmethod(largest_difference)
 
     @property
     def finds_columns(self) -> bool:

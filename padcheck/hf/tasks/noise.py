@@ -7,7 +7,7 @@ from padcheck.hf.calls.batches import Batch
 from padcheck.hf.float32.half_precision import HALF
 from padcheck.hf.runs.noise import rounding_errors
 from padcheck.hf.tasks.call import AS_USERS
-from padcheck.hf.tasks.reading import Reader, Reading, distance, read
+from padcheck.hf.tasks.reading import Reader, Reading, read
 
 _REPEATS_IN_HALF = 8
 """In 16 bit the tolerance is what was measured. A task has few numbers, so it takes many draws to see how far each may
@@ -48,7 +48,7 @@ def measure_noise(
         for repeat in range(_REPEATS_IN_HALF if in_half else 1):
             with rounding_errors(model, seed + repeat):
                 [moved] = read(reader, model, rows, AS_USERS)
-            movements.append(distance(alone[index], moved).max_abs_diff)
+            movements.append(reader.distance(alone[index], moved).max_abs_diff)
             samples += alone[index].size
     known = [movement for movement in movements if movement is not None]
     if before is not None and before.max_abs_diff is not None:

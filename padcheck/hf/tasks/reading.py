@@ -65,6 +65,10 @@ class Reader(Protocol):
         """What a caller concludes about each text of a run; a text without a conclusion may be left out."""
         ...
 
+    def distance(self, reference: Reading, reading: Reading) -> TaskDifference:
+        """How far two readings of one text are apart."""
+        ...
+
 
 def read(reader: Reader, model: PreTrainedModel, rows: Rows, way: Way) -> list[Reading]:
     """Runs one batch in inference mode and reads each row."""
@@ -73,8 +77,8 @@ def read(reader: Reader, model: PreTrainedModel, rows: Rows, way: Way) -> list[R
         return [reader.reading(model, row, values, way) for row, values in zip(rows, numbers, strict=True)]
 
 
-def distance(reference: Reading, reading: Reading) -> TaskDifference:
-    """How far two readings of one text are apart. An infinity that both have counts as equal."""
+def largest_difference(reference: Reading, reading: Reading) -> TaskDifference:
+    """The largest difference of any number. An infinity that both have counts as equal."""
     names = [name for name in reading.parts if name in reference.parts]
     expected = torch.cat([reference.parts[name] for name in names])
     found = torch.cat([reading.parts[name] for name in names])
@@ -87,3 +91,10 @@ def distance(reference: Reading, reading: Reading) -> TaskDifference:
         max_abs_diff=furthest if furthest < float("inf") else None,
         scale=sizes.max().item(),
     )
+
+
+def share_of_norm(expected: torch.Tensor, found: torch.Tensor) -> float | None:
+    """The norm of the difference of two vectors, as a share of the norm of the first; None if that is not finite."""
+    far = (found - expected).norm().item()
+    share = far / size if (size := expected.norm().item()) else far and float("inf")
+    return share if share < float("inf") else None  # comparisons with NaN are false

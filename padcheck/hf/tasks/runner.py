@@ -34,7 +34,7 @@ from padcheck.hf.tasks.locate import locate
 from padcheck.hf.tasks.log import TaskLog
 from padcheck.hf.tasks.noise import measure_noise
 from padcheck.hf.tasks.read_columns import columns_read
-from padcheck.hf.tasks.reading import Reader, Reading, distance, read
+from padcheck.hf.tasks.reading import Reader, Reading, read
 from padcheck.hf.tasks.table import EXECUTIONS, with_eos
 
 _FOR_EVERY_TASK: tuple[TaskRunName, ...] = (
@@ -205,7 +205,7 @@ class TaskRunner:
             log.keep(
                 index,
                 padded,
-                difference=None if reference is None else distance(reference, reading),
+                difference=None if reference is None else self._reader.distance(reference, reading),
                 numbers=self._reader.shown(self._model, reading, reference),
                 outcome=concluded.get(index),
             )

@@ -13,7 +13,7 @@ from padcheck.core.task_evidence import Choice
 from padcheck.core.task_plans import TaskRunName
 from padcheck.hf.calls.batches import Rows
 from padcheck.hf.tasks.call import Way, call
-from padcheck.hf.tasks.reading import Reading
+from padcheck.hf.tasks.reading import Reading, largest_difference
 from padcheck.hf.tokenizer.encoding import PromptTexts, encode
 
 _TOKENS = "tokens"
@@ -71,6 +71,7 @@ class Scoring:
     numbers = "token log-likelihoods"
     runs: tuple[TaskRunName, ...] = ()
     finds_columns = False
+    distance = staticmethod(largest_difference)
 
     def part(self, model: PreTrainedModel) -> PreTrainedModel:
         """The whole model."""

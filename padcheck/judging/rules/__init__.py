@@ -48,6 +48,13 @@ from padcheck.judging.rules.pad415_embeds_hide_pads import EmbedsHidePads
 from padcheck.judging.rules.pad421_naive_pooling_reads_pads import NaivePoolingReadsPads
 from padcheck.judging.rules.pad431_choice_flips import ChoiceFlips
 from padcheck.judging.rules.pad432_harness_scores_differ import HarnessScoresDiffer
+from padcheck.judging.rules.pad441_own_loss_differs import OwnLossDiffers
+from padcheck.judging.rules.pad442_loss_averages_rows import LossAveragesRows
+from padcheck.judging.rules.pad443_gradient_reaches_pads import GradientReachesPads
+from padcheck.judging.rules.pad444_labels_shifted import LabelsShifted
+from padcheck.judging.rules.pad445_collator_drops_labels import CollatorDropsLabels
+from padcheck.judging.rules.pad446_accumulation_averages_batches import AccumulationAveragesBatches
+from padcheck.judging.rules.pad447_first_token_labelled import FirstTokenLabelled
 from padcheck.judging.rules.pad901_no_padding import NoPadding
 from padcheck.judging.rules.pad902_arm_not_run import ArmNotRun
 from padcheck.judging.rules.pad903_control_not_seen import ControlNotSeen
@@ -101,6 +108,13 @@ RULES: tuple[Rule, ...] = (
     NaivePoolingReadsPads(),
     ChoiceFlips(),
     HarnessScoresDiffer(),
+    OwnLossDiffers(),
+    LossAveragesRows(),
+    GradientReachesPads(),
+    LabelsShifted(),
+    CollatorDropsLabels(),
+    AccumulationAveragesBatches(),
+    FirstTokenLabelled(),
     NoPadding(),
     ArmNotRun(),
     ControlNotSeen(),

@@ -28,7 +28,7 @@ class LabelsLoseEos(Rule):
     code = "PAD403"
     name = "labels-lose-eos"
     severity = Severity.WARNING
-    suppressed_by = ("PAD102",)
+    suppressed_by = ("PAD102", "PAD445")
     tasks = ("train",)
 
     def decide(self, case: Case) -> Finding | Skipped | None:

@@ -33,7 +33,7 @@ class PaddedResultsDiffer(TaskRule):
     name = "padded-results-differ"
     severity = Severity.ERROR
     suppressed_by = ("PAD206", "PAD402", "PAD404", "PAD409")
-    tasks = ("score", "classify", "embed")
+    tasks = ("score", "train", "classify", "embed")
 
     def about(self, task: TaskCase, case: Case) -> Finding | None:
         """Fires if a padded row is different on a side that counts."""
@@ -60,8 +60,8 @@ class PaddedResultsDiffer(TaskRule):
 
 
 def _counts(task: TaskCase, side: PaddingSide) -> bool:
-    """True if this side is wrong. Scores that only lack position_ids are covered by PAD401."""
-    only_positions = task.evidence.name == "score" and side == "left" and task.right("left_positions")
+    """True if this side is wrong. Without a head, a batch that only lacks position_ids is covered by PAD401."""
+    only_positions = task.evidence.name in ("score", "train") and side == "left" and task.right("left_positions")
     return task.harmed(side) and not only_positions
 
 

@@ -31,7 +31,7 @@ class TaskReadsPads(TaskRule):
     name = "task-reads-pads"
     severity = Severity.ERROR
     suppressed_by = ("PAD409",)
-    tasks = ("score", "classify", "embed")
+    tasks = ("score", "train", "classify", "embed")
 
     def about(self, task: TaskCase, case: Case) -> Finding | None:
         """Fires if a side is wrong, other ids under the mask matter, and the head did not just read another token."""

@@ -30,7 +30,7 @@ class TaskDependsOnBatch(TaskRule):
     code = "PAD409"
     name = "task-depends-on-batch"
     severity = Severity.ERROR
-    tasks = ("score", "classify", "embed")
+    tasks = ("score", "train", "classify", "embed")
     suppressed_by = ("PAD206",)
 
     def about(self, task: TaskCase, case: Case) -> Finding | None:

@@ -26,6 +26,7 @@ from padcheck.reporters.report.wording import (
     prompts,
     rounding,
     task,
+    training,
     verdicts,
     what_was_run,
 )
@@ -69,6 +70,7 @@ def _environment() -> Environment:
         "prompts": prompts,
         "rounding": rounding,
         "task": task,
+        "training": training,
         "verdicts": verdicts,
         "what_was_run": what_was_run,
         "user_runs": USER_RUNS,

@@ -13,7 +13,7 @@ from padcheck.reporters.report.grid import excerpt
 from padcheck.reporters.report.outputs import outputs_in_short
 from padcheck.reporters.report.positions import table_offset
 from padcheck.reporters.report.task_block import task_verdicts
-from padcheck.reporters.report.wording import findings, prompts, task, what_was_run
+from padcheck.reporters.report.wording import findings, prompts, task, training, what_was_run
 from padcheck.reporters.report.wording.conclusion import conclusion
 from padcheck.reporters.report.wording.verdicts import brief
 from padcheck.reporters.text.layout import first_lines, headed_table
@@ -90,10 +90,13 @@ def _prompt(report: Report, console: Console) -> RenderableType:
 
 
 def _text(report: Report) -> RenderableType:
-    """The text that shows best what padding does to a task, in each user run."""
+    """The text that shows best what padding does to a task, in each user run; a training step if one ran."""
     ran = report.evidence.task
     if ran is None:
         return Group()
+    if steps := training.most_telling(report):
+        legend = Text(training.legend(report), style="dim")
+        return Group(Text(), _rule(training.TITLE), headed_table(training.HEADINGS, steps), legend)
     return Group(Text(), _rule(task.title(ran)), headed_table(task.HEADINGS, task.most_telling(report)))
 
 

@@ -7,7 +7,16 @@ from padcheck.core.run_results import Row
 from padcheck.core.verdicts import Finding
 from padcheck.reporters.report.grid import grid
 from padcheck.reporters.report.positions import table_offset
-from padcheck.reporters.report.wording import findings, probes, prompts, rounding, task, verdicts, what_was_run
+from padcheck.reporters.report.wording import (
+    findings,
+    probes,
+    prompts,
+    rounding,
+    task,
+    training,
+    verdicts,
+    what_was_run,
+)
 from padcheck.reporters.report.wording.conclusion import conclusion
 from padcheck.reporters.text.markup import block, code, details, escape, table
 from padcheck.reporters.text.view import View
@@ -84,6 +93,10 @@ def _probes(report: Report) -> Iterator[str]:
 
 def _task(report: Report) -> Iterator[str]:
     yield from table(task.HEADINGS, task.rows(report))
+    if steps := training.rows(report):
+        yield from table(training.HEADINGS, steps)
+        yield escape(training.notes(report))
+        yield ""
     yield from table(task.PROBE_HEADINGS, task.probe_rows(report))
     yield from table(("rounding", ""), task.rounding_rows(report))
 

@@ -7,6 +7,7 @@ from rich.text import Text
 from padcheck.core.report import Report
 from padcheck.reporters.report.blocks import VERDICT_STYLE
 from padcheck.reporters.report.wording import task as wording
+from padcheck.reporters.report.wording import training
 from padcheck.reporters.text.layout import headed_table, pairs, section
 from padcheck.reporters.text.view import View
 
@@ -19,6 +20,9 @@ def print_task(report: Report, view: View, console: Console) -> None:
     section(console, wording.title(task), headed_table(wording.HEADINGS, wording.rows(report, all_texts=view.verbose)))
     if wording.hides_texts(report) and not view.verbose:
         console.print(Text("--verbose shows every text", style="dim"))
+    if steps := training.rows(report):
+        section(console, training.TITLE, headed_table(training.HEADINGS, steps))
+        console.print(Text(training.notes(report), style="dim"))
     section(console, f"Probes of {task.name}", headed_table(wording.PROBE_HEADINGS, wording.probe_rows(report)))
     section(console, f"What rounding does to the {task.numbers}", pairs(wording.rounding_rows(report)))
     section(console, "Verdict", task_verdicts(report))

@@ -53,7 +53,7 @@ def test_silent_if_nothing_differs() -> None:
 def test_skipped_if_no_task_ran() -> None:
     outcome = ask(PaddedResultsDiffer())
     assert outcome == Skipped(
-        code="PAD405", reason="only --task score or classify or embed measures this", kind="not_asked"
+        code="PAD405", reason="only --task score or train or classify or embed measures this", kind="not_asked"
     )
 
 

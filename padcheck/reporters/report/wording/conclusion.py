@@ -29,9 +29,15 @@ def conclusion(report: Report | Unmeasured) -> str:
         return "NOT MEASURED: no verdict on padding" + findings
     if report.command == "inspect-tokenizer":
         return _pass_or_fail(report) + (findings or ": nothing to report")
-    if report.judgement.task in HEADS or (report.judgement.task == "score" and task.decides(report)):
+    if report.judgement.task in HEADS or _is_about_the_task(report):
         return f"{_pass_or_fail(report)}: {task.conclusion(report)}{findings}"
     return f"{_pass_or_fail(report)}: {_in_words(report)}{_right_too(report)}{_in_modes(report)}{findings}"
+
+
+def _is_about_the_task(report: Report) -> bool:
+    """True if a task besides the usual runs decides. A training that passes is about the side to train on."""
+    asked = report.judgement.task
+    return asked in ("score", "train") and task.decides(report) and (asked == "score" or report.status != "pass")
 
 
 def _pass_or_fail(report: Report) -> str:

@@ -4,8 +4,9 @@ from collections.abc import Iterable
 
 from padcheck.core.facts import PaddingSide
 from padcheck.core.report import Report
+from padcheck.core.severity import Severity
 from padcheck.core.task_evidence import TaskEvidence, TaskRow
-from padcheck.core.task_plans import ALONE, IN_FLOAT32, TASK_PLANS, TASK_USER_RUNS
+from padcheck.core.task_plans import ALONE, IN_FLOAT32, STEPS, TASK_PLANS, TASK_USER_RUNS
 from padcheck.core.tolerances import FACTOR
 from padcheck.core.verdicts import Comparison, Verdict
 from padcheck.reporters.report.wording.verdicts import in_words
@@ -75,7 +76,7 @@ def probe_rows(report: Report) -> list[tuple[str, str, str]]:
         return []
     found = []
     for name, comparison in report.task_comparisons.items():
-        if name in TASK_USER_RUNS:
+        if name in TASK_USER_RUNS or name in STEPS:
             continue
         run = task.runs[name]
         dtype = "" if run.dtype is None else f" (in {run.dtype})"
@@ -118,11 +119,15 @@ def rounding_rows(report: Report) -> list[tuple[str, str]]:
 def decides(report: Report) -> bool:
     """True if the verdict is about the task: nothing else was measured, or it finds what the other runs do not."""
     task = report.evidence.task
-    return task is not None and (not report.evidence.runs or not _is_right(report, _side(report)))
+    if task is None or not report.evidence.runs:
+        return task is not None
+    return not _is_right(report, _side(report)) or bool(_wrong_steps(report))
 
 
 def conclusion(report: Report) -> str:
     """What padding on the caller's side does to the task, and what it does on the other side if that differs."""
+    if steps := _wrong_steps(report):
+        return f"a training step is not that of its texts: {steps[0]}"
     side = _side(report)
     other = "right" if side == "left" else "left"
     does, other_does = _does(report, side), _does(report, other)
@@ -132,6 +137,15 @@ def conclusion(report: Report) -> str:
     if not _is_right(report, side) and with_pad_id is not None and with_pad_id.verdict.within_rounding:
         what += ", except with the pad id in the config"
     return what if asked or does == other_does else f"{what}, {other} padding {other_does}"
+
+
+def _wrong_steps(report: Report) -> list[str]:
+    """The errors about a training step, by name."""
+    return [
+        finding.name
+        for finding in report.findings
+        if finding.code in ("PAD441", "PAD444") and finding.severity is Severity.ERROR
+    ]
 
 
 def _side(report: Report) -> PaddingSide:
