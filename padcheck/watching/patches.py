@@ -23,6 +23,9 @@ class Watching(Protocol):
     def tokenize(self, original: Callable[..., Any], tokenizer: Any, args: Any, kwargs: Any) -> Any:
         """A tokenizer makes token ids."""
 
+    def set_attribute(self, original: Callable[..., Any], tokenizer: Any, args: Any, kwargs: Any) -> Any:
+        """An attribute of a tokenizer is set."""
+
     def decode(self, original: Callable[..., Any], tokenizer: Any, args: Any, kwargs: Any) -> Any:
         """A tokenizer makes text."""
 
@@ -41,6 +44,7 @@ def patched(watching: Watching) -> Iterator[None]:
             stack.enter_context(_wrapped(PreTrainedTokenizerBase, name, watching.tokenize))
         for name in _DECODING:
             stack.enter_context(_wrapped(PreTrainedTokenizerBase, name, watching.decode))
+        stack.enter_context(_wrapped(PreTrainedTokenizerBase, "__setattr__", watching.set_attribute))
         stack.enter_context(_wrapped(GenerationMixin, "generate", watching.generate))
         stack.enter_context(_wrapped(PreTrainedModel, "__call__", watching.forward))
         yield

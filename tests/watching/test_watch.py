@@ -6,6 +6,7 @@ from contextlib import nullcontext
 
 import pytest
 import torch
+import transformers
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 import padcheck
@@ -144,3 +145,18 @@ def test_right():
     assert "test_user.py:10: PAD501: generate() continues" in watched.stdout
     bare = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert "2 passed" in bare.stdout
+
+
+def test_a_side_that_a_pipeline_has_set_is_reported(model, tokenizer):
+    if int(transformers.__version__.split(".")[0]) < 5:
+        pytest.skip("pipelines of this version leave the side as it is")
+    with padcheck.watch() as watched:
+        tokenizer.padding_side = "right"
+        transformers.pipeline("text-generation", model=model, tokenizer=tokenizer)
+        assert tokenizer.padding_side == "left"
+        model(**tokenizer(TEXTS, padding=True, return_tensors="pt"))
+        model(**tokenizer(TEXTS, padding=True, padding_side="left", return_tensors="pt"))
+        tokenizer.padding_side = "right"
+        model(**tokenizer(TEXTS, padding=True, return_tensors="pt"))
+    assert codes(watched) == ["PAD522", "PAD507"]
+    assert "transformers, which was called in line" in watched.findings[0].message
