@@ -12,7 +12,9 @@ from padcheck.cli.streams import original_streams
 from padcheck.core.exit_codes import ProgramExitCode
 from padcheck.core.run_report import CallerFinding
 from padcheck.core.settings import JudgeSettings, OutputSettings
+from padcheck.judging import baseline
 from padcheck.reporters.run.wording import one_line
+from padcheck.running.judge_again import accept_run
 from padcheck.running.script import Script
 from padcheck.running.watched import Watched
 
@@ -28,13 +30,22 @@ def run_script(program: Sequence[str], values: Mapping[str, Any]) -> NoReturn:
     name, *argv = program
     judgement, out = build(JudgeSettings, values), build(OutputSettings, values)
     script = Script(name, is_module=values.get("as_module", False))
-    files.require_writable(out, reads=[files.possible_path("SCRIPT", script.path)])
-    watched = Watched(judgement, every_call=values.get("every_call", False), found=_printer(out))
+    file, writes = values.get("baseline"), "write_baseline" in values
+    known = baseline.read(file, may_be_new=writes)
+    reads = [files.possible_path("SCRIPT", script.path), *files.read_by(values)]
+    files.require_writable(out, reads=reads, baseline=file if writes else None)
+    shown = script.shown  # before the program changes the working directory
+    lines = known.of_script(shown)
+    watched = Watched(judgement, every_call=values.get("every_call", False), known=lines, found=_printer(out))
     process = os.getpid()
     with original_streams(), watched.watching(script.file):
         exit_code = script.run(argv)
     if os.getpid() == process:  # otherwise the program has forked, and this is a child
         document = watched.document(name, tuple(argv), exit_code)
+        if writes and file is not None:
+            known = baseline.updated_by_run(known, shown, document)
+            files.write_file("--baseline", file, baseline.dump(known), out)
+            document = accept_run(document)
         with redirect_stdout(getattr(sys.stderr, "styled", sys.stderr)):
             output.write(document, out)
         if not exit_code:

@@ -9,6 +9,7 @@ from padcheck.core.facts import Environment, Size
 from padcheck.core.faults import WatchedCalls
 from padcheck.core.report import Document, Status
 from padcheck.core.settings import JudgeSettings
+from padcheck.core.severity import Severity
 from padcheck.core.verdicts import Code, Finding
 
 
@@ -24,6 +25,24 @@ class CallerFinding(Finding, frozen=True, kw_only=True):
     file: str
     line: Size
     source: str
+
+
+class KnownLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A mistake that a baseline accepts, up to this severity. It is known by its text, so it may move to another line.
+
+    Attributes:
+        script: The program in which it was seen.
+        file: The file, as seen from the root of its repository.
+        source: The text of the line.
+        code: The code.
+        severity: The highest severity that is accepted.
+    """
+
+    script: str
+    file: str
+    source: str
+    code: Code
+    severity: Severity
 
 
 class Suppressed(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,17 +1,19 @@
 """Watches a program, or a part of one, and judges what was seen: `padcheck run` and `padcheck.watch`."""
 
 import linecache
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from padcheck.core.faults import Fault, WatchedCalls
 from padcheck.core.report import STATUS
 from padcheck.core.repository import from_repository_root
-from padcheck.core.run_report import CallerFinding, Run, Suppressed
+from padcheck.core.run_report import CallerFinding, KnownLine, Run, Suppressed
 from padcheck.core.settings import JudgeSettings
-from padcheck.judging import comments
+from padcheck.judging import baseline, comments
 from padcheck.judging.caller_rule import CallerRule, exit_code_of
 from padcheck.judging.caller_rules import ALL_CODES, find_code
 from padcheck.judging.judge import require_known_codes
@@ -34,6 +36,7 @@ class Watched:
         judgement: JudgeSettings,
         *,
         every_call: bool = False,
+        known: Sequence[KnownLine] = (),
         found: Callable[[CallerFinding], None] | None = None,
     ) -> None:
         """Prepares to watch.
@@ -41,7 +44,8 @@ class Watched:
         Args:
             judgement: Which codes count, and which severity fails.
             every_call: Check every call, and not only the first ones at each line.
-            found: Receives each finding as it is made.
+            known: The mistakes that a baseline accepts. Each one accepts one line.
+            found: Receives each finding as it is made, unless it is known.
 
         Raises:
             UsageError: The judgement names a code that does not exist.
@@ -51,13 +55,14 @@ class Watched:
         self.suppressed: list[Suppressed] = []
         self._judgement = judgement
         self._every_call = every_call
+        self._known = list(known)
         self._found = found
         self._watcher: Watcher | None = None
 
     @property
     def failing(self) -> list[CallerFinding]:
         """The findings that make a command fail."""
-        return [finding for finding in self.findings if self._judgement.fails(finding.severity)]
+        return [each for each in self.findings if self._judgement.fails(each.severity) and not each.known]
 
     @contextmanager
     def watching(self, *declared: str) -> Iterator[None]:
@@ -118,8 +123,11 @@ class Watched:
         if reason is not None:
             self.suppressed.append(Suppressed(code=fault.code, file=finding.file, line=finding.line, reason=reason))
             return
+        if (known := baseline.accepted(finding, self._known)) is not None:
+            self._known.remove(known)
+            finding = msgspec.structs.replace(finding, known=True)
         self.findings.append(finding)
-        if self._found is not None:
+        if self._found is not None and not finding.known:
             self._found(finding)
 
 

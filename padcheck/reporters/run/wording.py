@@ -22,7 +22,9 @@ def conclusion(run: Run) -> str:
     verdict = "FAIL" if run.status == "fail" else "PASS"
     lines = len({(finding.file, finding.line) for finding in run.findings})
     mistakes = f"{len(run.findings)} padding mistake{'s' * (len(run.findings) > 1)}"
-    return f"{verdict}: {mistakes} at {lines} line{'s' * (lines > 1)}; {watched}"
+    known = sum(finding.known for finding in run.findings)
+    accepted = f", {known} of them known" if known else ""
+    return f"{verdict}: {mistakes} at {lines} line{'s' * (lines > 1)}{accepted}; {watched}"
 
 
 def place(finding: CallerFinding) -> str:
