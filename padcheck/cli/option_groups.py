@@ -89,6 +89,7 @@ WATCHING = _panel(
     None,
     as_module=run_options.AsModule,
     every_call=run_options.EveryCall,
+    widen=run_options.Widen,
     baseline=BaselineOption,
     write_baseline=WriteBaseline,
 )

@@ -7,6 +7,7 @@ import msgspec
 from padcheck.core.exit_codes import ExitCode
 from padcheck.core.facts import Environment, Size
 from padcheck.core.faults import WatchedCalls
+from padcheck.core.recording import Widened
 from padcheck.core.report import Document, Status
 from padcheck.core.settings import JudgeSettings
 from padcheck.core.severity import Severity
@@ -65,6 +66,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
         findings: The mistakes, in the order of file and line.
         suppressed: The mistakes that comments accept.
         notes: What could not be checked, and why.
+        widened: What it says with wider batches; None if it did not run with them.
     """
 
     command: Literal["run"] = "run"
@@ -79,6 +81,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     findings: tuple[CallerFinding, ...] = ()
     suppressed: tuple[Suppressed, ...] = ()
     notes: tuple[str, ...] = ()
+    widened: Widened | None = None
 
 
 AnyDocument = Document | Run

@@ -48,6 +48,7 @@ class Watcher:
             every_call: Check every call, and not only the first ones at each line.
         """
         self.notes: dict[str, None] = {}
+        self.dtypes: set[str] = set()
         self._report = report
         self._every_call = every_call
         self._counts: Counter[str] = Counter()
@@ -198,6 +199,7 @@ class Watcher:
     def _calling(self, kind: str, model: PreTrainedModel, named: Mapping[str, Any]) -> Iterator[None]:
         """Within the context the user's call runs. If it fails because of an id, that is reported."""
         self._counts[kind] += 1
+        self.dtypes.add(str(model.dtype).removeprefix("torch."))
         try:
             with self._reader.paused(), self._inside("model"):
                 yield

@@ -6,31 +6,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 from conftest import run_in_process
-
-from padcheck.demo import MODEL_FOLDER
-
-LOADED = f"""
-import sys
-from transformers import AutoModelForCausalLM, AutoTokenizer
-tokenizer = AutoTokenizer.from_pretrained({str(MODEL_FOLDER)!r})
-tokenizer.pad_token = tokenizer.eos_token
-model = AutoModelForCausalLM.from_pretrained({str(MODEL_FOLDER)!r}).eval()
-batch = tokenizer(["Monday Tuesday Wednesday", "January"], padding=True, return_tensors="pt")
-"""
-WRONG = LOADED + "output = model.generate(**batch, max_new_tokens=2)\nprint(output.tolist(), sys.argv[1:])\n"
-RIGHT = LOADED + "print(model(**batch).logits.shape)\n"
-LINE = WRONG.splitlines().index("output = model.generate(**batch, max_new_tokens=2)") + 1
-
-
-@pytest.fixture
-def script(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-
-    def write(text, name="my script.py"):
-        (tmp_path / name).write_text(text)
-        return name
-
-    return write
+from programs import LINE, RIGHT, WRONG
 
 
 def test_a_mistake_ends_with_1_and_stdout_is_the_programs(padcheck, script):

@@ -23,6 +23,7 @@ from padcheck.judging.caller_rules.pad519_prompt_cut_at_end import PromptCutAtEn
 from padcheck.judging.caller_rules.pad520_text_begins_with_two_bos import TextBeginsWithTwoBos
 from padcheck.judging.caller_rules.pad521_side_set_too_late import SideSetTooLate
 from padcheck.judging.caller_rules.pad522_side_set_by_library import SideSetByLibrary
+from padcheck.judging.caller_rules.pad523_output_depends_on_width import OutputDependsOnWidth
 from padcheck.judging.rule import Code
 from padcheck.judging.rules import RULES, find_rule
 
@@ -51,6 +52,7 @@ CALLER_RULES: tuple[CallerRule, ...] = (
     TextBeginsWithTwoBos(),
     SideSetTooLate(),
     SideSetByLibrary(),
+    OutputDependsOnWidth(),
 )
 
 ALL_CODES: tuple[Code, ...] = tuple(sorted((*RULES, *CALLER_RULES), key=lambda code: code.code))
