@@ -100,9 +100,10 @@ accuracy: $(INSTALLED_DEV) ## count false alarms and missed faults, for the READ
 real: $(INSTALLED_DEV) ## check two models with real weights, clean and with planted faults, for the README (long)
 	$(SCRIPT) tests/measurements/real.py --write
 
+EVERY ?= 1
 .PHONY: scripts
 scripts: $(INSTALLED_DEV) ## run the scripts of tests/scripts under padcheck run, and count what is found (long)
-	$(SCRIPT) tests/measurements/scripts.py
+	$(SCRIPT) tests/measurements/scripts.py --every $(EVERY)
 
 .PHONY: survey
 survey: $(INSTALLED_DEV) ## survey every architecture of transformers, for docs/compatibility.md (long)
