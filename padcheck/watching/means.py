@@ -5,14 +5,18 @@ is a weighted sum of such means. When it is used, all weights are equal or they 
 """
 
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
+from torch import nn
+from torch.optim.optimizer import Optimizer, register_optimizer_step_pre_hook
 
 from padcheck.core.faults import CodePlace
 from padcheck.core.tolerances import least_tolerance
 from padcheck.watching.checks import Proven
+from padcheck.watching.patches import wrapped
 from padcheck.watching.places import user_place
 from padcheck.watching.slots import Operation
 
@@ -118,6 +122,20 @@ class Means:
         if combined is not None and isinstance(result, torch.Tensor) and result.numel() == len(combined):
             self._remember(result, combined)
 
+    @contextmanager
+    def collecting(self) -> Iterator[None]:
+        """Within the context, the steps of optimizers and gradients that are thrown away are seen."""
+        hook = register_optimizer_step_pre_hook(self.step)
+        try:
+            with wrapped(Optimizer, "zero_grad", self._zero_grad), wrapped(nn.Module, "zero_grad", self._zero_grad):
+                yield
+        finally:
+            hook.remove()
+
+    def _zero_grad(self, original: Callable[..., None], owner: Any, args: Any, kwargs: Any) -> None:
+        self._collected = {}
+        original(owner, *args, **kwargs)
+
     def step(self, *_: object) -> None:
         """An optimizer is about to make a step with the gradients that were collected."""
         collected, self._collected = self._collected, {}
@@ -134,7 +152,7 @@ class Means:
                 continue
             for mean in each:
                 mean.is_trained = True
-            self._collected = _added(self._collected, each)
+            self._collected = _added(self._collected, each) if len(self._collected) < _MOST_PARTS else {}
             self._place = place
 
     def _combined(self, operation: Operation, sums: list[_Sum] | None) -> list[_Sum] | None:

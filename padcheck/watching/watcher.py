@@ -7,7 +7,6 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
-from torch.optim.optimizer import register_optimizer_step_pre_hook
 from transformers import PreTrainedModel
 
 from padcheck.core.faults import CodePlace, Fault, WatchedCalls
@@ -72,7 +71,7 @@ class Watcher:
         with ExitStack() as stack:
             stack.enter_context(patched(self))
             stack.enter_context(self._reader)
-            stack.callback(register_optimizer_step_pre_hook(self._means.step).remove)
+            stack.enter_context(self._means.collecting())
             self._is_active = True
             try:
                 yield

@@ -34,8 +34,8 @@ def loss_of(found):
             means.follow_loss({"labels": labels, **arguments}, output, shifts=True)
         return output.loss
 
-    loss.optimizer, loss.step = optimizer, means.step
-    with ResultReader(lambda origin: None, means):
+    loss.optimizer = optimizer
+    with ResultReader(lambda origin: None, means), means.collecting():
         yield loss
 
 
@@ -79,7 +79,7 @@ def test_gradients_of_unequal_micro_batches_are_reported_at_the_step(loss_of, fo
     for tokens, value in ((2, 1.0), (6, 5.0)):
         (loss_of(tokens, value) / 2).backward()
     assert found == []
-    loss_of.step()
+    loss_of.optimizer.step()
     assert [each.code for each in found] == ["PAD512"]
 
 
@@ -88,7 +88,7 @@ def test_steps_of_one_micro_batch_and_their_log_are_silent(loss_of, found):
     for tokens, value in ((2, 1.0), (6, 5.0)):
         loss = loss_of(tokens, value)
         loss.backward()
-        loss_of.step()
+        loss_of.optimizer.step()
         logged.append(loss.detach())
     torch.stack(logged).mean().item()
     assert found == []
@@ -96,7 +96,7 @@ def test_steps_of_one_micro_batch_and_their_log_are_silent(loss_of, found):
 
 def test_a_loss_that_is_divided_by_all_tokens_is_silent(loss_of, found):
     torch.stack([loss_of(tokens, 1.0 * tokens, num_items_in_batch=8) for tokens in (2, 6)]).sum().backward()
-    loss_of.step()
+    loss_of.optimizer.step()
     assert found == []
 
 
@@ -104,4 +104,12 @@ def test_losses_of_different_lines_are_not_compared(loss_of, found):
     first = loss_of(2, 1.0)
     second = loss_of(6, 5.0, elsewhere=True)
     ((first + second) / 2).item()
+    assert found == []
+
+
+def test_gradients_that_are_thrown_away_are_silent(loss_of, found):
+    for tokens, value in ((2, 1.0), (6, 5.0)):
+        loss_of.optimizer.zero_grad()
+        loss_of(tokens, value).backward()
+    loss_of.optimizer.step()
     assert found == []

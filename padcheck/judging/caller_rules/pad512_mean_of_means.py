@@ -22,7 +22,8 @@ class MeanOfMeans(CallerRule):
         loss = torch.stack(losses).mean()
 
     Right:
-        counts = torch.tensor([(batch["labels"][:, 1:] != -100).sum() for batch in batches])
+        labels = [batch["labels"][:, 1:] for batch in batches]
+        counts = torch.tensor([(each != -100).sum() for each in labels])
         losses = torch.stack([model(**batch).loss for batch in batches])
         loss = (losses * counts).sum() / counts.sum()
 
