@@ -66,9 +66,12 @@ class Means:
         self._collected: _Sum = {}
         self._place: CodePlace | None = None
 
-    def __bool__(self) -> bool:
-        """True if a tensor is followed."""
-        return bool(self._known)
+    def concerns(self, args: Sequence[Any]) -> bool:
+        """True if an operation gets a followed tensor: as one of its first arguments, or first in a list to join."""
+        if not self._known or not args:
+            return False
+        first = args[0][0] if isinstance(args[0], list | tuple) and args[0] else args[0]
+        return id(first) in self._known or (len(args) > 1 and id(args[1]) in self._known)
 
     def follow_loss(self, named: Mapping[str, Any], output: Any, *, shifts: bool) -> None:
         """Follows the loss that a model returned to the user's code for the labels of tokens.

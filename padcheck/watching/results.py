@@ -94,7 +94,7 @@ class ResultReader(TorchFunctionMode):
         if self._is_paused:
             return func(*args, **kwargs)
         result = self._run(func, args, kwargs)
-        if self._means:
+        if self._means.concerns(args):
             self._means.after(Operation(func, getattr(func, "__name__", ""), args, kwargs), result)
         return result
 
