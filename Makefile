@@ -104,9 +104,10 @@ real: $(INSTALLED_DEV) ## check two models with real weights, clean and with pla
 others: $(INSTALLED_DEV) ## measure what two other ways of checking find, for docs/comparison.md
 	$(SCRIPT) tests/measurements/other_checks.py
 
+EVERY ?= 1
 .PHONY: scripts
 scripts: $(INSTALLED_DEV) ## run the scripts of tests/scripts under padcheck run, and count what is found (long)
-	$(SCRIPT) tests/measurements/scripts.py
+	$(SCRIPT) tests/measurements/scripts.py --every $(EVERY)
 
 .PHONY: survey
 survey: $(INSTALLED_DEV) ## survey every architecture of transformers, for docs/compatibility.md (long)

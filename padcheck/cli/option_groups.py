@@ -86,7 +86,14 @@ JUDGED_USE = _panel(None, task=TaskOption, padding_side=PaddingSideOption)
 USE = JUDGED_USE | _panel(None, continuations=Continuations)
 CONFIGURATION = _panel(None, config=Config, baseline=BaselineOption, write_baseline=WriteBaseline)
 SURVEYING = _panel(None, multimodal=Multimodal, jobs=Jobs, timeout=Timeout)
-WATCHING = _panel(None, as_module=run_options.AsModule, every_call=run_options.EveryCall)
+WATCHING = _panel(
+    None,
+    as_module=run_options.AsModule,
+    every_call=run_options.EveryCall,
+    widen=run_options.Widen,
+    baseline=BaselineOption,
+    write_baseline=WriteBaseline,
+)
 
 _REPORT = "Report"
 OUTPUT = _panel(_REPORT, format=FormatOption, path=Output, reports=ReportsOption, verbose=Verbose, quiet=Quiet)

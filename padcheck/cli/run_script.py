@@ -3,16 +3,23 @@
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import redirect_stdout
+from contextlib import nullcontext, redirect_stdout
+from pathlib import Path
 from typing import Any, NoReturn
 
 from padcheck.cli import files, output
 from padcheck.cli.option_values import build
 from padcheck.cli.streams import original_streams
+from padcheck.core import torchrun
+from padcheck.core.errors import UsageError
 from padcheck.core.exit_codes import ProgramExitCode
 from padcheck.core.run_report import CallerFinding
 from padcheck.core.settings import JudgeSettings, OutputSettings
+from padcheck.judging import baseline
 from padcheck.reporters.run.wording import one_line
+from padcheck.running.judge_again import accept_run
+from padcheck.running.recorder import Recorder
+from padcheck.running.repeated import Repeat, with_wider_batches
 from padcheck.running.script import Script
 from padcheck.running.watched import Watched
 
@@ -28,18 +35,44 @@ def run_script(program: Sequence[str], values: Mapping[str, Any]) -> NoReturn:
     name, *argv = program
     judgement, out = build(JudgeSettings, values), build(OutputSettings, values)
     script = Script(name, is_module=values.get("as_module", False))
-    files.require_writable(out, reads=[files.possible_path("SCRIPT", script.path)])
-    watched = Watched(judgement, every_call=values.get("every_call", False), found=_printer(out))
+    file, writes = values.get("baseline"), "write_baseline" in values
+    known = baseline.read(file, may_be_new=writes)
+    reads = [files.possible_path("SCRIPT", script.path), *files.read_by(values)]
+    files.require_writable(out, reads=reads, baseline=file if writes else None)
+    shown = script.shown  # before the program changes the working directory
+    lines = known.of_script(shown)
+    watched = Watched(judgement, every_call=values.get("every_call", False), known=lines, found=_printer(out))
+    columns = _columns(values)
+    repeat = Repeat(name=name, is_module=values.get("as_module", False), argv=tuple(argv), folder=str(Path.cwd()))
+    recorder = Recorder()
     process = os.getpid()
-    with original_streams(), watched.watching(script.file):
+    with original_streams(), watched.watching(script.file), recorder.recording() if columns else nullcontext():
         exit_code = script.run(argv)
     if os.getpid() == process:  # otherwise the program has forked, and this is a child
+        if columns and not exit_code:
+            watched.compared(with_wider_batches(repeat, recorder.recorded(), columns, watched.dtype), script.file)
         document = watched.document(name, tuple(argv), exit_code)
+        if writes and file is not None:
+            known = baseline.updated_by_run(known, shown, document)
+            files.write_file("--baseline", file, baseline.dump(known), out)
+            document = accept_run(document)
         with redirect_stdout(getattr(sys.stderr, "styled", sys.stderr)):
             output.write(document, out)
         if not exit_code:
             sys.exit(document.exit_code)
     sys.exit(ProgramExitCode(exit_code))
+
+
+def _columns(values: Mapping[str, Any]) -> int:
+    """How many columns wider the batches are in a further run; 0 for no further run."""
+    columns: int = values.get("widen", 0)
+    if columns and torchrun.world_size() > 1:
+        raise UsageError(
+            f"--widen runs the program again, and WORLD_SIZE is {torchrun.world_size()}.",
+            meaning="A launcher has started several processes, which run the program together.",
+            change="Leave out --widen, or start the program in one process.",
+        )
+    return columns
 
 
 def _printer(out: OutputSettings) -> Callable[[CallerFinding], None] | None:

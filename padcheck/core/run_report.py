@@ -7,8 +7,10 @@ import msgspec
 from padcheck.core.exit_codes import ExitCode
 from padcheck.core.facts import Environment, Size
 from padcheck.core.faults import WatchedCalls
+from padcheck.core.recording import Widened
 from padcheck.core.report import Document, Status
 from padcheck.core.settings import JudgeSettings
+from padcheck.core.severity import Severity
 from padcheck.core.verdicts import Code, Finding
 
 
@@ -24,6 +26,24 @@ class CallerFinding(Finding, frozen=True, kw_only=True):
     file: str
     line: Size
     source: str
+
+
+class KnownLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A mistake that a baseline accepts, up to this severity. It is known by its text, so it may move to another line.
+
+    Attributes:
+        script: The program in which it was seen.
+        file: The file, as seen from the root of its repository.
+        source: The text of the line.
+        code: The code.
+        severity: The highest severity that is accepted.
+    """
+
+    script: str
+    file: str
+    source: str
+    code: Code
+    severity: Severity
 
 
 class Suppressed(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,6 +66,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
         findings: The mistakes, in the order of file and line.
         suppressed: The mistakes that comments accept.
         notes: What could not be checked, and why.
+        widened: What it says with wider batches; None if it did not run with them.
     """
 
     command: Literal["run"] = "run"
@@ -60,6 +81,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     findings: tuple[CallerFinding, ...] = ()
     suppressed: tuple[Suppressed, ...] = ()
     notes: tuple[str, ...] = ()
+    widened: Widened | None = None
 
 
 AnyDocument = Document | Run

@@ -58,6 +58,10 @@ _LEAST = {
 """What is always allowed, even if the measured noise floor is smaller."""
 
 
+DTYPES = tuple(_LEAST)
+"""The dtypes of the table, the most exact one first."""
+
+
 def known_dtype(dtype: str | None) -> str:
     """The dtype whose row of the table applies: float32 for None, bfloat16 for a dtype that the table lacks."""
     return "float32" if dtype is None else dtype if dtype in _LEAST else "bfloat16"

@@ -6,20 +6,29 @@ import msgspec
 
 from padcheck.core.errors import UsageError
 from padcheck.core.report import Check, KnownFinding, Report
+from padcheck.core.run_report import CallerFinding, KnownLine, Run
 from padcheck.core.severity import Severity
 
 SCHEMA_VERSION = 1
 
 
 class Baseline(msgspec.Struct, frozen=True, kw_only=True):
-    """The accepted findings, by model and code. A finding of the same code that is more severe is new."""
+    """The accepted findings, by model and code. A finding of the same code that is more severe is new.
+
+    `lines` are the accepted mistakes of watched programs.
+    """
 
     schema_version: int = SCHEMA_VERSION
     findings: tuple[KnownFinding, ...]
+    lines: tuple[KnownLine, ...] = ()
 
     def of(self, model: str) -> dict[str, Severity]:
         """The severity up to which each code is accepted for a model."""
         return {known.code: known.severity for known in self.findings if known.model == model}
+
+    def of_script(self, script: str) -> list[KnownLine]:
+        """The accepted mistakes of a watched program."""
+        return [known for known in self.lines if known.script == script]
 
 
 def read(path: Path | None, *, may_be_new: bool) -> Baseline:
@@ -74,7 +83,31 @@ def updated(before: Baseline, check: Check) -> Baseline:
         for report in measured
         for finding in report.findings
     ]
-    return Baseline(findings=tuple(sorted((*kept, *found), key=lambda known: (known.model, known.code))))
+    findings = tuple(sorted((*kept, *found), key=lambda known: (known.model, known.code)))
+    return msgspec.structs.replace(before, findings=findings)
+
+
+def accepted(finding: CallerFinding, lines: list[KnownLine]) -> KnownLine | None:
+    """The line among these that accepts a finding, or None."""
+    place = finding.file, finding.source, finding.code
+    same = (known for known in lines if (known.file, known.source, known.code) == place)
+    return next((known for known in same if finding.severity.rank <= known.severity.rank), None)
+
+
+def updated_by_run(before: Baseline, script: str, run: Run) -> Baseline:
+    """What a watched program does wrong, and what was accepted before of other programs.
+
+    If this program failed, or nothing was watched, it may have reached fewer lines, so its old ones stay.
+    """
+    is_complete = run.status != "not_measured" and not run.script_exit_code
+    found = [
+        KnownLine(script=script, file=each.file, source=each.source, code=each.code, severity=each.severity)
+        for each in run.findings
+        if is_complete or not each.known
+    ]
+    kept = [known for known in before.lines if not is_complete or known.script != script]
+    lines = sorted((*kept, *found), key=lambda known: (known.script, known.file, known.code, known.source))
+    return msgspec.structs.replace(before, lines=tuple(lines))
 
 
 def dump(baseline: Baseline) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 
 from padcheck.core.errors import UsageError
+from padcheck.core.repository import from_repository_root
 
 _INTERRUPTED = 130
 
@@ -31,6 +32,11 @@ class Script:
     def path(self) -> Path:
         """Its file."""
         return Path(self.file)
+
+    @property
+    def shown(self) -> str:
+        """Its name in reports and baselines: that of the module, or the file from the root of its repository."""
+        return self.name if self._is_module else from_repository_root(self.path)
 
     def run(self, argv: Sequence[str]) -> int:
         """Runs the program and returns its exit code. An error of the program is shown as Python shows it."""

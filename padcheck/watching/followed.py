@@ -7,6 +7,7 @@ import torch
 
 from padcheck.core.faults import CodePlace
 from padcheck.core.tolerances import least_tolerance
+from padcheck.watching.makers import SideChange
 from padcheck.watching.slots import NO_SLOT, compact, slots_of_batch
 
 
@@ -17,11 +18,13 @@ class Batch(NamedTuple):
         real: True for each slot that holds text, (batch * width,).
         width: The number of columns.
         model: The class of the model.
+        change: The change of the padding side by a library, if it decided about the pads.
     """
 
     real: torch.Tensor
     width: int
     model: str
+    change: SideChange | None = None
 
 
 class Origin(NamedTuple):
@@ -49,12 +52,14 @@ class Followed:
         batch: The batch that it comes from.
         slots: The slot of each number.
         origin: Where it began to depend on pads, if it is a value without a column for each token.
+        is_loss: True if it is computed from the loss or the log-likelihood of tokens.
     """
 
     def __init__(self, batch: Batch, slots: torch.Tensor, twin: torch.Tensor | None = None) -> None:
         self.batch = batch
         self.slots = slots
         self.origin: Origin | None = None
+        self.is_loss = False
         self._twin = twin
 
     @classmethod

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
+from transformers import PreTrainedModel
 
 from padcheck.watching.checks import ModelCall, Proven
 from padcheck.watching.layout import Layout, is_batch
@@ -20,6 +21,11 @@ def kind(arguments: Mapping[str, Any], layout: Layout) -> tuple[bool, bool]:
         return False, False
     pads = bool(((labels != _IGNORED) & ~layout.real)[layout.known].any())
     return pads, bool(_lost_ends(labels, layout).any())
+
+
+def shifts(model: PreTrainedModel) -> bool:
+    """True if the model's loss compares the label of a column with the output of the column before."""
+    return not model.config.is_encoder_decoder and "MaskedLM" not in type(model).__name__
 
 
 def check(call: ModelCall) -> Proven | None:

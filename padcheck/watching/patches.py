@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import torch
 from transformers import GenerationMixin, PreTrainedModel, PreTrainedTokenizerBase
 
-_TOKENIZING = ("__call__", "encode", "encode_plus", "batch_encode_plus", "pad")
+TOKENIZING = ("__call__", "encode", "encode_plus", "batch_encode_plus", "pad")
 """The methods that return token ids; apply_chat_template() calls the first one."""
 
 _DECODING = ("decode", "batch_decode")
@@ -22,6 +22,9 @@ class Watching(Protocol):
 
     def tokenize(self, original: Callable[..., Any], tokenizer: Any, args: Any, kwargs: Any) -> Any:
         """A tokenizer makes token ids."""
+
+    def set_attribute(self, original: Callable[..., Any], tokenizer: Any, args: Any, kwargs: Any) -> Any:
+        """An attribute of a tokenizer is set."""
 
     def decode(self, original: Callable[..., Any], tokenizer: Any, args: Any, kwargs: Any) -> Any:
         """A tokenizer makes text."""
@@ -37,17 +40,19 @@ class Watching(Protocol):
 def patched(watching: Watching) -> Iterator[None]:
     """Within the context all calls pass through `watching`."""
     with ExitStack() as stack:
-        for name in _TOKENIZING:
-            stack.enter_context(_wrapped(PreTrainedTokenizerBase, name, watching.tokenize))
+        for name in TOKENIZING:
+            stack.enter_context(wrapped(PreTrainedTokenizerBase, name, watching.tokenize))
         for name in _DECODING:
-            stack.enter_context(_wrapped(PreTrainedTokenizerBase, name, watching.decode))
-        stack.enter_context(_wrapped(GenerationMixin, "generate", watching.generate))
-        stack.enter_context(_wrapped(PreTrainedModel, "__call__", watching.forward))
+            stack.enter_context(wrapped(PreTrainedTokenizerBase, name, watching.decode))
+        stack.enter_context(wrapped(PreTrainedTokenizerBase, "__setattr__", watching.set_attribute))
+        stack.enter_context(wrapped(GenerationMixin, "generate", watching.generate))
+        stack.enter_context(wrapped(PreTrainedModel, "__call__", watching.forward))
         yield
 
 
 @contextmanager
-def _wrapped(owner: type, name: str, watch: Callable[..., Any]) -> Iterator[None]:
+def wrapped(owner: type, name: str, watch: Callable[..., Any]) -> Iterator[None]:
+    """Within the context a method of a class calls `watch` with the original method, the object and the arguments."""
     original = getattr(owner, name, None)
     if original is None:  # another version of transformers
         yield

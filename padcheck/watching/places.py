@@ -34,6 +34,16 @@ def user_place(*, directly: bool = False) -> CodePlace | None:
     return None
 
 
+def calling_library() -> str | None:
+    """The package that called padcheck; None if it was user code."""
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001
+    while frame is not None and frame.f_code.co_filename.startswith(_OWN_FOLDERS[0]):
+        frame = frame.f_back
+    if frame is None or is_user_file(frame.f_code.co_filename):
+        return None
+    return str(frame.f_globals.get("__name__", "a library")).partition(".")[0]
+
+
 def declare_user_file(file: str) -> None:
     """Makes a file count as the user's although it is installed as a library: the module of `padcheck run -m`."""
     _DECLARED.add(file)
@@ -63,3 +73,4 @@ def _folders_of_libraries() -> tuple[str, ...]:
 _DECLARED: set[str] = set()
 _LIBRARY_FOLDERS = _folders_of_libraries()
 _OWN_FOLDERS = tuple(f"{folder}/" for folder in (_PADCHECK, _TORCH))
+"""padcheck first."""

@@ -18,6 +18,8 @@ from padcheck.core.faults import CodePlace
 from padcheck.hf.library.untouched import same_random_numbers
 from padcheck.watching.followed import Batch, Followed, Origin, distance, tensors_in
 from padcheck.watching.layout import Layout
+from padcheck.watching.makers import SideChange
+from padcheck.watching.means import Means
 from padcheck.watching.places import user_place
 from padcheck.watching.slots import NO_SLOT, Operation, compact, dimensions, is_one_column, slots_after
 
@@ -36,25 +38,28 @@ _NO_VALUE = {
 _TENSOR_PROPERTIES = {"T", "mT", "H", "mH", "data", "real"}
 _RANDOM = {"multinomial", "bernoulli", "dropout", "rand_like", "randn_like", "normal", "gumbel_softmax"}
 _LOSSES = {"cross_entropy", "nll_loss", "binary_cross_entropy_with_logits", "mse_loss", "kl_div"}
+_TOKEN_LOSSES = {"cross_entropy", "nll_loss", "log_softmax", "logsumexp"}
+"""Operations that compute a loss for each token, or the log-likelihoods that it is read from."""
 
 
 class ResultReader(TorchFunctionMode):
     """Follows the outputs that `follow` gets. It is active in the user's code, and paused inside a model."""
 
-    def __init__(self, report: Callable[[Origin], None]) -> None:
+    def __init__(self, report: Callable[[Origin], None], means: Means) -> None:
         """Prepares to follow. `report` gets the origin of each value that depends on pads and leaves the tensors."""
         super().__init__()
+        self._means = means
         self._report = report
         self._known: dict[int, tuple[weakref.ref[torch.Tensor], Followed]] = {}
         self._pending: dict[tuple[CodePlace | None, int], Origin] = {}
         self._read: dict[tuple[CodePlace | None, int], set[int]] = {}
         self._is_paused = False
 
-    def follow(self, output: Any, layout: Layout, model: str) -> None:
+    def follow(self, output: Any, layout: Layout, model: str, change: SideChange | None = None) -> None:
         """Follows the tensors of a model's output that have the columns of the batch."""
         for tensor in tensors_in(output):
             if tensor.shape[:2] == layout.real.shape and tensor.is_floating_point():
-                batch = Batch(layout.real.flatten().to(tensor.device), layout.width, model)
+                batch = Batch(layout.real.flatten().to(tensor.device), layout.width, model, change)
                 self._remember(tensor, Followed.output(tensor, batch))
 
     def leave(self, values: Any) -> None:
@@ -86,7 +91,15 @@ class ResultReader(TorchFunctionMode):
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Runs an operation, and runs it on the twins too if one of its arguments is followed."""
         kwargs = kwargs or {}
-        if not self._known or self._is_paused:
+        if self._is_paused:
+            return func(*args, **kwargs)
+        result = self._run(func, args, kwargs)
+        if self._means.concerns(args):
+            self._means.after(Operation(func, getattr(func, "__name__", ""), args, kwargs), result)
+        return result
+
+    def _run(self, func: Any, args: Any, kwargs: Any) -> Any:
+        if not self._known:
             return func(*args, **kwargs)
         found = [tensor for tensor in tensors_in((args, kwargs)) if self._get(tensor) is not None]
         name = getattr(func, "__name__", "")
@@ -102,6 +115,7 @@ class ResultReader(TorchFunctionMode):
         """The result of the operation. It is followed from now on, and so is a tensor that the operation writes to."""
         source = self._followed(found[0])
         batch = source.batch
+        is_loss = operation.name in _TOKEN_LOSSES or any(self._followed(tensor).is_loss for tensor in found)
         inherited = next((origin for tensor in found if (origin := self._followed(tensor).origin)), None)
         target = operation.args[0] if operation.writes else None
         if target is not None and self._get(target) is None:
@@ -120,8 +134,11 @@ class ResultReader(TorchFunctionMode):
         for tensor, twin, slots_of in zip(tensors_in(result), twins, all_slots, strict=False):
             if slots_of is not None and self._get(tensor) is None and slots_of.shape == tensor.shape:
                 followed = Followed(batch, slots_of, twin)
+                followed.is_loss = is_loss
                 followed.origin = _origin(tensor, followed, operation.name, inherited)
                 self._remember(tensor, followed)
+                if is_loss:
+                    self._means.follow_own(operation, tensor)
                 if is_one_column(slots_of, batch.width) and not is_one_column(source.slots, batch.width):
                     key = user_place(directly=True), id(batch.real)
                     self._read.setdefault(key, set()).update(compact(slots_of).flatten().tolist())

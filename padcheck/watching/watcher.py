@@ -10,12 +10,14 @@ import torch
 from transformers import PreTrainedModel
 
 from padcheck.core.faults import CodePlace, Fault, WatchedCalls
-from padcheck.watching import arguments, decoding, labels, prompts
+from padcheck.watching import arguments, decoding, labels, other_tokenizer, prompts
 from padcheck.watching.caches import Caches
 from padcheck.watching.checks import ModelCall, Proven, check_forward, check_generate, missing_embedding
 from padcheck.watching.followed import Origin
 from padcheck.watching.layout import Layout, layout_of, new_columns
+from padcheck.watching.makers import Makers, by_library, change_of
 from padcheck.watching.masks import padding_kind
+from padcheck.watching.means import Means
 from padcheck.watching.patches import patched
 from padcheck.watching.places import is_user_file, user_place
 from padcheck.watching.results import ResultReader
@@ -45,6 +47,7 @@ class Watcher:
             every_call: Check every call, and not only the first ones at each line.
         """
         self.notes: dict[str, None] = {}
+        self.dtypes: set[str] = set()
         self._report = report
         self._every_call = every_call
         self._counts: Counter[str] = Counter()
@@ -53,8 +56,9 @@ class Watcher:
         self._caches = Caches()
         self._outputs = decoding.GeneratedRows()
         self._cut_texts = prompts.CutTexts()
-        self._reader = ResultReader(self._value_left)
-        self._sides: dict[tuple[int, ...], Any] = {}
+        self._means = Means(self._found)
+        self._reader = ResultReader(self._value_left, self._means)
+        self._makers = Makers()
         self._checked: Counter[CodePlace] = Counter()
         self._kinds: set[object] = set()
         self._reported: set[tuple[str, CodePlace]] = set()
@@ -67,6 +71,7 @@ class Watcher:
         with ExitStack() as stack:
             stack.enter_context(patched(self))
             stack.enter_context(self._reader)
+            stack.enter_context(self._means.collecting())
             self._is_active = True
             try:
                 yield
@@ -94,9 +99,15 @@ class Watcher:
             for row, mask in arguments.rows_of(encoded):
                 self._rows.add(row, mask)
                 self._worker_rows.share(WorkerRow(row, mask, pads))
-                if mask is not None and not mask[-1]:
-                    self._sides[tuple(row)] = tokenizer
+                self._makers.add(row, tokenizer, side_is_given=kwargs.get("padding_side") is not None)
         return encoded
+
+    def set_attribute(self, original: _Call, tokenizer: Any, args: Any, kwargs: Any) -> None:
+        """Remembers who sets the padding side of a tokenizer."""
+        if self._is_active and args and args[0] == "padding_side" and not self._is_busy:
+            with self._guarded("the padding side"):
+                self._makers.side_set(tokenizer, vars(tokenizer).get("padding_side"), args[1])
+        original(tokenizer, *args, **kwargs)
 
     def decode(self, original: _Call, tokenizer: Any, args: Any, kwargs: Any) -> Any:
         """Looks at the rows that become text."""
@@ -147,9 +158,11 @@ class Watcher:
         place = user_place()
         if place is not None and self._is_due(place, padding_kind(mask, None, layout, None), layout):
             call = ModelCall(model, named, layout)
-            makers = [self._sides.get(tuple(row)) for row in layout.ids.tolist()]
-            is_left = any(tokenizer is not None and tokenizer.padding_side == "left" for tokenizer in makers)
-            self._check(place, lambda: check_generate(call, pad, side_is_left=is_left))
+            makers = self._makers.of(layout)
+            change = change_of(makers, layout)
+            is_left = any(maker is not None and maker.tokenizer.padding_side == "left" for maker in makers)
+            self._check(place, lambda: by_library(check_generate(call, pad, side_is_left=is_left), change))
+            self._check(place, lambda: other_tokenizer.check(call, makers))
             if model.config.is_encoder_decoder:  # its answer does not continue the prompt
                 return
             self._check(place, lambda: prompts.check_length(named, layout, output, eos))
@@ -160,6 +173,7 @@ class Watcher:
         self, model: PreTrainedModel, named: Mapping[str, Any], before: Layout | None, output: Any
     ) -> None:
         mask, positions = named.get("attention_mask"), named.get("position_ids")
+        self._means.follow_loss(named, output, shifts=labels.shifts(model))
         layout = layout_of(self._rows, named.get("input_ids"), mask)
         if before is not None:
             new = layout or new_columns(named.get("input_ids"), mask, before.known)
@@ -171,15 +185,20 @@ class Watcher:
         kind = padding_kind(mask, positions, layout, before), labels.kind(named, layout)
         if place is None or not self._is_due(place, kind, layout):
             return
-        self._reader.follow(output, layout if before is None else layout.tail(before.width), type(model).__name__)
+        makers = self._makers.of(layout)
+        change = change_of(makers, layout)
+        followed = layout if before is None else layout.tail(before.width)
+        self._reader.follow(output, followed, type(model).__name__, change)
         call = ModelCall(model, named, layout, before, main_output(output))
-        self._check(place, lambda: check_forward(call))
+        self._check(place, lambda: by_library(check_forward(call), change))
+        self._check(place, lambda: other_tokenizer.check(call, makers))
         self._check(place, lambda: labels.check(call))
 
     @contextmanager
     def _calling(self, kind: str, model: PreTrainedModel, named: Mapping[str, Any]) -> Iterator[None]:
         """Within the context the user's call runs. If it fails because of an id, that is reported."""
         self._counts[kind] += 1
+        self.dtypes.add(str(model.dtype).removeprefix("torch."))
         try:
             with self._reader.paused(), self._inside("model"):
                 yield
@@ -217,8 +236,7 @@ class Watcher:
         except Exception as error:  # noqa: BLE001  a check must not end the user's program
             self._note(f"{place.file}:{place.line}: not compared with the rows alone: {type(error).__name__}: {error}")
             return
-        if found is not None:
-            self._found(found, place)
+        self._found(found, place)
 
     def _value_left(self, origin: Origin) -> None:
         """A value that depends on pads has left the tensors."""
@@ -229,10 +247,10 @@ class Watcher:
             "model": origin.batch.model,
             "width": origin.batch.width,
         }
-        self._found(Proven(origin.code, facts), origin.place)
+        self._found(by_library(Proven(origin.code, facts), origin.batch.change), origin.place)
 
-    def _found(self, found: Proven, place: CodePlace | None) -> None:
-        if place is None or (found.code, place) in self._reported:
+    def _found(self, found: Proven | None, place: CodePlace | None) -> None:
+        if found is None or place is None or (found.code, place) in self._reported:
             return
         self._reported.add((found.code, place))
         self._report(Fault(code=found.code, place=place, facts=found.facts))

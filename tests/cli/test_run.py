@@ -6,31 +6,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 from conftest import run_in_process
-
-from padcheck.demo import MODEL_FOLDER
-
-LOADED = f"""
-import sys
-from transformers import AutoModelForCausalLM, AutoTokenizer
-tokenizer = AutoTokenizer.from_pretrained({str(MODEL_FOLDER)!r})
-tokenizer.pad_token = tokenizer.eos_token
-model = AutoModelForCausalLM.from_pretrained({str(MODEL_FOLDER)!r}).eval()
-batch = tokenizer(["Monday Tuesday Wednesday", "January"], padding=True, return_tensors="pt")
-"""
-WRONG = LOADED + "output = model.generate(**batch, max_new_tokens=2)\nprint(output.tolist(), sys.argv[1:])\n"
-RIGHT = LOADED + "print(model(**batch).logits.shape)\n"
-LINE = WRONG.splitlines().index("output = model.generate(**batch, max_new_tokens=2)") + 1
-
-
-@pytest.fixture
-def script(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-
-    def write(text, name="my script.py"):
-        (tmp_path / name).write_text(text)
-        return name
-
-    return write
+from programs import LINE, RIGHT, WRONG
 
 
 def test_a_mistake_ends_with_1_and_stdout_is_the_programs(padcheck, script):
@@ -167,3 +143,52 @@ def test_explain_shows_examples(padcheck, code):
     shown = padcheck("explain", code).stdout
     assert "Wrong:\n" in shown
     assert "Right:\n" in shown
+
+
+def test_a_baseline_accepts_lines_wherever_they_move(padcheck, script, tmp_path):
+    baseline = tmp_path / "known.json"
+    options = ("--baseline", str(baseline), script(WRONG))
+    written = padcheck("run", "--write-baseline", *options)
+    assert written.exit_code == 0
+    assert "1 padding mistake at 1 line, 1 of them known" in written.stderr
+    [line] = json.loads(baseline.read_text())["lines"]
+    assert (line["script"], line["code"], line["severity"]) == ("my script.py", "PAD501", "error")
+
+    script("\n# moved\n" + WRONG)
+    outcome = padcheck("run", *options)
+    assert outcome.exit_code == 0
+    assert "padcheck: my script.py" not in outcome.stderr
+
+    again = "output = model.generate(**batch, max_new_tokens=2)\n"
+    for more in (again, "model(batch.input_ids[:, 1:])\n" + again.replace("2", "3")):
+        script(WRONG + more)
+        outcome = padcheck("run", "--report", "sarif=run.sarif", *options)
+        assert outcome.exit_code == 1
+        assert outcome.stderr.count("padcheck: my script.py") == 1
+        results = json.loads((tmp_path / "run.sarif").read_text())["runs"][0]["results"]
+        assert ["suppressions" in each for each in results] == [True, False]
+
+
+def test_a_baseline_keeps_other_scripts_models_and_what_a_failed_run_did_not_reach(padcheck, script, tmp_path):
+    known = tmp_path / "known.json"
+    options = ("run", "--write-baseline", "--baseline", str(known))
+    model = {"model": "gpt2", "code": "PAD201", "severity": "error"}
+    known.write_text(json.dumps({"schema_version": 1, "findings": [model]}))
+    padcheck(*options, script(WRONG, "a.py"))
+    padcheck(*options, script(WRONG, "b.py"))
+    written = json.loads(known.read_text())
+    assert written["findings"] == [model]
+    assert [each["script"] for each in written["lines"]] == ["a.py", "b.py"]
+    script("raise SystemExit(1)\n", "a.py")
+    padcheck(*options, "a.py")
+    assert json.loads(known.read_text()) == written
+    script(RIGHT, "a.py")
+    padcheck(*options, "a.py")
+    assert [each["script"] for each in json.loads(known.read_text())["lines"]] == ["b.py"]
+
+
+@pytest.mark.parametrize("options", [("--write-baseline",), ("--baseline", "missing.json")])
+def test_a_baseline_that_cannot_be_read_ends_with_2_before_the_program_runs(padcheck, script, options):
+    outcome = padcheck("run", *options, script("print('ran')\n"))
+    assert outcome.exit_code == 2
+    assert outcome.stdout == ""

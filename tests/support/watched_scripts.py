@@ -6,11 +6,14 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from padcheck.core.recording import Recording
 from padcheck.core.run_report import Run
 from padcheck.core.settings import JudgeSettings
 from padcheck.demo import MODEL_FOLDER
+from padcheck.running.recorder import Recorder
 from padcheck.running.script import Script
 from padcheck.running.watched import Watched
+from padcheck.watching.widening import Widening
 
 FOLDER = Path(__file__).parent.parent / "scripts"
 FAULTY = sorted((FOLDER / "faulty").glob("*.py"))
@@ -42,6 +45,16 @@ def watch(script: Path, *, every_call: bool = False) -> tuple[Run, str]:
     with contextlib.redirect_stdout(printed), watched.watching(str(script)):
         exit_code = program.run([str(MODEL_FOLDER)])
     return watched.document(str(script), (), exit_code), printed.getvalue()
+
+
+def say(script: Path, columns: int = 0) -> Recording:
+    """Runs a script without watching, with this many more columns in padded batches; returns what it says."""
+    recorder = Recorder()
+    widening = Widening(columns)
+    wider = widening.active() if columns else contextlib.nullcontext()
+    with contextlib.redirect_stdout(io.StringIO()), recorder.recording(), wider:
+        exit_code = Script(str(script), is_module=False).run([str(MODEL_FOLDER)])
+    return recorder.recorded(exit_code, widening.batches)
 
 
 def run_bare(script: Path) -> str:

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from padcheck.watching.layout import Layout
+from padcheck.watching.means import Means
 from padcheck.watching.results import ResultReader
 
 REAL = torch.tensor([[True, True, True], [True, False, False]])
@@ -16,7 +17,7 @@ def reported(use):
     torch.manual_seed(0)
     output = torch.randn(2, 3, 5)
     origins = []
-    reader = ResultReader(origins.append)
+    reader = ResultReader(origins.append, Means(lambda found, place: None))
     with reader:
         reader.follow(output, Layout(LABELS, REAL, torch.ones(2, dtype=torch.bool)), "Model")
         use(output)

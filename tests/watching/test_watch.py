@@ -6,6 +6,7 @@ from contextlib import nullcontext
 
 import pytest
 import torch
+import transformers
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 import padcheck
@@ -144,3 +145,55 @@ def test_right():
     assert "test_user.py:10: PAD501: generate() continues" in watched.stdout
     bare = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert "2 passed" in bare.stdout
+
+
+def test_a_side_that_a_pipeline_has_set_is_reported(model, tokenizer):
+    if int(transformers.__version__.split(".")[0]) < 5:
+        pytest.skip("pipelines of this version leave the side as it is")
+    with padcheck.watch() as watched:
+        tokenizer.padding_side = "right"
+        transformers.pipeline("text-generation", model=model, tokenizer=tokenizer)
+        assert tokenizer.padding_side == "left"
+        model(**tokenizer(TEXTS, padding=True, return_tensors="pt"))
+        model(**tokenizer(TEXTS, padding=True, padding_side="left", return_tensors="pt"))
+        tokenizer.padding_side = "right"
+        model(**tokenizer(TEXTS, padding=True, return_tensors="pt"))
+    assert codes(watched) == ["PAD522", "PAD507"]
+    assert "transformers, which was called in line" in watched.findings[0].message
+
+
+@pytest.mark.parametrize(("column", "is_right"), [(0, True), (-1, False)])
+def test_results_of_two_contexts_are_compared(model, tokenizer, column, is_right):
+    def run(watched):
+        with watched:
+            batch = tokenizer(TEXTS, padding=True, return_tensors="pt")
+            watched.result("column", model(**batch).logits[:, column])
+
+    plain, wider = padcheck.watch(), padcheck.watch(widen=3)
+    run(plain)
+    run(wider)
+    with nullcontext() if is_right else pytest.raises(AssertionError, match="result column: '"):
+        wider.assert_same_results(plain)
+    for one, other in ((plain, wider), (wider, wider), (plain, plain)):
+        with pytest.raises(UsageError):
+            one.assert_same_results(other)
+
+
+def test_nothing_compared_is_no_pass(model, tokenizer):
+    plain, wider = padcheck.watch(), padcheck.watch(widen=3)
+    for watched in (plain, wider):
+        with watched:
+            watched.result("alone", model(**tokenizer(TEXTS[0], return_tensors="pt")).logits)
+    with pytest.raises(AssertionError, match="NOTHING COMPARED"):
+        wider.assert_same_results(plain)
+
+
+@pytest.mark.parametrize("columns", [-1, 1.5, True, "3"])
+def test_a_wrong_number_of_columns_is_rejected(columns):
+    with pytest.raises(UsageError):
+        padcheck.watch(widen=columns)
+
+
+def test_a_result_that_cannot_be_compared_is_rejected():
+    with pytest.raises(UsageError, match="a set, which cannot be compared"), padcheck.watch() as watched:
+        watched.result("some", {1, 2})

@@ -1,5 +1,6 @@
 """What every format says about a watched program, in the same words: plain strings without layout."""
 
+from padcheck.core.recording import Widened
 from padcheck.core.run_report import CallerFinding, Run
 from padcheck.reporters.text.visible import visible
 
@@ -22,7 +23,9 @@ def conclusion(run: Run) -> str:
     verdict = "FAIL" if run.status == "fail" else "PASS"
     lines = len({(finding.file, finding.line) for finding in run.findings})
     mistakes = f"{len(run.findings)} padding mistake{'s' * (len(run.findings) > 1)}"
-    return f"{verdict}: {mistakes} at {lines} line{'s' * (lines > 1)}; {watched}"
+    known = sum(finding.known for finding in run.findings)
+    accepted = f", {known} of them known" if known else ""
+    return f"{verdict}: {mistakes} at {lines} line{'s' * (lines > 1)}{accepted}; {watched}"
 
 
 def place(finding: CallerFinding) -> str:
@@ -35,9 +38,20 @@ def one_line(finding: CallerFinding) -> str:
     return visible(f"{place(finding)}: {finding.code}: {finding.message} Fix: {finding.fix}")
 
 
+def _with_wider_batches(widened: Widened) -> str:
+    if widened.failed:
+        return f"not compared: {widened.failed}"
+    unsteady = f"; {widened.unsteady} differ from run to run" if widened.unsteady else ""
+    return (
+        f"{widened.columns} more pad columns in {widened.batches} batches: {len(widened.differences)} of "
+        f"{widened.values} numbers and words differ{unsteady}"
+    )
+
+
 def further(run: Run) -> list[tuple[str, str]]:
     """What was accepted, what could not be checked, and how the program ended; label and text."""
     accepted = [("accepted", f"{each.file}:{each.line}: {each.code}: {each.reason}") for each in run.suppressed]
     notes = [("note", note) for note in run.notes]
+    wider = [] if run.widened is None else [("wider batches", _with_wider_batches(run.widened))]
     ended = [("exit code", f"the program itself ended with {run.script_exit_code}")] if run.script_exit_code else []
-    return accepted + notes + ended
+    return accepted + notes + wider + ended

@@ -6,12 +6,11 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 tokenizer = AutoTokenizer.from_pretrained(sys.argv[1])
 tokenizer.pad_token = tokenizer.eos_token
-tokenizer.padding_side = "left"
 model = AutoModelForCausalLM.from_pretrained(sys.argv[1]).eval()
 tokenizer.add_special_tokens({"pad_token": "<pad>"})
 texts = ["Monday Tuesday Wednesday", "January"]
 batch = tokenizer(texts, padding=True, return_tensors="pt")
 try:
-    model(**batch)  # fault: PAD515
+    print(model(**batch).logits.shape)  # fault: PAD515
 except IndexError as error:
     print(error)
