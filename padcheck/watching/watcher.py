@@ -19,7 +19,7 @@ from padcheck.watching.masks import padding_kind
 from padcheck.watching.patches import patched
 from padcheck.watching.places import is_user_file, user_place
 from padcheck.watching.results import ResultReader
-from padcheck.watching.rows import KnownRows
+from padcheck.watching.rows import KnownRows, Remembered, as_bytes
 from padcheck.watching.shadow import main_output
 from padcheck.watching.workers import WorkerRow, WorkerRows
 
@@ -54,7 +54,7 @@ class Watcher:
         self._outputs = decoding.GeneratedRows()
         self._cut_texts = prompts.CutTexts()
         self._reader = ResultReader(self._value_left)
-        self._sides: dict[tuple[int, ...], Any] = {}
+        self._sides = Remembered[Any]()
         self._checked: Counter[CodePlace] = Counter()
         self._kinds: set[object] = set()
         self._reported: set[tuple[str, CodePlace]] = set()
@@ -95,7 +95,7 @@ class Watcher:
                 self._rows.add(row, mask)
                 self._worker_rows.share(WorkerRow(row, mask, pads))
                 if mask is not None and not mask[-1]:
-                    self._sides[tuple(row)] = tokenizer
+                    self._sides.add(as_bytes(row), tokenizer)
         return encoded
 
     def decode(self, original: _Call, tokenizer: Any, args: Any, kwargs: Any) -> Any:
@@ -147,7 +147,7 @@ class Watcher:
         place = user_place()
         if place is not None and self._is_due(place, padding_kind(mask, None, layout, None), layout):
             call = ModelCall(model, named, layout)
-            makers = [self._sides.get(tuple(row)) for row in layout.ids.tolist()]
+            makers = [self._sides.get(as_bytes(row)) for row in layout.ids.tolist()]
             is_left = any(tokenizer is not None and tokenizer.padding_side == "left" for tokenizer in makers)
             self._check(place, lambda: check_generate(call, pad, side_is_left=is_left))
             if model.config.is_encoder_decoder:  # its answer does not continue the prompt
