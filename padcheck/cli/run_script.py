@@ -1,6 +1,5 @@
 """Runs a user's program under watch, and ends with its exit code or with that of the findings."""
 
-import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stdout
@@ -13,6 +12,7 @@ from padcheck.core.exit_codes import ProgramExitCode
 from padcheck.core.run_report import CallerFinding
 from padcheck.core.settings import JudgeSettings, OutputSettings
 from padcheck.reporters.run.wording import one_line
+from padcheck.running.processes import processes
 from padcheck.running.script import Script
 from padcheck.running.watched import Watched
 
@@ -29,11 +29,14 @@ def run_script(program: Sequence[str], values: Mapping[str, Any]) -> NoReturn:
     judgement, out = build(JudgeSettings, values), build(OutputSettings, values)
     script = Script(name, is_module=values.get("as_module", False))
     files.require_writable(out, reads=[files.possible_path("SCRIPT", script.path)])
-    watched = Watched(judgement, every_call=values.get("every_call", False), found=_printer(out))
-    process = os.getpid()
+    shared = processes()
+    watched = Watched(judgement, every_call=values.get("every_call", False), found=_printer(out), processes=shared)
     with original_streams(), watched.watching(script.file):
         exit_code = script.run(argv)
-    if os.getpid() == process:  # otherwise the program has forked, and this is a child
+    shared.leave()
+    if shared.is_reporting:  # otherwise this is a child that the program has forked, or another rank reports
+        if not exit_code:  # if this rank has failed, the others may wait for it
+            watched.wait()
         document = watched.document(name, tuple(argv), exit_code)
         with redirect_stdout(getattr(sys.stderr, "styled", sys.stderr)):
             output.write(document, out)
