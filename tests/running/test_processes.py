@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -52,7 +51,8 @@ class Collate:
 if __name__ == "__main__":
     tokenizer, model = load()
     texts = ["Monday Tuesday Wednesday", "March", "one two", "May June July"]
-    for batch in DataLoader(texts, 2, num_workers=1, collate_fn=Collate(tokenizer), multiprocessing_context=sys.argv[1]):
+    collate = Collate(tokenizer)
+    for batch in DataLoader(texts, 2, num_workers=1, collate_fn=collate, multiprocessing_context=sys.argv[1]):
         model.generate(**batch, max_new_tokens=3)  # loader
     print("done")
 """
