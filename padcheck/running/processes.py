@@ -51,7 +51,7 @@ class Processes:
         return self.is_reporting and seen.exists() and seen.stat().st_size > 0
 
     def leave(self) -> None:
-        """This process has written all that it saw."""
+        """Called when this process has written everything."""
 
     def wait(self) -> list[str]:
         """Waits until the others have written what they saw; returns a note for each that did not take part."""
@@ -67,7 +67,7 @@ class Ranks(Processes):
         folder = Path(tempfile.gettempdir(), f"padcheck-{os.getuid()}-{_launch()}")
         folder.mkdir(mode=0o700, exist_ok=True)
         if folder.is_symlink() or folder.stat().st_uid != os.getuid():
-            raise UsageError(f"{folder} belongs to another user.", change="Set TMPDIR to a folder of your own.")
+            raise UsageError(f"{folder} belongs to another user.", change="Set TMPDIR to another folder.")
         super().__init__(folder, os.getpid())
         self.reports = torchrun.local_rank() == 0
         if self.reports:
@@ -78,7 +78,7 @@ class Ranks(Processes):
             fcntl.flock(self._lock, fcntl.LOCK_EX)
 
     def leave(self) -> None:
-        """This rank has written all that it saw. Its children may live on with the lock."""
+        """Called when this rank has written everything. Its children may live on with the lock."""
         if not self.reports:
             os.close(self._lock)
 

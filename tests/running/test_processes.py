@@ -1,4 +1,4 @@
-"""Programs of several processes and threads under `padcheck run`: one report, whoever made the mistake."""
+"""Programs of several processes and threads under `padcheck run`: one report for all of them."""
 
 import json
 import os
