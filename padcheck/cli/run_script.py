@@ -1,6 +1,5 @@
 """Runs a user's program under watch, and ends with its exit code or with that of the findings."""
 
-import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext, redirect_stdout
@@ -18,6 +17,7 @@ from padcheck.core.settings import JudgeSettings, OutputSettings
 from padcheck.judging import baseline
 from padcheck.reporters.run.wording import one_line
 from padcheck.running.judge_again import accept_run
+from padcheck.running.processes import processes
 from padcheck.running.recorder import Recorder
 from padcheck.running.repeated import Repeat, with_wider_batches
 from padcheck.running.script import Script
@@ -40,15 +40,22 @@ def run_script(program: Sequence[str], values: Mapping[str, Any]) -> NoReturn:
     reads = [files.possible_path("SCRIPT", script.path), *files.read_by(values)]
     files.require_writable(out, reads=reads, baseline=file if writes else None)
     shown = script.shown  # before the program changes the working directory
-    lines = known.of_script(shown)
-    watched = Watched(judgement, every_call=values.get("every_call", False), known=lines, found=_printer(out))
-    columns = _columns(values)
+    columns, shared = _columns(values), processes()
+    watched = Watched(
+        judgement,
+        every_call=values.get("every_call", False),
+        known=known.of_script(shown),
+        found=_printer(out),
+        processes=shared,
+    )
     repeat = Repeat(name=name, is_module=values.get("as_module", False), argv=tuple(argv), folder=str(Path.cwd()))
     recorder = Recorder()
-    process = os.getpid()
     with original_streams(), watched.watching(script.file), recorder.recording() if columns else nullcontext():
         exit_code = script.run(argv)
-    if os.getpid() == process:  # otherwise the program has forked, and this is a child
+    shared.leave()
+    if shared.is_reporting:  # otherwise this is a child that the program has forked, or another rank reports
+        if not exit_code:  # if this rank has failed, the others may wait for it
+            watched.wait()
         if columns and not exit_code:
             watched.compared(with_wider_batches(repeat, recorder.recorded(), columns, watched.dtype), script.file)
         document = watched.document(name, tuple(argv), exit_code)

@@ -19,11 +19,13 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
         code: The code of its rule, such as PAD501.
         place: The line to look at.
         facts: The numbers and texts that the rule's message needs.
+        rank: The number of the process that made it; None if the program is one process.
     """
 
     code: str
     place: CodePlace
     facts: dict[str, object]
+    rank: int | None = None
 
 
 class WatchedCalls(msgspec.Struct, frozen=True, kw_only=True):

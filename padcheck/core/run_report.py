@@ -5,7 +5,7 @@ from typing import Literal
 import msgspec
 
 from padcheck.core.exit_codes import ExitCode
-from padcheck.core.facts import Environment, Size
+from padcheck.core.facts import Count, Environment, Size
 from padcheck.core.faults import WatchedCalls
 from padcheck.core.recording import Widened
 from padcheck.core.report import Document, Status
@@ -21,11 +21,13 @@ class CallerFinding(Finding, frozen=True, kw_only=True):
         file: The file, as seen from the root of its repository.
         line: The line, counted from 1.
         source: The text of that line; empty if it cannot be read.
+        ranks: The processes in which it was seen, if a launcher has started several.
     """
 
     file: str
     line: Size
     source: str
+    ranks: tuple[Count, ...] = ()
 
 
 class KnownLine(msgspec.Struct, frozen=True, kw_only=True):

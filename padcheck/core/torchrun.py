@@ -19,6 +19,16 @@ def world_size() -> int:
     return _from_environment("WORLD_SIZE", 1)
 
 
+def local_rank() -> int:
+    """The number of this process among those on this machine."""
+    return _from_environment("LOCAL_RANK", 0)
+
+
+def local_world_size() -> int:
+    """The number of processes on this machine; 1 if no launcher says so."""
+    return _from_environment("LOCAL_WORLD_SIZE", 1)
+
+
 def is_heard(*, in_parallel: bool) -> bool:
     """True for rank 0, which writes the report. On any other rank stdout and stderr are discarded from now on.
 

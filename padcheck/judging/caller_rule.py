@@ -39,6 +39,7 @@ class CallerRule(Code):
             file=file,
             line=fault.place.line,
             source=source,
+            ranks=() if fault.rank is None else (fault.rank,),
         )
 
 

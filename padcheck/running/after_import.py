@@ -34,6 +34,7 @@ class _Finder(MetaPathFinder):
     def __init__(self, library: str, then: Callable[[], None]) -> None:
         self._library = library
         self._then = then
+        self._is_asking_others = False
 
     def find_spec(
         self,
@@ -41,15 +42,21 @@ class _Finder(MetaPathFinder):
         path: Sequence[str] | None,  # noqa: ARG002
         target: ModuleType | None = None,  # noqa: ARG002
     ) -> ModuleSpec | None:
-        if fullname != self._library:
+        if fullname != self._library or self._is_asking_others:
             return None
-        sys.meta_path.remove(self)  # the other finders find it
-        spec = find_spec(fullname)
+        self._is_asking_others = True
+        try:
+            spec = find_spec(fullname)
+        finally:
+            self._is_asking_others = False
         if spec is None or spec.loader is None:
             return spec
         load = spec.loader.exec_module
 
+        # A program may look for the library many times before it imports it.
         def exec_module(module: ModuleType) -> None:
+            if self in sys.meta_path:
+                sys.meta_path.remove(self)
             load(module)
             self._then()
 

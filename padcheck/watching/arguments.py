@@ -69,4 +69,4 @@ def _as_list(value: Any) -> Any:
 
 
 def _is_row(row: Any) -> bool:
-    return isinstance(row, list) and bool(row) and all(type(token) is int for token in row)
+    return isinstance(row, list) and set(map(type, row)) == {int}

@@ -1,6 +1,5 @@
 """Remembers which tokenizer made a row, and who chose the side on which that tokenizer pads."""
 
-from collections import OrderedDict
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -8,9 +7,7 @@ from padcheck.core.faults import CodePlace
 from padcheck.watching.checks import Proven
 from padcheck.watching.layout import Layout
 from padcheck.watching.places import calling_library, user_place
-
-_LARGEST = 2**18
-"""How many rows are remembered."""
+from padcheck.watching.rows import Remembered, as_bytes
 
 _EFFECTS = {
     "PAD501": "generate() continues from a pad, and the output differs from that of the same rows alone by up to",
@@ -47,7 +44,7 @@ class Makers:
     """The tokenizers that made the known rows."""
 
     def __init__(self) -> None:
-        self._makers: OrderedDict[tuple[int, ...], Maker] = OrderedDict()
+        self._makers = Remembered[Maker]()
         self._changes: WeakKeyDictionary[Any, SideChange] = WeakKeyDictionary()
 
     def side_set(self, tokenizer: Any, before: str | None, side: str) -> None:
@@ -63,13 +60,11 @@ class Makers:
     def add(self, row: list[int], tokenizer: Any, *, side_is_given: bool) -> None:
         """Remembers who made a row. `side_is_given` says that the call itself named the side."""
         change = None if side_is_given else self._changes.get(tokenizer)
-        self._makers[tuple(row)] = Maker(tokenizer, change)
-        if len(self._makers) > _LARGEST:
-            self._makers.popitem(last=False)
+        self._makers.add(as_bytes(row), Maker(tokenizer, change))
 
     def of(self, layout: Layout) -> list[Maker | None]:
         """The maker of each row of a batch; None for a row that no tokenizer made like this."""
-        return [self._makers.get(tuple(row)) for row in layout.ids.tolist()]
+        return [self._makers.get(as_bytes(row)) for row in layout.ids.tolist()]
 
 
 def change_of(makers: list[Maker | None], layout: Layout) -> SideChange | None:

@@ -3,6 +3,7 @@
 Each call is wrapped in one place, on the base class that all of transformers' classes share.
 """
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import wraps
@@ -47,7 +48,45 @@ def patched(watching: Watching) -> Iterator[None]:
         stack.enter_context(wrapped(PreTrainedTokenizerBase, "__setattr__", watching.set_attribute))
         stack.enter_context(wrapped(GenerationMixin, "generate", watching.generate))
         stack.enter_context(wrapped(PreTrainedModel, "__call__", watching.forward))
+        stack.enter_context(_compiling(watching, stack))
         yield
+
+
+@contextmanager
+def _compiling(watching: Watching, stack: ExitStack) -> Iterator[None]:
+    """Watches the modules that torch.compile() returns. What it compiles, the call of the model included, is not seen.
+
+    Their class is not imported before the program compiles something, because that takes seconds.
+    """
+    original, watched = torch.compile, set[type]()
+
+    def watch(owner: type) -> None:
+        if owner not in watched:
+            watched.add(owner)
+            stack.enter_context(wrapped(owner, "__call__", call))
+
+    def call(run: Callable[..., Any], compiled: Any, args: Any, kwargs: Any) -> Any:
+        model = getattr(compiled, "_orig_mod", None)
+        if not isinstance(model, PreTrainedModel):
+            return run(compiled, *args, **kwargs)
+        return watching.forward(lambda _, *args, **kwargs: run(compiled, *args, **kwargs), model, args, kwargs)
+
+    @wraps(original)
+    def compile_(*args: Any, **kwargs: Any) -> Any:
+        compiled = original(*args, **kwargs)
+        if isinstance(getattr(compiled, "_orig_mod", None), PreTrainedModel):
+            watch(type(compiled))
+        return compiled
+
+    imported = sys.modules.get("torch._dynamo.eval_frame")  # the program has compiled something before
+    if imported is not None:
+        watch(imported.OptimizedModule)
+    torch.compile = compile_
+    try:
+        yield
+    finally:
+        if torch.compile is compile_:
+            torch.compile = original
 
 
 @contextmanager

@@ -8,16 +8,20 @@ from transformers import PreTrainedModel
 
 from padcheck.watching.checks import ModelCall, Proven
 from padcheck.watching.layout import Layout
+from padcheck.watching.rows import Remembered, as_bytes, from_bytes
 from padcheck.watching.shadow import GenerateShadow, allowed
 
 _LIMITS = ("max_new_tokens", "max_length")
+
+_MOST_TEXTS = 2**12
+"""How many whole texts are remembered, the last ones."""
 
 
 class CutTexts:
     """The texts from whose end a tokenizer has cut tokens, with the whole text."""
 
     def __init__(self) -> None:
-        self._whole: dict[tuple[int, ...], list[int]] = {}
+        self._whole = Remembered[bytes](_MOST_TEXTS)
 
     def add(self, encoded: Any, tokenizer: Any) -> None:
         """Remembers what a fast tokenizer reports to have cut; others do not report it."""
@@ -32,11 +36,12 @@ class CutTexts:
                     for token, real in zip(each.ids, each.attention_mask, strict=True)
                     if real
                 ]
-                self._whole[tuple(kept)] = kept + rest
+                self._whole.add(as_bytes(kept), as_bytes(kept + rest))
 
     def whole(self, text: Sequence[int]) -> list[int] | None:
         """The whole text of which this is the beginning; None if it was not cut."""
-        return self._whole.get(tuple(text))
+        found = self._whole.get(as_bytes(text))
+        return None if found is None else from_bytes(found)
 
 
 def check_cut(call: ModelCall, pad_token_id: int | None, texts: CutTexts) -> Proven | None:

@@ -6,6 +6,7 @@ columns must not: the code has read a pad, or summed over pads. It is reported w
 number, a text, a gradient or the next input of a model), so a value that the code masks later is silent.
 """
 
+import threading
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -54,9 +55,17 @@ class ResultReader(TorchFunctionMode):
         self._pending: dict[tuple[CodePlace | None, int], Origin] = {}
         self._read: dict[tuple[CodePlace | None, int], set[int]] = {}
         self._is_paused = False
+        self._thread = 0
+
+    def __enter__(self) -> "ResultReader":
+        self._thread = threading.get_ident()
+        super().__enter__()  # type: ignore[no-untyped-call]
+        return self
 
     def follow(self, output: Any, layout: Layout, model: str, change: SideChange | None = None) -> None:
         """Follows the tensors of a model's output that have the columns of the batch."""
+        if threading.get_ident() != self._thread:
+            return
         for tensor in tensors_in(output):
             if tensor.shape[:2] == layout.real.shape and tensor.is_floating_point():
                 batch = Batch(layout.real.flatten().to(tensor.device), layout.width, model, change)
@@ -64,11 +73,15 @@ class ResultReader(TorchFunctionMode):
 
     def leave(self, values: Any) -> None:
         """These values leave the tensors: they are the input of a model."""
+        if threading.get_ident() != self._thread:
+            return
         for tensor in tensors_in(values):
             self._leave(tensor)
 
     def flush(self) -> None:
         """Reports the pads that were read, unless the line read other columns of the same row too: it is a loop."""
+        if threading.get_ident() != self._thread:
+            return
         for key, origin in self._pending.items():
             if is_one_column(torch.tensor(sorted(self._read[key])), origin.batch.width):
                 self._report(origin)
@@ -77,6 +90,9 @@ class ResultReader(TorchFunctionMode):
     @contextmanager
     def paused(self) -> Iterator[None]:
         """Within the context nothing is followed."""
+        if threading.get_ident() != self._thread:  # only one thread is followed, and it may be inside its own code
+            yield
+            return
         before, self._is_paused = self._is_paused, True
         is_on_top = _get_current_function_mode() is self  # type: ignore[no-untyped-call]
         if is_on_top:  # then the model's operations do not even pass here
@@ -85,7 +101,7 @@ class ResultReader(TorchFunctionMode):
             yield
         finally:
             if is_on_top:
-                self.__enter__()  # type: ignore[no-untyped-call]
+                self.__enter__()
             self._is_paused = before
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:

@@ -4,12 +4,17 @@ A tokenizer says which ids are text. From then on a row is known: with the pads 
 pads on either side (a data collator's or hand-written ones), and with tokens appended (a decoding loop).
 """
 
-from collections import OrderedDict
+from array import array
+from collections import Counter, OrderedDict
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 _LARGEST = 2**18
 """How many rows are remembered. An older one is unknown again, and nothing is said about it."""
+
+_SIZE = array("q").itemsize
+
+_Value = TypeVar("_Value")
 
 _ZERO = 0
 """What torch's pad_sequence() pads with if nothing else is given."""
@@ -30,13 +35,14 @@ class Padded(NamedTuple):
 
 
 class KnownRows:
-    """The rows that tokenizers and generate() made in this process."""
+    """The rows that tokenizers and generate() made in this process.
+
+    Programs tokenize millions of tokens. So a row is bytes, which are cheap to cut, and only its hash is remembered.
+    """
 
     def __init__(self) -> None:
-        self._texts: OrderedDict[tuple[int, ...], None] = OrderedDict()
-        self._padded: OrderedDict[tuple[int, ...], tuple[int, int] | None] = OrderedDict()
-        self._lengths: dict[int, int] = {}
-        self._widths: dict[int, int] = {}
+        self._texts = Remembered[None]()
+        self._padded = Remembered[tuple[int, int] | None]()
         self._pads: set[int] = {_ZERO}
 
     def add_pad(self, *pad_ids: int | None) -> None:
@@ -45,16 +51,12 @@ class KnownRows:
 
     def add(self, row: Sequence[int], real: Sequence[int] | None = None) -> None:
         """Remembers a row: its ids, and 1 for each column with text (all columns if it is None)."""
-        ids = tuple(row)
-        columns = range(len(ids)) if real is None else [column for column, is_real in enumerate(real) if is_real]
-        if not columns:
+        ids = as_bytes(row)
+        text = (0, len(row)) if real is None else _span(real)
+        if text is None or not row:
             return
-        start, end = columns[0], columns[-1] + 1
-        if end - start != len(columns):  # a hole in the mask: not made by padding
-            return
-        _remember(self._texts, self._lengths, ids[start:end], None)
-        same = self._padded.get(ids, (start, end)) == (start, end)
-        _remember(self._padded, self._widths, ids, (start, end) if same else None)
+        self._texts.add(_cut(ids, *text), None)
+        self._padded.add(ids, text if self._padded.get(ids, text) == text else None)
 
     def find(self, row: Sequence[int], mask: Sequence[int] | None = None) -> Padded | None:
         """Where the text of this row is; None if the row is unknown, or if two readings are possible.
@@ -64,57 +66,103 @@ class KnownRows:
             mask: The row's attention mask, if it has one of this length. Of several readings it selects the one that
                 it agrees with.
         """
-        ids = tuple(row)
-        readings = dict.fromkeys(self._readings(ids))
+        ids, width = as_bytes(row), len(row)
         exact = self._padded.get(ids)
+        if exact is not None and mask is not None and _span(mask) == exact:  # as the tokenizer made it
+            return Padded(*exact, width)
+        readings = dict.fromkeys(self._readings(row, ids))
         if exact is not None:
-            readings[Padded(*exact, len(ids))] = None
+            readings[Padded(*exact, width)] = None
         if not readings:
             return self._extended(ids)
         if len(readings) == 1:
             return next(iter(readings))
         if mask is not None:
+            given = [bool(one) for one in mask]
             for reading in readings:
-                if reading.real(len(ids), None) == [bool(one) for one in mask]:
+                if reading.real(width, None) == given:
                     return reading
-        has_pads = exact is not None and exact != (0, len(ids))
-        return Padded(*exact, len(ids)) if exact is not None and has_pads else None
+        has_pads = exact is not None and exact != (0, width)
+        return Padded(*exact, width) if exact is not None and has_pads else None
 
-    def _readings(self, ids: tuple[int, ...]) -> Iterable[Padded]:
+    def _readings(self, row: Sequence[int], ids: bytes) -> Iterable[Padded]:
         """Every way to split the row into pads, a known text and pads."""
-        for start in range(self._run_of_pads(ids) + 1):
-            rest = ids[start:]
-            for after in range(self._run_of_pads(rest[::-1]) + 1):
-                length = len(rest) - after
-                if length in self._lengths and rest[:length] in self._texts:
-                    yield Padded(start, start + length, len(ids))
+        width = len(row)
+        before = self._run_of_pads(row)
+        after = self._run_of_pads(row[::-1])
+        is_one_id = len(set(row)) == 1  # then all parts of one length are the same
+        for length in self._texts.lengths(width - before - after, width):
+            first = max(0, width - length - after)
+            if is_one_id and _cut(ids, first, first + length) not in self._texts:
+                continue
+            for start in range(first, min(before, width - length) + 1):
+                if _cut(ids, start, start + length) in self._texts:
+                    yield Padded(start, start + length, width)
 
-    def _extended(self, ids: tuple[int, ...]) -> Padded | None:
+    def _extended(self, ids: bytes) -> Padded | None:
         """The longest known padded row with which this one begins."""
-        for width in sorted((width for width in self._widths if width < len(ids)), reverse=True):
-            found = self._padded.get(ids[:width])
+        for width in sorted(self._padded.lengths(1, len(ids) // _SIZE - 1), reverse=True):
+            found = self._padded.get(_cut(ids, 0, width))
             if found is not None:
                 return Padded(*found, width)
         return None
 
-    def _run_of_pads(self, ids: tuple[int, ...]) -> int:
+    def _run_of_pads(self, row: Sequence[int]) -> int:
         """How many equal ids, which may be pads, the row begins with."""
-        if not ids or ids[0] not in self._pads:
+        if not row or row[0] not in self._pads:
             return 0
-        return next((column for column, token in enumerate(ids) if token != ids[0]), len(ids) - 1)
+        return next((column for column, token in enumerate(row) if token != row[0]), len(row) - 1)
 
 
-def _remember(
-    rows: "OrderedDict[tuple[int, ...], tuple[int, int] | None] | OrderedDict[tuple[int, ...], None]",
-    lengths: dict[int, int],
-    row: tuple[int, ...],
-    value: tuple[int, int] | None,
-) -> None:
-    if row not in rows:
-        lengths[len(row)] = lengths.get(len(row), 0) + 1
-    rows[row] = value  # type: ignore[assignment]
-    if len(rows) > _LARGEST:
-        oldest, _ = rows.popitem(last=False)
-        lengths[len(oldest)] -= 1
-        if not lengths[len(oldest)]:
-            del lengths[len(oldest)]
+class Remembered(Generic[_Value]):
+    """A value for each row, as bytes; the oldest rows are forgotten."""
+
+    def __init__(self, most: int | None = None) -> None:
+        self._most = most
+        self._values: OrderedDict[int, tuple[int, _Value]] = OrderedDict()
+        self._lengths: Counter[int] = Counter()
+
+    def __contains__(self, ids: bytes) -> bool:
+        return hash(ids) in self._values
+
+    def add(self, ids: bytes, value: _Value) -> None:
+        """Remembers the value of a row."""
+        key, length = hash(ids), len(ids) // _SIZE
+        self._lengths[length] += key not in self._values
+        self._values[key] = length, value
+        if len(self._values) > (self._most or _LARGEST):
+            _, (oldest, _) = self._values.popitem(last=False)
+            self._lengths[oldest] -= 1
+
+    def get(self, ids: bytes, default: _Value | None = None) -> _Value | None:
+        """The value of a row."""
+        found = self._values.get(hash(ids))
+        return default if found is None else found[1]
+
+    def lengths(self, least: int, most: int) -> list[int]:
+        """The lengths of the remembered rows in this range, both ends included."""
+        return [length for length, count in self._lengths.items() if count and least <= length <= most]
+
+
+def _span(mask: Sequence[int]) -> tuple[int, int] | None:
+    """The columns of a row's text; None if there is no text, or a hole in the mask, which is not from padding."""
+    flags = bytes(map(bool, mask))
+    start, end = flags.find(1), flags.rfind(1) + 1
+    return (start, end) if flags.count(1) == end - start else None
+
+
+def as_bytes(row: Sequence[int]) -> bytes:
+    """A row of ids, each in `_SIZE` bytes."""
+    return array("q", row).tobytes()
+
+
+def from_bytes(ids: bytes) -> list[int]:
+    """The ids of a row."""
+    row = array("q")
+    row.frombytes(ids)
+    return row.tolist()
+
+
+def _cut(ids: bytes, start: int, end: int) -> bytes:
+    """The columns from `start` to `end`."""
+    return ids[start * _SIZE : end * _SIZE]

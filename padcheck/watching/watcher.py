@@ -4,12 +4,13 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from multiprocessing import util
 from typing import Any
 
 import torch
 from transformers import PreTrainedModel
 
-from padcheck.core.faults import CodePlace, Fault, WatchedCalls
+from padcheck.core.faults import CodePlace, Fault
 from padcheck.watching import arguments, decoding, labels, other_tokenizer, prompts
 from padcheck.watching.caches import Caches
 from padcheck.watching.checks import ModelCall, Proven, check_forward, check_generate, missing_embedding
@@ -22,8 +23,10 @@ from padcheck.watching.patches import patched
 from padcheck.watching.places import is_user_file, user_place
 from padcheck.watching.results import ResultReader
 from padcheck.watching.rows import KnownRows
+from padcheck.watching.seen import Seen
 from padcheck.watching.shadow import main_output
-from padcheck.watching.workers import WorkerRow, WorkerRows
+from padcheck.watching.turns import Turns
+from padcheck.watching.workers import WorkerRow, Workers
 
 _CHECKS_PER_PLACE = 3
 
@@ -37,31 +40,34 @@ class Watcher:
     """Watches one program. Each method of `patches.Watching` runs the original call first and then looks at it.
 
     Nothing here raises into the user's program: what cannot be checked becomes a note.
+
+    Attributes:
+        seen: What was seen so far.
+        dtypes: The dtypes of the models that were called.
     """
 
-    def __init__(self, report: Callable[[Fault], None], *, every_call: bool = False) -> None:
+    def __init__(self, report: Callable[[Fault], None], workers: Workers, *, every_call: bool = False) -> None:
         """Prepares to watch.
 
         Args:
-            report: Receives each fault, once for each code and line.
+            report: Receives each fault, once for each code, line and rank.
+            workers: The processes of the program.
             every_call: Check every call, and not only the first ones at each line.
         """
-        self.notes: dict[str, None] = {}
         self.dtypes: set[str] = set()
-        self._report = report
         self._every_call = every_call
-        self._counts: Counter[str] = Counter()
         self._rows = KnownRows()
-        self._worker_rows = WorkerRows()
+        self.seen = Seen(report, workers)
+        self._workers = workers
+        self._turns = Turns()
         self._caches = Caches()
         self._outputs = decoding.GeneratedRows()
         self._cut_texts = prompts.CutTexts()
-        self._means = Means(self._found)
+        self._means = Means(self.seen.found)
         self._reader = ResultReader(self._value_left, self._means)
         self._makers = Makers()
         self._checked: Counter[CodePlace] = Counter()
         self._kinds: set[object] = set()
-        self._reported: set[tuple[str, CodePlace]] = set()
         self._state = threading.local()
         self._is_active = False
 
@@ -72,6 +78,7 @@ class Watcher:
             stack.enter_context(patched(self))
             stack.enter_context(self._reader)
             stack.enter_context(self._means.collecting())
+            util.register_after_fork(self._reader, _flush_at_exit)
             self._is_active = True
             try:
                 yield
@@ -80,11 +87,6 @@ class Watcher:
                 with self._guarded("the last results"):
                     self._reader.flush()
 
-    @property
-    def calls(self) -> WatchedCalls:
-        """How many calls were watched so far."""
-        return WatchedCalls(**self._counts)
-
     def tokenize(self, original: _Call, tokenizer: Any, args: Any, kwargs: Any) -> Any:
         """Remembers the rows that a tokenizer makes."""
         if not self._is_active or self._is_busy:
@@ -92,13 +94,13 @@ class Watcher:
         with self._reader.paused(), self._inside("tokenizer") as is_outermost:
             encoded = original(tokenizer, *args, **kwargs)
         with self._guarded("a tokenizer's rows"):
-            self._counts["tokenizer"] += is_outermost
+            self.seen.count("tokenizer", is_outermost)
             pads = arguments.special_ids(tokenizer)
             self._rows.add_pad(*pads)
             self._cut_texts.add(encoded, tokenizer)
             for row, mask in arguments.rows_of(encoded):
                 self._rows.add(row, mask)
-                self._worker_rows.share(WorkerRow(row, mask, pads))
+                self._workers.share(WorkerRow(row, mask, pads))
                 self._makers.add(row, tokenizer, side_is_given=kwargs.get("padding_side") is not None)
         return encoded
 
@@ -117,7 +119,7 @@ class Watcher:
             text = original(tokenizer, *args, **kwargs)
         with self._guarded("decoded rows"):
             for code, facts in decoding.faults(self._outputs, original, tokenizer, args, kwargs):
-                self._found(Proven(code, facts), user_place())
+                self.seen.found(Proven(code, facts), user_place())
         return text
 
     def generate(self, original: _Call, model: Any, args: Any, kwargs: Any) -> Any:
@@ -197,21 +199,23 @@ class Watcher:
     @contextmanager
     def _calling(self, kind: str, model: PreTrainedModel, named: Mapping[str, Any]) -> Iterator[None]:
         """Within the context the user's call runs. If it fails because of an id, that is reported."""
-        self._counts[kind] += 1
+        self.seen.count(kind)
         self.dtypes.add(str(model.dtype).removeprefix("torch."))
         try:
-            with self._reader.paused(), self._inside("model"):
+            with self._reader.paused(), self._inside("model"), self._turns.inside():
                 yield
         except (IndexError, RuntimeError):
             with self._guarded("a failed call"):
                 if (found := missing_embedding(model, named.get("input_ids"))) is not None:
-                    self._found(found, user_place())
+                    self.seen.found(found, user_place())
             raise
 
     def _before_model(self, inputs: Any) -> None:
         """A new call of a model: what was read from the last one is complete."""
         with self._guarded("results"):
-            self._worker_rows.collect(self._rows)
+            for row in self._workers.rows():
+                self._rows.add_pad(*row.pads)
+                self._rows.add(row.ids, row.mask)
             self._reader.leave(inputs)
             self._reader.flush()
 
@@ -222,21 +226,24 @@ class Watcher:
         self._checked[place] += 1
         is_due = self._every_call or is_new or self._checked[place] <= _CHECKS_PER_PLACE
         is_padded = bool(layout.padded.any())
-        self._counts["padded"] += is_padded
-        self._counts["checked"] += is_padded and is_due
+        self.seen.count("padded", is_padded)
+        self.seen.count("checked", is_padded and is_due)
         return is_due
 
     def _check(self, place: CodePlace, check: Callable[[], Proven | None]) -> None:
         try:
-            found = check()
+            with self._turns.alone() as is_alone:
+                found = check() if is_alone else None
+            reason = None if is_alone else "other threads run models"
         except torch.OutOfMemoryError:
             torch.cuda.empty_cache()
-            self._note(f"{place.file}:{place.line}: not compared with the rows alone: the accelerator's memory is full")
-            return
+            found, reason = None, "the accelerator's memory is full"
         except Exception as error:  # noqa: BLE001  a check must not end the user's program
-            self._note(f"{place.file}:{place.line}: not compared with the rows alone: {type(error).__name__}: {error}")
-            return
-        self._found(found, place)
+            found, reason = None, f"{type(error).__name__}: {error}"
+        if reason is not None:
+            self.seen.note(f"{place.file}:{place.line}: not compared with the rows alone: {reason}")
+        if found is not None:
+            self.seen.found(found, place)
 
     def _value_left(self, origin: Origin) -> None:
         """A value that depends on pads has left the tensors."""
@@ -247,16 +254,9 @@ class Watcher:
             "model": origin.batch.model,
             "width": origin.batch.width,
         }
-        self._found(by_library(Proven(origin.code, facts), origin.batch.change), origin.place)
-
-    def _found(self, found: Proven | None, place: CodePlace | None) -> None:
-        if found is None or place is None or (found.code, place) in self._reported:
-            return
-        self._reported.add((found.code, place))
-        self._report(Fault(code=found.code, place=place, facts=found.facts))
-
-    def _note(self, text: str) -> None:
-        self.notes.setdefault(text)
+        found = by_library(Proven(origin.code, facts), origin.batch.change)
+        if found is not None:
+            self.seen.found(found, origin.place)
 
     @contextmanager
     def _guarded(self, what: str) -> Iterator[None]:
@@ -265,7 +265,7 @@ class Watcher:
             with self._reader.paused():
                 yield
         except Exception as error:  # noqa: BLE001  the user's program must not end because of it
-            self._note(f"{what} could not be watched: {type(error).__name__}: {error}")
+            self.seen.note(f"{what} could not be watched: {type(error).__name__}: {error}")
 
     @contextmanager
     def _inside(self, kind: str) -> Iterator[bool]:
@@ -291,6 +291,11 @@ class Watcher:
     @property
     def _is_busy(self) -> bool:
         return getattr(_RUNNING_A_CHECK, "is_running", False)
+
+
+def _flush_at_exit(reader: ResultReader) -> None:
+    """For a process that multiprocessing has forked: it ends without leaving the context."""
+    util.Finalize(None, reader.flush, exitpriority=1)
 
 
 def _is_of_user(model: PreTrainedModel) -> bool:

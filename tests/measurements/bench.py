@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -48,6 +49,24 @@ for side in ("right", "left"):
     print(tokenizer.batch_decode(model.generate(**batch, max_new_tokens=20, pad_token_id=tokenizer.pad_token_id)))
 """
 """What people write by hand: both sides, without a reference to compare them with."""
+
+CALLS = """
+import sys
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+folder, prompts, calls = sys.argv[1], open(sys.argv[2]).read().splitlines(), int(sys.argv[3])
+tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="left")
+tokenizer.pad_token = tokenizer.eos_token
+model = AutoModelForCausalLM.from_pretrained(folder).eval()
+for number in range(calls):
+    batch = tokenizer(prompts, return_tensors="pt", padding=True)
+    positions = (batch.attention_mask.cumsum(1) - 1).clamp(min=0)
+    with torch.no_grad():
+        print(model(**batch, position_ids=positions).logits[:, -1].argmax(-1))
+    if number < 3:
+        print(tokenizer.batch_decode(model.generate(**batch, max_new_tokens=20)))
+"""
+"""A right program, for `padcheck run`: 3 calls of generate() and any number of forward()."""
 
 
 class Pair(NamedTuple):
@@ -87,6 +106,9 @@ def pairs(folder: Path) -> list[Pair]:
         _compare("GPT-2's size", gpt2, folder, 1.5),
         _compare("SmolLM2", smollm2, folder, 1.5),
         _compare("SmolLM2 in bfloat16", smollm2, folder, 2.0, dtype="bfloat16"),
+        _run("100 padded calls", smollm2, folder, PROMPTS[1:3], 100, target=1.1),
+        _run("3 padded calls", smollm2, folder, PROMPTS[1:3], 3, target=2.0),
+        _run("100 calls without pads", smollm2, folder, PROMPTS[1:2] * 2, 100, target=1.05),
     ]
 
 
@@ -103,6 +125,15 @@ def _compare(name: str, model: Path, folder: Path, target: float, dtype: str = "
     words = ["compare", str(model), "--prompts", str(prompts), "--max-new-tokens", "20", "--dtype", dtype]
     bare = [sys.executable, str(script), str(model), str(prompts), dtype]
     return Pair(f"compare {name}", [sys.executable, "-m", "padcheck", *words], bare, target, memory_target=1.1)
+
+
+def _run(name: str, model: Path, folder: Path, texts: Sequence[str], calls: int, *, target: float) -> Pair:
+    script, prompts = folder / "calls.py", folder / f"{name}.txt"
+    script.write_text(CALLS)
+    prompts.write_text("\n".join(texts))
+    words = [str(script), str(model), str(prompts), str(calls)]
+    command = [sys.executable, "-m", "padcheck", "run", *words]
+    return Pair(f"run, {name}", command, [sys.executable, *words], target, memory_target=1.1)
 
 
 def _gpt2(folder: Path) -> Path:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from padcheck.watching.rows import KnownRows, Padded
+from padcheck.watching.rows import KnownRows, Padded, Remembered, _cut, as_bytes, from_bytes
 
 PAD, EOS = 7, 9
 
@@ -64,3 +64,30 @@ def test_the_oldest_rows_are_forgotten(rows, monkeypatch):
         rows.add([token])
     assert rows.find([1, 2, 3]) is None
     assert rows.find([23]) == Padded(0, 1, 1)
+
+
+def test_a_row_of_pads_only_takes_no_longer_than_any_other(rows, monkeypatch):
+    cuts = []
+    monkeypatch.setattr("padcheck.watching.rows._cut", lambda *given: cuts.append(given) or _cut(*given))
+    for length in range(1, 200):
+        rows.add([1] * length)
+    assert rows.find([PAD] * 512) is None
+    assert len(cuts) < 1000  # and not 512 for each of 200 lengths
+
+
+def test_a_text_of_pads_is_found_by_its_mask(rows):
+    rows.add([PAD, PAD])
+    assert rows.find([PAD, PAD, PAD], [0, 1, 1]) == Padded(1, 3, 3)
+    assert rows.find([PAD, PAD, PAD], [1, 1, 0]) == Padded(0, 2, 3)
+    assert rows.find([PAD, PAD, PAD]) is None
+
+
+def test_a_row_of_bytes_keeps_its_ids():
+    assert from_bytes(as_bytes([0, -1, 2**40])) == [0, -1, 2**40]
+
+
+def test_a_smaller_memory_forgets_earlier():
+    remembered = Remembered[str](2)
+    for token in range(3):
+        remembered.add(as_bytes([token]), str(token))
+    assert [remembered.get(as_bytes([token])) for token in range(3)] == [None, "1", "2"]

@@ -19,7 +19,8 @@ def _lines(run: Run) -> Iterator[str]:
     yield f"**{escape(wording.conclusion(run))}**"
     yield ""
     for finding in run.findings:
-        yield f"**{escape(wording.place(finding))}: {finding.code} {finding.name}** ({finding.severity.value})"
+        place = escape(wording.place(finding) + wording.in_ranks(finding))
+        yield f"**{place}: {finding.code} {finding.name}** ({finding.severity.value})"
         yield ""
         if finding.source:
             yield from block([finding.source], "python")

@@ -20,7 +20,9 @@ def print_run(run: Run, console: Console) -> None:
     """Prints each finding after its line of code, and the conclusion last."""
     section_title(console, f"padcheck run {wording.title(run)}")
     for finding in run.findings:
-        console.print(Text.assemble((wording.place(finding), "bold"), "  ", (finding.source, "dim")), soft_wrap=True)
+        ranks = wording.in_ranks(finding)
+        place = Text.assemble((wording.place(finding), "bold"), ranks, "  ", (finding.source, "dim"))
+        console.print(place, soft_wrap=True)
         print_finding(finding, console)
         console.print()
     if further := wording.further(run):

@@ -33,6 +33,13 @@ def place(finding: CallerFinding) -> str:
     return f"{finding.file}:{finding.line}"
 
 
+def in_ranks(finding: CallerFinding) -> str:
+    """The ranks in which it was seen, such as " in ranks 0, 3"; empty if the program is one process."""
+    if not finding.ranks:
+        return ""
+    return f" in rank{'s' * (len(finding.ranks) > 1)} {', '.join(map(str, finding.ranks))}"
+
+
 def one_line(finding: CallerFinding) -> str:
     """A finding as one line: where, what, and what to change. Printed outside of a report, so it is made safe here."""
     return visible(f"{place(finding)}: {finding.code}: {finding.message} Fix: {finding.fix}")

@@ -2,6 +2,7 @@
 
 import json
 
+import msgspec
 import pytest
 from builders import HOSTILE
 from documents import CODE, a_run
@@ -59,3 +60,12 @@ def test_a_finding_is_one_line_that_begins_with_its_place():
     line = wording.one_line(a_run(HOSTILE).findings[0])
     assert "\n" not in line
     assert ":7: PAD509: " in line
+
+
+@pytest.mark.parametrize(("ranks", "text"), [((), ""), ((1,), " in rank 1"), ((0, 3), " in ranks 0, 3")])
+def test_the_ranks_are_named(ranks, text):
+    run = a_run()
+    run = msgspec.structs.replace(run, findings=(msgspec.structs.replace(run.findings[0], ranks=ranks),))
+    assert wording.in_ranks(run.findings[0]) == text
+    for fmt in (Format.TABLE, Format.MARKDOWN):
+        assert (" in rank" in render(run, fmt, View(width=100))) == bool(ranks)
