@@ -14,6 +14,7 @@ from padcheck.core.facts import LengthLimit, ModelFacts
 from padcheck.core.progress import Progress
 from padcheck.core.settings import MeasureSettings
 from padcheck.core.use_case import HEADS
+from padcheck.hf.calls.batches import two_sided_widths
 from padcheck.hf.calls.capture import captured_warnings, library_bars
 from padcheck.hf.calls.generation import overridden_settings
 from padcheck.hf.inspection import Inspected, inspect
@@ -28,7 +29,7 @@ from padcheck.hf.runs.crossing import Crossing, not_crossing, plan_crossing
 from padcheck.hf.runs.in_batches import Measured, not_run, run_in_batches
 from padcheck.hf.runs.recorder import OutOfMemoryError
 from padcheck.hf.tasks.measuring import TaskMeasured, measure_task, reader_of
-from padcheck.hf.tasks.score import Scoring, scored_texts
+from padcheck.hf.tasks.score import Scored, Scoring, scored_texts
 from padcheck.hf.tokenizer.encoding import decode
 from padcheck.hf.tokenizer.labels import labels_keep_eos
 
@@ -215,12 +216,22 @@ def _with_scores(
         inspected.loaded.tokenizer,
         tuple(text.input_ids for text in texts),
         inspected.pad_token,
-        reader=Scoring(tuple(texts)),
+        reader=Scoring(tuple(texts), two_sided=_has_two_sides(texts, inspected.evidence.model)),
         settings=settings,
         progress=progress,
+        first_parts={index: text.first for index, text in enumerate(texts)},
     )
     task = msgspec.structs.replace(found.task, choices=tuple(text.choice for text in texts))
     return measured | {"task": task, "places": measured["places"] | found.places}
+
+
+def _has_two_sides(texts: list[Scored], model: ModelFacts) -> bool:
+    """True if there are choices, and enough learned positions for them next to their prompts with pads in between."""
+    if all(text.choice.text is None for text in texts):
+        return False
+    width = sum(two_sided_widths([(text.first, len(text.input_ids) - text.first) for text in texts]))
+    limit = model.max_position_embeddings
+    return model.position_encoding != "learned" or limit is None or width <= limit
 
 
 def _no_embedding_row(pad_id: int, embedding_rows: int) -> str:

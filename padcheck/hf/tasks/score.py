@@ -64,13 +64,19 @@ class Scoring:
 
     Attributes:
         texts: What is scored, by the index that its rows have.
+        two_sided: Whether prompts are also padded on the left and their choices on the right, in one row.
     """
 
     texts: tuple[Scored, ...]
+    two_sided: bool = False
 
     numbers = "token log-likelihoods"
-    runs: tuple[TaskRunName, ...] = ()
     finds_columns = False
+
+    @property
+    def runs(self) -> tuple[TaskRunName, ...]:
+        """Prompt and choice padded on different sides, as preference training does."""
+        return ("two_sided", "two_sided_positions") if self.two_sided else ()
 
     def part(self, model: PreTrainedModel) -> PreTrainedModel:
         """The whole model."""

@@ -48,6 +48,7 @@ from padcheck.judging.rules.pad415_embeds_hide_pads import EmbedsHidePads
 from padcheck.judging.rules.pad421_naive_pooling_reads_pads import NaivePoolingReadsPads
 from padcheck.judging.rules.pad431_choice_flips import ChoiceFlips
 from padcheck.judging.rules.pad432_harness_scores_differ import HarnessScoresDiffer
+from padcheck.judging.rules.pad433_two_sided_scores_differ import TwoSidedScoresDiffer
 from padcheck.judging.rules.pad901_no_padding import NoPadding
 from padcheck.judging.rules.pad902_arm_not_run import ArmNotRun
 from padcheck.judging.rules.pad903_control_not_seen import ControlNotSeen
@@ -101,6 +102,7 @@ RULES: tuple[Rule, ...] = (
     NaivePoolingReadsPads(),
     ChoiceFlips(),
     HarnessScoresDiffer(),
+    TwoSidedScoresDiffer(),
     NoPadding(),
     ArmNotRun(),
     ControlNotSeen(),
