@@ -46,8 +46,8 @@ def option_values(asked: Mapping[str, Any]) -> dict[str, Any]:
         values["select"] = tuple(_codes(values["select"]))
     if "ignore" in values:
         values["ignore"] = dict.fromkeys(_codes(values["ignore"]), "left out by --ignore")
-    if "with_modes" in values:
-        values["with_modes"] = tuple(mode.lower() for mode in _parts(values["with_modes"])) or ("",)
+    for name in values.keys() & {"with_modes", "tasks"}:
+        values[name] = tuple(word.lower() for word in _parts(values[name])) or ("",)
     if "fail_on" in values:
         values["fail_on"] = FailOn(values["fail_on"]).severity
     if "reports" in values:
