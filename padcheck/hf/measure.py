@@ -18,6 +18,7 @@ from padcheck.hf.calls.batches import two_sided_widths
 from padcheck.hf.calls.capture import captured_warnings, library_bars
 from padcheck.hf.calls.generation import overridden_settings
 from padcheck.hf.inspection import Inspected, inspect
+from padcheck.hf.library.auto_classes import scores_after_an_encoder
 from padcheck.hf.library.config_facts import num_layers
 from padcheck.hf.library.devices import device_names
 from padcheck.hf.library.length_limits import length_limits
@@ -26,10 +27,12 @@ from padcheck.hf.load.without_weights import LoadWithoutWeights, ModelWithoutWei
 from padcheck.hf.parallel.ranks import in_step, number_of_ranks
 from padcheck.hf.runs.attention import implementations
 from padcheck.hf.runs.crossing import Crossing, not_crossing, plan_crossing
-from padcheck.hf.runs.in_batches import Measured, not_run, run_in_batches
+from padcheck.hf.runs.in_batches import Encoded, Measured, not_run, run_in_batches
 from padcheck.hf.runs.recorder import OutOfMemoryError
 from padcheck.hf.tasks.measuring import TaskMeasured, measure_task, reader_of
+from padcheck.hf.tasks.reading import Reader
 from padcheck.hf.tasks.score import Scored, Scoring, scored_texts
+from padcheck.hf.tasks.score_decoded import DecodedScoring, decoded_texts
 from padcheck.hf.tokenizer.encoding import decode
 from padcheck.hf.tokenizer.labels import labels_keep_eos
 
@@ -89,15 +92,30 @@ def _run(
 ) -> tuple[Evidence, dict[str, Any]]:
     """The evidence with the prompts that were added to cross limits, and what the runs gave, by field of `Evidence`."""
     if settings.task in HEADS:
-        ran = _run_task(model, inspected, embedding_rows, settings, progress)
+        reader = reader_of(settings.task, inspected.loaded.pooling)
+        ran = _run_task(model, inspected, embedding_rows, settings, progress, reader=reader, encoded=inspected.encoded)
         head = None if settings.task == "embed" else "random" if has_random_head else inspected.loaded.weights
         task = msgspec.structs.replace(ran.task, head=head, pooling=inspected.loaded.pooling)
+        return _add_crossing(inspected, not_crossing(length_limits(model.config))), vars(ran) | {"task": task}
+    if scores_after_an_encoder(model.config, settings.task):
+        texts = decoded_texts(
+            inspected.loaded.tokenizer, inspected.texts, inspected.encoded, _choices(settings, inspected)
+        )
+        reader = DecodedScoring(tuple(texts))
+        encoded = tuple(text.input_ids for text in texts)
+        ran = _run_task(model, inspected, embedding_rows, settings, progress, reader=reader, encoded=encoded)
+        task = msgspec.structs.replace(ran.task, choices=tuple(text.choice for text in texts))
         return _add_crossing(inspected, not_crossing(length_limits(model.config))), vars(ran) | {"task": task}
     ran_prompts, crossing = _run_prompts(model, inspected, embedding_rows, settings, progress)
     found = vars(ran_prompts)
     if settings.task == "score":
         found = _with_scores(found, model, inspected, settings, progress)
     return _add_crossing(inspected, crossing), found
+
+
+def _choices(settings: MeasureSettings, inspected: Inspected) -> tuple[tuple[str, ...], ...]:
+    """The choices of each prompt; the continuations are choices of all of them."""
+    return settings.choices or (settings.continuations,) * len(inspected.encoded)
 
 
 def _crossed(limit: LengthLimit, longest_row: int) -> LengthLimit:
@@ -133,7 +151,8 @@ def _require_enough_positions(inspected: Inspected) -> None:
     """Checks that the learned positions are enough: beyond their table, the run would end in an IndexError."""
     model, longest = inspected.evidence.model, max(inspected.evidence.num_prompt_tokens)
     limit, needed = model.max_position_embeddings, longest + inspected.evidence.max_new_tokens
-    if inspected.evidence.settings.get("task") in HEADS:
+    task = inspected.evidence.settings.get("task")
+    if task in HEADS or (task == "score" and inspected.loaded.config.is_encoder_decoder):
         needed = longest
     if model.position_encoding == "learned" and limit is not None and needed > limit:
         raise NotMeasuredError(
@@ -175,7 +194,14 @@ def _run_prompts(
 
 
 def _run_task(
-    model: PreTrainedModel, inspected: Inspected, embedding_rows: int, settings: MeasureSettings, progress: Progress
+    model: PreTrainedModel,
+    inspected: Inspected,
+    embedding_rows: int,
+    settings: MeasureSettings,
+    progress: Progress,
+    *,
+    reader: Reader,
+    encoded: Encoded,
 ) -> TaskMeasured:
     pad_id = inspected.pad_token.token_id
     if not 0 <= pad_id < embedding_rows:
@@ -187,9 +213,9 @@ def _run_task(
     return measure_task(
         model,
         inspected.loaded.tokenizer,
-        inspected.encoded,
+        encoded,
         inspected.pad_token,
-        reader=reader_of(settings.task, inspected.loaded.pooling),
+        reader=reader,
         settings=settings,
         progress=progress,
     )
@@ -207,7 +233,7 @@ def _with_scores(
         inspected.loaded.tokenizer,
         inspected.texts,
         inspected.encoded,
-        settings.choices or (settings.continuations,) * len(inspected.encoded),
+        _choices(settings, inspected),
     )
     if not texts or all(run.error is not None for run in measured["runs"].values()):
         return measured

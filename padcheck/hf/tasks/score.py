@@ -105,10 +105,7 @@ class Scoring:
 
     def shown(self, _model: PreTrainedModel, reading: Reading, _reference: Reading | None) -> dict[str, float]:
         """Their sum, and the perplexity."""
-        tokens = reading.parts[_TOKENS]
-        total = tokens.sum().item()
-        perplexity = math.exp(min(-total / len(tokens), 700.0))  # beyond that a float overflows
-        return {"log-likelihood": total, "perplexity": perplexity}
+        return shown_scores(reading.parts[_TOKENS])
 
     def conclude(self, _model: PreTrainedModel, _readings: dict[int, Reading]) -> dict[int, str | None]:
         """Nothing: the choices of a prompt may be in several batches, so they are ranked afterwards."""
@@ -116,3 +113,10 @@ class Scoring:
 
     def _length(self, index: int) -> int:
         return len(self.texts[index].input_ids)
+
+
+def shown_scores(tokens: torch.Tensor) -> dict[str, float]:
+    """The sum of the log-likelihoods of tokens, and their perplexity."""
+    total = tokens.sum().item()
+    perplexity = math.exp(min(-total / len(tokens), 700.0))  # beyond that a float overflows
+    return {"log-likelihood": total, "perplexity": perplexity}

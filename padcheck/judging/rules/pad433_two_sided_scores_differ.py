@@ -58,5 +58,5 @@ class TwoSidedScoresDiffer(TaskRule):
 
 def _without_positions(task: TaskCase) -> str:
     if task.right_on("right"):
-        return "# move the pads of the prompt behind the completion: right padding alone is right"
+        return "# move the pads of the prompt after the completion: right padding alone is right"
     return "per_device_train_batch_size = 1"
