@@ -11,6 +11,7 @@ from padcheck.hf.library.auto_classes import (
     scores_after_an_encoder,
     tasks_of,
 )
+from padcheck.hf.toys.architectures import is_architecture_name
 
 _HEAD_NAMES: dict[Task, str] = {"classify": "sequence classifier", "embed": "model without a head"}
 
@@ -36,6 +37,21 @@ def require_suitable(name: str, config: PretrainedConfig, task: Task | None) -> 
             f"{name} ({config.model_type}) has no {_HEAD_NAMES[task]} that transformers knows.",
             meaning="No Auto class of transformers lists this head for its model type.",
             change=f"Leave out --task {task}, or give a model that has this head.",
+        )
+
+
+def require_class(model_type: str, task: Task | None) -> None:
+    """Checks that a name is not that of a model type for which transformers has a class only for other tasks.
+
+    Raises:
+        NotMeasuredError: It is.
+    """
+    others = [other for other in ("generate", "score", *HEADS) if is_architecture_name(model_type, other)]
+    if others:
+        raise NotMeasuredError(
+            f"transformers has no class of {model_type} for {task or 'generating'}.",
+            meaning=f"It has classes of it for {', '.join(others)}.",
+            change=f"Add --task {others[0]}, or give another model type.",
         )
 
 

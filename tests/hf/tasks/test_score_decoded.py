@@ -156,3 +156,18 @@ def test_a_model_type_and_a_saved_model_from_the_command_line(padcheck, tmp_path
     again = padcheck("render", saved, "--padding-side", "left")
     assert again.exit_code == 0
     assert "left padding does not change the token log-likelihoods" in again.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "tasks"),
+    [
+        (("mamba", "--task", "classify"), "generate, score, embed"),
+        (("t5",), "score, classify, embed"),
+        (("deberta-v2", "--task", "score"), "classify, embed"),
+    ],
+    ids=["classify", "generate", "score"],
+)
+def test_a_model_type_without_a_class_for_the_task_says_for_which_it_has_one(padcheck, words, tasks) -> None:
+    outcome = padcheck("compare", *words, "--tiny")
+    assert outcome.exit_code == 3
+    assert f"It has classes of it for {tasks}." in outcome.stderr

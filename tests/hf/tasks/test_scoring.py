@@ -207,3 +207,25 @@ def test_choices_from_a_configuration(padcheck, tmp_path: Path) -> None:
     [report] = padcheck("check", "--config", config, "--format", "json").report["reports"]
     assert [choice["text"] for choice in report["task"]["choices"]][:2] == [" May", " June"]
     assert report["settings"]["choices"] == [[" May", " June"], []]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--continuations", "none.txt"), "none.txt"),
+        (("--continuations", "empty.txt"), "has no prompt"),
+        (("--config", "short.toml"), "There are choices for 1 prompts, and 2 prompts"),
+    ],
+    ids=["no such file", "an empty file", "fewer choices than prompts"],
+)
+def test_a_file_of_choices_that_does_not_fit_is_a_usage_error(
+    padcheck, tmp_path: Path, monkeypatch, words: tuple[str, str], message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("empty.txt").write_text("")
+    Path("short.toml").write_text('models = ["demo"]\ntask = "score"\nprompts = ["a", "b"]\nchoices = [[" c"]]\n')
+    command = ("check",) if words[0] == "--config" else ("compare", "--task", "score")
+    outcome = padcheck(*command, *words)
+    assert outcome.exit_code == 2
+    assert message in outcome.stderr
+    assert outcome.stdout == ""
