@@ -103,7 +103,7 @@ def test_pads_that_reach_the_text_are_named_as_the_cause() -> None:
 def test_a_clean_family_passes(model_type: str, dtype: torch.dtype) -> None:
     report = compare(build(dtype, model_type))
     assert report.status == "pass", report
-    # Positions that are slots are wrong on the left, where nobody pads such a model.
+    # Positions that are slots are wrong on the left; such models are padded on the right.
     assert codes(report) <= ({"PAD405"} if model_type in ("bart", "mbart", "pegasus", "marian") else set())
     assert report.advice[0].line.endswith('padding_side="right", return_tensors="pt"), labels=labels).logits')
 
