@@ -42,6 +42,25 @@ def test_compare(padcheck):
     assert padcheck.compare(MODEL, TOKENIZER, max_new_tokens=2).findings
 """
 
+TESTS_OF_A_CLASSIFIER = """
+import torch
+from zoo.families import PROMPTS, tokenizer
+from zoo.heads import PLANTED_HEADS, classifier
+
+FAULT = next(each for each in PLANTED_HEADS if each.name == "pools the last column")
+
+def test_clean(padcheck):
+    padcheck.assert_padding_invariant(classifier(torch.float32), tokenizer(), PROMPTS, task="classify")
+
+def test_fault(padcheck):
+    model = FAULT.build(torch.float32)
+    padcheck.assert_padding_invariant(model, tokenizer(), PROMPTS, task="classify", padding_side="right")
+
+def test_compare(padcheck):
+    report = padcheck.compare(classifier(torch.float32), tokenizer(), PROMPTS, task="classify")
+    assert report.task_comparisons["right"].verdict.within_rounding
+"""
+
 
 def run_pytest(folder: Path, *args: str) -> Outcome:
     """Runs pytest in a folder with only our plugin and pytest-xdist, also if our plugin is not installed."""
@@ -150,3 +169,13 @@ def test_the_fixture(tmp_path, processes):
     assert "E       AssertionError: NOT MEASURED: GPT2Model generates no text." in failed["test_unmeasured"]
     for text in failed.values():  # the line of the test, and no line of padcheck
         assert re.findall(r"^(\S+\.py):\d+:", text, re.MULTILINE) == ["test_padding.py"]
+
+
+def test_the_fixture_with_a_task(tmp_path):
+    (tmp_path / "test_classifier.py").write_text(TESTS_OF_A_CLASSIFIER)
+    ended = run_pytest(tmp_path, "--junitxml=junit.xml")
+    assert ended.exit_code == 1, ended
+    failed = {name.rpartition("::")[2]: text for name, text in results(tmp_path).items() if text}
+    assert failed.keys() == {"test_fault"}
+    assert "AssertionError: FAIL: right padding changes the class logits" in failed["test_fault"]
+    assert "PAD412 error" in failed["test_fault"]

@@ -218,6 +218,7 @@ def check(models: options.Models = None, **asked: Any) -> None:
     epilog=_examples(
         "padcheck survey",
         "padcheck survey llama qwen3_next --verbose",
+        "padcheck survey --task classify",
         "padcheck survey --format markdown --output compatibility.md",
     ),
 )

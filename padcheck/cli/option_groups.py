@@ -33,6 +33,7 @@ from padcheck.cli.options import (
     Ray,
     Revision,
     Seed,
+    SurveyedTasks,
     TaskOption,
     Temperature,
     Thorough,
@@ -85,7 +86,7 @@ LENGTH = _panel(None, max_new_tokens=MaxNewTokens)
 JUDGED_USE = _panel(None, task=TaskOption, padding_side=PaddingSideOption)
 USE = JUDGED_USE | _panel(None, continuations=Continuations)
 CONFIGURATION = _panel(None, config=Config, baseline=BaselineOption, write_baseline=WriteBaseline)
-SURVEYING = _panel(None, multimodal=Multimodal, jobs=Jobs, timeout=Timeout)
+SURVEYING = _panel(None, multimodal=Multimodal, tasks=SurveyedTasks, jobs=Jobs, timeout=Timeout)
 WATCHING = _panel(
     None,
     as_module=run_options.AsModule,

@@ -109,8 +109,8 @@ def _codes(options: list[str]) -> tuple[str, ...]:
     return tuple(code.upper() for code in _parts(options))
 
 
-def _modes(options: list[str]) -> tuple[str, ...]:
-    return tuple(mode.lower() for mode in _parts(options)) or ("",)
+def _words(options: list[str]) -> tuple[str, ...]:
+    return tuple(word.lower() for word in _parts(options)) or ("",)
 
 
 def _ignored(options: list[str]) -> dict[str, str]:
@@ -141,6 +141,7 @@ _CONVERTERS: dict[str, Callable[[Any], Any]] = {
     "ignore": _ignored,
     "reports": _files_by_format,
     "select": _codes,
-    "with_modes": _modes,
+    "tasks": _words,
+    "with_modes": _words,
 }
 """What turns the parsed value of an option into that of its setting."""

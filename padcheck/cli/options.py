@@ -217,6 +217,15 @@ Multimodal = Annotated[
     bool | None,
     typer.Option("--multimodal", help="Also check the language models of multimodal model types, on text only."),
 ]
+SurveyedTasks = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--task",
+        help="Also run each architecture as a classifier or an embedder, if transformers has such a class for it: "
+        "classify or embed.",
+        metavar="TASK[,TASK]",
+    ),
+]
 Jobs = Annotated[
     int | None,
     typer.Option("--jobs", "-j", metavar="N", help="Processes to run at a time. (default: one per core, up to 8)"),

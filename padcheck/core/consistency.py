@@ -67,7 +67,9 @@ def _report(report: Report | Unmeasured, where: str) -> None:
     if report.command == "compare":
         for run in () if only_task else USER_RUNS:
             _require(run in evidence.runs, f"the run `{run}` is missing", f"{where}.arms")
-        judged_task = report.judgement.task in HEADS
+        task = report.judgement.task
+        of_score = only_task and task == "score" and evidence.task is not None and evidence.task.name == task
+        judged_task = task in HEADS or of_score
         has_verdict = report.exit_code not in _NO_VERDICT
         _require(judged_task == only_task or not has_verdict, "`judgement` and `task` contradict each other", where)
     _references(report.comparisons, evidence.runs, "`comparisons` and `arms` name other references", where)

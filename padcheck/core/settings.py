@@ -227,17 +227,21 @@ class SurveySettings:
         multimodal: Also survey the language models of multimodal model types.
         jobs: How many processes run at a time; None for one per core, up to 8.
         timeout: How long one model type may take, in seconds.
+        tasks: The tasks with a head that each model type also runs in, if transformers has such a class for it.
 
     Raises:
-        UsageError: A number is out of range.
+        UsageError: A number is out of range, or a task has no head.
     """
 
     model_types: tuple[str, ...] = ()
     multimodal: bool = False
     jobs: int | None = None
     timeout: float = 120.0
+    tasks: tuple[Task, ...] = ()
 
     def __post_init__(self) -> None:
+        for task in self.tasks:
+            _require(task in HEADS, f"--task is {task!r}", f"Use {' or '.join(HEADS)}: the others always run.")
         _require(self.jobs is None or self.jobs >= 1, f"--jobs is {self.jobs}", "Use 1 or more.")
         _require(0 < self.timeout < math.inf, f"--timeout is {self.timeout}", "Use a number of seconds above 0.")
 

@@ -31,6 +31,8 @@ TaskRunName = Literal[
     "right_first_column",
     "left_all_slots",
     "right_all_slots",
+    "two_sided",
+    "two_sided_positions",
     "ends_in_eos",
     "broken_mask",
     "step_alone",
@@ -62,7 +64,7 @@ class TaskPlan:
     Attributes:
         description: What is different about it, for the report.
         reference: The run that it is compared with; None if it is not compared.
-        padding_side: None if nothing is padded.
+        padding_side: The side that prompts are padded on; None if nothing is padded.
         by_users: Users run texts like this. The other runs are probes.
         control: It has a fault made on purpose. If no control changes a padded row, no fault could be seen.
     """
@@ -96,6 +98,8 @@ TASK_PLANS: dict[TaskRunName, TaskPlan] = {
     "right_first_column": TaskPlan("right, pooled by [:, 0]", ALONE, "right"),
     "left_all_slots": TaskPlan("left, pooled by mean(1), pads included", ALONE, "left"),
     "right_all_slots": TaskPlan("right, pooled by mean(1), pads included", ALONE, "right"),
+    "two_sided": TaskPlan("prompt padded left, choice padded right", ALONE, "left"),
+    "two_sided_positions": TaskPlan("the same, position_ids from the mask", ALONE, "left"),
     "ends_in_eos": TaskPlan("each text alone, eos at its end", None),
     "broken_mask": TaskPlan("the mask broken on purpose", ALONE, "left", control=True),
     STEP_ALONE: TaskPlan("the texts alone", None),

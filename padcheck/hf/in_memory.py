@@ -11,8 +11,9 @@ from padcheck.core.errors import NotMeasuredError, UsageError
 from padcheck.core.evidence import Evidence
 from padcheck.core.progress import Progress
 from padcheck.core.settings import DEFAULT_PROMPTS, MeasureSettings
-from padcheck.core.use_case import HEADS
+from padcheck.core.use_case import HEADS, Task
 from padcheck.hf.inspection import inspect
+from padcheck.hf.library.auto_classes import scores_after_an_encoder
 from padcheck.hf.library.untouched import untouched
 from padcheck.hf.load.decoder_only import require_decoder_only, require_language_model
 from padcheck.hf.load.hub import Source
@@ -58,7 +59,7 @@ def measure_in_memory(model: Model, tokenizer: Tokenizer, settings: MeasureSetti
     name = inner.name_or_path or type(inner).__name__
     _require_weights(name, inner)
     if settings.task not in HEADS:
-        _require_generating(name, inner)
+        _require_generating(name, inner, settings.task)
     if inner is not model:
         name = f"{type(model).__name__} of {name}"
     given = _InMemory(inner, tokenizer)
@@ -165,8 +166,9 @@ def _require_instance(option: str, value: object, kind: type) -> None:
         )
 
 
-def _require_generating(name: str, model: PreTrainedModel) -> None:
-    require_decoder_only(name, model.config)
+def _require_generating(name: str, model: PreTrainedModel, task: Task | None) -> None:
+    if not scores_after_an_encoder(model.config, task):
+        require_decoder_only(name, model.config)
     if not model.can_generate():
         raise NotMeasuredError(
             f"{type(model).__name__} generates no text.",

@@ -17,19 +17,18 @@ from padcheck.core.use_case import HEADS
 from padcheck.hf.calls.capture import captured_warnings, library_bars
 from padcheck.hf.calls.generation import overridden_settings
 from padcheck.hf.inspection import Inspected, inspect
+from padcheck.hf.library.auto_classes import scores_after_an_encoder
 from padcheck.hf.library.config_facts import num_layers
 from padcheck.hf.library.devices import device_names
 from padcheck.hf.library.length_limits import length_limits
 from padcheck.hf.load.weights import LoadedModel, load_model
 from padcheck.hf.load.without_weights import LoadWithoutWeights, ModelWithoutWeights, load_without_weights
+from padcheck.hf.measure_tasks import no_embedding_row, run_decoded_scores, run_task, with_scores, with_training
 from padcheck.hf.parallel.ranks import in_step, number_of_ranks
 from padcheck.hf.runs.attention import implementations
 from padcheck.hf.runs.crossing import Crossing, not_crossing, plan_crossing
 from padcheck.hf.runs.in_batches import Measured, not_run, run_in_batches
 from padcheck.hf.runs.recorder import OutOfMemoryError
-from padcheck.hf.tasks.measuring import TaskMeasured, measure_task, reader_of
-from padcheck.hf.tasks.score import Scoring, scored_texts
-from padcheck.hf.tasks.training import measure_training
 from padcheck.hf.tokenizer.encoding import decode
 from padcheck.hf.tokenizer.labels import labels_keep_eos
 
@@ -89,17 +88,18 @@ def _run(
 ) -> tuple[Evidence, dict[str, Any]]:
     """The evidence with the prompts that were added to cross limits, and what the runs gave, by field of `Evidence`."""
     if settings.task in HEADS:
-        ran = _run_task(model, inspected, embedding_rows, settings, progress)
-        head = None if settings.task == "embed" else "random" if has_random_head else inspected.loaded.weights
-        task = msgspec.structs.replace(ran.task, head=head, pooling=inspected.loaded.pooling)
-        return _add_crossing(inspected, not_crossing(length_limits(model.config))), vars(ran) | {"task": task}
+        found = run_task(model, inspected, embedding_rows, settings, progress, has_random_head=has_random_head)
+        return _add_crossing(inspected, not_crossing(length_limits(model.config))), vars(found)
+    if scores_after_an_encoder(model.config, settings.task):
+        found = run_decoded_scores(model, inspected, embedding_rows, settings, progress)
+        return _add_crossing(inspected, not_crossing(length_limits(model.config))), vars(found)
     ran_prompts, crossing = _run_prompts(model, inspected, embedding_rows, settings, progress)
-    found = vars(ran_prompts)
+    measured = vars(ran_prompts)
     if settings.task == "score":
-        found = _with_scores(found, model, inspected, settings, progress)
+        measured = with_scores(measured, model, inspected, settings, progress)
     if settings.task == "train":
-        found = _with_training(found, model, inspected, settings, progress)
-    return _add_crossing(inspected, crossing), found
+        measured = with_training(measured, model, inspected, settings, progress)
+    return _add_crossing(inspected, crossing), measured
 
 
 def _crossed(limit: LengthLimit, longest_row: int) -> LengthLimit:
@@ -135,7 +135,8 @@ def _require_enough_positions(inspected: Inspected) -> None:
     """Checks that the learned positions are enough: beyond their table, the run would end in an IndexError."""
     model, longest = inspected.evidence.model, max(inspected.evidence.num_prompt_tokens)
     limit, needed = model.max_position_embeddings, longest + inspected.evidence.max_new_tokens
-    if inspected.evidence.settings.get("task") in HEADS:
+    task = inspected.evidence.settings.get("task")
+    if task in HEADS or (task == "score" and inspected.loaded.config.is_encoder_decoder):
         needed = longest
     if model.position_encoding == "learned" and limit is not None and needed > limit:
         raise NotMeasuredError(
@@ -156,7 +157,7 @@ def _run_prompts(
     pad_id = inspected.pad_token.token_id
     if not 0 <= pad_id < embedding_rows:
         # On CUDA, looking it up would make the device unusable for the whole process.
-        return not_run(_no_embedding_row(pad_id, embedding_rows)), not_crossing(limits)
+        return not_run(no_embedding_row(pad_id, embedding_rows)), not_crossing(limits)
     crossing = not_crossing(limits)
     if settings.cross_limits:
         crossing = plan_crossing(model, inspected.encoded, limits, settings.max_new_tokens)
@@ -174,81 +175,6 @@ def _run_prompts(
             return run(crossing=crossing.batches), crossing
         crossing = crossing.without_longest("memory ran out")
     return run(), crossing
-
-
-def _run_task(
-    model: PreTrainedModel, inspected: Inspected, embedding_rows: int, settings: MeasureSettings, progress: Progress
-) -> TaskMeasured:
-    pad_id = inspected.pad_token.token_id
-    if not 0 <= pad_id < embedding_rows:
-        raise NotMeasuredError(
-            f"The task was {_no_embedding_row(pad_id, embedding_rows)}.",
-            meaning="The pad token was added to the tokenizer only, or the tokenizer belongs to another model.",
-            change="Give an existing token with --pad-token, or call model.resize_token_embeddings(len(tokenizer)).",
-        )
-    return measure_task(
-        model,
-        inspected.loaded.tokenizer,
-        inspected.encoded,
-        inspected.pad_token,
-        reader=reader_of(settings.task, inspected.loaded.pooling),
-        settings=settings,
-        progress=progress,
-    )
-
-
-def _with_scores(
-    measured: dict[str, Any],
-    model: PreTrainedModel,
-    inspected: Inspected,
-    settings: MeasureSettings,
-    progress: Progress,
-) -> dict[str, Any]:
-    """What the prompts gave, and the log-likelihoods of the texts; only the first if pads have no embedding row."""
-    texts = scored_texts(
-        inspected.loaded.tokenizer,
-        inspected.texts,
-        inspected.encoded,
-        settings.choices or (settings.continuations,) * len(inspected.encoded),
-    )
-    if not texts or all(run.error is not None for run in measured["runs"].values()):
-        return measured
-    found = measure_task(
-        model,
-        inspected.loaded.tokenizer,
-        tuple(text.input_ids for text in texts),
-        inspected.pad_token,
-        reader=Scoring(tuple(texts)),
-        settings=settings,
-        progress=progress,
-    )
-    task = msgspec.structs.replace(found.task, choices=tuple(text.choice for text in texts))
-    return measured | {"task": task, "places": measured["places"] | found.places}
-
-
-def _with_training(
-    measured: dict[str, Any],
-    model: PreTrainedModel,
-    inspected: Inspected,
-    settings: MeasureSettings,
-    progress: Progress,
-) -> dict[str, Any]:
-    """What the prompts gave, and a training step on them; only the first if pads have no embedding row."""
-    if all(run.error is not None for run in measured["runs"].values()):
-        return measured
-    found = measure_training(
-        model,
-        inspected.loaded.tokenizer,
-        inspected.encoded,
-        inspected.pad_token,
-        settings=settings,
-        progress=progress,
-    )
-    return measured | {"task": found.task, "places": measured["places"] | found.places}
-
-
-def _no_embedding_row(pad_id: int, embedding_rows: int) -> str:
-    return f"not run: pad token id {pad_id} has no embedding row (the model has {embedding_rows})"
 
 
 def _require_known_ids(inspected: Inspected, embedding_rows: int) -> None:

@@ -10,7 +10,7 @@ from padcheck.core.run_plans import CONTROLS, RUN_PLANS, SINGLE, RunName
 from padcheck.core.run_results import RowDifference
 from padcheck.core.task_plans import IN_FLOAT32
 from padcheck.core.tolerances import Tolerance, share_of_allowance
-from padcheck.core.use_case import UseCase
+from padcheck.core.use_case import Task, UseCase
 from padcheck.core.verdicts import Comparison, RowComparison, Verdict
 from padcheck.judging.task_case import TaskCase
 
@@ -79,6 +79,10 @@ class Case(NamedTuple):
         name = "" if self.task is None else self.task.evidence.name
         keys = [f"{name}_{side}{end}" for side in sides for end in ("", IN_FLOAT32)]
         return next((self.evidence.places[key] for key in keys if key in self.evidence.places), None)
+
+    def has_task(self, name: Task | None) -> bool:
+        """True if this task was measured."""
+        return self.task is not None and self.task.evidence.name == name
 
     def ran(self, *runs: RunName) -> bool:
         """True if each of these runs was compared with its reference."""

@@ -101,7 +101,8 @@ def _exit_code(command: Command, case: Case, findings: list[Finding], settings: 
         not_about_padding.add(_BATCH)
     counted = [finding for finding in findings if finding.code not in not_about_padding and not finding.known]
     failing = any(settings.fails(finding.severity) for finding in counted)
-    if command == "compare" and settings.task in HEADS:
+    of_task = settings.task in HEADS or (not case.evidence.runs and case.has_task(settings.task))
+    if command == "compare" and of_task:
         return _exit_code_of_task(case, failing=failing)
     if command == "compare":
         padded = any(row.num_pad_tokens for comparison in case.comparisons.values() for row in comparison.rows)

@@ -43,11 +43,14 @@ def _call(task: TaskCase, side: PaddingSide, *, positions: bool) -> str:
     if task.evidence.pooling:
         return f'SentenceTransformer(..., tokenizer_kwargs={{"padding_side": "{side}"}}).encode(texts)'
     given = f", {_POSITIONS}" if positions else ""
+    if task.evidence.name == "score":  # of an encoder-decoder model; others have runs that say more
+        given += ", labels=labels"
     if task.evidence.name == "embed":
         last = "[:, -1]" if side == "left" else "[range(len(texts)), inputs.attention_mask.sum(1) - 1]"
         return f"inputs = {batch}; last_tokens = model(**inputs{given}).last_hidden_state{last}"
-    return f"inputs = {batch}; model(**inputs{given}).logits" if positions else f"model(**{batch}).logits"
+    return f"inputs = {batch}; model(**inputs{given}).logits" if positions else f"model(**{batch}{given}).logits"
 
 
-def _name(task: TaskCase) -> Literal["classifying", "embedding"]:
-    return "embedding" if task.evidence.name == "embed" else "classifying"
+def _name(task: TaskCase) -> Literal["scoring", "classifying", "embedding"]:
+    names: dict[str, Literal["scoring", "embedding"]] = {"score": "scoring", "embed": "embedding"}
+    return names.get(task.evidence.name, "classifying")

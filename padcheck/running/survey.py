@@ -14,6 +14,7 @@ from padcheck.core.progress import Progress, Silent
 from padcheck.core.report import STATUS, Architecture, Report, Survey
 from padcheck.core.run_plans import MODES, SINGLE
 from padcheck.core.settings import JudgeSettings, MeasureSettings, SurveySettings
+from padcheck.core.use_case import Task
 from padcheck.core.variant_name import variant_name
 from padcheck.core.verdicts import Comparison, Finding, Verdict
 from padcheck.judging.compare import open_case
@@ -24,6 +25,7 @@ from padcheck.running.imports import importing
 from padcheck.running.local_pool import Lost, run_each
 from padcheck.running.one_model import compare_architecture
 from padcheck.running.ray_pool import Cluster
+from padcheck.running.survey_tasks import with_tasks
 
 _RUNS = {
     "left_generate": "left",
@@ -76,7 +78,7 @@ def survey(
     for model_type in wanted.model_types:
         _require_known(model_type, (*causal, *multimodal))
     model_types = tuple(dict.fromkeys(wanted.model_types)) or (*causal, *(multimodal if wanted.multimodal else ()))
-    judge_one = partial(_judge_architecture, measure=measure, judgement=judgement)
+    judge_one = partial(_judge_architecture, measure=measure, judgement=judgement, tasks=wanted.tasks)
     judged = {}
     calls = (run_each_on_ray or run_each)(
         judge_one, model_types, prepare=_import_all, processes=wanted.jobs, seconds=wanted.timeout
@@ -92,7 +94,7 @@ def survey(
     settings: dict[str, object] = {
         key: getattr(measure, key) for key in ("dtype", "device", "attn_implementation", "max_new_tokens", "seed")
     }
-    settings["with_modes"] = measure.modes
+    settings |= {"with_modes": measure.modes, "tasks": wanted.tasks}
     return compose_survey([judged[model_type] for model_type in model_types], environment(), settings, judgement)
 
 
@@ -130,12 +132,15 @@ def _import_all() -> None:
         import padcheck.hf.measure  # noqa: F401
 
 
-def _judge_architecture(model_type: str, measure: MeasureSettings, judgement: JudgeSettings) -> Architecture:
+def _judge_architecture(
+    model_type: str, measure: MeasureSettings, judgement: JudgeSettings, tasks: tuple[Task, ...] = ()
+) -> Architecture:
     """Judges a model type and its variants. Runs in a worker process."""
     from padcheck.hf.toys.variants import variants_of
 
     variants = (None, *variants_of(model_type))
-    return compose_architecture([_judge_variant(model_type, variant, measure, judgement) for variant in variants])
+    judged = [_judge_variant(model_type, variant, measure, judgement, tasks) for variant in variants]
+    return compose_architecture(judged)
 
 
 def compose_architecture(variants: list[Architecture]) -> Architecture:
@@ -174,7 +179,11 @@ def _badness(run: str, architecture: Architecture) -> tuple[int, float]:
 
 
 def _judge_variant(
-    model_type: str, variant: str | None, measure: MeasureSettings, judgement: JudgeSettings
+    model_type: str,
+    variant: str | None,
+    measure: MeasureSettings,
+    judgement: JudgeSettings,
+    tasks: tuple[Task, ...] = (),
 ) -> Architecture:
     """One variant; in float64 once more if float32 cannot tell rounding from a fault."""
     started = time.monotonic()
@@ -183,6 +192,7 @@ def _judge_variant(
     if judged.dtype == "float32" and _is_unclear(judged):
         in_float64 = _judge_toy(replace(toy, dtype="float64"), model_type, judgement)
         judged = in_float64 if in_float64.status == "judged" else judged
+    judged = with_tasks(judged, toy, judgement, tasks)
     return msgspec.structs.replace(judged, variant=variant, seconds=round(time.monotonic() - started, 3))
 
 

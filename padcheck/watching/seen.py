@@ -55,9 +55,9 @@ class Seen:
             self.notes[text] = None
             self._workers.tell(Noted(text))
 
-    def found(self, proven: Proven, place: CodePlace | None) -> None:
-        """A mistake at a line of the user's code; without a line, nothing is said."""
-        if place is not None:
+    def found(self, proven: Proven | None, place: CodePlace | None) -> None:
+        """A mistake, if there is one, at a line of the user's code; without a line, nothing is said."""
+        if proven is not None and place is not None:
             self._take(Fault(code=proven.code, place=place, facts=proven.facts, rank=current_rank()))
 
     def _take(self, fault: Fault) -> None:

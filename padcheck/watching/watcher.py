@@ -242,8 +242,7 @@ class Watcher:
             found, reason = None, f"{type(error).__name__}: {error}"
         if reason is not None:
             self.seen.note(f"{place.file}:{place.line}: not compared with the rows alone: {reason}")
-        if found is not None:
-            self.seen.found(found, place)
+        self.seen.found(found, place)
 
     def _value_left(self, origin: Origin) -> None:
         """A value that depends on pads has left the tensors."""
@@ -254,9 +253,7 @@ class Watcher:
             "model": origin.batch.model,
             "width": origin.batch.width,
         }
-        found = by_library(Proven(origin.code, facts), origin.batch.change)
-        if found is not None:
-            self.seen.found(found, origin.place)
+        self.seen.found(by_library(Proven(origin.code, facts), origin.batch.change), origin.place)
 
     @contextmanager
     def _guarded(self, what: str) -> Iterator[None]:

@@ -222,3 +222,23 @@ def test_a_variant_has_a_row_and_a_note_of_its_own(monkeypatch):
     assert second.startswith("| some+longrope | rotary | 1.5 |")
     assert second.endswith("| PAD206 |  | One row decides for all. [Script](faults/some.py). |")
     assert [compatibility.name(line) for line in compatibility.lines([default | {"variants": []}])] == ["some"]
+
+
+def test_classifiers_that_padding_harms_have_a_row_with_the_cause():
+    def of(model_type, left, *codes):
+        verdicts = {"classify_left": "different" if left else "equivalent", "classify_right": "equivalent"}
+        far = {"classify_left": left, "classify_right": 0.0}
+        return architecture(None, None, None, *codes) | {
+            "model_type": model_type,
+            "verdicts": verdicts,
+            "max_abs_diffs": far,
+        }
+
+    without_class = architecture()
+    text = compatibility.classifiers([of("bert", 7.5, "PAD405", "PAD412", "PAD201"), of("llama", 0.0), without_class])
+    assert text.splitlines()[2:] == ["| bert | 7.5 | ok | PAD412 |", "", "Right on both sides: llama."]
+
+
+def test_what_only_a_classifier_does_needs_no_note():
+    found = architecture("equivalent", "equivalent", None, "PAD405", "PAD412")
+    assert compatibility.explanation(found, TESTED, None) == ""

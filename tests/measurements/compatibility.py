@@ -30,7 +30,8 @@ _LARGEST_ALLOWANCE = 0.01
 """In logits. If rounding were allowed more than this, faults could hide."""
 _TESTED, _SKIPPED = "tested", "skipped"
 _USUAL = {"PAD202", "PAD203", "PAD401", "PAD402", "PAD406"}
-"""Codes that only repeat a column."""
+_OF_CLASSIFIERS = {"PAD405", "PAD407", "PAD408", "PAD409", "PAD411", "PAD412", "PAD415"}
+"""Codes that only repeat a column, and those that the table of classifiers shows."""
 
 _PREFILL_ALONE = "Upstream tests only the first new token; later ones differ."
 _DOES_NOT_SHOW = "Upstream skips its test; here the limit does not show."
@@ -115,7 +116,7 @@ def _telling(architecture: Architecture) -> list[str]:
     return [
         finding["code"]
         for finding in architecture["details"]
-        if finding["code"] not in _USUAL and finding["severity"] != "info"
+        if finding["code"] not in _USUAL | _OF_CLASSIFIERS and finding["severity"] != "info"
     ]
 
 
@@ -127,8 +128,9 @@ def run_survey(*, multimodal: bool) -> dict[str, Any]:
     """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "survey.json"
-        command = [sys.executable, "-m", "padcheck", "survey", "--format", "json", "--output", str(path)]
-        done = subprocess.run([*command, *(["--multimodal"] if multimodal else [])], check=False)
+        asked = ["--task", "classify", *(["--multimodal"] if multimodal else [])]
+        written = ["--format", "json", "--output", str(path)]
+        done = subprocess.run([sys.executable, "-m", "padcheck", "survey", *asked, *written], check=False)
         if done.returncode not in (0, 1, 3):
             raise RuntimeError(f"padcheck survey ended with {done.returncode}")
         document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
@@ -158,6 +160,7 @@ def blocks(document: dict[str, Any], shown: list[Shown], causal: list[Architectu
         "wrong": wrong(causal),
         "causal": rows(split(lines(causal))[0]),
         "causal, not judged": reasons(split(lines(causal))[1]),
+        "classifiers": classifiers(split(lines(causal))[0]),
         "faults": "\n\n".join(map(fault, shown)),
         "multimodal": rows(split(lines(other))[0]),
         "multimodal, not judged": reasons(split(lines(other))[1]),
@@ -224,6 +227,23 @@ def rows(architectures: list[Architecture]) -> str:
             )
         )
     return table(headings, found)
+
+
+def classifiers(judged: list[Architecture]) -> str:
+    """The table of the sequence classifiers: what padding on each side does, and the codes that say why."""
+    found = [each for each in judged if "classify_left" in each["verdicts"]]
+    wrong = [each for each in found if not (is_ok(each, "classify_left") and is_ok(each, "classify_right"))]
+    rows = [
+        (
+            name(each),
+            _cell(each, "classify_left"),
+            _cell(each, "classify_right"),
+            " ".join(finding["code"] for finding in each["details"] if finding["code"] in _OF_CLASSIFIERS - {"PAD405"}),
+        )
+        for each in wrong
+    ]
+    right = ", ".join(name(each) for each in found if each not in wrong)
+    return f"{table(('model type', 'left', 'right', 'why'), rows)}\n\nRight on both sides: {right}."
 
 
 def _cell(architecture: Architecture, name: str, ok: str = "ok") -> str:

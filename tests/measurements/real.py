@@ -1,6 +1,7 @@
 """Two models with real weights, clean and with planted faults: `make real`.
 
-Both must pass in every dtype. Every fault of `real_faults.py`, planted into SmolLM2, must be found, with its cause and
+Both must pass in every dtype, and in float32 and bfloat16 also as a classifier with a random head, as an embedder, and
+when they score choices. Every fault of `real_faults.py`, planted into SmolLM2, must be found, with its cause and
 its place. Ends with 1 if padcheck is wrong about one of them, or if the weights cannot be downloaded.
 """
 
@@ -45,6 +46,19 @@ _ALARMS = {
 """Codes that say a model is wrong. The others are about the tokenizer, or about what no model can do."""
 
 
+_ALARMS_OF_TASKS = {
+    *("PAD405", "PAD407", "PAD408", "PAD409", "PAD411", "PAD412", "PAD431", "PAD432", "PAD433"),
+}
+_TASKS = ("classify", "embed", "score")
+_DTYPES_OF_TASKS = ("float32", "bfloat16")
+_CHOICES = (
+    (" 365 days", " week"),
+    (" Paris.", " the Louvre"),
+    (" space.", " front of it"),
+    (" four", " ten"),
+)
+"""Of `_PROMPTS_OF_FAULTS`."""
+
 _OVERFLOWS = (GEMMA3.name, "float16")
 """Its activations exceed 65504 in the eighth layer, even for a prompt alone: the NaN in its logits is real."""
 
@@ -54,11 +68,12 @@ _NAMED = ("found", "cause", "place")
 
 
 class Job(NamedTuple):
-    """One run: a model, with a fault or without, in one dtype."""
+    """One run: a model, with a fault or without, in one dtype; for a task, or generating."""
 
     model: str
     dtype: str
     fault: int | None = None
+    task: str | None = None
 
 
 class Outcome(NamedTuple):
@@ -92,6 +107,13 @@ def _jobs(only: str, dtypes: list[str]) -> list[list[Job]]:
         [Job(real.name, dtype) for dtype in dtypes or every if only in f"{real.name}, clean"]
         for real in (GEMMA3, SMOLLM2)
     )
+    for jobs, real in ((slow, GEMMA3), (quick, SMOLLM2)):
+        jobs += [
+            Job(real.name, dtype, task=task)
+            for task in _TASKS
+            for dtype in dtypes or _DTYPES_OF_TASKS
+            if dtype in _DTYPES_OF_TASKS and only in f"{real.name}, {task}"
+        ]
     turns = itertools.cycle(every)
     for number, fault in enumerate(FAULTS):
         usual = [_name(dtype) for dtype in fault.dtypes[:2]] if fault.faint else [next(turns)]
@@ -108,6 +130,8 @@ def _run(job: Job) -> Outcome:
     began = time.perf_counter()
     if job.fault is not None:
         outcome = _planted(job)
+    elif job.task is not None:
+        outcome = _clean_task(job)
     elif job[:2] == _OVERFLOWS:
         outcome = _overflowing(job)
     else:
@@ -117,7 +141,7 @@ def _run(job: Job) -> Outcome:
 
 def _model(job: Job) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     real = next(real for real in (SMOLLM2, GEMMA3) if real.name == job.model)
-    return build(real, getattr(torch, job.dtype)), tokenizer(real)
+    return build(real, getattr(torch, job.dtype), job.task), tokenizer(real)
 
 
 def _clean(job: Job) -> Outcome:
@@ -128,6 +152,12 @@ def _clean(job: Job) -> Outcome:
     return _outcome(job, f"{job.model}, clean", report, clean=True, problems=problems)
 
 
+def _clean_task(job: Job) -> Outcome:
+    choices = {"choices": _CHOICES} if job.task == "score" else {}
+    report = padcheck.compare(*_model(job), _PROMPTS_OF_FAULTS, max_new_tokens=6, task=job.task, **choices)
+    return _outcome(job, f"{job.model}, {job.task}", report, clean=True, problems=_alarms(report))
+
+
 def _overflowing(job: Job) -> Outcome:
     report = padcheck.compare(*_model(job), _PROMPTS_OF_FAULTS, max_new_tokens=6)
     codes = _codes(report)
@@ -136,7 +166,7 @@ def _overflowing(job: Job) -> Outcome:
 
 
 def _codes(report: Report) -> set[str]:
-    return {finding.code for finding in report.findings} & _ALARMS
+    return {finding.code for finding in report.findings} & (_ALARMS | _ALARMS_OF_TASKS)
 
 
 def _alarms(report: Report) -> list[str]:
@@ -188,6 +218,8 @@ def _outcome(
         for step in row.steps
         if step.max_abs_diff is not None
     ]
+    of_task = [report.task_comparisons[run].max_abs_diff for run in ("left", "right") if report.task_comparisons]
+    steps += [far for far in of_task if far is not None]
     places = sorted({str(place) for place in report.evidence.places.values()})
     details = " ".join([report.status, *sorted(_codes(report)), *places])
     far = max(steps, default=None)

@@ -381,3 +381,48 @@ def test_if_float64_does_not_run_float32_stays(monkeypatch):
 
     monkeypatch.setattr(survey, "compare_architecture", only_float32)
     assert judged("olmo").dtype == "float32"
+
+
+@pytest.fixture(scope="module")
+def with_heads():
+    return run_in_process("survey", "bert", "xlnet", "mamba", "--task", "classify,embed", "--format", "json")
+
+
+def test_a_task_adds_the_verdicts_of_its_head_if_there_is_such_a_class(with_heads):
+    assert with_heads.report["settings"]["tasks"] == ["classify", "embed"]
+    bert, xlnet, mamba = (of(with_heads, model_type) for model_type in ("bert", "xlnet", "mamba"))
+    # BERT's head reads the first column, XLNet's the last one.
+    assert (bert["verdicts"]["classify_left"], bert["verdicts"]["classify_right"]) == ("different", "equivalent")
+    assert (xlnet["verdicts"]["classify_left"], xlnet["verdicts"]["classify_right"]) == ("equivalent", "different")
+    assert bert["max_abs_diffs"]["classify_left"] > 1
+    assert "classify_left" not in mamba["verdicts"]
+    assert mamba["verdicts"]["embed_left"] in ("identical", "equivalent")
+
+
+def test_the_findings_of_a_task_say_which(with_heads):
+    found = {finding["code"]: finding for finding in of(with_heads, "bert")["details"]}
+    assert found["PAD412"]["evidence"]["task"] == "classify"
+    assert "task" not in found["PAD203"]["evidence"]
+    assert of(with_heads, "bert")["exit_code"] == 0  # the toy's tokenizer pads on the right
+    assert of(with_heads, "xlnet")["exit_code"] == 1
+    assert set(CONTRACT) <= set(of(with_heads, "bert")["verdicts"])
+
+
+def test_a_task_that_raises_did_not_run(monkeypatch):
+    def raises(toy, *_):
+        if toy.task == "classify":
+            raise NotMeasuredError("It has no labels.", change="Give it some.")
+        return compare_architecture(toy, *_)
+
+    monkeypatch.setattr("padcheck.running.survey_tasks.compare_architecture", raises)
+    measure = MeasureSettings(tiny=True, max_new_tokens=2)
+    found = survey._judge_architecture("gpt2", measure, JudgeSettings(), ("classify",))
+    assert found.verdicts["classify_left"] is found.verdicts["classify_right"] is Verdict.NOT_RUN
+    assert found.verdicts["left_generate"].within_rounding
+
+
+@pytest.mark.parametrize("task", ["score", "x", ""])
+def test_only_tasks_with_a_head_can_be_added(padcheck, task):
+    outcome = padcheck("survey", "gpt2", "--task", task)
+    assert outcome.exit_code == 2
+    assert "Use classify or embed" in outcome.stderr

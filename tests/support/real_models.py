@@ -15,7 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
 from transformers.utils import logging
 
 from padcheck.hf.load.gguf import conversion_bar
@@ -131,13 +138,34 @@ def _loaded(real: RealModel) -> PreTrainedModel:
     return plain.eval()
 
 
-def build(real: RealModel, dtype: torch.dtype) -> PreTrainedModel:
-    """A new copy of the model, in eval mode. Only weights change their dtype, as in from_pretrained(dtype=...)."""
+def build(real: RealModel, dtype: torch.dtype, task: str | None = None) -> PreTrainedModel:
+    """A new copy of the model, in eval mode. Only weights change their dtype, as in from_pretrained(dtype=...).
+
+    For the task classify it gets a head with random weights, for the task embed it has none.
+    """
     model = copy.deepcopy(_loaded(real))
+    if task == "embed":
+        model = model.base_model
+    if task == "classify":
+        model = _with_random_head(model, tokenizer(real).pad_token_id)
     for parameter in model.parameters():
         parameter.data = parameter.data.to(dtype)
     model.config.dtype = dtype
     return model
+
+
+def _with_random_head(model: PreTrainedModel, pad_token_id: int) -> PreTrainedModel:
+    """A classifier with three labels on the layers of the model."""
+    config = copy.deepcopy(model.config)
+    config.num_labels, config.pad_token_id = 3, pad_token_id
+    with torch.random.fork_rng(devices=[]), torch.device("meta"):
+        classifier = AutoModelForSequenceClassification.from_config(config)
+    setattr(classifier, classifier.base_model_prefix, model.base_model)
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(0)
+        classifier.score = torch.nn.Linear(config.hidden_size, 3, bias=False)
+    model.base_model.config.pad_token_id = pad_token_id
+    return classifier.eval()
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """Builds the rows of each call from the prompts: which prompts go in, and how they are padded. Plain integers only."""
 
 import random
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 
 from padcheck.core.facts import PaddingSide
 from padcheck.core.padding import PaddedIds, pad_ids
@@ -10,7 +11,7 @@ Rows = list[tuple[int, PaddedIds]]
 """The rows of one call: for each row, the index of its prompt and the padded prompt. All rows have the same width."""
 
 _FEW_PADS = 4
-"""How many pads `Batch.pair` gives the shortest prompt, at least."""
+"""How many pads `Batch.pair` gives the shortest prompt, and `Batch.two_sided` each part of every text, at least."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class Batch:
         embedding_rows: The number of rows in the embedding matrix, so every id below it is valid.
         seed: The seed of the ids that replace the pads in `scrambled`.
         size: The number of prompts before the batch was narrowed to some of them.
+        first_parts: For texts of two parts, such as a prompt and a choice, how many tokens the first one has.
     """
 
     prompts: dict[int, tuple[int, ...]]
@@ -32,6 +34,7 @@ class Batch:
     embedding_rows: int
     seed: int
     size: int = 2
+    first_parts: Mapping[int, int] = field(default_factory=dict)
 
     def whole(self) -> "Batch":
         """The batch itself, with all its prompts."""
@@ -98,12 +101,39 @@ class Batch:
             for index, padded in self.padded(side)
         ]
 
+    def two_sided(self) -> Rows:
+        """One call with all texts, the first part padded on the left and the second one on the right.
+
+        This is how preference and RL training put a prompt and its completion into one row.
+        """
+        parts = {
+            index: (ids[: self.first_parts[index]], ids[self.first_parts[index] :])
+            for index, ids in self.prompts.items()
+        }
+        before, after = two_sided_widths([(len(first), len(second)) for first, second in parts.values()])
+        rows = []
+        for index, (first, second) in parts.items():
+            left = pad_ids(first, before, self.pad_token_id, "left")
+            right = pad_ids(second, after, self.pad_token_id, "right")
+            rows.append(
+                (index, PaddedIds(left.input_ids + right.input_ids, left.attention_mask + right.attention_mask))
+            )
+        return rows
+
     def mask_broken(self) -> Rows:
         """The scrambled batch with a mask of all ones, so the model attends to what it must not see.
 
         Random ids replace the pads because a pad's embedding may be zero, and then the broken mask hardly shows.
         """
         return [(index, unpadded(padded.input_ids)) for index, padded in self.scrambled()]
+
+
+def two_sided_widths(lengths: Collection[tuple[int, int]]) -> tuple[int, int]:
+    """How many columns the first and the second parts of texts are padded to: a few more than the longest needs.
+
+    So every text gets pads on both sides, also if all parts are equally long.
+    """
+    return max(first for first, _ in lengths) + _FEW_PADS, max(second for _, second in lengths) + _FEW_PADS
 
 
 def unpadded(ids: tuple[int, ...]) -> PaddedIds:

@@ -7,6 +7,7 @@ from transformers import (
     AutoModel,
     AutoModelForCausalLM,
     AutoModelForImageTextToText,
+    AutoModelForSeq2SeqLM,
     AutoModelForSequenceClassification,
     PretrainedConfig,
 )
@@ -18,6 +19,8 @@ _CAUSAL = modeling_auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 _IMAGE_TEXT = modeling_auto.MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES
 _MULTIMODAL = getattr(modeling_auto, "MODEL_FOR_MULTIMODAL_LM_MAPPING_NAMES", {})  # sound too, since transformers 5
 _ENCODERS = modeling_auto.MODEL_FOR_MASKED_LM_MAPPING_NAMES
+
+_DECODING = modeling_auto.MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES
 
 _HEADS: dict[Task, tuple[Any, Any]] = {
     "classify": (
@@ -51,6 +54,8 @@ def model_types_for(task: Task | None) -> tuple[str, ...]:
         return tuple(sorted(texts & _HEADS["embed"][1].keys()))
     if task in _HEADS:
         return tuple(sorted(_HEADS[task][1]))
+    if task == "score":
+        return tuple(sorted({*causal_model_types(), *multimodal_model_types(), *_DECODING}))
     return tuple(sorted({*causal_model_types(), *multimodal_model_types()}))
 
 
@@ -66,10 +71,30 @@ def has_language_model(config: PretrainedConfig) -> bool:
     return known or "AutoModelForCausalLM" in (getattr(config, "auto_map", None) or {})
 
 
+def decodes_after_an_encoder(model_type: str) -> bool:
+    """True if models of this type encode a prompt and decode a text."""
+    return model_type in _DECODING
+
+
+def scores_after_an_encoder(config: PretrainedConfig, task: Task | None) -> bool:
+    """True if the task is to score, and the model encodes the prompt and decodes what is scored."""
+    own_code = "AutoModelForSeq2SeqLM" in (getattr(config, "auto_map", None) or {})
+    known = own_code or decodes_after_an_encoder(config.model_type)
+    return task == "score" and bool(config.is_encoder_decoder) and known
+
+
+def tasks_of(config: PretrainedConfig) -> tuple[Task, ...]:
+    """The tasks besides generating that transformers has a class for."""
+    heads = [task for task in _HEADS if has_head(config, task)]
+    return ("score", *heads) if scores_after_an_encoder(config, "score") else tuple(heads)
+
+
 def auto_class(config: PretrainedConfig, task: Task | None = None) -> Any:
     """The Auto class that loads the model of `config` for a task; the language model if the task has no head."""
     if task in _HEADS:
         return _HEADS[task][0]
+    if scores_after_an_encoder(config, task):
+        return AutoModelForSeq2SeqLM
     if config.model_type in multimodal_model_types():
         return (
             AutoModelForImageTextToText if config.model_type in _IMAGE_TEXT else transformers.AutoModelForMultimodalLM

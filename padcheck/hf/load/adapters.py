@@ -2,10 +2,13 @@
 
 import importlib.util
 import json
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import huggingface_hub
+from safetensors import safe_open
 from transformers import PreTrainedModel
 
 from padcheck.core.errors import NotMeasuredError
@@ -18,6 +21,14 @@ ADAPTER_CONFIG = "adapter_config.json"
 _WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")
 _PROMPTS = {"PROMPT_TUNING", "MULTITASK_PROMPT_TUNING", "P_TUNING", "PREFIX_TUNING", "CPT"}
 """The peft types that insert learned tokens before each row. transformers cannot load them."""
+
+
+_LAST_OF_HEAD = re.compile(r".*\.(score|classifier)(\.out_proj)?\.weight")
+"""The weight that makes the logits of a classifier, (labels, width)."""
+
+
+_SAVED = re.compile(r"\.modules_to_save\.\w+\.")
+"""What peft adds to the name of a weight that it trains and saves as a whole."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +99,24 @@ def require_loadable(name: str, adapter: Adapter) -> None:
             meaning="transformers loads adapters with peft.",
             change="pip install peft",
         )
+
+
+def num_labels(adapter: Adapter) -> int | None:
+    """How many labels the classification head has that was saved with the adapter; None if none was.
+
+    The config of the base model does not know: it has another head, or none.
+    """
+    weights = adapter.folder / _WEIGHTS[0]
+    if not weights.is_file():
+        return None
+    with safe_open(weights, framework="pt") as file:
+        heads = [name for name in file.keys() if _LAST_OF_HEAD.fullmatch(name)]  # noqa: SIM118  not a dict
+        return int(file.get_slice(heads[0]).get_shape()[0]) if heads else None
+
+
+def are_saved(names: Iterable[str], model: PreTrainedModel) -> bool:
+    """True if an adapter on this model has brought all of these weights, as it does with a head that was trained."""
+    return set(names) <= {_SAVED.sub(".", name) for name, _ in model.named_parameters() if _SAVED.search(name)}
 
 
 def load_adapter_weights(model: PreTrainedModel, adapter: Adapter) -> None:

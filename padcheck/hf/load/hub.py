@@ -32,6 +32,7 @@ class Source:
         outage: The exception if the hub could not be asked: the files then come from the cache. None if it answered.
         files: The names of the files on the hub; empty for a folder or during an outage.
         gguf_file: The file that config, tokenizer and weights are read from; None for an ordinary model.
+        subfolder: Where in the folder or repository the model is; empty if it is at the top.
     """
 
     name: str
@@ -40,9 +41,11 @@ class Source:
     outage: Exception | None = None
     files: frozenset[str] = frozenset()
     gguf_file: str | None = None
+    subfolder: str = ""
 
     def has(self, file: str) -> bool:
         """True if the folder or the repository has a file of that name; during an outage, if the cache has it."""
+        file = f"{self.subfolder}/{file}" if self.subfolder else file
         if Path(self.name).is_dir():
             return (Path(self.name) / file).is_file()
         if self.outage is None:
@@ -51,8 +54,9 @@ class Source:
 
     @property
     def revision_arguments(self) -> dict[str, Any]:
-        """The arguments of from_pretrained() for the revision, and for reading only the cache during an outage."""
-        return {"revision": self.revision, "local_files_only": self.outage is not None}
+        """The arguments of from_pretrained() for revision and subfolder; in an outage only the cache is read."""
+        where = {"subfolder": self.subfolder} if self.subfolder else {}
+        return {"revision": self.revision, "local_files_only": self.outage is not None, **where}
 
     @property
     def gguf_arguments(self) -> dict[str, Any]:

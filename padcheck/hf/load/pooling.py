@@ -1,6 +1,7 @@
-"""Reads how a sentence-transformers model pools: modules.json names the module, its config.json the modes."""
+"""Reads modules.json of a sentence-transformers model: where its transformer is, and how its pooling module pools."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from transformers.utils import cached_file
@@ -20,6 +21,18 @@ _MODES = {
     "pooling_mode_lasttoken": "lasttoken",
 }
 """The keys of older versions, each with the name that newer versions give to the mode."""
+
+
+def find_transformer(source: Source) -> Source:
+    """The transformer of a sentence-transformers model, which may be in a subfolder; otherwise the source itself.
+
+    Raises:
+        Exception: The file cannot be fetched or read.
+    """
+    if source.has("config.json") or not source.has(MODULES):
+        return source
+    path = next((each["path"] for each in _read(source, MODULES) if each["type"].endswith("Transformer")), "")
+    return replace(source, subfolder=path)
 
 
 def find_pooling(source: Source) -> tuple[str, ...]:

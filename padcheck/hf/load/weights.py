@@ -18,7 +18,7 @@ from padcheck.hf.library.auto_classes import auto_class
 from padcheck.hf.library.devices import default_device
 from padcheck.hf.library.malloc import return_large_blocks
 from padcheck.hf.library.versions import DTYPE_ARGUMENT, WITHOUT_INITIAL_VALUES
-from padcheck.hf.load.adapters import load_adapter_weights, require_loadable
+from padcheck.hf.load.adapters import are_saved, load_adapter_weights, require_loadable
 from padcheck.hf.load.gguf import conversion_bar
 from padcheck.hf.load.gguf_errors import INCOMPLETE_GGUF
 from padcheck.hf.load.hub import Source, load_errors_explained
@@ -98,11 +98,12 @@ def load_model(loaded: ModelWithoutWeights, settings: MeasureSettings) -> Loaded
             with torch.random.fork_rng(devices=[]):
                 torch.default_generator.manual_seed(settings.seed)  # for a head that the checkpoint does not have
                 model, info = load(**placement)
-            has_random_head = _require_all_weights(loaded.source, model, info, settings.task)
+            random_head = _require_all_weights(loaded.source, model, info, settings.task)
             if settings.tp_plan is not None:
                 share_logits(model)
             if loaded.adapter is not None:
                 load_adapter_weights(model, loaded.adapter)
+            has_random_head = bool(random_head) and not are_saved(random_head, model)
         if settings.device_map is None and settings.tp_plan is None:
             model.to(device)
     return LoadedModel(model.eval(), has_random_head)
@@ -172,11 +173,11 @@ def _compare_with_checkpoint(
         _require_all_weights(source, model, info, task)
 
 
-def _require_all_weights(source: Source, model: PreTrainedModel, info: dict[str, Any], task: Task | None) -> bool:
+def _require_all_weights(source: Source, model: PreTrainedModel, info: dict[str, Any], task: Task | None) -> set[str]:
     """Checks that no weight is random, except for those of a task's head.
 
     Returns:
-        True if weights of the head are missing.
+        The weights of the head that are missing.
 
     Raises:
         NotMeasuredError: Other weights are missing, or weights have another shape.
@@ -200,7 +201,7 @@ def _require_all_weights(source: Source, model: PreTrainedModel, info: dict[str,
                 meaning=f"{why}. transformers would use random numbers instead.",
                 change=f"{change} --tiny measures the architecture without weights.",
             )
-    return bool(head)
+    return head
 
 
 def _belongs_to_head(key: str, model: PreTrainedModel, parameters: set[str]) -> bool:

@@ -5,7 +5,7 @@ code from a repository runs only with `trust_remote_code`.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -24,13 +24,13 @@ from padcheck.demo import MODEL_FOLDER, load_prompts
 from padcheck.hf.library.auto_classes import multimodal_model_types
 from padcheck.hf.library.native_output import native_prints
 from padcheck.hf.library.versions import READS_GENERATION_CONFIG_BESIDE_GGUF
-from padcheck.hf.load.adapters import ADAPTER_CONFIG, Adapter, find_adapter
-from padcheck.hf.load.decoder_only import require_suitable
+from padcheck.hf.load.adapters import ADAPTER_CONFIG, Adapter, find_adapter, num_labels
+from padcheck.hf.load.decoder_only import require_class, require_suitable
 from padcheck.hf.load.errors import is_missing_file
 from padcheck.hf.load.gguf import choose_gguf_file, split_gguf_path
 from padcheck.hf.load.git_lfs import pointer_error
 from padcheck.hf.load.hub import Source, find_source, load_errors_explained
-from padcheck.hf.load.pooling import find_pooling
+from padcheck.hf.load.pooling import find_pooling, find_transformer
 from padcheck.hf.toys.architectures import default_config, is_architecture_name, number_prompts, number_tokenizer
 
 _TOKENIZER_FILES = ("tokenizer_config.json", "tokenizer.json")
@@ -105,10 +105,15 @@ def load_without_weights(settings: MeasureSettings, *, needs_config: bool = True
     """
     if settings.tiny and is_architecture_name(settings.model, settings.task):
         return load_architecture(settings)
+    if settings.tiny:
+        require_class(settings.model, settings.task)
     given = source = _find(settings.model, settings.revision, settings.gguf_file)
-    has_config = needs_config or not _is_only_a_tokenizer(given)
+    if settings.task == "embed":
+        with load_errors_explained(given, "config"):
+            source = find_transformer(given)
+    has_config = needs_config or not _is_only_a_tokenizer(source)
     if has_config:
-        _require_config(given)
+        _require_config(source)
     trust = {"trust_remote_code": settings.trust_remote_code}
     if settings.adapter is None:
         with load_errors_explained(given, "adapter"):
@@ -119,12 +124,7 @@ def load_without_weights(settings: MeasureSettings, *, needs_config: bool = True
         given, adapter = _find_adapter_of(source, settings.adapter)
     config, pooling = PretrainedConfig(), tuple[str, ...]()
     if has_config:
-        with load_errors_explained(source, "config"):
-            config = AutoConfig.from_pretrained(
-                source.name, **source.revision_arguments, **source.gguf_arguments, **trust
-            )
-            pooling = find_pooling(source) if settings.task == "embed" else ()
-        require_suitable(settings.model, config, settings.task)
+        config, pooling = _load_config(source, adapter, settings)
     tokenizer_source = given if given.has("tokenizer_config.json") else source
     if settings.tokenizer is not None:
         tokenizer_source = _find(settings.tokenizer, None)
@@ -140,6 +140,28 @@ def load_without_weights(settings: MeasureSettings, *, needs_config: bool = True
     prompts = load_prompts() if settings.model == DEMO else DEFAULT_PROMPTS
     weights: Literal["pretrained", "random"] = "random" if settings.tiny else "pretrained"
     return ModelWithoutWeights(source, config, tokenizer, generation_config, prompts, adapter, weights, pooling)
+
+
+def _load_config(
+    source: Source, adapter: Adapter | None, settings: MeasureSettings
+) -> tuple[PretrainedConfig, tuple[str, ...]]:
+    """The config, and the pooling of a sentence-transformers model.
+
+    Raises:
+        NotMeasuredError: It cannot be loaded, or the model does not suit the task.
+    """
+    with load_errors_explained(source, "config"):
+        config = AutoConfig.from_pretrained(
+            source.name,
+            **source.revision_arguments,
+            **source.gguf_arguments,
+            trust_remote_code=settings.trust_remote_code,
+        )
+        pooling = find_pooling(replace(source, subfolder="")) if settings.task == "embed" else ()
+        if adapter is not None and settings.task == "classify":
+            config.num_labels = num_labels(adapter) or config.num_labels
+    require_suitable(settings.model, config, settings.task)
+    return config, pooling
 
 
 def _find_adapter_of(base: Source, name: str) -> tuple[Source, Adapter]:
@@ -245,7 +267,7 @@ def _is_only_a_tokenizer(source: Source) -> bool:
 
 
 def _require_config(source: Source) -> None:
-    folder = Path(source.name)
+    folder = Path(source.name, source.subfolder)
     if not folder.is_dir() or source.gguf_file is not None or source.has(ADAPTER_CONFIG):
         return  # on the hub, in the GGUF file, or in the base model's folder
     config = folder / "config.json"

@@ -42,22 +42,23 @@ AS_USERS = Way()
 """ids and mask, as tokenizers return them."""
 
 
-def call(model: PreTrainedModel, rows: Rows, way: Way) -> ModelOutput:
+def call(model: PreTrainedModel, rows: Rows, way: Way, **others: torch.Tensor) -> ModelOutput:
     """Runs one batch.
 
     Args:
         model: In eval mode. It is not changed.
         rows: Padded texts of one width.
         way: How they enter forward().
+        others: What else forward() gets, such as labels.
 
     Raises:
         TypeError: Positions are to be passed, but the model takes no position_ids.
         Exception: Any error that the model raises.
     """
     input_ids, attention_mask = tensors(model, rows)
-    arguments: dict[str, Any] = {"input_ids": input_ids}
+    arguments: dict[str, Any] = {"input_ids": input_ids, **others}
     if way.as_embeddings:
-        arguments = {"inputs_embeds": model.get_input_embeddings()(input_ids)}
+        arguments = {"inputs_embeds": model.get_input_embeddings()(input_ids), **others}
     if way.with_mask:
         arguments["attention_mask"] = attention_mask
     if way.with_positions:

@@ -1,6 +1,7 @@
 """Measures one task of a model: runs all texts, batch after batch, with a batch size that fits into memory."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
@@ -46,6 +47,7 @@ def measure_task(
     reader: Reader,
     settings: MeasureSettings,
     progress: Progress,
+    first_parts: Mapping[int, int] | None = None,
 ) -> TaskMeasured:
     """Executes the runs of the task in `settings`. The model is left as it was found.
 
@@ -57,6 +59,7 @@ def measure_task(
         reader: The task.
         settings: How to run it.
         progress: Receives the stages.
+        first_parts: For texts of two parts, how many tokens the first one has, by text.
 
     Raises:
         NotMeasuredError: The model does not give what the task reads, or memory ran out.
@@ -68,7 +71,7 @@ def measure_task(
         batches = list(batches_of(model, in_groups(encoded, size), pad_token, settings.seed))
         with evaluating(model), progress.steps("batches", len(batches)) as done:
             for batch in batches:
-                runner.run(batch, progress)
+                runner.run(replace(batch, first_parts=first_parts or {}), progress)
                 done("")
         return runner, size
 

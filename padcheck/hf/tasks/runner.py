@@ -44,6 +44,9 @@ _FOR_EVERY_TASK: tuple[TaskRunName, ...] = (
 _ONLY_IN_DOUBT: tuple[TaskRunName, ...] = ("left_positions",)
 """The probes that say nothing if both padded batches are right."""
 
+_ON_WHOLE_BATCH: tuple[TaskRunName, ...] = ("two_sided", "two_sided_positions")
+"""The probes that are another layout, in which every token of every text counts."""
+
 _PAD_ID_SET: dict[TaskRunName, TaskRunName] = {"left": "left_pad_id", "right": "right_pad_id"}
 _WITH_COLUMNS: tuple[TaskRunName, ...] = (
     *("alone", "left", "right", "left_other_ids", "right_other_ids"),
@@ -166,7 +169,7 @@ class TaskRunner:
             if name == "ends_in_eos":
                 self._run_with_eos(texts, chosen, progress)
             else:
-                self._run(name, texts, chosen, progress)
+                self._run(name, texts, texts.batch if name in _ON_WHOLE_BATCH else chosen, progress)
         with progress.stage("looking for the columns that are read", "columns"):
             wanted = _WITH_COLUMNS if every else TASK_USER_RUNS
             for name in wanted if self._reader.finds_columns else ():

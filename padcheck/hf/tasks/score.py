@@ -64,14 +64,20 @@ class Scoring:
 
     Attributes:
         texts: What is scored, by the index that its rows have.
+        two_sided: Whether prompts are also padded on the left and their choices on the right, in one row.
     """
 
     texts: tuple[Scored, ...]
+    two_sided: bool = False
 
     numbers = "token log-likelihoods"
-    runs: tuple[TaskRunName, ...] = ()
     finds_columns = False
     distance = staticmethod(largest_difference)
+
+    @property
+    def runs(self) -> tuple[TaskRunName, ...]:
+        """Prompt and choice padded on different sides, as preference training does."""
+        return ("two_sided", "two_sided_positions") if self.two_sided else ()
 
     def part(self, model: PreTrainedModel) -> PreTrainedModel:
         """The whole model."""
@@ -100,10 +106,7 @@ class Scoring:
 
     def shown(self, _model: PreTrainedModel, reading: Reading, _reference: Reading | None) -> dict[str, float]:
         """Their sum, and the perplexity."""
-        tokens = reading.parts[_TOKENS]
-        total = tokens.sum().item()
-        perplexity = math.exp(min(-total / len(tokens), 700.0))  # beyond that a float overflows
-        return {"log-likelihood": total, "perplexity": perplexity}
+        return shown_scores(reading.parts[_TOKENS])
 
     def conclude(self, _model: PreTrainedModel, _readings: dict[int, Reading]) -> dict[int, str | None]:
         """Nothing: the choices of a prompt may be in several batches, so they are ranked afterwards."""
@@ -111,3 +114,10 @@ class Scoring:
 
     def _length(self, index: int) -> int:
         return len(self.texts[index].input_ids)
+
+
+def shown_scores(tokens: torch.Tensor) -> dict[str, float]:
+    """The sum of the log-likelihoods of tokens, and their perplexity."""
+    total = tokens.sum().item()
+    perplexity = math.exp(min(-total / len(tokens), 700.0))  # beyond that a float overflows
+    return {"log-likelihood": total, "perplexity": perplexity}

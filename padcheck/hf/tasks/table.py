@@ -48,6 +48,8 @@ EXECUTIONS: dict[TaskRunName, Execution] = {
     "right_first_column": Execution(_right, Way(pooling="first_column")),
     "left_all_slots": Execution(_left, Way(pooling="all_slots")),
     "right_all_slots": Execution(_right, Way(pooling="all_slots")),
+    "two_sided": Execution(lambda batch: [batch.two_sided()]),
+    "two_sided_positions": Execution(lambda batch: [batch.two_sided()], Way(with_positions=True)),
     "broken_mask": Execution(lambda batch: [batch.mask_broken()]),
 }
 """`ends_in_eos` is not in it: its texts are other ones."""

@@ -17,7 +17,7 @@ from transformers import AutoConfig, PretrainedConfig, PreTrainedTokenizerFast
 from padcheck.core.errors import NotMeasuredError
 from padcheck.core.use_case import HEADS, Task
 from padcheck.core.variant_name import split_variant_name
-from padcheck.hf.library.auto_classes import is_encoder, model_types_for
+from padcheck.hf.library.auto_classes import decodes_after_an_encoder, is_encoder, model_types_for
 from padcheck.hf.toys.variants import find_variant, variants_of
 
 _VOCAB_SIZE = 512
@@ -116,7 +116,7 @@ def default_config(name: str, task: Task | None = None) -> PretrainedConfig:
     settings = _COMPLETED.get(model_type, {}) | variant.settings
     if task in HEADS:
         settings = {key: value for key, value in settings.items() if key not in ("is_decoder", "causal")}
-    elif is_encoder(model_type):
+    elif is_encoder(model_type) and not (task == "score" and decodes_after_an_encoder(model_type)):
         settings = settings | {"is_decoder": True}  # without it, an encoder attends in both directions
     config = AutoConfig.for_model(model_type, **settings)
     parts = {
@@ -130,7 +130,8 @@ def default_config(name: str, task: Task | None = None) -> PretrainedConfig:
     if pad is None or pad < 0 or pad in _listed(getattr(text, "eos_token_id", None)):
         # The text part of an encoder-decoder's config is a copy, so both are set.
         config.pad_token_id = text.pad_token_id = ordinary_ids(config)[0]
-    if task in HEADS and config.is_encoder_decoder and getattr(config, "decoder_start_token_id", None) is None:
+    decodes = task in (*HEADS, "score") and config.is_encoder_decoder
+    if decodes and getattr(config, "decoder_start_token_id", None) is None:
         config.decoder_start_token_id = config.pad_token_id  # as in checkpoints of T5
     return config
 

@@ -138,7 +138,7 @@ _RULES: tuple[tuple[re.Pattern[str], _Rule], ...] = tuple(
     (re.compile(pattern), rule)
     for pattern, rule in (
         # Widths
-        (r"hidden_size(_global)?|backbone_hidden_size|d_model|n_embd|emb_dim|dim_model_base", _to(_WIDTH)),
+        (r"(pooler_)?hidden_size(_global)?|backbone_hidden_size|d_model|n_embd|emb_dim|dim_model_base", _to(_WIDTH)),
         (r"embed_dim", _at_most(_WIDTH)),
         (r"out_hidden_size|projector_(in|out)put_dim|adapter_(input_size|in_dim|out_dim)", _to(_WIDTH)),
         (r"attention_hidden_size|(input_|output_)?embedding_size|embedding_dim", _as_a_width),

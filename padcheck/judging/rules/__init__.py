@@ -48,6 +48,7 @@ from padcheck.judging.rules.pad415_embeds_hide_pads import EmbedsHidePads
 from padcheck.judging.rules.pad421_naive_pooling_reads_pads import NaivePoolingReadsPads
 from padcheck.judging.rules.pad431_choice_flips import ChoiceFlips
 from padcheck.judging.rules.pad432_harness_scores_differ import HarnessScoresDiffer
+from padcheck.judging.rules.pad433_two_sided_scores_differ import TwoSidedScoresDiffer
 from padcheck.judging.rules.pad441_own_loss_differs import OwnLossDiffers
 from padcheck.judging.rules.pad442_loss_averages_rows import LossAveragesRows
 from padcheck.judging.rules.pad443_gradient_reaches_pads import GradientReachesPads
@@ -108,6 +109,7 @@ RULES: tuple[Rule, ...] = (
     NaivePoolingReadsPads(),
     ChoiceFlips(),
     HarnessScoresDiffer(),
+    TwoSidedScoresDiffer(),
     OwnLossDiffers(),
     LossAveragesRows(),
     GradientReachesPads(),

@@ -32,10 +32,11 @@ class HarnessScoresDiffer(TaskRule):
     tasks = ("score",)
     side = "right"
 
-    def about(self, task: TaskCase, case: Case) -> Finding | None:  # noqa: ARG002
+    def about(self, task: TaskCase, case: Case) -> Finding | None:
         """Fires if only the missing mask makes the right-padded batch wrong."""
         rows = [row for row in task.wrong("right_no_mask") if row.num_pad_tokens]
-        if not rows or not task.right_on("right"):
+        encodes = not case.evidence.runs  # lm-evaluation-harness passes the mask to an encoder
+        if encodes or not rows or not task.right_on("right"):
             return None
         return self.found(
             f"Right-padded and without attention_mask, the token log-likelihoods differ: {how_far(worst(rows))}.",

@@ -57,7 +57,7 @@ def _architectures(architectures: list[Architecture], columns: dict[str, str]) -
 
 def _cell(architecture: Architecture, name: str) -> Text:
     text = wording.cell(architecture, name)
-    if name == wording.WITHOUT_MASK or text == "not run":
+    if name == wording.WITHOUT_MASK or text in ("not run", wording.NO_CLASS):
         return Text(text, style="dim")
     wrong, right = wording.is_wrong(architecture, name), wording.is_right(architecture, name)
     return Text(text, style="red" if wrong else "green" if right else "yellow")

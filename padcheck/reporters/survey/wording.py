@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable
 from padcheck.core.report import Architecture, Survey
 from padcheck.core.run_plans import MODES
 from padcheck.core.severity import Severity
+from padcheck.core.use_case import HEADS
 from padcheck.core.verdicts import Verdict
 from padcheck.reporters.report.wording.what_was_run import library_behaviour, versions
 
@@ -45,8 +46,20 @@ _LEGEND_OF_MODES = (
     ("alone", "without padding the mode already differs from plain generate()"),
 )
 
+NO_CLASS = "-"
+"""The cell of a task for which transformers has no class of this model type."""
+
+_LEGEND_OF_TASKS = (
+    ("classify, embed", "forward() with this head on a batch padded on that side, compared with each prompt alone"),
+    (NO_CLASS, "transformers has no class of this model type for the task"),
+)
+
 _AS_LARGE_AS_A_FAULT = 0.5
 """Logit units. At toy size, rounding to 16 bit stays below it, unless rounding flips a choice such as a router's."""
+
+_SIDES = ("left", "right")
+_OF_TASKS = tuple(f"{task}_{side}" for task in HEADS for side in _SIDES)
+"""The columns of tasks, which only some model types have a class for."""
 
 WITHOUT_MASK = "left_no_mask"
 """The column in which a difference is not a fault."""
@@ -60,12 +73,14 @@ _IN_A_COLUMN = {
 }
 """The codes that only repeat a column, and that column."""
 
-_IN_COLUMNS_OF_MODES = ("PAD209", "PAD210")
+_IN_OTHER_COLUMNS = ("PAD209", "PAD210", "PAD405", "PAD407")
+"""The codes that only repeat the columns of modes and tasks."""
 
 
 def columns(survey: Survey) -> dict[str, str]:
-    """The columns of this survey, with one for each mode that was asked for."""
-    return COLUMNS | {mode.left: name for name, mode in MODES.items() if name in _modes(survey)}
+    """The columns of this survey, with one for each mode and two for each task that were asked for."""
+    of_modes = {mode.left: name for name, mode in MODES.items() if name in _asked(survey, "with_modes")}
+    return COLUMNS | of_modes | {f"{task}_{side}": f"{task} {side}" for task in _tasks(survey) for side in _SIDES}
 
 
 def header(survey: Survey) -> list[tuple[str, str]]:
@@ -85,9 +100,10 @@ def header(survey: Survey) -> list[tuple[str, str]]:
 
 def legend(survey: Survey) -> list[tuple[str, str]]:
     """What the columns, the cells and the lines mean."""
-    of_modes = _LEGEND_OF_MODES if _modes(survey) else ()
+    of_modes = _LEGEND_OF_MODES if _asked(survey, "with_modes") else ()
+    of_tasks = _LEGEND_OF_TASKS if _tasks(survey) else ()
     has_variants = any(line.variant for line in lines(survey))
-    return [*_LEGEND, *of_modes, *(_LEGEND_OF_VARIANTS if has_variants else ())]
+    return [*_LEGEND, *of_modes, *of_tasks, *(_LEGEND_OF_VARIANTS if has_variants else ())]
 
 
 def judged(survey: Survey) -> list[Architecture]:
@@ -117,6 +133,8 @@ def not_judged(survey: Survey) -> list[tuple[str, str]]:
 
 def cell(architecture: Architecture, name: str) -> str:
     """`ok`, or the largest difference. In the column without a mask it is `same`, which is neither right nor wrong."""
+    if name in _OF_TASKS and name not in architecture.verdicts:
+        return NO_CLASS
     run = _deciding(architecture, name)
     verdict = architecture.verdicts.get(run, Verdict.NOT_RUN)
     if verdict is Verdict.NOT_RUN:
@@ -154,7 +172,7 @@ def codes(architecture: Architecture) -> list[str]:
         finding.code
         for finding in architecture.details
         if finding.severity is not Severity.INFO
-        and finding.code not in _IN_COLUMNS_OF_MODES
+        and finding.code not in _IN_OTHER_COLUMNS
         and not is_wrong(architecture, _IN_A_COLUMN.get(finding.code, ""))
     ]
 
@@ -184,9 +202,13 @@ def conclusion(survey: Survey) -> str:
     return f"{verdict[survey.status]}: {judged_right}"
 
 
-def _modes(survey: Survey) -> Collection[object]:
-    modes = survey.settings.get("with_modes")
-    return modes if isinstance(modes, (list, tuple)) else ()
+def _asked(survey: Survey, setting: str) -> Collection[object]:
+    asked = survey.settings.get(setting)
+    return asked if isinstance(asked, (list, tuple)) else ()
+
+
+def _tasks(survey: Survey) -> list[str]:
+    return [task for task in HEADS if task in _asked(survey, "tasks")]
 
 
 def _is_given(value: object) -> bool:
@@ -200,8 +222,9 @@ def _listed(value: object) -> str:
 def _count(architectures: Iterable[Architecture], name: str) -> str:
     off = "need the mask" if name == WITHOUT_MASK else "wrong"
     found = Counter(off if is_wrong(each, name) else _kind(cell(each, name)) for each in architectures)
-    return ", ".join(f"{found[kind]} {kind}" for kind in ("ok", "same", off, "unclear", "not run") if found[kind])
+    kinds = ("ok", "same", off, "unclear", "not run", "no class")
+    return ", ".join(f"{found[kind]} {kind}" for kind in kinds if found[kind])
 
 
 def _kind(cell: str) -> str:
-    return "unclear" if cell.endswith("?") else cell
+    return "unclear" if cell.endswith("?") else "no class" if cell == NO_CLASS else cell

@@ -106,3 +106,39 @@ def test_what_is_no_adapter_is_a_usage_error(
 def without_peft(monkeypatch: pytest.MonkeyPatch) -> None:
     find_spec = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name, *args: None if name == "peft" else find_spec(name))
+
+
+def classifier_adapter(folder: Path, labels: int = 3) -> None:
+    """An adapter of a base model without a classification head, which it brings itself."""
+    import peft
+    import torch
+    from transformers import AutoModelForSequenceClassification
+
+    base = folder.with_name("base")
+    folders.tokenizer_json(base)
+    model = AutoModelForSequenceClassification.from_pretrained(base, num_labels=labels)
+    adapted = peft.get_peft_model(model, peft.LoraConfig(task_type="SEQ_CLS", r=4, target_modules=["q_proj"]))
+    with torch.no_grad():
+        for number, parameter in enumerate(adapted.base_model.model.score.modules_to_save.default.weight):
+            parameter.fill_(number + 1)
+    adapted.save_pretrained(folder)
+
+
+@pytest.mark.parametrize("labels", [1, 3])
+def test_the_head_that_an_adapter_brings_is_not_random(padcheck, tmp_path: Path, labels: int) -> None:
+    (tmp_path / "base").mkdir()
+    folder = tmp_path / "adapter"
+    classifier_adapter(folder, labels)
+    outcome = padcheck("compare", folder, "--task", "classify", "--format", "json")
+    assert outcome.exit_code == 0, outcome.stderr
+    task = outcome.report["task"]
+    assert task["head"] == "pretrained"
+    assert "PAD414" not in outcome.codes
+    numbers = list(task["runs"]["alone"]["rows"][0]["numbers"].values())
+    assert numbers == pytest.approx([numbers[0] * (number + 1) for number in range(labels)], rel=1e-4)
+
+
+def test_a_head_that_an_adapter_does_not_bring_is_random(padcheck, folder_of: FolderOf) -> None:
+    outcome = padcheck("compare", folder_of(folders.adapter), "--task", "classify", "--format", "json")
+    assert outcome.report["task"]["head"] == "random"
+    assert "PAD414" in outcome.codes

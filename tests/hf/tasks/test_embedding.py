@@ -128,6 +128,23 @@ def test_the_pooling_of_a_sentence_transformers_folder(
     assert outcome.report["task"]["pooling"]
 
 
+@pytest.mark.parametrize("subfolder", ["0_Transformer", "models/encoder"])
+def test_the_transformer_may_be_in_a_subfolder(padcheck, bare: Path, tmp_path: Path, subfolder: str) -> None:
+    top = pooled(bare, tmp_path, {"pooling_mode": "mean"})
+    (top / subfolder).mkdir(parents=True)
+    for file in bare.iterdir():
+        (top / file.name).rename(top / subfolder / file.name)
+    modules = json.loads((top / "modules.json").read_text())
+    modules[0]["path"] = subfolder
+    (top / "modules.json").write_text(json.dumps(modules))
+    outcome = padcheck("compare", top, "--task", "embed", "--format", "json")
+    assert outcome.exit_code == 0, outcome.stderr
+    assert outcome.report["task"]["pooling"] == ["mean"]
+    assert outcome.report["model"]["weights"] == "pretrained"
+    # For another task there is no config at the top.
+    assert padcheck("compare", top).exit_code == 3
+
+
 @pytest.mark.parametrize("config", [{"pooling_mode": "attention"}, {"pooling_mode_heap": True}, {}])
 def test_an_unknown_pooling_is_not_measured(padcheck, bare: Path, tmp_path: Path, config: dict[str, object]) -> None:
     outcome = padcheck("compare", pooled(bare, tmp_path, config), "--task", "embed")
@@ -142,7 +159,9 @@ def test_modules_that_are_no_json_are_not_measured(padcheck, bare: Path, tmp_pat
     assert "not valid JSON" in outcome.stderr
 
 
-@pytest.mark.parametrize("model_type", ["bert", "roberta", "t5", "bart", "distilbert", "qwen2"])
+@pytest.mark.parametrize(
+    "model_type", ["bert", "roberta", "t5", "bart", "distilbert", "deberta", "deberta-v2", "qwen2"]
+)
 def test_model_types_at_toy_size(padcheck, model_type: str) -> None:
     outcome = padcheck("compare", model_type, "--tiny", "--task", "embed", "--format", "json")
     assert outcome.exit_code == 0, outcome.stderr

@@ -141,7 +141,7 @@ def test_a_saved_report_is_judged_again(padcheck, tmp_path: Path) -> None:
     assert padcheck("render", file, "--task", "generate").exit_code == 3
 
 
-@pytest.mark.parametrize("model_type", ["distilbert", "t5", "bart", "qwen2", "gpt_neo", "electra"])
+@pytest.mark.parametrize("model_type", ["distilbert", "t5", "bart", "deberta-v2", "qwen2", "gpt_neo"])
 def test_model_types_at_toy_size(padcheck, model_type: str) -> None:
     outcome = padcheck(
         "compare", model_type, "--tiny", "--task", "classify", "--format", "json", "--padding-side", "right"

@@ -15,7 +15,7 @@ from padcheck.core.errors import UsageError
 from padcheck.demo import MODEL_FOLDER
 
 every_dtype = pytest.mark.parametrize("dtype", DTYPES, ids=lambda dtype: str(dtype).removeprefix("torch."))
-CODES = {"PAD405", "PAD408", "PAD409", "PAD431", "PAD432"}
+CODES = {"PAD405", "PAD408", "PAD409", "PAD431", "PAD432", "PAD433"}
 CHOICES = ((" cat sat", " tree"), (" food", " mat on"), (), (" cat", " dog ran under the tree"))
 
 
@@ -73,8 +73,45 @@ def test_a_choice_that_flips_is_found() -> None:
     assert "changes the best choice of prompt" in found.message
 
 
+def _off_between_pads(logits: torch.Tensor, ids: torch.Tensor, _masked: bool) -> torch.Tensor:
+    """Rows with pads on both sides are wrong after their first token; rows with pads on one side are right."""
+    both = (ids[:, :1] == PAD) & (ids[:, -1:] == PAD)
+    shift = torch.zeros_like(logits)
+    shift[..., ::2] = (9 * (both & (ids != PAD)))[..., None].to(logits.dtype)
+    return logits + shift
+
+
 @every_dtype
-@pytest.mark.parametrize("family", ["llama", "gpt2", "qwen2", "mistral", "opt", "bloom", "falcon", "gpt_neox", "mamba"])
+def test_rows_that_are_wrong_only_between_pads_are_found(dtype: torch.dtype) -> None:
+    report = api.compare(_noisy(_off_between_pads)(dtype), tokenizer(), PROMPTS, task="score", choices=CHOICES)
+    assert {finding.code for finding in report.findings} & CODES == {"PAD433"}
+
+
+@every_dtype
+@pytest.mark.parametrize("family", ["gpt2", "gpt_neo"])
+def test_two_sided_rows_of_learned_positions_need_position_ids(family: str, dtype: torch.dtype) -> None:
+    report = api.compare(FAMILIES[family](dtype), tokenizer(), PROMPTS, task="score", choices=CHOICES)
+    [found] = [finding for finding in report.findings if finding.code in CODES]
+    assert found.code == "PAD433"
+    assert "right with position_ids and wrong without them" in found.message
+    # The prompts without choices count too: their first token is the prompt.
+    assert len(report.evidence.task.runs["two_sided"].rows) == 7
+
+
+def test_prompts_without_choices_have_no_second_side() -> None:
+    report = api.compare(FAMILIES["gpt2"](torch.float32), tokenizer(), PROMPTS, task="score")
+    assert "two_sided" not in report.evidence.task.runs
+
+
+def test_two_sided_rows_are_left_out_if_positions_are_too_few() -> None:
+    model = build_family(torch.float32, "gpt2", n_positions=24)
+    report = api.compare(model, tokenizer(), PROMPTS, task="score", choices=CHOICES, max_new_tokens=4)
+    assert report.status == "pass"
+    assert "two_sided" not in report.evidence.task.runs
+
+
+@every_dtype
+@pytest.mark.parametrize("family", ["llama", "qwen2", "mistral", "opt", "bloom", "falcon", "gpt_neox", "gptj", "mamba"])
 def test_a_clean_family_passes(family: str, dtype: torch.dtype) -> None:
     report = api.compare(FAMILIES[family](dtype), tokenizer(), PROMPTS, task="score", choices=CHOICES)
     assert report.status == "pass", report
@@ -170,3 +207,25 @@ def test_choices_from_a_configuration(padcheck, tmp_path: Path) -> None:
     [report] = padcheck("check", "--config", config, "--format", "json").report["reports"]
     assert [choice["text"] for choice in report["task"]["choices"]][:2] == [" May", " June"]
     assert report["settings"]["choices"] == [[" May", " June"], []]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--continuations", "none.txt"), "none.txt"),
+        (("--continuations", "empty.txt"), "has no prompt"),
+        (("--config", "short.toml"), "There are choices for 1 prompts, and 2 prompts"),
+    ],
+    ids=["no such file", "an empty file", "fewer choices than prompts"],
+)
+def test_a_file_of_choices_that_does_not_fit_is_a_usage_error(
+    padcheck, tmp_path: Path, monkeypatch, words: tuple[str, str], message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("empty.txt").write_text("")
+    Path("short.toml").write_text('models = ["demo"]\ntask = "score"\nprompts = ["a", "b"]\nchoices = [[" c"]]\n')
+    command = ("check",) if words[0] == "--config" else ("compare", "--task", "score")
+    outcome = padcheck(*command, *words)
+    assert outcome.exit_code == 2
+    assert message in outcome.stderr
+    assert outcome.stdout == ""

@@ -173,3 +173,19 @@ def test_every_format_shows_the_columns_of_modes():
     assert "static-cache" in render(OF_MODES, Format.HTML, View())
     assert "--with static-cache,no-cache" in render(OF_MODES, Format.HTML, View())
     assert "static-cache" not in render(MIXED, Format.HTML, View())
+
+
+def test_a_task_has_two_columns_and_a_model_type_without_its_class_a_dash():
+    ok = architecture("llama")
+    heads = {"classify_left": Verdict.DIFFERENT, "classify_right": Verdict.IDENTICAL}
+    bert = architecture("bert", Verdict.EQUIVALENT, finding("PAD405"), finding("PAD412"))
+    far = {"classify_left": 7.5, "classify_right": 0.0}
+    bert = replace(bert, verdicts=bert.verdicts | heads, max_abs_diffs=bert.max_abs_diffs | far)
+    found = a_survey(ok, bert, tasks=["classify"])
+    text = render(found, Format.TABLE, View(width=120))
+    assert line(text, "llama").split()[-2:] == ["-", "-"]
+    assert line(text, "bert").split()[-3:] == ["7.5", "ok", "PAD412"]
+    assert "classify left   1 wrong, 1 no class" in text
+    assert "has no class of this model type for the task" in text
+    assert line(render(found, Format.MARKDOWN, View()), "bert").endswith("| 7.5 | ok | PAD412 |")
+    assert "classify" not in render(MIXED, Format.TABLE, View(width=120))
