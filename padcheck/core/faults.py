@@ -37,6 +37,7 @@ class WatchedCalls(msgspec.Struct, frozen=True, kw_only=True):
         forward: The outermost calls of a model.
         padded: The calls of a model whose batch contained pads of a known text.
         checked: Of the padded calls, those that were checked.
+        unknown: The calls of a model whose mask hides columns of rows that no tokenizer of this program made.
     """
 
     tokenizer: Count = 0
@@ -44,6 +45,7 @@ class WatchedCalls(msgspec.Struct, frozen=True, kw_only=True):
     forward: Count = 0
     padded: Count = 0
     checked: Count = 0
+    unknown: Count = 0
 
     @property
     def of_a_model(self) -> int:

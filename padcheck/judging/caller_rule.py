@@ -44,7 +44,11 @@ class CallerRule(Code):
 
 
 def exit_code_of(findings: Iterable[CallerFinding], calls: WatchedCalls, judgement: JudgeSettings) -> ExitCode:
-    """The exit code of a watched program that succeeded itself. Without a call of a model, nothing was watched."""
+    """The exit code of a watched program that succeeded itself.
+
+    Nothing was measured without a call of a model, or if all padded batches were of unknown rows.
+    """
     if any(judgement.fails(finding.severity) and not finding.known for finding in findings):
         return ExitCode.FINDINGS
-    return ExitCode.OK if calls.of_a_model else ExitCode.NOT_MEASURED
+    only_unknown = calls.unknown > 0 and calls.padded == 0
+    return ExitCode.OK if calls.of_a_model and not only_unknown else ExitCode.NOT_MEASURED

@@ -103,6 +103,11 @@ def new_columns(ids: object, mask: object, known: torch.Tensor) -> Layout | None
     return Layout(ids.detach().to("cpu", torch.long), real, known)
 
 
+def hides_columns(mask: object, ids: object) -> bool:
+    """True if a mask is one of these ids, (batch, width), and has a zero."""
+    return is_batch(mask) and is_batch(ids) and mask.shape == ids.shape and not bool(mask.all())
+
+
 def is_batch(value: object) -> TypeGuard[torch.Tensor]:
     """True for a tensor of (batch, width)."""
     return isinstance(value, torch.Tensor) and value.dim() == _BATCH_OF_IDS

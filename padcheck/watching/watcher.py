@@ -15,7 +15,7 @@ from padcheck.watching import arguments, decoding, labels, other_tokenizer, prom
 from padcheck.watching.caches import Caches
 from padcheck.watching.checks import ModelCall, Proven, check_forward, check_generate, missing_embedding
 from padcheck.watching.followed import Origin
-from padcheck.watching.layout import Layout, layout_of, new_columns
+from padcheck.watching.layout import Layout, hides_columns, layout_of, new_columns
 from padcheck.watching.makers import Makers, by_library, change_of
 from padcheck.watching.masks import padding_kind
 from padcheck.watching.means import Means
@@ -151,6 +151,7 @@ class Watcher:
         mask = named.get("attention_mask")
         layout = layout_of(self._rows, named.get("input_ids"), mask)
         if layout is None:
+            self.seen.count("unknown", hides_columns(mask, named.get("input_ids")))
             return
         pad = arguments.generation_setting(model, named, "pad_token_id")
         eos = arguments.eos_ids(arguments.generation_setting(model, named, "eos_token_id"))
@@ -180,6 +181,8 @@ class Watcher:
         if before is not None:
             new = layout or new_columns(named.get("input_ids"), mask, before.known)
             layout = None if new is None else before.then(new)
+        if layout is None:
+            self.seen.count("unknown", hides_columns(mask, named.get("input_ids")))
         if layout is None or getattr(model.config, "is_encoder_decoder", False):
             return
         self._caches.add(getattr(output, "past_key_values", None), layout)

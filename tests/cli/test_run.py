@@ -22,7 +22,7 @@ def test_a_right_program_ends_with_0(padcheck, script):
     outcome = padcheck("run", script(RIGHT))
     assert outcome.exit_code == 0
     assert (
-        "PASS: no padding mistake seen in 1 calls of a model, 1 of them with pads, 1 of these checked" in outcome.stderr
+        "PASS: no padding mistake seen in 1 call of a model, 1 of them with pads, 1 of these checked" in outcome.stderr
     )
 
 
@@ -32,7 +32,7 @@ def test_the_formats_name_file_and_line(padcheck, script, tmp_path):
     assert padcheck("run", "--quiet", *reports, script(WRONG)).exit_code == 1
     written = json.loads((tmp_path / "report.json").read_text())
     assert (written["command"], written["status"], written["script"]) == ("run", "fail", "my script.py")
-    assert written["calls"] == {"tokenizer": 1, "generate": 1, "forward": 0, "padded": 1, "checked": 1}
+    assert written["calls"] == {"tokenizer": 1, "generate": 1, "forward": 0, "padded": 1, "checked": 1, "unknown": 0}
     [finding] = written["findings"]
     assert (finding["code"], finding["file"], finding["line"]) == ("PAD501", "my script.py", LINE)
     [result] = json.loads((tmp_path / "report.sarif").read_text())["runs"][0]["results"]
@@ -96,6 +96,22 @@ def test_a_program_without_a_model_is_not_measured(padcheck, script):
     assert outcome.exit_code == 3
     assert outcome.stdout == "hello\n"
     assert "NOTHING WATCHED" in outcome.stderr
+
+
+@pytest.mark.parametrize(("mask", "exit_code"), [([[0, 1, 1], [1, 1, 1]], 3), ([[1, 1, 1], [1, 1, 1]], 0)])
+def test_padded_rows_that_no_tokenizer_made_are_not_measured(padcheck, script, mask, exit_code):
+    outcome = padcheck("run", script(UNKNOWN_ROWS.format(mask=mask)))
+    assert outcome.exit_code == exit_code
+    assert ("NOT MEASURED: only 1 padded batch of rows that no tokenizer" in outcome.stderr) == (exit_code == 3)
+
+
+UNKNOWN_ROWS = """
+import torch
+from transformers import AutoModelForCausalLM
+from padcheck.demo import MODEL_FOLDER
+model = AutoModelForCausalLM.from_pretrained(MODEL_FOLDER)
+model(input_ids=torch.tensor([[5, 6, 7], [8, 9, 10]]), attention_mask=torch.tensor({mask}))
+"""
 
 
 @pytest.mark.parametrize("arguments", [("missing.py",), ("-m", "no_such_module"), ("notebook.ipynb",), ()])

@@ -5,6 +5,7 @@ from padcheck.core.run_report import CallerFinding, Run
 from padcheck.reporters.text.visible import visible
 
 _NOTHING_WATCHED = "NOTHING WATCHED: the program made no call of a transformers model"
+_UNKNOWN_ROWS = "rows that no tokenizer of this program made, such as rows from a cache of tokenized data"
 
 
 def title(run: Run) -> str:
@@ -14,10 +15,16 @@ def title(run: Run) -> str:
 
 def conclusion(run: Run) -> str:
     """The whole run in one sentence."""
-    if run.status == "not_measured":
-        return _NOTHING_WATCHED
     calls = run.calls
-    watched = f"{calls.of_a_model} calls of a model, {calls.padded} of them with pads, {calls.checked} of these checked"
+    unknown = f"{calls.unknown} padded batch{'es' * (calls.unknown > 1)} of {_UNKNOWN_ROWS}"
+    if run.status == "not_measured":
+        return f"NOT MEASURED: only {unknown}" if calls.unknown else _NOTHING_WATCHED
+    watched = (
+        f"{calls.of_a_model} call{'s' * (calls.of_a_model > 1)} of a model, {calls.padded} of them with pads, "
+        f"{calls.checked} of these checked"
+    )
+    if calls.unknown:
+        watched += f"; not checked: {unknown}"
     if not run.findings:
         return f"PASS: no padding mistake seen in {watched}"
     verdict = "FAIL" if run.status == "fail" else "PASS"
