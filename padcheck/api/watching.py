@@ -123,6 +123,9 @@ class watch(ContextDecorator):  # noqa: N801  used like a function
             lines = [f"{each.said.label}: {each.plain!r} becomes {each.widened!r}" for each in found.differences]
             raise AssertionError("\n".join((f"{len(lines)} values differ with wider batches", *lines)))
 
+    def __repr__(self) -> str:
+        return f"<padcheck.watch: {conclusion(self.report)}>"
+
     def assert_ok(self) -> None:
         """Does nothing if calls of a model were watched and no finding is at or above `fail_on`.
 

@@ -64,6 +64,12 @@ def test_nothing_watched_is_no_pass():
         watched.assert_ok()
 
 
+def test_its_value_in_a_notebook_is_the_conclusion():
+    with padcheck.watch() as watched:
+        pass
+    assert repr(watched).startswith("<padcheck.watch: NOTHING WATCHED: ")
+
+
 def test_an_unknown_code_is_rejected():
     with pytest.raises(UsageError):
         padcheck.watch(select=["PAD599"])
