@@ -69,7 +69,8 @@ def _prompt(report: Report, console: Console) -> RenderableType:
     """The most telling prompt: its texts, and its columns around the first new token."""
     index = prompts.most_telling(report)
     outputs = prompts.outputs(report, index)
-    if not outputs:
+    # If all is right, the table of the task is enough, and leaves room for the findings.
+    if not outputs or (report.evidence.task is not None and report.status == "pass"):
         return Group()
     title = f"{prompts.heading(report, index)}: {visible_edges(report.evidence.prompts[index])}"
     step = prompts.first_different_token(report, index)
