@@ -116,6 +116,22 @@ def test_right_padded_choices_are_ranked_as_alone() -> None:
     assert "PAD431" not in after
 
 
+def test_position_ids_make_two_sided_rows_right() -> None:
+    model, words = build_family(torch.float32, "gpt2"), tokenizer()
+    choices = [(" mat",), (" tree",), (" the",), (" dog",)]
+    fix = found(padcheck.compare(model, words, PROMPTS, task="score", choices=choices))["PAD433"].fix
+    texts = [words(prompt).input_ids for prompt in PROMPTS[2:]]
+    ids = torch.full((2, 14), words.pad_token_id)
+    for row, text in zip(ids, texts, strict=True):
+        row[10 - len(text) : 10] = torch.tensor(text)  # pads on the left, and four on the right
+    mask = (ids != words.pad_token_id).long()
+    positions = run(fix, attention_mask=mask)["position_ids"]
+    with torch.no_grad():
+        expected = torch.stack([model(torch.tensor([text])).logits[0, -1] for text in texts])
+        assert (model(ids, attention_mask=mask, position_ids=positions).logits[:, 9] - expected).abs().max() < 1e-4
+        assert (model(ids, attention_mask=mask).logits[:, 9] - expected).abs().max() > 1e-2
+
+
 @pytest.mark.parametrize("code", ["PAD444", "PAD445", "PAD447"])
 def test_a_batch_as_the_fix_says_has_the_loss_of_the_texts_alone(code: str) -> None:
     model = with_loss(torch.float32, not_shifted) if code == "PAD444" else build_family(torch.float32)

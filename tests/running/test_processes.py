@@ -4,6 +4,8 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -66,12 +68,12 @@ def run(tmp_path):
         script, report = tmp_path / "my script.py", tmp_path / "run.json"
         script.write_text(LOADED + text)
         command = [sys.executable, *launcher, "-m", "padcheck", "run", "--report", f"json={report}", str(script), *argv]
-        folder = tmp_path / "tmp"
-        folder.mkdir()
-        environment = {**os.environ, "TMPDIR": str(folder), "OMP_NUM_THREADS": "1"}
-        outcome = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
-        assert outcome.returncode == code, outcome.stderr
-        assert list(folder.glob("padcheck-*")) == []
+        # Not in tmp_path: the path of a socket may have only 107 characters, and a worker with a longer one hangs.
+        with tempfile.TemporaryDirectory() as folder:
+            environment = {**os.environ, "TMPDIR": folder, "OMP_NUM_THREADS": "1"}
+            outcome = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+            assert outcome.returncode == code, outcome.stderr
+            assert list(Path(folder).glob("padcheck-*")) == []
         return outcome, json.loads(report.read_text())
 
     return start

@@ -89,7 +89,7 @@ def test_a_planted_fault_is_found(dtype: torch.dtype, plant: Callable[[PreTraine
     report = compare(model)
     assert report.status == "fail"
     assert "PAD405" in codes(report)
-    assert str(report).startswith("FAIL: right padding changes the token log-likelihoods")
+    assert str(report).startswith("FAIL: padding on either side changes the token log-likelihoods")
 
 
 def test_pads_that_reach_the_text_are_named_as_the_cause() -> None:
