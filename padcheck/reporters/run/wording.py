@@ -5,7 +5,7 @@ from padcheck.core.run_report import CallerFinding, Run
 from padcheck.reporters.text.visible import visible
 
 _NOTHING_WATCHED = "NOTHING WATCHED: the program made no call of a transformers model"
-_UNKNOWN_ROWS = "rows that no tokenizer of this program made, such as rows from a cache of tokenized data"
+_UNKNOWN_ROWS = "rows that no tokenizer made while it was watched, such as rows from a cache of tokenized data"
 
 
 def title(run: Run) -> str:
