@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
+from threading import get_ident
 
 from padcheck.core.faults import CodePlace, Fault, WatchedCalls
 from padcheck.watching.checks import Proven
@@ -25,19 +26,23 @@ class Seen:
         self.notes: dict[str, None] = {}
         self._report = report
         self._workers = workers
-        self._counts: Counter[str] = Counter()
+        # By thread, because two threads that add to one number may lose a call. A lock could be held during a fork.
+        self._counts: Counter[tuple[int, str]] = Counter()
         self._faults: set[tuple[str, CodePlace, int | None]] = set()
 
     @property
     def calls(self) -> WatchedCalls:
         """How many calls were watched so far."""
-        return WatchedCalls(**self._counts)
+        counts: Counter[str] = Counter()
+        for (_, kind), number in list(self._counts.items()):
+            counts[kind] += number
+        return WatchedCalls(**counts)
 
     def collect(self) -> None:
         """Takes over what the other processes saw."""
         for each in self._workers.seen():
             if isinstance(each, Counted):
-                self._counts[each.kind] += each.number
+                self._counts[get_ident(), each.kind] += each.number
             elif isinstance(each, Noted):
                 self.note(each.text)
             else:
@@ -45,7 +50,7 @@ class Seen:
 
     def count(self, kind: str, number: int = 1) -> None:
         """Counts calls of this kind."""
-        self._counts[kind] += number
+        self._counts[get_ident(), kind] += number
         if number:
             self._workers.tell(Counted(kind, int(number)))
 

@@ -62,7 +62,10 @@ def watched_answer(model, side):
 @pytest.mark.parametrize("form", [compiled, compiled_in_place, quantized, adapted, spread])
 def test_mistakes_are_found_and_right_programs_are_silent(form, tmp_path):
     report, read = watched_answer(form(tmp_path), "right")
-    assert [finding.code for finding in report.findings] == ["PAD501", "PAD508"]
+    codes = {finding.code for finding in report.findings}
+    assert codes <= {"PAD501", "PAD508"}
+    # Dynamic quantization takes its scales from the batch, so a corrected call may differ from the rows alone too.
+    assert codes >= ({"PAD508"} if form is quantized else {"PAD501", "PAD508"})
     assert report.notes == ()
     assert read == answer(form(tmp_path), "right")
     report, _ = watched_answer(form(tmp_path), "left")
