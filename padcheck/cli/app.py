@@ -8,11 +8,10 @@ import typer
 
 from padcheck.cli import option_groups as groups
 from padcheck.cli import options, report_options, run_options
-from padcheck.cli.exit import exits
+from padcheck.cli.exit import exit_codes_of_typer, exits
 from padcheck.cli.option_values import build, build_output, option_values
 from padcheck.cli.streams import safe_streams
 from padcheck.core.errors import UsageError
-from padcheck.core.exit_codes import ExitCode, ProgramExitCode
 from padcheck.core.settings import (
     DEMO,
     EVERY_ATTENTION,
@@ -35,9 +34,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-_INTERRUPTED = 130
-"""Typer's exit code for Ctrl-C."""
-
 
 def _examples(*lines: str) -> str:
     """The end of a command's help. Typer keeps only the line ends of paragraphs."""
@@ -54,23 +50,11 @@ def main() -> None:
                     meaning="PYTHONOPTIMIZE is 2, or Python was started with -OO.",
                     change="Unset PYTHONOPTIMIZE, or set it to 1.",
                 )
-            _run_typer()
+            with exit_codes_of_typer():
+                app(prog_name="padcheck")
     finally:
         # At exit the interpreter would search all objects of torch and transformers for garbage: 0.9 s of 3.7 s.
         gc.freeze()
-
-
-def _run_typer() -> None:
-    """Parses the command line and runs the command. The exit codes of Typer itself become those of padcheck."""
-    try:
-        app(prog_name="padcheck")
-    except SystemExit as ended:
-        is_of_typer = not isinstance(ended.code, ExitCode | ProgramExitCode)
-        if is_of_typer and ended.code == _INTERRUPTED:
-            raise KeyboardInterrupt from None
-        if is_of_typer and ended.code == 1:  # as for --install-completion in an unknown shell
-            sys.exit(ExitCode.USAGE)
-        raise
 
 
 def _print_version(wanted: bool) -> None:

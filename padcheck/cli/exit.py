@@ -11,9 +11,12 @@ from typing import NoReturn
 from padcheck.cli.streams import stderr_console
 from padcheck.core import torchrun
 from padcheck.core.errors import ISSUES, NotMeasuredError, PadcheckError, caused_by_the_machine
-from padcheck.core.exit_codes import ExitCode
+from padcheck.core.exit_codes import ExitCode, ProgramExitCode
 from padcheck.core.version import __version__
 from padcheck.reporters.text.visible import visible_lines
+
+_INTERRUPTED = 130
+"""Typer's exit code for Ctrl-C."""
 
 
 @contextmanager
@@ -31,6 +34,20 @@ def exits(*, verbose: bool = False) -> Iterator[None]:
         if explained is not None:
             _fail(explained, verbose=verbose, cause=error)
         _fail_on_bug(error, verbose=verbose)
+
+
+@contextmanager
+def exit_codes_of_typer() -> Iterator[None]:
+    """Replaces the exit codes of Typer itself by those of padcheck."""
+    try:
+        yield
+    except SystemExit as ended:
+        is_of_typer = not isinstance(ended.code, ExitCode | ProgramExitCode)
+        if is_of_typer and ended.code == _INTERRUPTED:
+            raise KeyboardInterrupt from None
+        if is_of_typer and ended.code == 1:  # as for --install-completion in an unknown shell
+            sys.exit(ExitCode.USAGE)
+        raise
 
 
 def _fail(error: PadcheckError, *, verbose: bool, cause: BaseException | None = None) -> NoReturn:
