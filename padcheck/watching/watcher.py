@@ -151,7 +151,7 @@ class Watcher:
         mask = named.get("attention_mask")
         layout = layout_of(self._rows, named.get("input_ids"), mask)
         if layout is None:
-            self.seen.count("unknown", hides_columns(mask, named.get("input_ids")))
+            self._count_unknown(named)
             return
         pad = arguments.generation_setting(model, named, "pad_token_id")
         eos = arguments.eos_ids(arguments.generation_setting(model, named, "eos_token_id"))
@@ -182,8 +182,9 @@ class Watcher:
             new = layout or new_columns(named.get("input_ids"), mask, before.known)
             layout = None if new is None else before.then(new)
         if layout is None:
-            self.seen.count("unknown", hides_columns(mask, named.get("input_ids")))
-        if layout is None or getattr(model.config, "is_encoder_decoder", False):
+            self._count_unknown(named)
+            return
+        if getattr(model.config, "is_encoder_decoder", False):
             return
         self._caches.add(getattr(output, "past_key_values", None), layout)
         place = user_place()
@@ -199,6 +200,10 @@ class Watcher:
         self._check(place, lambda: other_tokenizer.check(call, makers))
         self._check(place, lambda: labels.check(call))
 
+    def _count_unknown(self, named: Mapping[str, Any]) -> None:
+        """A call with unknown rows counts if its mask says that it is padded."""
+        self.seen.count("unknown", hides_columns(named.get("attention_mask"), named.get("input_ids")))
+
     @contextmanager
     def _calling(self, kind: str, model: PreTrainedModel, named: Mapping[str, Any]) -> Iterator[None]:
         """Within the context the user's call runs. If it fails because of an id, that is reported."""
@@ -209,8 +214,7 @@ class Watcher:
                 yield
         except (IndexError, RuntimeError):
             with self._guarded("a failed call"):
-                if (found := missing_embedding(model, named.get("input_ids"))) is not None:
-                    self.seen.found(found, user_place())
+                self.seen.found(missing_embedding(model, named.get("input_ids")), user_place())
             raise
 
     def _before_model(self, inputs: Any) -> None:

@@ -1,4 +1,4 @@
-"""Prints the perplexity of each text, which is the mean of its own row alone."""
+"""Prints the perplexity of each text, from the mean loss of its row."""
 
 import sys
 
